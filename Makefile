@@ -1,0 +1,66 @@
+# Every target sets up .venv by itself. Override PYTHON to choose an interpreter: make test PYTHON=python3.12
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help install demo test lint bench configs clean
+
+help:
+	@echo "make demo     track people in a generated scene; writes .demo/demo.mp4 (base install only)"
+	@echo "make install  base install into .venv, giving .venv/bin/deepsort"
+	@echo "make test     install everything and run the whole test suite"
+	@echo "make lint     ruff and mypy"
+	@echo "make bench    all benchmarks; prints ratios measured side by side"
+	@echo "make configs  regenerate examples/configs/*.yaml from the settings"
+
+# uv where it is installed, else the venv module and pip.
+define install
+	@if command -v uv >/dev/null 2>&1; then \
+	  { [ -x $(BIN)/python ] || uv venv --quiet --python $(PYTHON) $(VENV); } && \
+	  uv pip install --quiet --python $(BIN)/python -e "$(1)"; \
+	else \
+	  { [ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV); } && \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check -e "$(1)"; \
+	fi
+	@$(BIN)/python -c "import sys; sys.exit(sys.version_info < (3, 10))" || \
+	  { echo "error: $(VENV) has Python < 3.10. Remove it and run: make $@ PYTHON=python3.12"; exit 2; }
+	@$(BIN)/python -c "import cv2" 2>/dev/null || { \
+	  echo "error: OpenCV cannot be loaded. On Debian or Ubuntu: sudo apt-get install -y libgl1 libglib2.0-0"; \
+	  echo "       (Fedora: mesa-libGL glib2). Details:"; $(BIN)/python -c "import cv2"; exit 2; }
+endef
+
+$(VENV)/.base: pyproject.toml
+	@echo "Installing deepsort into $(VENV)"
+	$(call install,.)
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml
+	@echo "Installing deepsort with PyTorch and the development tools into $(VENV) (several GB)"
+	$(call install,.[train$(comma)score$(comma)dev])
+	@touch $@ $(VENV)/.base
+
+comma := ,
+
+install: $(VENV)/.base
+
+demo: $(VENV)/.base
+	@mkdir -p .demo
+	$(BIN)/deepsort track --source demo --save .demo/demo.mp4 --save-txt .demo/demo.txt --overwrite
+	@echo "Watch .demo/demo.mp4"
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.dev
+	@for script in benchmarks/*_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+configs: $(VENV)/.dev
+	$(BIN)/python examples/make_configs.py
+
+clean:
+	rm -rf $(VENV) .demo build dist .pytest_cache .mypy_cache .ruff_cache

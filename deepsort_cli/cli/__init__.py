@@ -1,0 +1,79 @@
+"""The `deepsort` command: one module per subcommand, loaded only when it runs."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+COMMANDS = {
+    "track": "Track people (or anything a detector finds) in video.",
+}
+"""Subcommand → one-line summary. The module of `name` is `deepsort_cli.cli.<name>`, its Typer app is called `app`."""
+
+MODULES = {"eval": "evaluate"}
+"""Subcommands whose module bears another name, because `eval` and the like are Python's own words."""
+
+
+class LazyGroup(TyperGroup):
+    """Lists subcommands from `COMMANDS`; imports one only to run it. Turns our errors into a panel and an exit code."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        name, command, rest = super().resolve_command(ctx, args)
+        if name in COMMANDS:
+            module = importlib.import_module(f"deepsort_cli.cli.{MODULES.get(name, name)}")
+            command = typer.main.get_command(module.app)
+        return name, command, rest
+
+    def invoke(self, ctx: Any) -> Any:
+        from deepsort_cli.cli.console import exit_on_error
+
+        with exit_on_error():
+            return super().invoke(ctx)
+
+
+app = typer.Typer(
+    name="deepsort",
+    cls=LazyGroup,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_show_locals=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Start with [bold]deepsort track --source demo --save demo.mp4[/bold]. "
+    "Every command answers [bold]--help[/bold].",
+)
+
+
+def _version(value: bool) -> None:
+    if value:
+        from deepsort_cli import __version__
+
+        typer.echo(f"deepsort {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """DeepSORT from a folder of person crops to people tracked in live video."""
+
+
+def _register(name: str, summary: str) -> None:
+    """Put a stub into the command list; `LazyGroup` swaps in the real command when it is called."""
+
+    @app.command(name, help=summary)
+    def stub() -> None: ...
+
+
+for _name, _summary in COMMANDS.items():
+    _register(_name, _summary)
+
+
+def main() -> None:
+    """Entry point of the installed `deepsort` script."""
+    app(prog_name="deepsort")

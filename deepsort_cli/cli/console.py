@@ -1,0 +1,85 @@
+"""What commands say: messages, tables and progress on stderr, results on stdout."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.panel import Panel
+
+from deepsort_cli.core.errors import DeepsortError
+
+INTERRUPTED = 130
+
+
+@dataclass(frozen=True)
+class Reporter:
+    """How loudly, and in which form, a command speaks.
+
+    Attributes:
+        json: print the final result as one JSON document on stdout.
+        quiet: say nothing on stderr but errors and warnings.
+        verbose: say more.
+    """
+
+    json: bool = False
+    quiet: bool = False
+    verbose: bool = False
+    console: Console = field(default_factory=lambda: Console(stderr=True, highlight=False))
+
+    @property
+    def interactive(self) -> bool:
+        """Whether live displays make sense: a terminal, and not quiet."""
+        return self.console.is_terminal and not self.quiet
+
+    def info(self, message: str) -> None:
+        if not self.quiet:
+            self.console.print(escape(message))
+
+    def detail(self, message: str) -> None:
+        if self.verbose and not self.quiet:
+            self.console.print(f"[dim]{escape(message)}[/dim]")
+
+    def warn(self, message: str) -> None:
+        self.console.print(f"[yellow]warning:[/yellow] {escape(message)}")
+
+    def show(self, renderable: Any) -> None:
+        """A table or other rich renderable, on stderr."""
+        if not self.quiet:
+            self.console.print(renderable)
+
+    def result(self, data: Any, text: str | None = None) -> None:
+        """The command's result on stdout: JSON with `--json`, else `text` where there is one."""
+        if self.json:
+            print(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False), flush=True)
+        elif text is not None:
+            print(text, flush=True)
+
+
+@contextlib.contextmanager
+def exit_on_error() -> Iterator[None]:
+    """One panel without traceback for our own errors; 130 for Ctrl-C; a quiet end when the reader of a pipe leaves."""
+    if os.environ.get("DEEPSORT_TRACEBACK"):
+        yield
+        return
+    try:
+        yield
+    except DeepsortError as error:
+        console = Console(stderr=True, highlight=False)
+        console.print(Panel(escape(str(error)), title="error", title_align="left", border_style="red"))
+        raise typer.Exit(error.exit_code) from None
+    except KeyboardInterrupt:
+        Console(stderr=True, highlight=False).print("interrupted")
+        raise typer.Exit(INTERRUPTED) from None
+    except BrokenPipeError:
+        # Point stdout elsewhere, so that the interpreter's last flush does not fail as well.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(1) from None

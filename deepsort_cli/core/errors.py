@@ -1,0 +1,19 @@
+"""Errors a user can cause. The command line prints their message in one panel, without a traceback."""
+
+
+class DeepsortError(Exception):
+    """Base of all errors with a message meant for the user: what was wrong, where, and what to do."""
+
+    exit_code = 1
+
+
+class InputError(DeepsortError):
+    """A file, value or option the user gave cannot be used. Nothing was written. Exit code 2."""
+
+    exit_code = 2
+
+
+class RunError(DeepsortError):
+    """Something failed while running: a lost camera, a full disk, a check not passed. Exit code 1."""
+
+    exit_code = 1

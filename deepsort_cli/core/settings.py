@@ -1,0 +1,39 @@
+"""Base class of the settings models that live beside their components."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+
+
+class Settings(BaseModel):
+    """Immutable, typed settings; an unknown key is an error. Every field carries a one-line description."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+def _split_commas(value: Any) -> Any:
+    if isinstance(value, str):
+        text = value.strip()
+        if text.startswith("["):
+            return json.loads(text)
+        return [part.strip() for part in text.split(",") if part.strip()]
+    if isinstance(value, int | float):
+        return [value]
+    if isinstance(value, list | tuple):
+        return [part for item in value for part in (_split_commas(item) if isinstance(item, str) else [item])]
+    return value
+
+
+def _as_text(value: Any) -> Any:
+    value = _split_commas(value)
+    return [str(item) for item in value] if isinstance(value, list) else value
+
+
+CommaStrings = Annotated[tuple[str, ...], BeforeValidator(_as_text)]
+"""A list of strings, also written `a,b,c` on the command line, in the environment or in YAML."""
+
+CommaInts = Annotated[tuple[int, ...], BeforeValidator(_split_commas)]
+"""A list of integers, also written `1,5,10`."""

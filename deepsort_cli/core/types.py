@@ -1,0 +1,131 @@
+"""The value types that travel through the tracking pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+Image = npt.NDArray[np.uint8]
+"""(H, W, 3) pixels in BGR order."""
+Index = slice | Sequence[int] | npt.NDArray[np.bool_] | npt.NDArray[np.integer[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One frame of a source.
+
+    Attributes:
+        index: 0-based position in the source; the MOT frame number is `index + 1`.
+        image: (H, W, 3) uint8 BGR, or None where nothing downstream needs pixels.
+        time: seconds since the start of the source.
+    """
+
+    index: int
+    image: Image | None
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class Detections:
+    """N detected objects in one frame.
+
+    Attributes:
+        boxes: (N, 4) float64, x1 y1 x2 y2 in pixels.
+        scores: (N,) float64 confidences; ones when not given.
+        class_ids: (N,) int64; zeros when not given.
+        features: (N, D) float32 appearance embeddings, or None when appearance is unknown.
+
+    Raises:
+        ValueError: if the arrays do not agree in length or shape.
+    """
+
+    boxes: FloatArray
+    scores: FloatArray = None  # type: ignore[assignment]  # filled in below, so that readers always see an array
+    class_ids: IntArray = None  # type: ignore[assignment]
+    features: npt.NDArray[np.float32] | None = None
+
+    def __post_init__(self) -> None:
+        boxes = np.asarray(self.boxes, dtype=np.float64)
+        if boxes.size == 0:
+            boxes = boxes.reshape(0, 4)
+        if boxes.ndim != 2 or boxes.shape[1] != 4:
+            raise ValueError(f"boxes must have shape (N, 4) as x1 y1 x2 y2, got {boxes.shape}")
+        n = len(boxes)
+        scores = np.ones(n) if self.scores is None else np.asarray(self.scores, dtype=np.float64)
+        class_ids = np.zeros(n, dtype=np.int64) if self.class_ids is None else np.asarray(self.class_ids, np.int64)
+        features = self.features
+        if features is not None:
+            features = np.asarray(features, dtype=np.float32)
+            if n == 0 and features.size == 0 and features.ndim != 2:
+                features = features.reshape(0, 0)
+            if features.ndim != 2 or len(features) != n:
+                raise ValueError(f"features must have shape ({n}, D), one row per box, got {features.shape}")
+        for name, array in (("scores", scores), ("class_ids", class_ids)):
+            if array.shape != (n,):
+                raise ValueError(f"{name} must have shape ({n},), one value per box, got {array.shape}")
+        object.__setattr__(self, "boxes", boxes)
+        object.__setattr__(self, "scores", scores)
+        object.__setattr__(self, "class_ids", class_ids)
+        object.__setattr__(self, "features", features)
+
+    @classmethod
+    def empty(cls) -> Detections:
+        return cls(boxes=np.empty((0, 4)))
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    def __getitem__(self, index: Index) -> Detections:
+        """The detections at a slice, boolean mask or array of positions."""
+        features = None if self.features is None else self.features[index]
+        return Detections(self.boxes[index], self.scores[index], self.class_ids[index], features)
+
+    def with_features(self, features: npt.NDArray[np.float32] | None) -> Detections:
+        """The same detections with other appearance embeddings, (N, D) float32 or None."""
+        return Detections(self.boxes, self.scores, self.class_ids, features)
+
+
+@dataclass(frozen=True, slots=True)
+class Tracks:
+    """T tracks as reported for one frame, in ascending order of id.
+
+    Attributes:
+        ids: (T,) int64, from 1.
+        boxes: (T, 4) float64, x1 y1 x2 y2 in pixels, from the Kalman state.
+        scores: (T,) float64, confidence of the last matched detection.
+        class_ids: (T,) int64, class of the last matched detection.
+        time_since_update: (T,) int64 frames since the last matched detection; 0 means matched in this frame.
+        detection_index: (T,) int64 row of the matched detection in this frame's input, −1 when predicted only.
+    """
+
+    ids: IntArray
+    boxes: FloatArray
+    scores: FloatArray
+    class_ids: IntArray
+    time_since_update: IntArray
+    detection_index: IntArray
+
+    @classmethod
+    def empty(cls) -> Tracks:
+        none = np.empty(0, dtype=np.int64)
+        return cls(none, np.empty((0, 4)), np.empty(0), none, none, none)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __getitem__(self, index: Index) -> Tracks:
+        """The tracks at a slice, boolean mask or array of positions."""
+        return Tracks(
+            self.ids[index],
+            self.boxes[index],
+            self.scores[index],
+            self.class_ids[index],
+            self.time_since_update[index],
+            self.detection_index[index],
+        )

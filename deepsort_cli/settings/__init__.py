@@ -1,0 +1,36 @@
+"""Per-command settings: assembled from the rooms' own models, merged YAML < environment < `--set` < flags."""
+
+from __future__ import annotations
+
+import importlib
+
+from deepsort_cli.settings.loader import CommandSettings, documented_yaml, field_at, resolve, to_yaml
+
+COMMAND_SETTINGS = {
+    "track": "deepsort_cli.settings.track:TrackSettings",
+}
+"""Subcommand → its settings class. `examples/configs/<subcommand>.yaml` is generated from it."""
+
+
+def settings_of(command: str) -> type[CommandSettings]:
+    """The settings class of a subcommand."""
+    module, _, name = COMMAND_SETTINGS[command].partition(":")
+    model: type[CommandSettings] = getattr(importlib.import_module(module), name)
+    return model
+
+
+def all_commands() -> list[type[CommandSettings]]:
+    """The settings classes of all subcommands."""
+    return [settings_of(command) for command in COMMAND_SETTINGS]
+
+
+__all__ = [
+    "COMMAND_SETTINGS",
+    "CommandSettings",
+    "all_commands",
+    "documented_yaml",
+    "field_at",
+    "resolve",
+    "settings_of",
+    "to_yaml",
+]
