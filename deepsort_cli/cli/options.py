@@ -20,7 +20,8 @@ Set = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="Set any key, e.g. section.key=1.", rich_help_panel="General"),
 ]
 PrintConfig = Annotated[
-    bool, typer.Option("--print-config", help="Print the resolved settings as YAML and exit.", rich_help_panel="General")
+    bool,
+    typer.Option("--print-config", help="Print the resolved settings as YAML and exit.", rich_help_panel="General"),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.", rich_help_panel="General")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only errors and warnings.", rich_help_panel="General")]

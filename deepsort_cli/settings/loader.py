@@ -22,7 +22,7 @@ from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSett
 from deepsort_cli.core.errors import InputError
 
 ENV_PREFIX = "DEEPSORT_"
-ENV_SWITCHES = frozenset({"DEEPSORT_TRACEBACK"})
+ENV_SWITCHES = frozenset({"DEEPSORT_TRACEBACK", "DEEPSORT_TEST_DATA"})
 """Variables with our prefix that are no settings keys."""
 
 
@@ -139,7 +139,11 @@ def to_yaml(settings: BaseModel) -> str:
 
 def documented_yaml(model: type[BaseModel], title: str) -> str:
     """A YAML text with every key of a settings model, its default and its description as a comment."""
-    lines = [f"# {title}", "# Every key with its default. Flags, --set and DEEPSORT_… variables win over this file.", ""]
+    lines = [
+        f"# {title}",
+        "# Every key with its default. Flags, --set and DEEPSORT_… variables win over this file.",
+        "",
+    ]
     lines += _document(model, model.model_construct(), 0)
     return "\n".join(lines) + "\n"
 

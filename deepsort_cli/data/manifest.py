@@ -1,0 +1,44 @@
+"""The validated list of images that training and evaluation start from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from deepsort_cli.core.types import Index, IntArray
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """N valid person crops of one dataset folder.
+
+    Attributes:
+        root: the dataset folder.
+        paths: N paths relative to `root`, with forward slashes.
+        pids: (N,) int64 person ids as named in the dataset; 0 is a distractor, −1 junk.
+        camids: (N,) int64 camera ids.
+        has_cameras: False where names carry no camera; then every image counts as its own camera.
+        fingerprint: SHA-1 over relative paths and sizes of the dataset's files.
+    """
+
+    root: Path
+    paths: tuple[str, ...]
+    pids: IntArray
+    camids: IntArray
+    has_cameras: bool
+    fingerprint: str
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: Index) -> Manifest:
+        """The images at a slice, boolean mask or array of positions."""
+        chosen = np.arange(len(self))[index]
+        paths = tuple(self.paths[i] for i in chosen)
+        return Manifest(self.root, paths, self.pids[chosen], self.camids[chosen], self.has_cameras, self.fingerprint)
+
+    def file(self, i: int) -> Path:
+        """The absolute path of image `i`."""
+        return self.root / self.paths[i]
