@@ -31,4 +31,5 @@ def iou(a: FloatArray, b: FloatArray) -> FloatArray:
     sides = np.maximum(corners, 0.0)
     intersection = sides[..., 0] * sides[..., 1]
     union = area(a)[:, None] + area(b)[None, :] - intersection
-    return np.divide(intersection, union, out=np.zeros_like(intersection), where=union > 0)
+    overlap: FloatArray = np.divide(intersection, union, out=np.zeros_like(intersection), where=union > 0)
+    return overlap

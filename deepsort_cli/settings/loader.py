@@ -1,7 +1,7 @@
 """Merge the layers of settings and explain what is wrong with them.
 
-Precedence, weakest first: defaults, YAML file, environment (`DEEPSORT_TRACKER__MAX_AGE=30`), `--set tracker.max_age=30`,
-command line flags. pydantic-settings does the merging; this module adds where each value came from, so that an
+Precedence, weakest first: defaults, YAML file, environment (`DEEPSORT_TRACKER__MAX_AGE=30`),
+`--set tracker.max_age=30`, command line flags. pydantic-settings does the merging; this module adds where each value came from, so that an
 error names the file, variable or flag and the nearest valid key.
 """
 
@@ -126,7 +126,7 @@ def default_at(model: type[BaseModel], key: str) -> Any:
     """The default of a settings model at a dotted key, PydanticUndefined where a value is required."""
     head, _, rest = key.partition(".")
     field = model.model_fields[head]
-    value = field.get_default(call_default_factory=True)  # type: ignore[call-arg]
+    value = field.get_default(call_default_factory=True)
     for part in rest.split(".") if rest else ():
         value = getattr(value, part)
     return value

@@ -11,4 +11,4 @@ from deepsort_cli.tracking.settings import TrackerSettings
 class TrackSettings(CommandSettings):
     """Everything `deepsort track` can be told."""
 
-    tracker: TrackerSettings = Field(default_factory=TrackerSettings, description="The DeepSORT tracker.")
+    tracker: TrackerSettings = Field(TrackerSettings(), description="The DeepSORT tracker.")
