@@ -1,0 +1,77 @@
+"""Class names of detectors, and the choice of classes to keep."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+from collections.abc import Mapping, Sequence
+
+from deepsort_cli.core.errors import InputError
+
+# fmt: off
+_COCO = (
+    "person", "bicycle", "car", "motorcycle", "airplane", "bus", "train", "truck", "boat", "traffic light",
+    "fire hydrant", "stop sign", "parking meter", "bench", "bird", "cat", "dog", "horse", "sheep", "cow", "elephant",
+    "bear", "zebra", "giraffe", "backpack", "umbrella", "handbag", "tie", "suitcase", "frisbee", "skis", "snowboard",
+    "sports ball", "kite", "baseball bat", "baseball glove", "skateboard", "surfboard", "tennis racket", "bottle",
+    "wine glass", "cup", "fork", "knife", "spoon", "bowl", "banana", "apple", "sandwich", "orange", "broccoli",
+    "carrot", "hot dog", "pizza", "donut", "cake", "chair", "couch", "potted plant", "bed", "dining table", "toilet",
+    "tv", "laptop", "mouse", "remote", "keyboard", "cell phone", "microwave", "oven", "toaster", "sink",
+    "refrigerator", "book", "clock", "vase", "scissors", "teddy bear", "hair drier", "toothbrush",
+)
+# fmt: on
+COCO_NAMES: dict[int, str] = dict(enumerate(_COCO))
+"""The 80 classes of COCO, in the order every COCO detector uses."""
+
+
+def parse_names(text: str | None) -> dict[int, str]:
+    """The `names` property of a model (`{0: 'person', …}` or a list) as a mapping; empty where it is not readable."""
+    if not text or len(text) > 1_000_000:
+        return {}
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return {}
+    if isinstance(value, list | tuple):
+        value = dict(enumerate(value))
+    if not isinstance(value, dict):
+        return {}
+    try:
+        return {int(number): str(name) for number, name in value.items()}
+    except (TypeError, ValueError):
+        return {}
+
+
+def names_for(count: int, given: Mapping[int, str]) -> dict[int, str]:
+    """A name for each of `count` classes: the model's own, else COCO's where there are 80, else the number."""
+    fallback = COCO_NAMES if count == len(COCO_NAMES) else {}
+    return {number: given.get(number) or fallback.get(number) or f"class {number}" for number in range(count)}
+
+
+def select_classes(names: Mapping[int, str], wanted: Sequence[str]) -> frozenset[int] | None:
+    """Numbers of the classes to keep; None keeps all.
+
+    Args:
+        names: name by class number.
+        wanted: names (in any case) or numbers; `all` for everything. Empty means person where there is such a class,
+            else everything.
+
+    Raises:
+        InputError: a name or number the detector does not have.
+    """
+    by_name = {name.lower(): number for number, name in names.items()}
+    if not wanted:
+        return frozenset({by_name["person"]}) if "person" in by_name else None
+    if any(item.lower() == "all" for item in wanted):
+        return None
+    chosen = set()
+    for item in wanted:
+        number = int(item) if item.isdecimal() else by_name.get(item.lower())
+        if number is None:
+            close = difflib.get_close_matches(item.lower(), by_name, n=1, cutoff=0.0)
+            hint = f" The nearest name is {close[0]!r}." if close else ""
+            raise InputError(f"--classes {item}: the detector has no class of this name.{hint}")
+        if number not in names:
+            raise InputError(f"--classes {item}: the detector's classes are numbered 0 to {max(names)}.")
+        chosen.add(number)
+    return frozenset(chosen)

@@ -1,0 +1,125 @@
+"""Appearance embedders: callables from an image and boxes to unit-length features."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from deepsort_cli.core.embedder_metadata import EmbedderMetadata
+from deepsort_cli.core.errors import InputError
+from deepsort_cli.core.types import FloatArray, Image
+from deepsort_cli.perception.runtime import Session, open_session
+from deepsort_cli.perception.settings import EmbedderSettings, RuntimeSettings
+
+Features = npt.NDArray[np.float32]
+ASSETS = Path(__file__).resolve().parent.parent / "assets"
+
+
+def open_embedder(settings: EmbedderSettings | None = None, runtime: RuntimeSettings | None = None) -> Embedder | None:
+    """The embedder the settings name; None where tracking goes by motion and overlap only.
+
+    Raises:
+        InputError: the model cannot be used.
+    """
+    settings = settings or EmbedderSettings()
+    path = resolve_model(settings)
+    return None if path is None else Embedder(open_session(path, runtime), settings.batch_size)
+
+
+def resolve_model(settings: EmbedderSettings) -> Path | None:
+    """The model file the settings name; without one the bundled model, where there is one."""
+    if settings.model_path is None:
+        return bundled_model()
+    if settings.model_path.lower() in ("none", ""):
+        return None
+    return Path(settings.model_path)
+
+
+def bundled_model() -> Path | None:
+    """The Re-ID model that comes with the package."""
+    return next(iter(sorted(ASSETS.glob("*.onnx"))), None)
+
+
+class Embedder:
+    """A Re-ID model: crops in, unit-length embeddings out.
+
+    Attributes:
+        name: what to call it in messages.
+        metadata: what the model says about itself, completed from its graph.
+        feature_size: length of an embedding.
+        threshold: recommended max_cosine_distance, or None where the model does not say.
+
+    Raises:
+        InputError: the model is no embedder, or its metadata makes no sense.
+    """
+
+    def __init__(self, session: Session, batch_size: int = 32) -> None:
+        self.name = session.path.name
+        self._session = session
+        try:
+            metadata = EmbedderMetadata.from_props(session.metadata)
+        except InputError as error:
+            raise InputError(f"{session.path}: {error}") from None
+        batch, _, height, width = session.input_shape
+        metadata = metadata.model_copy(update={"height": height or metadata.height, "width": width or metadata.width})
+        self._preprocess = metadata.preprocess
+        self._fixed_batch = batch
+        self._batch_size = batch or batch_size
+        # One run shows the real output, and warms the network up.
+        crop = np.zeros((1, metadata.height, metadata.width, 3), dtype=np.uint8)
+        output = self._forward(crop)
+        if output.ndim != 2 or output.shape[1] < 2:
+            raise InputError(
+                f"{session.path}: its output {output.shape} is not an embedding, (N, D). "
+                f"Give a Re-ID model exported without its classifier; a detector belongs to --detector."
+            )
+        self.feature_size = int(output.shape[1])
+        self.metadata = metadata.model_copy(update={"embedding_size": self.feature_size})
+        self.threshold = metadata.threshold
+
+    def __call__(self, image: Image, boxes: FloatArray) -> Features:
+        """Embeddings of boxes in one image.
+
+        Args:
+            image: (H, W, 3) uint8 BGR.
+            boxes: (N, 4) x1 y1 x2 y2 in pixels.
+
+        Returns:
+            (N, D) float32, unit length. Rows of boxes that cover nothing of the image are NaN: appearance unknown.
+        """
+        crops, visible = self._preprocess.crop(image, boxes)
+        if visible.all():
+            return self._embed(crops)
+        features = np.full((len(crops), self.feature_size), np.nan, dtype=np.float32)
+        features[visible] = self._embed(crops[visible])
+        return features
+
+    def embed_crops(self, crops: Sequence[Image]) -> Features:
+        """(N, D) float32 unit-length embeddings of BGR crops of any size."""
+        return self._embed(self._preprocess.resize_crops(crops))
+
+    def _embed(self, crops: Image) -> Features:
+        if len(crops) == 0:
+            return np.empty((0, self.feature_size), dtype=np.float32)
+        parts = [self._forward(crops[i : i + self._batch_size]) for i in range(0, len(crops), self._batch_size)]
+        features = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        norms = np.linalg.norm(features, axis=1, keepdims=True)
+        # A zero embedding has no direction: NaN, appearance unknown.
+        unit: Features = np.divide(features, norms, out=np.full_like(features, np.nan), where=norms > 0)
+        return unit
+
+    def _forward(self, crops: Image) -> Features:
+        """Raw outputs of at most one batch; a model of fixed batch gets black crops to fill it."""
+        count = len(crops)
+        batch = self._preprocess.batch(crops)
+        if self._fixed_batch is not None and count < self._fixed_batch:
+            filled = np.zeros((self._fixed_batch, *batch.shape[1:]), dtype=np.float32)
+            filled[:count] = batch
+            batch = filled
+        output = self._session.run(batch)[0]
+        if output.ndim > 2 and output.size == output.shape[0] * output.shape[1]:
+            output = output.reshape(output.shape[:2])  # (N, D, 1, 1) of a pooling layer
+        return output[:count]

@@ -1,0 +1,219 @@
+"""The only place that creates ONNX Runtime sessions: devices, threads, and clear errors for wrong files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime as ort
+
+from deepsort_cli.core.errors import InputError
+from deepsort_cli.perception.settings import RuntimeSettings
+
+PROVIDERS = {
+    "tensorrt": "TensorrtExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "coreml": "CoreMLExecutionProvider",
+    "openvino": "OpenVINOExecutionProvider",
+    "directml": "DmlExecutionProvider",
+    "rocm": "ROCMExecutionProvider",
+    "migraphx": "MIGraphXExecutionProvider",
+    "cpu": "CPUExecutionProvider",
+}
+"""Device → ONNX Runtime's execution provider; `auto` takes those there are, in this order."""
+
+PACKAGES = {
+    "tensorrt": "onnxruntime-gpu (and TensorRT)",
+    "cuda": "onnxruntime-gpu",
+    "coreml": "onnxruntime on macOS",
+    "openvino": "onnxruntime-openvino",
+    "directml": "onnxruntime-directml on Windows",
+    "rocm": "onnxruntime-rocm",
+    "migraphx": "onnxruntime-migraphx",
+}
+"""What to install for a device."""
+
+SILENT = 4  # log fatal errors only: everything else reaches the user as our own message
+DTYPES: dict[str, type[np.floating]] = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
+CHECKPOINT_SUFFIXES = {".pt", ".pth", ".ckpt", ".safetensors"}
+
+
+class Session:
+    """A network with one image input, ready to run.
+
+    Attributes:
+        path: the file.
+        input_shape: (N, C, H, W) of the input; None for a dimension that is chosen at run time.
+        output_shapes: the same for each output.
+        metadata: the model's own text properties.
+        device: where it runs, for example cpu or cuda.
+    """
+
+    def __init__(self, path: Path, session: ort.InferenceSession) -> None:
+        self.path = path
+        self._session = session
+        inputs = session.get_inputs()
+        if len(inputs) != 1:
+            names = ", ".join(item.name for item in inputs) or "none"
+            raise InputError(f"{path}: expected a model with one image input, this one has {len(inputs)}: {names}.")
+        self._input = inputs[0].name
+        dtype = DTYPES.get(inputs[0].type)
+        if dtype is None:
+            raise InputError(f"{path}: its input is {inputs[0].type}. Export it with a float32 or float16 input.")
+        self._dtype = dtype
+        self.input_shape = _shape(inputs[0].shape)
+        if len(self.input_shape) != 4 or self.input_shape[1] not in (3, None):
+            layout = " (NHWC? Export it as NCHW)" if self.input_shape[-1:] == (3,) else ""
+            raise InputError(
+                f"{path}: its input {inputs[0].shape} is not that of a colour image network, "
+                f"(N, 3, height, width){layout}."
+            )
+        self._outputs = [item.name for item in session.get_outputs()]
+        self.output_shapes = [_shape(item.shape) for item in session.get_outputs()]
+        self.metadata: dict[str, str] = dict(session.get_modelmeta().custom_metadata_map)
+        first = session.get_providers()[0]
+        self.device = next((device for device, provider in PROVIDERS.items() if provider == first), first)
+
+    def run(self, images: npt.NDArray[np.float32]) -> list[npt.NDArray[np.float32]]:
+        """All outputs for (N, 3, H, W) float32 images, as float32 (integers as they are).
+
+        Raises:
+            InputError: the network cannot be run on an input of this shape.
+        """
+        try:
+            outputs = self._session.run(self._outputs, {self._input: images.astype(self._dtype, copy=False)})
+        except Exception as error:  # ONNX Runtime's exceptions share no base class
+            raise InputError(f"{self.path}: fails on an input of shape {images.shape}: {_reason(error)}") from None
+        return [output.astype(np.float32) if output.dtype == np.float16 else output for output in outputs]
+
+
+def open_session(model_path: str | Path, settings: RuntimeSettings | None = None) -> Session:
+    """Load an ONNX model.
+
+    Raises:
+        InputError: the file is not a usable ONNX model, or the device is not there; the message says which, and the
+            remedy.
+    """
+    settings = settings or RuntimeSettings()
+    path = Path(model_path)
+    check_model_file(path)
+    device, _, index = settings.device.partition(":")
+    providers = choose_providers(device, ort.get_available_providers(), int(index or 0))
+    ort.set_default_logger_severity(SILENT)
+    try:
+        session = ort.InferenceSession(str(path), sess_options=session_options(settings.threads), providers=providers)
+    except Exception as error:  # ONNX Runtime's exceptions share no base class
+        raise InputError(_explain(path, error)) from None
+    opened = Session(path, session)
+    # ONNX Runtime falls back to the CPU without a word when a GPU's driver or libraries are missing.
+    if device not in ("auto", opened.device):
+        raise InputError(
+            f"--device {settings.device}: ONNX Runtime has {PROVIDERS[device]} but could not start it. "
+            f"Check its driver and libraries, or pass --device cpu."
+        )
+    return opened
+
+
+def session_options(threads: int) -> ort.SessionOptions:
+    """Session options that leave the CPU to others while the network waits."""
+    options = ort.SessionOptions()
+    options.log_severity_level = SILENT
+    options.intra_op_num_threads = threads or available_cpus()
+    options.inter_op_num_threads = 1
+    # Idle workers would burn the cores that decoding, the other network and drawing need.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    return options
+
+
+def available_cpus() -> int:
+    """CPUs this process may use: its affinity, and the quota of its container (cgroup v2)."""
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        if quota != "max":
+            cpus = min(cpus, max(1, round(int(quota) / int(period))))
+    except (OSError, ValueError):
+        pass
+    return cpus
+
+
+def choose_providers(device: str, available: Sequence[str], index: int = 0) -> list[str | tuple[str, dict[str, str]]]:
+    """Execution providers to ask for, best first; the CPU always comes last.
+
+    Raises:
+        InputError: the installed ONNX Runtime does not support the device.
+    """
+    if device == "auto":
+        devices = [name for name, provider in PROVIDERS.items() if provider in available]
+    elif PROVIDERS[device] in available:
+        devices = [device, "cpu"] if device != "cpu" else ["cpu"]
+        if device == "tensorrt" and PROVIDERS["cuda"] in available:
+            devices.insert(1, "cuda")
+    else:
+        there = ", ".join(name for name, provider in PROVIDERS.items() if provider in available)
+        raise InputError(
+            f"--device {device}: the installed ONNX Runtime has no {PROVIDERS[device]}. Available: {there}. "
+            f"For {device} install {PACKAGES[device]} in place of onnxruntime."
+        )
+    return [
+        (PROVIDERS[name], {"device_id": str(index)})
+        if index and name in ("cuda", "tensorrt", "rocm", "migraphx", "directml")
+        else PROVIDERS[name]
+        for name in devices
+    ]
+
+
+def check_model_file(path: Path) -> None:
+    """Refuse files that cannot be an ONNX model, before ONNX Runtime does it less clearly.
+
+    Raises:
+        InputError: missing, a folder, unreadable, empty, a Git LFS pointer, a PyTorch checkpoint, or text.
+    """
+    if path.is_dir():
+        raise InputError(f"{path}: this is a folder. Give the .onnx file itself.")
+    try:
+        with path.open("rb") as stream:
+            start = stream.read(512)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such model file.") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error}).") from None
+    if not start:
+        raise InputError(f"{path}: the file is empty. Copy or download it again.")
+    if start.startswith(b"version https://git-lfs"):
+        raise InputError(f"{path}: this is a Git LFS pointer, not the model. Run `git lfs pull` to fetch the file.")
+    if path.suffix.lower() in CHECKPOINT_SUFFIXES or start.startswith((b"PK\x03\x04", b"\x80\x02")):
+        raise InputError(f"{path}: this is a PyTorch checkpoint. Export it first: deepsort export {path}")
+    if _is_text(start):
+        raise InputError(f"{path}: this is a text file, not an ONNX model. Was a web page saved instead of the model?")
+
+
+def _is_text(start: bytes) -> bool:
+    """ONNX files are protobuf: within a few bytes they hold control characters that no text has."""
+    return all(byte >= 32 or byte in b"\t\n\r\f\x1b" for byte in start)
+
+
+def _explain(path: Path, error: Exception) -> str:
+    reason = _reason(error)
+    text = reason.lower()
+    if "external" in text or "model_path must not be empty" in text:
+        return f"{path}: the model's weights are stored beside it, and that file is missing or broken: {reason}"
+    if "protobuf" in text or "invalid model" in text or "parse" in text:
+        return f"{path}: not a valid ONNX model, or cut off. Copy or download it again. ({reason})"
+    return f"{path}: ONNX Runtime cannot load this model: {reason}"
+
+
+def _reason(error: Exception) -> str:
+    """ONNX Runtime's message in one line, without its own prefix."""
+    text = " ".join(str(error).split())
+    if text.startswith("[ONNXRuntimeError]"):
+        text = text.split(" : ", 3)[-1]
+    return text if len(text) <= 300 else text[:300] + "…"
+
+
+def _shape(dimensions: Sequence[int | str | None]) -> tuple[int | None, ...]:
+    return tuple(size if isinstance(size, int) and size > 0 else None for size in dimensions)

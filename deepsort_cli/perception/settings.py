@@ -1,0 +1,65 @@
+"""Settings of detectors, embedders and the ONNX Runtime sessions behind them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from deepsort_cli.core.settings import CommaInts, CommaStrings, Settings
+
+DEVICES = ("auto", "cpu", "cuda", "tensorrt", "coreml", "openvino", "directml", "rocm", "migraphx")
+
+
+class DetectorSettings(Settings):
+    """Which detector, and what of its detections is kept."""
+
+    model_path: str | None = Field(
+        None, description="ONNX detector (YOLOv5-v11, v26, YOLOX), or hog: OpenCV's people detector (the default)."
+    )
+    head: Literal["auto", "yolov5", "yolov8", "yolov10", "yolox"] = Field(
+        "auto", description="Output format of the ONNX detector; auto recognises it from its shape and metadata."
+    )
+    conf: float = Field(0.3, ge=0.0, le=1.0, description="Lowest confidence of a detection.")
+    iou: float = Field(0.6, ge=0.0, le=1.0, description="Overlap (IoU) above which the weaker of two boxes is dropped.")
+    classes: CommaStrings = Field(
+        (), description="Names or numbers of the classes kept, or all; by default person where the model knows it."
+    )
+    imgsz: CommaInts = Field((), description="Input size of models with dynamic size: 640, or height,width.")
+    max_det: int = Field(300, ge=1, le=10_000, description="Most detections kept per frame.")
+    hog_stride: int = Field(8, ge=4, le=64, multiple_of=4, description="Step of hog's search window in pixels.")
+    hog_scale: float = Field(1.05, gt=1.0, le=2.0, description="Factor between the image sizes hog searches.")
+
+    @field_validator("imgsz")
+    @classmethod
+    def _check_imgsz(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if len(value) > 2 or any(not 32 <= side <= 4096 for side in value):
+            raise ValueError("expected one size, or height,width, each within 32 to 4096")
+        return value
+
+
+class EmbedderSettings(Settings):
+    """Which Re-ID model describes appearance."""
+
+    model_path: str | None = Field(
+        None, description="Re-ID ONNX model, or none: motion and overlap only. Default: the bundled model, else none."
+    )
+    batch_size: int = Field(32, ge=1, le=1024, description="Most crops given to the model at once.")
+
+
+class RuntimeSettings(Settings):
+    """Where and how neural networks run."""
+
+    device: str = Field(
+        "auto",
+        description="auto, cpu, cuda, tensorrt, coreml, openvino, directml, rocm, migraphx; cuda:1: second GPU.",
+    )
+    threads: int = Field(0, ge=0, le=1024, description="CPU threads of one network; 0 uses the CPUs available.")
+
+    @field_validator("device")
+    @classmethod
+    def _check_device(cls, value: str) -> str:
+        name, _, index = value.lower().partition(":")
+        if name not in DEVICES or (":" in value and not index.isdecimal()):
+            raise ValueError(f"expected one of {', '.join(DEVICES)}, optionally with a number as in cuda:1")
+        return value.lower()
