@@ -1,0 +1,209 @@
+"""Detections computed earlier, replayed from a file instead of running a detector."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from deepsort_cli.core.boxes import tlwh_to_xyxy
+from deepsort_cli.core.errors import InputError
+from deepsort_cli.core.mot import line_of_row, read_table
+from deepsort_cli.core.types import Detections, FloatArray, IntArray
+
+_ARRAY_COLUMNS = "frame, id, left, top, width, height, confidence"
+
+
+class StoredDetections:
+    """The detections of a whole source, by frame.
+
+    Use `load` for files. The order of a frame's detections is the file's own.
+
+    Attributes:
+        last_frame: number of the last frame that has a detection, from 1; 0 when there is none.
+        has_features: whether an appearance embedding is stored with every detection.
+        feature_size: its length D; 0 without features.
+    """
+
+    def __init__(
+        self,
+        frames: IntArray,
+        detections: Detections,
+        *,
+        conf: float | None = None,
+        iou: float | None = None,
+        classes: Collection[int] | None = None,
+    ) -> None:
+        """Store N detections.
+
+        Args:
+            frames: (N,) frame numbers from 1, ascending.
+            detections: the N detections of all frames.
+            conf: keep scores of at least this much; None keeps all.
+            iou: drop a box that overlaps a better one of its class and frame by more; None or 1 keeps all.
+            classes: class ids to keep; None keeps all.
+        """
+        self.last_frame = int(frames[-1]) if len(frames) else 0
+        self.has_features = detections.features is not None
+        self.feature_size = 0 if detections.features is None else detections.features.shape[1]
+        keep = np.ones(len(frames), dtype=bool)
+        if conf is not None:
+            keep &= detections.scores >= conf
+        if classes is not None:
+            keep &= np.isin(detections.class_ids, list(classes))
+        self._frames = frames if keep.all() else frames[keep]
+        self._detections = detections if keep.all() else detections[keep]
+        self._iou = iou if iou is not None and iou < 1 else None
+
+    @classmethod
+    def load(
+        cls,
+        path: str | Path,
+        *,
+        conf: float | None = None,
+        iou: float | None = None,
+        classes: Collection[int] | None = None,
+    ) -> StoredDetections:
+        """Read a detections file; filters as in the constructor.
+
+        `.npy` is an array of 7 + D columns (frame, id, left, top, width, height, confidence, features) or of 10 + D
+        columns (three more before the features, as the original DeepSORT stores them); `.npz` holds `det`, (N, 7) or
+        (N, 10), and `features`, (N, D); any other file is a MOTChallenge text table. Column 8 is the class where it
+        holds whole numbers from 0.
+
+        Raises:
+            InputError: naming the file and the line or row: it is missing or of another format, has a wrong number of
+                columns, values that are no finite numbers, frames out of order, or the same box twice in a frame.
+        """
+        path = Path(path)
+        if not path.is_file():
+            what = "this is a folder, not a detections file" if path.is_dir() else "no such file"
+            raise InputError(f"--detections {path}: {what}.")
+        suffix = path.suffix.lower()
+        if suffix == ".npy":
+            table, features = _split_columns(path, _load_npy(path))
+        elif suffix == ".npz":
+            table, features = _load_npz(path)
+        else:
+            table, features = read_table(path, min_columns=7), None
+        _check_rows(path, table, features, is_text=suffix not in {".npy", ".npz"})
+        detections = Detections(tlwh_to_xyxy(table[:, 2:6]), table[:, 6], _class_ids(table), features)
+        return cls(table[:, 0].astype(np.int64), detections, conf=conf, iou=iou, classes=classes)
+
+    def __len__(self) -> int:
+        """How many detections are left after the confidence and class filters."""
+        return len(self._frames)
+
+    def detections(self, frame_index: int) -> Detections:
+        """The detections of a frame by its 0-based index: boxes x1 y1 x2 y2; none for a frame not in the file."""
+        first, last = np.searchsorted(self._frames, [frame_index + 1, frame_index + 2])
+        found = self._detections[first:last]
+        if self._iou is None or len(found) < 2:
+            return found
+        from deepsort_cli.perception.nms import nms
+
+        kept = nms(found.boxes, found.scores, found.class_ids, self._iou)
+        return found[np.sort(kept)]
+
+
+def _load_npy(path: Path) -> npt.NDArray[np.generic]:
+    try:
+        array = np.load(path, allow_pickle=False)
+    except (ValueError, OSError, EOFError) as error:
+        raise InputError(f"--detections {path}: not a NumPy array of numbers ({_short(error)}).") from None
+    if not isinstance(array, np.ndarray):
+        raise InputError(f"--detections {path}: a .npz archive under the name .npy; rename it.")
+    return array
+
+
+def _load_npz(path: Path) -> tuple[FloatArray, npt.NDArray[np.float32] | None]:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            if "det" not in archive:
+                found = ", ".join(archive.files) or "nothing"
+                raise InputError(f"--detections {path}: no array `det` inside (found {found}).")
+            table, features = _split_columns(path, archive["det"])
+            if "features" in archive:
+                if features is not None:
+                    raise InputError(f"--detections {path}: features both in `det` and in `features`; keep one.")
+                features = _as_numbers(path, archive["features"], np.float32, "`features`")
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile, AttributeError) as error:
+        raise InputError(f"--detections {path}: not a NumPy archive of numbers ({_short(error)}).") from None
+    if features is not None and (features.ndim != 2 or len(features) != len(table)):
+        raise InputError(f"--detections {path}: `features` has shape {features.shape}, expected ({len(table)}, D).")
+    return table, features
+
+
+def _split_columns(path: Path, array: npt.NDArray[np.generic]) -> tuple[FloatArray, npt.NDArray[np.float32] | None]:
+    """Split rows into the (N, 7 or 10) table and the (N, D) features behind it."""
+    if array.ndim != 2 or array.shape[1] < 7 or array.shape[1] in (8, 9):
+        raise InputError(
+            f"--detections {path}: an array of shape {array.shape}; expected (N, 7 + D) or (N, 10 + D): "
+            f"{_ARRAY_COLUMNS}, [three columns of −1,] features."
+        )
+    numbers = _as_numbers(path, array, np.float64, "the array")
+    # Columns 9 and 10 of a MOTChallenge detection are −1; no feature is that for every detection.
+    width = 10 if array.shape[1] >= 10 and bool((numbers[:, 8:10] == -1).all()) else 7
+    features = numbers[:, width:].astype(np.float32) if array.shape[1] > width else None
+    return numbers[:, :width], features
+
+
+def _as_numbers(path: Path, array: npt.NDArray[np.generic], dtype: type, what: str) -> npt.NDArray[Any]:
+    if array.dtype.kind not in "fiu":
+        raise InputError(f"--detections {path}: {what} holds {array.dtype}, expected numbers.")
+    return np.asarray(array, dtype=dtype)
+
+
+def _class_ids(table: FloatArray) -> IntArray:
+    """Column 8 where it is a class: whole numbers, −1 for none. MOTChallenge 2015 keeps world coordinates there."""
+    none = np.zeros(len(table), dtype=np.int64)
+    if table.shape[1] < 8:
+        return none
+    column = table[:, 7]
+    if (column < -1).any() or (column != np.floor(column)).any() or (column > 1e6).any():
+        return none
+    return np.maximum(column, 0).astype(np.int64)
+
+
+def _check_rows(path: Path, table: FloatArray, features: npt.NDArray[np.float32] | None, *, is_text: bool) -> None:
+    def where(row: int | np.integer) -> str:
+        return f"line {line_of_row(path, int(row))}" if is_text else f"row {int(row)} (from 0)"
+
+    faults = ~np.isfinite(table).all(axis=1)
+    if features is not None:
+        faults |= ~np.isfinite(features).all(axis=1)
+    if faults.any():
+        raise InputError(f"--detections {path}, {where(faults.argmax())}: NaN or infinite values.")
+    frames = table[:, 0]
+    faults = (frames < 1) | (frames != np.floor(frames))
+    if faults.any():
+        row = int(faults.argmax())
+        raise InputError(
+            f"--detections {path}, {where(row)}: frame {frames[row]:g}; frames are whole numbers and start at 1."
+        )
+    backwards = np.flatnonzero(np.diff(frames) < 0)
+    if len(backwards):
+        row = int(backwards[0]) + 1
+        remedy = f"Sort it by frame: sort -s -t, -k1,1n {path.name}" if is_text else "Sort its rows by frame."
+        raise InputError(
+            f"--detections {path}, {where(row)}: frames are out of order "
+            f"({frames[row]:g} after {frames[row - 1]:g}). {remedy}"
+        )
+    key = table[:, [0, 2, 3, 4, 5] + ([7] if table.shape[1] > 7 else [])]
+    _, first, inverse = np.unique(key, axis=0, return_index=True, return_inverse=True)
+    again = np.flatnonzero(first[inverse.reshape(-1)] != np.arange(len(key)))
+    if len(again):
+        row = int(again[0])
+        earlier = int(first[inverse.reshape(-1)[row]])
+        raise InputError(
+            f"--detections {path}, {where(row)}: the same box as in {where(earlier)} (frame {frames[row]:g}). "
+            "Remove duplicate rows."
+        )
+
+
+def _short(error: Exception) -> str:
+    return str(error).splitlines()[0][:160] if str(error) else type(error).__name__
