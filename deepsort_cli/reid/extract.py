@@ -1,0 +1,86 @@
+"""Appearance features of person crops with a PyTorch model."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from deepsort_cli.core.errors import InputError, RunError
+from deepsort_cli.core.preprocess import Float32Array, Preprocess
+from deepsort_cli.core.types import Image
+from deepsort_cli.reid.osnet import OSNet
+
+MAX_PIXELS = 64_000_000
+"""Larger pictures are no person crops; decoding one could take gigabytes."""
+
+
+def extract_features(
+    model: OSNet,
+    images: Sequence[str | Path | Image],
+    preprocess: Preprocess,
+    *,
+    batch_size: int = 64,
+    device: str | torch.device = "cpu",
+    on_batch: Callable[[int], None] | None = None,
+) -> Float32Array:
+    """Unit-length features of crops, preprocessed as the ONNX embedder does.
+
+    Args:
+        model: left in eval mode on `device`.
+        images: N files or (h, w, 3) uint8 BGR arrays of any size.
+        preprocess: of the model, see `CheckpointInfo.preprocess`.
+        on_batch: called with the number of images done after each batch.
+
+    Returns:
+        (N, D) float32, rows in the order of `images`.
+
+    Raises:
+        InputError: a file cannot be read as an image.
+        RunError: out of memory.
+    """
+    model.to(device).eval()
+    features = np.empty((len(images), model.embedding_dim), dtype=np.float32)
+    for start in range(0, len(images), batch_size):
+        part = images[start : start + batch_size]
+        crops = preprocess.resize_crops([read_image(item) if isinstance(item, str | Path) else item for item in part])
+        batch = torch.from_numpy(preprocess.batch(crops)).to(device)
+        try:
+            with torch.inference_mode():
+                output = torch.nn.functional.normalize(model(batch), dim=1)
+        except torch.OutOfMemoryError:
+            raise RunError(f"out of memory on {device} with batches of {batch_size}. Choose a smaller one.") from None
+        features[start : start + len(part)] = output.float().cpu().numpy()
+        if on_batch is not None:
+            on_batch(start + len(part))
+    return features
+
+
+def read_image(path: str | Path) -> Image:
+    """Decode an image file into (h, w, 3) uint8 BGR.
+
+    Raises:
+        InputError: missing, damaged, or too large to be a person crop.
+    """
+    import cv2
+    import PIL.Image
+
+    try:
+        data = np.fromfile(path, dtype=np.uint8)  # cv2.imread fails on names outside the Windows code page
+        with PIL.Image.open(io.BytesIO(data)) as header:  # reads the size only
+            width, height = header.size
+    except PIL.UnidentifiedImageError:
+        raise InputError(f"{path}: is not an image. Run `deepsort scan` to find such files.") from None
+    except PIL.Image.DecompressionBombError:
+        raise InputError(f"{path}: has too many pixels for a person crop.") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error}).") from None
+    if width * height > MAX_PIXELS:
+        raise InputError(f"{path}: {width}×{height} pixels are too many for a person crop.")
+    image = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    if image is None:
+        raise InputError(f"{path}: is damaged. Run `deepsort scan` to find such files.")
+    return np.asarray(image, dtype=np.uint8)
