@@ -148,7 +148,7 @@ def distance_blocks(
     """
     query, gallery = check_features(query, gallery)
     if metric == "cosine":
-        query, gallery = _normalised(query), _normalised(gallery)
+        query, gallery = normalised(query), normalised(gallery)
     elif metric != "euclidean":
         raise ValueError(f"metric must be cosine or euclidean, got {metric!r}")
     squares = None if metric == "cosine" else np.einsum("nd,nd->n", gallery, gallery)
@@ -233,7 +233,7 @@ class Ranker:
 
     def rank_rows(self, rows: slice, distances: Features) -> RankingResult:
         """The result of some queries from their (len(rows), G) distances, which are left unchanged."""
-        same = self._same_person(rows)
+        same = self.same_person(rows)
         num_rows = len(distances)
         nearer = np.empty(len(same.row), dtype=np.int64)
         for i in range(num_rows):
@@ -272,18 +272,18 @@ class Ranker:
         joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in fields}
         return RankingResult(**joined, gallery_size=self.shape[1])
 
-    def _same_person(self, rows: slice) -> _SamePerson:
+    def same_person(self, rows: slice) -> SamePerson:
         """All gallery rows that show the person of some queries."""
         start, stop = self._group_start[rows], self._group_stop[rows]
         counts = stop - start
         bounds = np.concatenate([[0], np.cumsum(counts)])
         row = np.repeat(np.arange(len(counts)), counts)
         column = self._by_pid[np.arange(bounds[-1]) - bounds[row] + start[row]]
-        return _SamePerson(row, column, self._g_camids[column] == self._q_camids[rows][row], bounds)
+        return SamePerson(row, column, self._g_camids[column] == self._q_camids[rows][row], bounds)
 
 
 @dataclass(frozen=True)
-class _SamePerson:
+class SamePerson:
     """The M (query, gallery) pairs of one person, sorted by query and then gallery position.
 
     Attributes:
@@ -312,7 +312,8 @@ def _ids(pids: IntArray, camids: IntArray, name: str) -> tuple[IntArray, IntArra
     return pids, camids
 
 
-def _normalised(features: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def normalised(features: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Rows scaled to unit length; zero rows stay zero."""
     norms = np.linalg.norm(features, axis=1, keepdims=True)
     return np.asarray(features / np.maximum(norms, 1e-12), dtype=np.float32)
 
