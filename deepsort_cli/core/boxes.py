@@ -1,4 +1,4 @@
-"""Box geometry. Every function takes (N, 4) arrays of pixels and returns float64."""
+"""Box geometry on (N, 4) float64 arrays of pixels."""
 
 from __future__ import annotations
 
@@ -19,17 +19,12 @@ def xyxy_to_tlwh(boxes: FloatArray) -> FloatArray:
     return np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1)
 
 
-def area(boxes: FloatArray) -> FloatArray:
-    """(N,) areas of x1 y1 x2 y2 boxes; 0 where a side is negative."""
-    sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 0.0)
-    return np.asarray(sides[:, 0] * sides[:, 1])
-
-
 def iou(a: FloatArray, b: FloatArray) -> FloatArray:
-    """(N, M) intersection over union of two sets of x1 y1 x2 y2 boxes; 0 where the union is empty."""
-    corners = np.minimum(a[:, None, 2:], b[None, :, 2:]) - np.maximum(a[:, None, :2], b[None, :, :2])
-    sides = np.maximum(corners, 0.0)
+    """(N, M) intersection over union of two sets of left, top, width, height boxes; 0 where the union is empty."""
+    top_left = np.maximum(a[:, None, :2], b[None, :, :2])
+    bottom_right = np.minimum((a[:, :2] + a[:, 2:])[:, None], (b[:, :2] + b[:, 2:])[None])
+    sides = np.maximum(bottom_right - top_left, 0.0)
     intersection = sides[..., 0] * sides[..., 1]
-    union = area(a)[:, None] + area(b)[None, :] - intersection
+    union = (a[:, 2] * a[:, 3])[:, None] + (b[:, 2] * b[:, 3])[None] - intersection
     overlap: FloatArray = np.divide(intersection, union, out=np.zeros_like(intersection), where=union > 0)
     return overlap

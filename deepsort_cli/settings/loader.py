@@ -1,8 +1,8 @@
 """Merge the layers of settings and explain what is wrong with them.
 
 Precedence, weakest first: defaults, YAML file, environment (`DEEPSORT_TRACKER__MAX_AGE=30`),
-`--set tracker.max_age=30`, command line flags. pydantic-settings does the merging; this module adds where each value came from, so that an
-error names the file, variable or flag and the nearest valid key.
+`--set tracker.max_age=30`, command line flags. pydantic-settings does the merging; this module adds where each value
+came from, so that an error names the file, variable or flag and the nearest valid key.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import difflib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar, cast, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -103,7 +103,8 @@ def resolve(
         layered = Layered()
     except ValidationError as error:
         raise InputError("\n".join(_explain(model, item, origin) for item in error.errors())) from None
-    return model.model_construct(**{name: getattr(layered, name) for name in model.model_fields})
+    values = {name: getattr(layered, name) for name in model.model_fields}
+    return cast(Model, model.model_construct(**values))
 
 
 def field_at(model: type[BaseModel], key: str) -> FieldInfo:

@@ -10,7 +10,7 @@ from deepsort_cli.core.settings import Settings
 class TrackerSettings(Settings):
     """Parameters of DeepSORT, with the defaults of Wojke et al. 2017."""
 
-    max_cosine_distance: float | None = Field(
+    max_cosine_distance: float = Field(
         0.2, ge=0.0, le=2.0, description="Largest cosine distance at which an appearance may match."
     )
     nn_budget: int | None = Field(

@@ -1,0 +1,112 @@
+"""Assignment of detections to tracks: Hungarian matching with a threshold, the matching cascade, the IoU stage.
+
+The order in which unmatched detections come out of each stage is that of the canonical implementation: it decides which
+of several new tracks gets which id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from deepsort_cli.core.types import FloatArray, IntArray
+
+CLAMP = 1e-5
+"""What a cost above the threshold counts beyond the threshold while solving."""
+
+_NONE = np.empty(0, np.int64)
+
+
+def match(cost: FloatArray, threshold: float) -> tuple[IntArray, IntArray, IntArray]:
+    """Minimum-cost assignment in which no pair may cost more than `threshold`.
+
+    Larger costs are clamped just above the threshold before solving and their pairs refused afterwards. (Refusing
+    without clamping would let one hopeless pair distort the choice among good ones.)
+
+    Args:
+        cost: (n, m) costs; inf is allowed.
+        threshold: the largest admissible cost.
+
+    Returns:
+        Matched rows, matched columns, and the unmatched columns in canonical order: those left out by the solver,
+        then those refused, by row.
+    """
+    n, m = cost.shape
+    if n == 0 or m == 0:
+        return _NONE, _NONE, np.arange(m)
+    admissible = cost <= threshold
+    if not admissible.any():
+        return _NONE, _NONE, _order_when_nothing_matches(n, m)
+    rows, columns = linear_sum_assignment(np.where(admissible, cost, threshold + CLAMP))
+    good = admissible[rows, columns]
+    left_out = np.ones(m, dtype=bool)
+    left_out[columns] = False
+    return rows[good], columns[good], np.concatenate([np.flatnonzero(left_out), columns[~good]])
+
+
+def _order_when_nothing_matches(n: int, m: int) -> IntArray:
+    """Unmatched columns of a constant (n, m) cost: the solver pairs row i with column i, and all are refused."""
+    paired = min(n, m)
+    return np.concatenate([np.arange(paired, m), np.arange(paired)])
+
+
+def cascade(
+    ages: IntArray,
+    n_detections: int,
+    rows: IntArray,
+    columns: IntArray,
+    distances: Callable[[IntArray, IntArray], FloatArray],
+    threshold: float,
+    max_age: int,
+) -> tuple[IntArray, IntArray, IntArray]:
+    """DeepSORT's matching cascade: tracks seen most recently choose first.
+
+    Args:
+        ages: (T,) frames since the last update of each candidate track, 1 for those seen in the previous frame.
+        n_detections: number N of detections.
+        rows, columns: (P,) the pairs (track, detection) that the motion gate admits, ordered by row.
+        distances: gives the appearance distances of some of these pairs; it is asked only for pairs that can still
+            be matched.
+        threshold: largest admissible distance.
+        max_age: number of levels.
+
+    Returns:
+        Matched tracks, matched detections, and the unmatched detections in canonical order.
+    """
+    matched_tracks: list[IntArray] = []
+    matched_detections: list[IntArray] = []
+    unmatched = np.arange(n_detections)
+    for age in np.unique(ages[ages <= max_age]).tolist():
+        if len(unmatched) == 0:
+            break
+        level = np.flatnonzero(ages == age)
+        row_of = np.full(len(ages), -1)
+        row_of[level] = np.arange(len(level))
+        column_of = np.full(n_detections, -1)
+        column_of[unmatched] = np.arange(len(unmatched))
+        pairs = (row_of[rows] >= 0) & (column_of[columns] >= 0)
+        cost = np.full((len(level), len(unmatched)), np.inf)
+        if pairs.any():
+            cost[row_of[rows[pairs]], column_of[columns[pairs]]] = distances(rows[pairs], columns[pairs])
+        won, taken, left = match(cost, threshold)
+        matched_tracks.append(level[won])
+        matched_detections.append(unmatched[taken])
+        unmatched = unmatched[left]
+    if not matched_tracks:
+        return _NONE, _NONE, unmatched
+    return np.concatenate(matched_tracks), np.concatenate(matched_detections), unmatched
+
+
+def lonely_pairs(
+    rows: IntArray, columns: IntArray, n_rows: int, n_columns: int
+) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """(P,) mask of pairs that compete with no other pair, neither for their row nor for their column.
+
+    Such a pair is matched if and only if its cost is admissible, whatever that cost is: any assignment without it
+    becomes cheaper by putting it in. One gallery feature within the threshold therefore decides it.
+    """
+    per_row = np.bincount(rows, minlength=n_rows)
+    per_column = np.bincount(columns, minlength=n_columns)
+    return np.asarray((per_row[rows] == 1) & (per_column[columns] == 1))

@@ -1,0 +1,148 @@
+"""DeepSORT's constant-velocity Kalman filter, over all tracks at once.
+
+The state of a track is (x, y, a, h) and its velocities: box centre in pixels, aspect ratio width / height, height in
+pixels; one time step is one frame. The motion model couples each coordinate only with its own velocity, and the
+initial, process and measurement noise are diagonal, so the 8 × 8 covariance consists of four independent 2 × 2 blocks
+for ever. A block is held as three numbers (position variance, position–velocity covariance, velocity variance), and
+every operation of the filter is elementwise arithmetic on (T, 4) arrays: no matrix is ever inverted.
+
+Noise follows Wojke et al. 2017: standard deviations grow with the height of the box.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from deepsort_cli.core.types import FloatArray, IntArray
+
+POSITION_WEIGHT = 1 / 20
+"""Standard deviation of a position, per pixel of height."""
+VELOCITY_WEIGHT = 1 / 160
+"""Standard deviation of a velocity, per pixel of height."""
+GATE = 9.4877
+"""0.95 quantile of the χ² distribution with 4 degrees of freedom."""
+
+_INITIAL_POSITION = np.array([2 * POSITION_WEIGHT, 2 * POSITION_WEIGHT, 0.0, 2 * POSITION_WEIGHT])
+_INITIAL_VELOCITY = np.array([10 * VELOCITY_WEIGHT, 10 * VELOCITY_WEIGHT, 0.0, 10 * VELOCITY_WEIGHT])
+_PROCESS_POSITION = np.array([POSITION_WEIGHT, POSITION_WEIGHT, 0.0, POSITION_WEIGHT])
+_PROCESS_VELOCITY = np.array([VELOCITY_WEIGHT, VELOCITY_WEIGHT, 0.0, VELOCITY_WEIGHT])
+_MEASUREMENT = np.array([POSITION_WEIGHT, POSITION_WEIGHT, 0.0, POSITION_WEIGHT])
+
+
+def _aspect(std: float) -> FloatArray:
+    """A standard deviation that applies to the aspect ratio alone, whatever the height."""
+    return np.array([0.0, 0.0, std, 0.0])
+
+
+@dataclass(slots=True)
+class KalmanState:
+    """The states of T tracks; all arrays are (T, 4) float64 in the order x, y, a, h.
+
+    Attributes:
+        position: means of x, y, a, h.
+        velocity: means of their velocities, per frame.
+        pp: variances of the positions.
+        pv: covariances of each position with its velocity.
+        vv: variances of the velocities.
+    """
+
+    position: FloatArray
+    velocity: FloatArray
+    pp: FloatArray
+    pv: FloatArray
+    vv: FloatArray
+
+    @classmethod
+    def empty(cls) -> KalmanState:
+        return cls(*(np.empty((0, 4)) for _ in range(5)))
+
+    def __len__(self) -> int:
+        return len(self.position)
+
+    def __getitem__(self, index: npt.NDArray[np.bool_] | IntArray | slice) -> KalmanState:
+        return KalmanState(self.position[index], self.velocity[index], self.pp[index], self.pv[index], self.vv[index])
+
+    def joined(self, other: KalmanState) -> KalmanState:
+        """These tracks followed by those of `other`."""
+        return KalmanState(
+            np.concatenate([self.position, other.position]),
+            np.concatenate([self.velocity, other.velocity]),
+            np.concatenate([self.pp, other.pp]),
+            np.concatenate([self.pv, other.pv]),
+            np.concatenate([self.vv, other.vv]),
+        )
+
+
+def initiate(measurements: FloatArray) -> KalmanState:
+    """New tracks at rest, from (N, 4) measurements x, y, a, h."""
+    height = measurements[:, 3:4]
+    return KalmanState(
+        position=measurements.copy(),
+        velocity=np.zeros_like(measurements),
+        pp=(height * _INITIAL_POSITION + _aspect(1e-2)) ** 2,
+        pv=np.zeros_like(measurements),
+        vv=(height * _INITIAL_VELOCITY + _aspect(1e-5)) ** 2,
+    )
+
+
+def predict(state: KalmanState) -> None:
+    """Move every track one frame ahead, in place. The process noise uses the height before the motion."""
+    height = state.position[:, 3:4]
+    process_pp = (height * _PROCESS_POSITION + _aspect(1e-2)) ** 2
+    process_vv = (height * _PROCESS_VELOCITY + _aspect(1e-5)) ** 2
+    state.position += state.velocity
+    state.pp += 2 * state.pv + state.vv + process_pp
+    state.pv += state.vv
+    state.vv += process_vv
+
+
+def innovation_variance(state: KalmanState) -> FloatArray:
+    """(T, 4) variances of predicted measurements: the diagonal of S = H P Hᵀ + R."""
+    return np.asarray(state.pp + (state.position[:, 3:4] * _MEASUREMENT + _aspect(1e-1)) ** 2)
+
+
+def update(state: KalmanState, rows: IntArray, measurements: FloatArray) -> None:
+    """Correct the tracks at `rows` (M distinct positions) with (M, 4) measurements x, y, a, h, in place."""
+    chosen = state[rows]
+    # A height of exactly zero leaves no noise at all; the floor turns 0 / 0 into 0.
+    variance = np.maximum(innovation_variance(chosen), np.finfo(np.float64).tiny)
+    innovation = measurements - chosen.position
+    gain_p, gain_v = chosen.pp / variance, chosen.pv / variance
+    state.position[rows] = chosen.position + gain_p * innovation
+    state.velocity[rows] = chosen.velocity + gain_v * innovation
+    state.pp[rows] = chosen.pp - gain_p * chosen.pp
+    state.pv[rows] = chosen.pv - gain_p * chosen.pv
+    state.vv[rows] = chosen.vv - gain_v * chosen.pv
+
+
+def squared_mahalanobis(state: KalmanState, measurements: FloatArray, rows: IntArray, columns: IntArray) -> FloatArray:
+    """(P,) squared Mahalanobis distances of the pairs (track `rows[p]`, measurement `columns[p]`)."""
+    variance = np.maximum(innovation_variance(state), np.finfo(np.float64).tiny)
+    difference = measurements[columns] - state.position[rows]
+    distance: FloatArray = np.einsum("pi,pi->p", difference * difference, 1.0 / variance[rows])
+    return distance
+
+
+def gated_pairs(state: KalmanState, measurements: FloatArray, gate: float = GATE) -> tuple[IntArray, IntArray]:
+    """The pairs (track, measurement) whose squared Mahalanobis distance does not exceed `gate`.
+
+    Only measurements whose x lies within the gate's reach of a track are looked at, found by bisection in sorted
+    order; the work grows with the number of plausible pairs, not with T × N.
+
+    Returns:
+        Rows and columns, (P,) int64 each, ordered by row.
+    """
+    reach = np.sqrt(gate * innovation_variance(state)[:, 0]) * (1 + 1e-9) + 1e-9
+    order = np.argsort(measurements[:, 0], kind="stable")
+    sorted_x = measurements[order, 0]
+    first = np.searchsorted(sorted_x, state.position[:, 0] - reach, side="left")
+    last = np.searchsorted(sorted_x, state.position[:, 0] + reach, side="right")
+    counts = last - first
+    rows = np.repeat(np.arange(len(state)), counts)
+    within = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
+    columns = order[np.repeat(first, counts) + within]
+    keep = squared_mahalanobis(state, measurements, rows, columns) <= gate
+    return rows[keep], columns[keep]

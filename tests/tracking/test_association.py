@@ -1,0 +1,80 @@
+"""Hungarian matching with a threshold, and the cascade."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from deepsort_cli.tracking.association import CLAMP, cascade, lonely_pairs, match
+
+costs = st.tuples(st.integers(1, 4), st.integers(1, 4)).flatmap(
+    lambda shape: arrays(float, shape, elements=st.floats(0, 1))
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(costs)
+def test_match_minimises_the_clamped_cost(cost: np.ndarray) -> None:
+    threshold = 0.5
+    rows, columns, unmatched = match(cost, threshold)
+    assert (cost[rows, columns] <= threshold).all()
+    assert sorted([*columns, *unmatched]) == list(range(cost.shape[1]))
+    clamped = np.where(cost > threshold, threshold + CLAMP, cost)
+    small = clamped if cost.shape[0] <= cost.shape[1] else clamped.T
+    best = min(
+        sum(small[i, j] for i, j in enumerate(choice))
+        for choice in itertools.permutations(range(small.shape[1]), small.shape[0])
+    )
+    refused = min(cost.shape) - len(rows)
+    assert abs(cost[rows, columns].sum() + refused * (threshold + CLAMP) - best) < 1e-9
+
+
+def test_costs_are_clamped_before_solving() -> None:
+    """Solved as it stands, the hopeless pair (1, 1) would force the second-best pairs (0, 1) and (1, 0)."""
+    rows, columns, unmatched = match(np.array([[0.1, 0.4], [0.45, 100.0]]), threshold=0.5)
+    assert (rows.tolist(), columns.tolist(), unmatched.tolist()) == ([0], [0], [1])
+
+
+def test_order_of_unmatched_columns() -> None:
+    """First those the solver left out, then those refused, by row: new ids follow this order."""
+    _, _, unmatched = match(np.full((2, 5), np.inf), 0.5)
+    assert unmatched.tolist() == [2, 3, 4, 0, 1]
+    _, _, unmatched = match(np.full((5, 2), np.inf), 0.5)
+    assert unmatched.tolist() == [0, 1]
+    _, _, unmatched = match(np.empty((0, 3)), 0.5)
+    assert unmatched.tolist() == [0, 1, 2]
+
+
+def test_cascade_lets_recent_tracks_choose_first() -> None:
+    """An older track with the better appearance does not get the detection."""
+    table = {(0, 0): 0.01, (1, 0): 0.15}
+    asked: list[tuple[int, int]] = []
+
+    def distances(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        pairs = list(zip(rows.tolist(), columns.tolist(), strict=True))
+        asked.extend(pairs)
+        return np.array([table[pair] for pair in pairs])
+
+    ages = np.array([5, 1])
+    won, taken, unmatched = cascade(ages, 1, np.array([0, 1]), np.array([0, 0]), distances, threshold=0.2, max_age=30)
+    assert (won.tolist(), taken.tolist(), unmatched.tolist()) == ([1], [0], [])
+    assert asked == [(1, 0)], "distances of pairs that can no longer be matched must not be computed"
+
+
+def test_cascade_ends_at_max_age() -> None:
+    def distances(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        return np.zeros(len(rows))
+
+    pair = (np.array([0]), np.array([0]))
+    for age, matched in [(30, 1), (31, 0)]:
+        won, _, _ = cascade(np.array([age]), 1, *pair, distances, threshold=0.2, max_age=30)
+        assert len(won) == matched
+
+
+def test_lonely_pairs() -> None:
+    rows, columns = np.array([0, 1, 1, 2, 3]), np.array([0, 1, 2, 3, 3])
+    assert lonely_pairs(rows, columns, 4, 4).tolist() == [True, False, False, False, False]

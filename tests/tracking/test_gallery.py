@@ -1,0 +1,81 @@
+"""Ring buffers of appearance features."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from deepsort_cli.core import InputError
+from deepsort_cli.tracking.gallery import Gallery, normalise
+
+
+def unit(rng: np.random.Generator, n: int, size: int = 8) -> np.ndarray:
+    return normalise(rng.normal(size=(n, size)).astype(np.float32))[0]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.one_of(st.none(), st.integers(1, 7)), st.integers(0, 2**32 - 1))
+def test_holds_the_last_budget_features(budget: int | None, seed: int) -> None:
+    """Random appends, releases and reuse, compared with plain lists."""
+    rng = np.random.default_rng(seed)
+    gallery = Gallery(budget)
+    gallery.set_size(8)
+    lists: dict[int, list[np.ndarray]] = {}
+    for _ in range(60):
+        action = rng.integers(4)
+        if action == 0 or not lists:
+            for slot in gallery.allocate(int(rng.integers(1, 25))).tolist():
+                assert slot not in lists
+                lists[slot] = []
+        elif action == 1:
+            slot = int(rng.choice(list(lists)))
+            gallery.release(np.array([slot]))
+            del lists[slot]
+        else:
+            slots = rng.choice(list(lists), size=min(len(lists), 5), replace=False)
+            features = unit(rng, len(slots))
+            gallery.append(slots, features)
+            for slot, feature in zip(slots.tolist(), features, strict=True):
+                lists[slot].append(feature)
+    slots = np.array(list(lists), np.int64)
+    probe = unit(rng, 3)
+    rows, columns = np.divmod(np.arange(len(slots) * 3), 3)
+    distances = gallery.distances(slots, probe, rows, columns)
+    for row, column, distance in zip(rows, columns, distances, strict=True):
+        kept = lists[int(slots[row])][-budget if budget else None :]
+        expected = min((1 - float(f @ probe[column]) for f in kept), default=np.inf)
+        assert distance == pytest.approx(expected, abs=1e-6)
+        if kept:
+            np.testing.assert_array_equal(gallery.newest(slots[[row]])[0], kept[-1])
+
+
+def test_memory_is_reused() -> None:
+    gallery = Gallery(budget=10)
+    gallery.set_size(4)
+    features = np.ones((5, 4), np.float32) / 2
+    for _ in range(1000):
+        slots = gallery.allocate(5)
+        gallery.append(slots, features)
+        gallery.release(slots)
+    assert max(slots) < 16
+
+
+def test_unusable_features() -> None:
+    features = np.ones((5, 3), np.float32)
+    features[1] = 0
+    features[2, 0] = np.nan
+    features[3, 1] = np.inf
+    units, usable = normalise(features)
+    assert usable.tolist() == [True, False, False, False, True]
+    assert np.isfinite(units).all()
+    np.testing.assert_allclose(np.linalg.norm(units[usable], axis=1), 1, rtol=1e-6)
+
+
+def test_changing_dimension_is_refused() -> None:
+    gallery = Gallery(budget=10)
+    gallery.set_size(128)
+    gallery.set_size(128)
+    with pytest.raises(InputError, match="from 128 to 512"):
+        gallery.set_size(512)
