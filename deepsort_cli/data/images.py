@@ -1,0 +1,238 @@
+"""The check of one image file: is it what its name says, and can every program decode it?"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import warnings
+from typing import NamedTuple
+
+from PIL import Image, UnidentifiedImageError
+
+FORMATS = ("JPEG", "PNG", "BMP", "WEBP")
+USABLE_MODES = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "YCbCr"})
+"""Pillow modes that every reader turns into the same RGB picture."""
+
+MAX_BYTES = 100_000_000
+"""Larger files are refused unread: a person crop has a few kilobytes."""
+
+THUMB_SIZE = (8, 16)
+"""Width and height of the grey thumbnail that near-duplicates are found by."""
+
+EXIF_ROTATED, WRONG_EXTENSION, TRANSPARENT = 1, 2, 4
+"""Flags of usable images that deserve a word."""
+
+_MAGIC = {
+    "JPEG": b"\xff\xd8\xff",
+    "PNG": b"\x89PNG\r\n\x1a\n",
+    "BMP": b"BM",
+    "GIF": b"GIF8",
+    "TIFF": b"II*\x00",
+    "TIFF (big endian)": b"MM\x00*",
+    "PDF": b"%PDF",
+    "PSD": b"8BPS",
+    "ICO": b"\x00\x00\x01\x00",
+    "JPEG 2000": b"\x00\x00\x00\x0cjP",
+    "ZIP": b"PK\x03\x04",
+}
+_FORMAT_OF = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".bmp": "BMP", ".webp": "WEBP"}
+_ORIENTATION = 0x0112
+_OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+
+
+class Verdict(NamedTuple):
+    """What was found in one file.
+
+    Attributes:
+        reason: empty when the image is usable, else a code from `deepsort_cli.data.scan.REASONS`.
+        detail: what exactly is wrong, for people.
+        width: pixels.
+        height: pixels.
+        flags: sum of `EXIF_ROTATED`, `WRONG_EXTENSION` and `TRANSPARENT`.
+        digest: first 8 bytes of the SHA-1 of the file's bytes; empty when it could not be read.
+        thumb: grey 8×16 thumbnail, 128 bytes, row by row; empty when there is none.
+    """
+
+    reason: str
+    detail: str = ""
+    width: int = 0
+    height: int = 0
+    flags: int = 0
+    digest: bytes = b""
+    thumb: bytes = b""
+
+
+class Limits(NamedTuple):
+    """How far the check goes.
+
+    Attributes:
+        paranoid: decode every pixel at full resolution.
+        thumbs: make thumbnails; a JPEG is then decoded at one eighth of its resolution.
+        min_side: smallest width or height in pixels.
+        max_pixels: largest width × height.
+    """
+
+    paranoid: bool
+    thumbs: bool
+    min_side: int
+    max_pixels: int
+
+
+def read_file(path: str) -> bytes:
+    """The bytes of a regular file; a symbolic link in the last place is an OSError, and a pipe cannot block us."""
+    descriptor = os.open(path, _OPEN_FLAGS)
+    try:
+        size = os.fstat(descriptor).st_size
+        if size > MAX_BYTES:
+            raise OverflowError(f"{size / 1e6:,.0f} MB")
+        with open(descriptor, "rb", buffering=0, closefd=False) as stream:
+            return stream.read()
+    finally:
+        os.close(descriptor)
+
+
+def digest_of(data: bytes) -> bytes:
+    """8 bytes that differ when files differ."""
+    return hashlib.sha1(data, usedforsecurity=False).digest()[:8]
+
+
+def check_image(path: str, limits: Limits) -> Verdict:
+    """Read one file and judge it."""
+    try:
+        data = read_file(path)
+    except OverflowError as error:
+        return Verdict("too_large", str(error))
+    except OSError as error:
+        return Verdict("unreadable", error.strerror or str(error))
+    if not data:
+        return Verdict("empty")
+    verdict = _check_plain_jpeg(data, limits) or _check_any(data, limits)
+    flags = verdict.flags
+    if not verdict.reason and _sniff(data) != _FORMAT_OF.get(os.path.splitext(path)[1].lower()):  # noqa: PTH122
+        flags |= WRONG_EXTENSION
+    return verdict._replace(flags=flags, digest=digest_of(data))
+
+
+def _check_plain_jpeg(data: bytes, limits: Limits) -> Verdict | None:
+    """A fast way through for the ordinary JPEG; None where anything is unusual, for `_check_any` to judge.
+
+    `Image.open` costs as much as decoding a crop at one eighth, so the size is read here and the decoder called
+    directly.
+    """
+    size = _plain_jpeg_size(data)
+    if size is None or not data.endswith(b"\xff\xd9"):
+        return None
+    width, height = size
+    if min(size) < limits.min_side or width * height > limits.max_pixels:
+        return None
+    image = None
+    try:
+        if limits.paranoid:
+            image = Image.frombytes("RGB", size, data, "jpeg", "RGB", "", 1, 0)
+        elif limits.thumbs:
+            scale = next(s for s in (8, 4, 2, 1) if s == 1 or (width >= 8 * s and height >= 16 * s))
+            small = (-(-width // scale), -(-height // scale))
+            image = Image.frombytes("L", small, data, "jpeg", "L", "", scale, 0)
+    except (OSError, ValueError):
+        return None
+    return Verdict("", "", width, height, 0, b"", _thumb(image) if image and limits.thumbs else b"")
+
+
+def _plain_jpeg_size(data: bytes) -> tuple[int, int] | None:
+    """Width and height of a baseline or progressive 8-bit grey or YCbCr JPEG without Exif; else None."""
+    if data[:3] != b"\xff\xd8\xff":
+        return None
+    at, end = 2, len(data) - 9
+    while at < end and data[at] == 0xFF:
+        marker = data[at + 1]
+        if 0xC0 <= marker <= 0xC2:
+            plain = data[at + 4] == 8 and data[at + 9] in (1, 3)
+            height, width = data[at + 5] << 8 | data[at + 6], data[at + 7] << 8 | data[at + 8]
+            return (width, height) if plain and width and height else None
+        # Exif may rotate, Adobe's segment changes the colour space, APP2 may announce more pictures.
+        if marker in (0xE1, 0xE2, 0xEE) or not (0xC4 <= marker <= 0xFE):
+            return None
+        at += 2 + (data[at + 2] << 8 | data[at + 3])
+    return None
+
+
+def _check_any(data: bytes, limits: Limits) -> Verdict:
+    """The full check, for every format."""
+    found = _sniff(data)
+    if found not in FORMATS:
+        what = f"a {found} file" if found else "text" if _is_text(data) else "no image data"
+        return Verdict("unsupported_format" if found else "not_an_image", what)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+                return _check_opened(image, data, limits)
+        except Image.DecompressionBombError:
+            return Verdict("too_large", "decompression bomb")
+        except UnidentifiedImageError:
+            return Verdict("bad_header" if _ends_well(data) else "truncated", f"{found} header cannot be read")
+        except Exception as error:  # Pillow's plugins raise what they like on broken data
+            return Verdict("corrupt" if _ends_well(data) else "truncated", str(error) or type(error).__name__)
+
+
+def _check_opened(image: Image.Image, data: bytes, limits: Limits) -> Verdict:
+    width, height = image.size
+    if width * height > limits.max_pixels:
+        return Verdict("too_large", f"{width}×{height} pixels", width, height)
+    if min(width, height) < limits.min_side:
+        return Verdict("too_small", f"{width}×{height} pixels", width, height)
+    if image.mode not in USABLE_MODES:
+        return Verdict("unsupported_mode", f"mode {image.mode}", width, height)
+    frames = getattr(image, "n_frames", 1)
+    if frames > 1 and image.format != "MPO":  # an MPO's further pictures are for stereo viewers
+        return Verdict("animated", f"{frames} frames", width, height)
+    if not _ends_well(data):
+        return Verdict("truncated", "the end of the file is missing", width, height)
+    flags = 0
+    if image.getexif().get(_ORIENTATION, 1) not in (0, 1):
+        flags |= EXIF_ROTATED
+    if image.has_transparency_data:
+        flags |= TRANSPARENT
+    if limits.thumbs and not limits.paranoid:
+        image.draft("L", (8 * THUMB_SIZE[0], 8 * THUMB_SIZE[1]))
+    thumb = b""
+    if limits.paranoid or limits.thumbs:
+        image.load()
+        thumb = _thumb(image) if limits.thumbs else b""
+    else:
+        image.verify()
+    return Verdict("", "", width, height, flags, b"", thumb)
+
+
+def _thumb(image: Image.Image) -> bytes:
+    if image.mode != "L":
+        image = image.convert("L")
+    if image.size != THUMB_SIZE:
+        image = image.resize(THUMB_SIZE, Image.Resampling.BOX)
+    return image.tobytes()
+
+
+def _sniff(data: bytes) -> str:
+    """The format by its first bytes, empty when unknown."""
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "WEBP"
+    if data[4:8] == b"ftyp":
+        return "HEIF, AVIF or video"
+    return next((name for name, magic in _MAGIC.items() if data.startswith(magic)), "")
+
+
+def _is_text(data: bytes) -> bool:
+    head = data[:512]
+    return b"\0" not in head and sum(32 <= byte < 127 or byte in b"\t\r\n" for byte in head) > 0.9 * len(head)
+
+
+def _ends_well(data: bytes) -> bool:
+    """Whether the file holds the end that its format announces."""
+    if data.startswith(_MAGIC["JPEG"]):
+        return b"\xff\xd9" in data[-4096:]  # some cameras pad behind the end marker
+    if data.startswith(_MAGIC["PNG"]):
+        return b"IEND" in data[-4096:]
+    if data[:4] == b"RIFF":
+        return len(data) >= int.from_bytes(data[4:8], "little") + 8
+    return len(data) >= int.from_bytes(data[2:6], "little")

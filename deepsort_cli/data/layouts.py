@@ -1,0 +1,205 @@
+"""How Re-ID datasets name and place their images, and what can be read from that."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from deepsort_cli.core.types import IntArray
+
+EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
+"""Endings of image files, in lower case; any case is accepted."""
+
+ZERO_PERSON = 1_000_000_000
+"""The pid given to identity 0 of MSMT17 and of `id_0000` folders: there 0 is a person, in Market-1501 a distractor."""
+
+PART_ROLES = {
+    "bounding_box_train": "train",
+    "train": "train",
+    "query": "query",
+    "probe": "query",
+    "bounding_box_test": "gallery",
+    "gallery": "gallery",
+    "test": "gallery",
+    "val": "val",
+    "validation": "val",
+}
+"""Names of the folders a dataset is split into, and what they are for."""
+
+FLAT_NAMES = {
+    "market1501": re.compile(r"(?P<pid>-1|\d{1,9})_c(?P<cam>\d{1,4})s\d+_\d+_\d+"),
+    "dukemtmc": re.compile(r"(?P<pid>-1|\d{4})_c(?P<cam>[1-8])_f\d{7}"),
+    "msmt17": re.compile(r"(?P<pid>-1|\d{1,9})_\d+_(?P<cam>\d{1,4})_\d{4}(?:morning|noon|afternoon)_\d+"),
+    "cuhk03": re.compile(r"(?P<pid>-1|\d{1,9})_c(?P<cam>\d{1,4})(?!\d)"),
+}
+"""File names of the flat layouts, strictest first; `cuhk03` is any `<pid>_c<cam>…`."""
+
+_FOLDER = re.compile(r"(?:id|pid|person)?[_-]?(?P<pid>-0*1|\d{1,9})", re.IGNORECASE)
+_CAMERA_IN_NAME = re.compile(r"(?:^|[_.\- ])c(?:am)?(?P<cam>\d{1,4})(?:s\d+)?(?=[_.\- ]|$)", re.IGNORECASE)
+
+
+class Label(NamedTuple):
+    """What a path says about its image: a person id, and a camera id or None."""
+
+    pid: int
+    camera: int | None
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How one part of a dataset is laid out.
+
+    Attributes:
+        name: `folders` or one of `FLAT_NAMES`.
+        people: folder name → pid, for `folders`.
+    """
+
+    name: str
+    people: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A folder of the dataset with one purpose.
+
+    Attributes:
+        folder: its name; empty for a dataset that is not split.
+        role: `train`, `query`, `gallery`, `val`, or empty.
+        layout: how it is laid out.
+    """
+
+    folder: str
+    role: str
+    layout: Layout
+
+    def to_json(self) -> list[str]:
+        return [self.folder, self.role, self.layout.name]
+
+    @classmethod
+    def from_json(cls, data: Sequence[str]) -> Part:
+        return cls(data[0], data[1], Layout(data[2], {}))
+
+
+def is_image_name(name: str) -> bool:
+    """Whether a file name ends like an image."""
+    return name[name.rfind(".") :].lower() in EXTENSIONS if "." in name else False
+
+
+def split_parts(paths: Iterable[str]) -> dict[str, str]:
+    """The train, query and gallery folders among the first folders of `paths`: folder name → role; else empty."""
+    first = {path.partition("/")[0] for path in paths if "/" in path}
+    return {name: PART_ROLES[name.lower()] for name in sorted(first) if name.lower() in PART_ROLES}
+
+
+def arrange(paths: Sequence[str], wanted: str = "auto") -> tuple[tuple[Part, ...], dict[str, int], list[str]]:
+    """Sort the images of a dataset into its parts.
+
+    Args:
+        paths: relative to the dataset.
+        wanted: a layout name, or `auto`.
+
+    Returns:
+        the parts, path → index of its part, and the paths that lie in no part.
+    """
+    roles = split_parts(paths)
+    inside = [path for path in paths if path.partition("/")[0] in roles]
+    if 2 * len(inside) <= len(paths):  # folders that merely bear such a name
+        roles, inside = {"": ""}, list(paths)
+    groups: dict[str, list[str]] = {folder: [] for folder in roles}
+    for path in inside:
+        groups[path.partition("/")[0] if "" not in groups else ""].append(path)
+    parts = tuple(
+        Part(folder, roles[folder], recognise([p[len(folder) + 1 :] if folder else p for p in group], wanted))
+        for folder, group in groups.items()
+    )
+    part_of = {path: i for i, group in enumerate(groups.values()) for path in group}
+    return parts, part_of, [path for path in paths if path not in part_of]
+
+
+def recognise(paths: Sequence[str], wanted: str = "auto") -> Layout:
+    """The layout of one part from its images' paths relative to the part, or the one that was asked for.
+
+    Folders win when more images lie in folders than directly in the part; among flat layouts the one whose names
+    parse most often, the strictest first.
+    """
+    nested = [path for path in paths if "/" in path]
+    name = wanted
+    if wanted == "auto":
+        flat = [path for path in paths if "/" not in path]
+        if len(nested) > len(flat):
+            name = "folders"
+        else:
+            parsed = Counter({layout: sum(map(bool, map(rule.match, flat))) for layout, rule in FLAT_NAMES.items()})
+            name = max(FLAT_NAMES, key=lambda layout: parsed[layout])
+    return Layout(name, _number_people(nested) if name == "folders" else {})
+
+
+def read_label(layout: Layout, path: str) -> Label | None:
+    """Person and camera from a path relative to its part; None where the name does not parse."""
+    if layout.name == "folders":
+        folder, _, name = path.partition("/")
+        pid = layout.people.get(folder)
+        return None if pid is None else Label(pid, _camera(name))
+    match = FLAT_NAMES[layout.name].match(path)
+    if match is None:
+        return None
+    pid = int(match["pid"])
+    if pid == 0 and layout.name == "msmt17":
+        pid = ZERO_PERSON
+    return Label(pid, int(match["cam"]))
+
+
+def right_place(layout: Layout, path: str) -> bool:
+    """Whether an image lies at the depth its layout puts images at."""
+    return path.count("/") == (1 if layout.name == "folders" else 0)
+
+
+def number_cameras(cameras: Sequence[int | None]) -> tuple[IntArray, bool]:
+    """(N,) camera ids and whether names carry cameras at all.
+
+    An image without a camera in its name counts as a camera of its own, numbered after the highest known one.
+    """
+    known = [camera for camera in cameras if camera is not None]
+    following = max(known, default=0) + 1
+    numbers = np.empty(len(cameras), dtype=np.int64)
+    for i, camera in enumerate(cameras):
+        if camera is None:
+            numbers[i], following = following, following + 1
+        else:
+            numbers[i] = camera
+    return numbers, bool(known)
+
+
+def _camera(name: str) -> int | None:
+    """The camera in a file name inside an identity folder, if there is one."""
+    match = FLAT_NAMES["msmt17"].match(name) or _CAMERA_IN_NAME.search(name[: name.rfind(".")])
+    return int(match["cam"]) if match else None
+
+
+def _number_people(paths: Sequence[str]) -> dict[str, int]:
+    """Folder name → pid: the number in `id_0012`, `0012` or `person_12`; other names are numbered after the highest.
+
+    Folder 0 holds distractors where its files are named `0000_c…` as in Market-1501, and a person otherwise.
+    """
+    people: dict[str, int] = {}
+    unnumbered = []
+    first_name: dict[str, str] = {}
+    for path in paths:
+        folder, _, name = path.partition("/")
+        first_name.setdefault(folder, name)
+    for folder, name in sorted(first_name.items()):
+        match = _FOLDER.fullmatch(folder)
+        if match is None:
+            unnumbered.append(folder)
+            continue
+        pid = int(match["pid"])
+        distractors = (FLAT_NAMES["cuhk03"].match(name) or {"pid": "1"})["pid"].strip("0") == ""
+        people[folder] = ZERO_PERSON if pid == 0 and not distractors else pid
+    highest = max((pid for pid in people.values() if pid != ZERO_PERSON), default=0)
+    people.update({folder: max(highest, 0) + i for i, folder in enumerate(unnumbered, start=1)})
+    return people
