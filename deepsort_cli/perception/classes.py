@@ -24,14 +24,19 @@ COCO_NAMES: dict[int, str] = dict(enumerate(_COCO))
 """The 80 classes of COCO, in the order every COCO detector uses."""
 
 
+def parse_literal(text: str | None) -> object:
+    """A model property that is written as a Python literal, as Ultralytics does; None where it is not readable."""
+    if not text or len(text) > 1_000_000:
+        return None
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return None
+
+
 def parse_names(text: str | None) -> dict[int, str]:
     """The `names` property of a model (`{0: 'person', …}` or a list) as a mapping; empty where it is not readable."""
-    if not text or len(text) > 1_000_000:
-        return {}
-    try:
-        value = ast.literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return {}
+    value = parse_literal(text)
     if isinstance(value, list | tuple):
         value = dict(enumerate(value))
     if not isinstance(value, dict):

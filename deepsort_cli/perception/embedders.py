@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deepsort_cli.core.embedder_metadata import EmbedderMetadata
-from deepsort_cli.core.errors import InputError
+from deepsort_cli.core.errors import DeepsortError, InputError
 from deepsort_cli.core.types import FloatArray, Image
 from deepsort_cli.perception.runtime import Session, open_session
 from deepsort_cli.perception.settings import EmbedderSettings, RuntimeSettings
@@ -44,13 +44,14 @@ def bundled_model() -> Path | None:
 
 
 class Embedder:
-    """A Re-ID model: crops in, unit-length embeddings out.
+    """A Re-ID model: crops in, unit-length embeddings out. May be called from several threads at once.
 
     Attributes:
-        name: what to call it in messages.
+        name: the model's file name.
         metadata: what the model says about itself, completed from its graph.
         feature_size: length of an embedding.
         threshold: recommended max_cosine_distance, or None where the model does not say.
+        device: where the network runs, for example cpu.
 
     Raises:
         InputError: the model is no embedder, or its metadata makes no sense.
@@ -58,22 +59,25 @@ class Embedder:
 
     def __init__(self, session: Session, batch_size: int = 32) -> None:
         self.name = session.path.name
+        self.device = session.device
         self._session = session
+        batch, _, height, width = session.input_shape
+        self._fixed_batch = batch or (batch_size if session.compiles_shapes else None)
+        self._batch_size = batch or batch_size
         try:
             metadata = EmbedderMetadata.from_props(session.metadata)
-        except InputError as error:
+            # The graph knows best: it accepts no other size than its own.
+            size = {"height": height or metadata.height, "width": width or metadata.width}
+            metadata = metadata.model_copy(update=size)
+            self._preprocess = metadata.preprocess
+            # One run shows the real output, and warms the network up. Two crops, because some exports fix the batch.
+            count = min(2, self._batch_size)
+            output = self._forward(np.zeros((count, metadata.height, metadata.width, 3), dtype=np.uint8))
+        except DeepsortError as error:
             raise InputError(f"{session.path}: {error}") from None
-        batch, _, height, width = session.input_shape
-        metadata = metadata.model_copy(update={"height": height or metadata.height, "width": width or metadata.width})
-        self._preprocess = metadata.preprocess
-        self._fixed_batch = batch
-        self._batch_size = batch or batch_size
-        # One run shows the real output, and warms the network up.
-        crop = np.zeros((1, metadata.height, metadata.width, 3), dtype=np.uint8)
-        output = self._forward(crop)
-        if output.ndim != 2 or output.shape[1] < 2:
+        if output.ndim != 2 or len(output) != count or output.shape[1] < 2:
             raise InputError(
-                f"{session.path}: its output {output.shape} is not an embedding, (N, D). "
+                f"{session.path}: its output {output.shape} for {count} crops is not one embedding per crop. "
                 f"Give a Re-ID model exported without its classifier; a detector belongs to --detector."
             )
         self.feature_size = int(output.shape[1])
@@ -112,14 +116,14 @@ class Embedder:
         return unit
 
     def _forward(self, crops: Image) -> Features:
-        """Raw outputs of at most one batch; a model of fixed batch gets black crops to fill it."""
+        """Raw outputs of at most one batch; a model of fixed batch gets zeros to fill it."""
         count = len(crops)
         batch = self._preprocess.batch(crops)
         if self._fixed_batch is not None and count < self._fixed_batch:
-            filled = np.zeros((self._fixed_batch, *batch.shape[1:]), dtype=np.float32)
-            filled[:count] = batch
-            batch = filled
-        output = self._session.run(batch)[0]
-        if output.ndim > 2 and output.size == output.shape[0] * output.shape[1]:
-            output = output.reshape(output.shape[:2])  # (N, D, 1, 1) of a pooling layer
+            batch = np.concatenate([batch, np.zeros((self._fixed_batch - count, *batch.shape[1:]), dtype=np.float32)])
+        outputs = self._session.run(batch)
+        # Some exports give feature maps beside the embedding.
+        output = next((candidate for candidate in outputs if candidate.ndim == 2), outputs[0])
+        if output.ndim == 4 and output.shape[2:] == (1, 1):
+            output = output[:, :, 0, 0]  # straight from global pooling
         return output[:count]

@@ -15,7 +15,7 @@ Confidence is tested before boxes are decoded: only the survivors, a few hundred
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
@@ -24,9 +24,11 @@ import numpy.typing as npt
 
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.types import FloatArray, IntArray
-from deepsort_cli.perception.classes import parse_names
+from deepsort_cli.perception.classes import COCO_NAMES, parse_names
 
 STRIDES = (8, 16, 32)
+MOST_END_TO_END = 3000
+"""An end-to-end head gives few rows, usually 300."""
 HeadName = Literal["yolov5", "yolov8", "yolov10", "yolox"]
 Array = npt.NDArray[np.float32]
 Candidates = tuple[FloatArray, FloatArray, IntArray]
@@ -55,10 +57,20 @@ class Head:
     def needs_nms(self) -> bool:
         return self.name != "yolov10"
 
+    def confidences(self, output: Array) -> Array:
+        """The part of an output that holds confidences and class probabilities."""
+        rows: Array = output[0]
+        if self.name == "yolov10":
+            return rows[:, 4]
+        assert self.classes is not None
+        if self.name == "yolov8":
+            return rows[:, 4 : 4 + self.classes] if self.transposed else rows[4 : 4 + self.classes]
+        return rows[:, 4 : 5 + self.classes]
+
     def decode(
         self, output: Array, input_shape: tuple[int, int], conf: float, wanted: frozenset[int] | None
     ) -> Candidates:
-        """Boxes with confidence above `conf` whose best class is wanted (None: any).
+        """Boxes with a confidence of at least `conf` whose best class is wanted (None: any).
 
         Args:
             output: the model's output tensor, (1, …) as in the table above.
@@ -116,9 +128,8 @@ def recognise(
         InputError: the outputs are not those of a detector known here.
     """
     shapes = " and ".join(str(output.shape) for output in outputs)
-    task = metadata.get("task", "detect")
-    if task in ("classify", "obb", "semantic"):
-        kind = {"classify": "classifier", "obb": "detector of rotated boxes"}.get(task, "segmentation model")
+    kind = OTHER_TASKS.get(metadata.get("task", ""))
+    if kind is not None:
         raise InputError(f"this is a {kind}, not a detector of upright boxes. {REMEDY}")
     position = next((i for i, output in enumerate(outputs) if output.ndim == 3 and len(output) == 1), None)
     if position is None:
@@ -126,15 +137,30 @@ def recognise(
             raise InputError(f"this is a classifier or an embedder (output {shapes}), not a detector. {REMEDY}")
         raise InputError(f"its output {shapes} is not that of a detector known here. {REMEDY}")
     output = outputs[position]
-    head = _recognise(output, cells_of(input_shape), len(parse_names(metadata.get("names"))), metadata, wanted)
+    head = _by_shape(output.shape[1:], cells_of(input_shape), metadata, wanted)
     if head is None:
-        as_what = "a known detector" if wanted == "auto" else wanted
-        raise InputError(f"its output {shapes} for an input of {input_shape} is not that of {as_what}. {REMEDY}")
-    name, classes, transposed = head
-    # A grey image tells the two kinds of YOLOX apart: offsets within a cell stay small, pixels reach the far corner.
-    decoded = name == "yolox" and bool(np.abs(output[0, :, :2]).max() > min(input_shape) / 2)
-    return Head(name, classes, position, transposed, decoded)
+        as_what = "a detector known here" if wanted == "auto" else f"a {wanted} detector"
+        raise InputError(
+            f"its output {shapes} for an input of {input_shape[0]}×{input_shape[1]} is not that of {as_what}. {REMEDY}"
+        )
+    head = replace(head, output=position)
+    confidences = head.confidences(output)
+    # Written so that NaN fails, too. Unbounded values are logits, or columns that are no classes.
+    if confidences.size and not (confidences.min() >= -0.01 and confidences.max() <= 1.01):
+        raise InputError(f"read as {head.name}, its output {shapes} holds confidences outside 0-1. {REMEDY}")
+    if head.name == "yolox":
+        # A grey image tells the two kinds apart: offsets within a cell stay small, pixels reach the far corner.
+        head = replace(head, decoded=bool(np.abs(output[0, :, :2]).max() > min(input_shape) / 2))
+    return head
 
+
+OTHER_TASKS = {
+    "classify": "classifier",
+    "obb": "detector of rotated boxes",
+    "semantic": "segmentation model",
+    "depth": "depth model",
+}
+"""Values of the `task` property that rule a model out. Instances and poses come with upright boxes, so they will do."""
 
 REMEDY = (
     "Give a detector exported with its usual head: YOLOv5 to v11, v10 or v26 end to end, or YOLOX, "
@@ -142,30 +168,26 @@ REMEDY = (
 )
 
 
-def _recognise(
-    output: Array, cells: int, names: int, metadata: Mapping[str, str], wanted: str
-) -> tuple[HeadName, int | None, bool] | None:
-    _, rows, columns = output.shape
-
-    def is_end_to_end() -> bool:
-        declared = metadata.get("end2end", "").lower() == "true"
-        return columns >= 6 and (declared or (columns == 6 and rows not in (cells, 3 * cells) and rows <= 3000))
-
+def _by_shape(shape: tuple[int, ...], cells: int, metadata: Mapping[str, str], wanted: str) -> Head | None:
+    rows, columns = shape
     # Columns beyond the named classes are mask coefficients or key points, which are left alone.
-    if wanted in ("auto", "yolov10") and is_end_to_end():
-        return "yolov10", None, False
-    if wanted in ("auto", "yolov8") and rows > 4 and columns > rows and rows >= 4 + names and columns != 3 * cells:
-        return "yolov8", names or rows - 4, False
+    named = len(parse_names(metadata.get("names")))
+    declared = metadata.get("end2end", "").lower() == "true"
+    end_to_end = rows > columns >= 6 if declared else columns == 6 and rows not in (cells, 3 * cells)
+    if wanted in ("auto", "yolov10") and end_to_end and rows <= MOST_END_TO_END:
+        return Head("yolov10", None)
+    if wanted in ("auto", "yolov8") and rows >= 4 + max(named, 1) and (columns > rows or columns == cells):
+        return Head("yolov8", named or rows - 4)
     if wanted == "yolov5" or (wanted == "auto" and rows >= 3 * cells):
-        if rows > columns > 5 and columns >= 5 + names:
-            return "yolov5", names or columns - 5, False
+        return Head("yolov5", named or columns - 5) if columns >= 5 + max(named, 1) else None
+    if rows != cells:
         return None
-    if rows == cells and columns > 4 and wanted in ("auto", "yolov8", "yolox"):
-        without_objectness = columns == 4 + names if names else columns == 84
-        if wanted == "yolov8" or (wanted == "auto" and without_objectness):
-            return "yolov8", names or columns - 4, True
-        if columns > 5:
-            return "yolox", columns - 5, False
+    # (n, columns): yolox, or yolov8 with rows and columns swapped. The number of classes tells which.
+    swapped = columns == 4 + (named or len(COCO_NAMES))
+    if wanted == "yolov8" or (wanted == "auto" and swapped):
+        return Head("yolov8", named or columns - 4, transposed=True) if columns >= 4 + max(named, 1) else None
+    if wanted in ("auto", "yolox") and columns >= 6:
+        return Head("yolox", columns - 5)
     return None
 
 
@@ -173,9 +195,9 @@ def _without_objectness(rows: Array, classes: int, conf: float, wanted: frozense
     """(4 + C, n): first the candidates by the wanted classes alone, then the best class of those."""
     scores = rows[4 : 4 + classes]
     if wanted is None:
-        index = np.flatnonzero(scores.max(axis=0) > conf)
+        index = np.flatnonzero(scores.max(axis=0) >= conf)
     else:
-        index = np.flatnonzero(np.max([scores[number] for number in wanted], axis=0) > conf)
+        index = np.flatnonzero(np.max([scores[number] for number in wanted], axis=0) >= conf)
     survivors = scores[:, index]
     class_ids = survivors.argmax(axis=0)
     best = survivors[class_ids, np.arange(len(index))]
@@ -189,12 +211,12 @@ def _with_objectness(
     rows: Array, classes: int, conf: float, wanted: frozenset[int] | None
 ) -> tuple[FloatArray, FloatArray, IntArray, IntArray]:
     """(n, 5 + C): a score is objectness × class probability, so objectness alone rules most rows out."""
-    index = np.flatnonzero(rows[:, 4] > conf)
+    index = np.flatnonzero(rows[:, 4] >= conf)
     survivors = rows[index]
     probabilities = survivors[:, 5 : 5 + classes]
     class_ids = probabilities.argmax(axis=1)
     scores = survivors[:, 4] * probabilities[np.arange(len(index)), class_ids]
-    keep = scores > conf
+    keep = scores >= conf
     if wanted is not None:
         keep &= np.isin(class_ids, list(wanted))
     return survivors[keep, :4].astype(np.float64), scores[keep].astype(np.float64), class_ids[keep], index[keep]
@@ -202,7 +224,7 @@ def _with_objectness(
 
 def _end_to_end(rows: Array, conf: float, wanted: frozenset[int] | None) -> Candidates:
     """(k, 6): x1 y1 x2 y2, score, class."""
-    found = rows[rows[:, 4] > conf]
+    found = rows[rows[:, 4] >= conf]
     class_ids = found[:, 5].astype(np.int64)
     if wanted is not None:
         keep = np.isin(class_ids, list(wanted))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 
 import cv2
@@ -63,7 +64,7 @@ def fit(image_shape: tuple[int, int], input_shape: tuple[int, int], *, centred: 
 
 
 class Letterbox:
-    """Turns images into network inputs; keeps its buffers between frames of one size.
+    """Turns images into network inputs. May be called from several threads at once: each has its own buffers.
 
     Args:
         rgb: swap the channels of BGR images.
@@ -75,27 +76,39 @@ class Letterbox:
         self.rgb = rgb
         self.scale = scale
         self.centred = centred
-        self._key: tuple[int, ...] = ()
-        self._geometry: Geometry | None = None
+        self._local = threading.local()
 
     def __call__(self, image: Image, input_shape: tuple[int, int]) -> tuple[npt.NDArray[np.float32], Geometry]:
-        """Fit a (H, W, 3) BGR image into (1, 3, *input_shape) float32. The array is overwritten by the next call."""
-        key = (*image.shape[:2], *input_shape)
-        if key != self._key or self._geometry is None:
-            self._key = key
-            self._geometry = fit(image.shape[:2], input_shape, centred=self.centred)
-            self._blob = np.full((1, 3, *input_shape), GREY * self.scale, dtype=np.float32)
-            geometry = self._geometry
-            self._resized = np.empty((geometry.height, geometry.width, 3), dtype=np.uint8)
-            rows = slice(geometry.top, geometry.top + geometry.height)
-            columns = slice(geometry.left, geometry.left + geometry.width)
-            self._planes = [self._blob[0, 2 - c if self.rgb else c, rows, columns] for c in range(3)]
-        geometry = self._geometry
-        if image.shape[:2] == self._resized.shape[:2]:
+        """Fit a (H, W, 3) uint8 BGR image into (1, 3, *input_shape) float32. This thread's next call overwrites it."""
+        key = (image.shape[:2], input_shape)
+        if getattr(self._local, "key", None) != key:
+            self._local.buffers = _Buffers(
+                fit(image.shape[:2], input_shape, centred=self.centred), input_shape, GREY * self.scale, self.rgb
+            )
+            self._local.key = key
+        buffers: _Buffers = self._local.buffers
+        if image.shape == buffers.resized.shape:
             resized = image
         else:
-            resized = self._resized
-            cv2.resize(image, (geometry.width, geometry.height), dst=resized)
-        for channel, plane in enumerate(self._planes):
-            np.multiply(resized[..., channel], np.float32(self.scale), out=plane)
-        return self._blob, geometry
+            resized = buffers.resized
+            cv2.resize(image, (resized.shape[1], resized.shape[0]), dst=resized, interpolation=cv2.INTER_LINEAR)
+        # Splitting bytes and then widening them is several times faster than cv2.dnn.blobFromImage.
+        cv2.split(resized, buffers.bgr)
+        np.copyto(buffers.picture, buffers.planes)
+        if self.scale != 1.0:
+            buffers.picture *= np.float32(self.scale)
+        return buffers.blob, buffers.geometry
+
+
+class _Buffers:
+    """The arrays for images of one size; the padding is written once."""
+
+    def __init__(self, geometry: Geometry, input_shape: tuple[int, int], padding: float, rgb: bool) -> None:
+        self.geometry = geometry
+        self.blob = np.full((1, 3, *input_shape), padding, dtype=np.float32)
+        rows = slice(geometry.top, geometry.top + geometry.height)
+        columns = slice(geometry.left, geometry.left + geometry.width)
+        self.picture = self.blob[0, :, rows, columns]
+        self.resized = np.empty((geometry.height, geometry.width, 3), dtype=np.uint8)
+        self.planes = np.empty(self.picture.shape, dtype=np.uint8)
+        self.bgr = list(self.planes[::-1] if rgb else self.planes)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
-from deepsort_cli.core.errors import InputError
+from deepsort_cli.core.errors import InputError, RunError
 from deepsort_cli.perception.settings import RuntimeSettings
 
 PROVIDERS = {
@@ -36,6 +36,7 @@ PACKAGES = {
 }
 """What to install for a device."""
 
+COMPILING = {"tensorrt", "migraphx", "coreml"}
 SILENT = 4  # log fatal errors only: everything else reaches the user as our own message
 DTYPES: dict[str, type[np.floating]] = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 CHECKPOINT_SUFFIXES = {".pt", ".pth", ".ckpt", ".safetensors"}
@@ -50,6 +51,7 @@ class Session:
         output_shapes: the same for each output.
         metadata: the model's own text properties.
         device: where it runs, for example cpu or cuda.
+        compiles_shapes: whether every new input shape costs a long compilation, so that one shape should be kept to.
     """
 
     def __init__(self, path: Path, session: ort.InferenceSession) -> None:
@@ -76,17 +78,20 @@ class Session:
         self.metadata: dict[str, str] = dict(session.get_modelmeta().custom_metadata_map)
         first = session.get_providers()[0]
         self.device = next((device for device, provider in PROVIDERS.items() if provider == first), first)
+        self.compiles_shapes = self.device in COMPILING
 
     def run(self, images: npt.NDArray[np.float32]) -> list[npt.NDArray[np.float32]]:
         """All outputs for (N, 3, H, W) float32 images, as float32 (integers as they are).
 
+        May be called from several threads at once.
+
         Raises:
-            InputError: the network cannot be run on an input of this shape.
+            RunError: the network fails on this input.
         """
         try:
             outputs = self._session.run(self._outputs, {self._input: images.astype(self._dtype, copy=False)})
         except Exception as error:  # ONNX Runtime's exceptions share no base class
-            raise InputError(f"{self.path}: fails on an input of shape {images.shape}: {_reason(error)}") from None
+            raise RunError(f"running it on an input of shape {images.shape} failed: {_reason(error)}") from None
         return [output.astype(np.float32) if output.dtype == np.float16 else output for output in outputs]
 
 
@@ -141,30 +146,39 @@ def available_cpus() -> int:
     return cpus
 
 
-def choose_providers(device: str, available: Sequence[str], index: int = 0) -> list[str | tuple[str, dict[str, str]]]:
-    """Execution providers to ask for, best first; the CPU always comes last.
+def choose_providers(device: str, available: Sequence[str], index: int = 0) -> list[tuple[str, dict[str, str]]]:
+    """Execution providers to ask for with their options, best first; the CPU always comes last.
+
+    Args:
+        device: a key of `PROVIDERS`, or auto.
+        available: providers of the installed ONNX Runtime.
+        index: which of several GPUs.
 
     Raises:
         InputError: the installed ONNX Runtime does not support the device.
     """
-    if device == "auto":
-        devices = [name for name, provider in PROVIDERS.items() if provider in available]
-    elif PROVIDERS[device] in available:
-        devices = [device, "cpu"] if device != "cpu" else ["cpu"]
-        if device == "tensorrt" and PROVIDERS["cuda"] in available:
-            devices.insert(1, "cuda")
-    else:
-        there = ", ".join(name for name, provider in PROVIDERS.items() if provider in available)
+    here = [name for name, provider in PROVIDERS.items() if provider in available]
+    if device not in ("auto", *here):
         raise InputError(
-            f"--device {device}: the installed ONNX Runtime has no {PROVIDERS[device]}. Available: {there}. "
+            f"--device {device}: the installed ONNX Runtime has no {PROVIDERS[device]}. Available: {', '.join(here)}. "
             f"For {device} install {PACKAGES[device]} in place of onnxruntime."
         )
-    return [
-        (PROVIDERS[name], {"device_id": str(index)})
-        if index and name in ("cuda", "tensorrt", "rocm", "migraphx", "directml")
-        else PROVIDERS[name]
-        for name in devices
-    ]
+    # TensorRT leaves to CUDA what it cannot run itself.
+    fallbacks = {"tensorrt": ["cuda", "cpu"]}.get(device, ["cpu"])
+    chosen = here if device == "auto" else [device, *(name for name in fallbacks if name in here and name != device)]
+    return [(PROVIDERS[name], _provider_options(name, index)) for name in chosen]
+
+
+def _provider_options(device: str, index: int) -> dict[str, str]:
+    options = {"device_id": str(index)} if device in ("tensorrt", "cuda", "directml", "rocm", "migraphx") else {}
+    if device == "cuda":
+        # The default tries every algorithm anew for each batch size that comes along.
+        options["cudnn_conv_algo_search"] = "HEURISTIC"
+    if device == "tensorrt":
+        # Building an engine takes minutes: keep it.
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "deepsort" / "tensorrt"
+        options |= {"trt_engine_cache_enable": "1", "trt_engine_cache_path": str(cache)}
+    return options
 
 
 def check_model_file(path: Path) -> None:

@@ -21,7 +21,12 @@ class DetectorSettings(Settings):
         "auto", description="Output format of the ONNX detector; auto recognises it from its shape and metadata."
     )
     conf: float = Field(0.3, ge=0.0, le=1.0, description="Lowest confidence of a detection.")
-    iou: float = Field(0.6, ge=0.0, le=1.0, description="Overlap (IoU) above which the weaker of two boxes is dropped.")
+    iou: float | None = Field(
+        None,
+        ge=0.0,
+        le=1.0,
+        description="Overlap (IoU) above which the weaker of two boxes of a class is dropped; by default 0.6, hog 0.2.",
+    )
     classes: CommaStrings = Field(
         (), description="Names or numbers of the classes kept, or all; by default person where the model knows it."
     )
