@@ -1,25 +1,66 @@
-"""`deepsort track`."""
+"""`deepsort track`: people tracked in video."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from deepsort_cli.cli.console import Reporter
 from deepsort_cli.cli.options import Config, Flags, Json, PrintConfig, Quiet, Set, Verbose, command_app
 from deepsort_cli.settings.track import TrackSettings
+
+if TYPE_CHECKING:
+    from deepsort_cli.pipeline import Observer, Summary
 
 app = command_app()
 flags = Flags(TrackSettings)
 
+SOURCE, DETECTOR, REID, TRACKER, OUTPUT = "Source", "Detector", "Appearance", "Tracker", "Output"
 
-@app.command()
+
+@app.command(
+    epilog="[bold]Examples[/bold]\n\n"
+    "deepsort track --source video.mp4 --detector yolox.onnx --reid osnet.onnx --save out.mp4\n\n"
+    "deepsort track --source 0 --display\n\n"
+    "deepsort track --source MOT17-05 --detections MOT17-05/det/det.txt --save-txt out.txt --emit paper"
+)
 def track(
     ctx: typer.Context,
-    max_age: Annotated[int | None, flags("tracker.max_age", "--max-age", panel="Tracker")] = None,
+    source: Annotated[list[str] | None, flags("source", "--source", "-s", metavar="SOURCE", panel=SOURCE)] = None,
+    detections: Annotated[Path | None, flags("detections", "--detections", metavar="FILE", panel=SOURCE)] = None,
+    start: Annotated[int | None, flags("input.start", "--start", panel=SOURCE)] = None,
+    stride: Annotated[int | None, flags("input.stride", "--stride", panel=SOURCE)] = None,
+    max_frames: Annotated[int | None, flags("input.max_frames", "--max-frames", panel=SOURCE)] = None,
+    detector: Annotated[str | None, flags("detector.model_path", "--detector", metavar="MODEL", panel=DETECTOR)] = None,
+    conf: Annotated[float | None, flags("detector.conf", "--conf", panel=DETECTOR)] = None,
+    iou: Annotated[float | None, flags("detector.iou", "--iou", panel=DETECTOR)] = None,
+    classes: Annotated[str | None, flags("detector.classes", "--classes", metavar="LIST", panel=DETECTOR)] = None,
+    imgsz: Annotated[str | None, flags("detector.imgsz", "--imgsz", metavar="SIZE", panel=DETECTOR)] = None,
+    max_det: Annotated[int | None, flags("detector.max_det", "--max-det", panel=DETECTOR)] = None,
+    reid: Annotated[str | None, flags("reid.model_path", "--reid", metavar="MODEL", panel=REID)] = None,
     max_cosine_distance: Annotated[
-        float | None, flags("tracker.max_cosine_distance", "--max-cosine-distance", panel="Tracker")
+        float | None, flags("tracker.max_cosine_distance", "--max-cosine-distance", panel=REID)
     ] = None,
+    nn_budget: Annotated[int | None, flags("tracker.nn_budget", "--nn-budget", panel=REID)] = None,
+    max_iou_distance: Annotated[
+        float | None, flags("tracker.max_iou_distance", "--max-iou-distance", panel=TRACKER)
+    ] = None,
+    max_age: Annotated[int | None, flags("tracker.max_age", "--max-age", panel=TRACKER)] = None,
+    n_init: Annotated[int | None, flags("tracker.n_init", "--n-init", panel=TRACKER)] = None,
+    gating: Annotated[bool | None, flags("tracker.gating", "--gating/--no-gating", panel=TRACKER)] = None,
+    save: Annotated[Path | None, flags("output.save_video", "--save", "-o", metavar="FILE", panel=OUTPUT)] = None,
+    save_txt: Annotated[Path | None, flags("output.save_txt", "--save-txt", metavar="FILE", panel=OUTPUT)] = None,
+    save_jsonl: Annotated[Path | None, flags("output.save_jsonl", "--save-jsonl", metavar="FILE", panel=OUTPUT)] = None,
+    save_csv: Annotated[Path | None, flags("output.save_csv", "--save-csv", metavar="FILE", panel=OUTPUT)] = None,
+    save_crops: Annotated[Path | None, flags("output.save_crops", "--save-crops", metavar="DIR", panel=OUTPUT)] = None,
+    save_gt: Annotated[Path | None, flags("output.save_gt", "--save-gt", metavar="FILE", panel=OUTPUT)] = None,
+    emit: Annotated[str | None, flags("output.emit", "--emit", metavar="matched|paper", panel=OUTPUT)] = None,
+    display: Annotated[bool | None, flags("output.display", "--display/--no-display", panel=OUTPUT)] = None,
+    show_fps: Annotated[bool | None, flags("output.show_fps", "--show-fps/--no-show-fps", panel=OUTPUT)] = None,
+    overwrite: Annotated[bool | None, flags("output.overwrite", "--overwrite/--no-overwrite", panel=OUTPUT)] = None,
+    device: Annotated[str | None, flags("runtime.device", "--device", metavar="DEVICE", panel="General")] = None,
     config: Config = None,
     set_: Set = None,
     print_config: PrintConfig = False,
@@ -27,6 +68,105 @@ def track(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Track people in video."""
+    """Track people (or anything a detector finds) in video, without PyTorch.
+
+    A detector finds boxes, a Re-ID model describes their appearance, DeepSORT joins them into tracks. Without further
+    options OpenCV's built-in people detector is used, and nothing needs to be downloaded.
+    """
     settings, report = flags.start(ctx)
-    report.info(repr(settings))
+    from deepsort_cli.pipeline import track as run
+
+    with _Screen(report) as screen:
+        summaries = run(
+            settings.source,
+            detections=settings.detections,
+            source=settings.input,
+            demo=settings.demo,
+            detector=settings.detector,
+            reid=settings.reid,
+            runtime=settings.runtime,
+            tracker=settings.tracker.resolved(),
+            output=settings.output,
+            use_model_threshold=settings.tracker.max_cosine_distance is None,
+            observer=screen.observer,
+        )
+    report.result([_as_json(summary) for summary in summaries])
+
+
+class _Screen:
+    """Progress bars for files, live counters for cameras, and a table at the end of each source."""
+
+    def __init__(self, report: Reporter) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        from deepsort_cli.pipeline import Observer
+
+        self._report = report
+        self._bars = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=30),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[counters]}"),
+            TimeRemainingColumn(),
+            console=report.console,
+            disable=not report.interactive,
+            transient=True,
+        )
+        self.observer: Observer = Observer(self._started, self._advanced, self._finished, report.info, report.warn)
+
+    def __enter__(self) -> _Screen:
+        self._bars.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._bars.__exit__(*error)
+
+    def _started(self, progress: Any) -> None:
+        self._task = self._bars.add_task(progress.source, total=progress.total, counters="")
+
+    def _advanced(self, progress: Any) -> None:
+        counters = f"{progress.fps:.1f} fps  {progress.present} present  {progress.tracks} tracks"
+        self._bars.update(self._task, completed=progress.frames, counters=counters)
+
+    def _finished(self, summary: Summary) -> None:
+        self._bars.remove_task(self._task)
+        self._report.show(_table(summary))
+        for path in summary.outputs:
+            self._report.info(f"wrote {path}")
+
+
+def _table(summary: Summary) -> Any:
+    from rich.markup import escape
+    from rich.table import Table
+
+    endings = {"end": "", "quit": " (stopped in the window)", "interrupted": " (interrupted)"}
+    table = Table(title=escape(summary.source), title_justify="left", show_header=False)
+    table.add_row("frames", f"{summary.frames}{endings[summary.ending]}")
+    table.add_row("tracks", str(summary.tracks))
+    table.add_row("speed", f"{summary.fps:.1f} fps over {summary.seconds:.1f} s")
+    stages = "  ".join(f"{stage} {value:.1f}" for stage, value in summary.stage_ms.items())
+    table.add_row("ms per frame", stages)
+    appearance = "none (motion and overlap)"
+    if summary.embedder:
+        appearance = f"{escape(summary.embedder)}, max cosine distance {summary.max_cosine_distance:g}"
+    table.add_row("detector", escape(summary.detector))
+    table.add_row("appearance", appearance)
+    return table
+
+
+def _as_json(summary: Summary) -> dict[str, Any]:
+    return {
+        "source": summary.source,
+        "kind": summary.kind,
+        "frames": summary.frames,
+        "tracks": summary.tracks,
+        "rows": summary.rows,
+        "seconds": round(summary.seconds, 3),
+        "fps": round(summary.fps, 2),
+        "stage_ms": {stage: round(value, 3) for stage, value in summary.stage_ms.items()},
+        "ending": summary.ending,
+        "detector": summary.detector,
+        "embedder": summary.embedder,
+        "max_cosine_distance": summary.max_cosine_distance,
+        "outputs": [str(path) for path in summary.outputs],
+    }
