@@ -1,0 +1,71 @@
+"""Settings of sources, of the demo scene and of outputs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from deepsort_cli.core.settings import Settings
+
+
+class SourceSettings(Settings):
+    """Which frames of a source to process, and how to treat cameras and streams."""
+
+    start: int = Field(0, ge=0, description="Frames to skip at the beginning.")
+    stride: int = Field(1, ge=1, description="Process every n-th frame.")
+    max_frames: int | None = Field(None, ge=1, description="Stop after this many processed frames; null for all.")
+    fps: float | None = Field(
+        None, gt=0, le=1000, description="Frame rate of image folders, or to put right what a source reports."
+    )
+    newest: bool = Field(
+        True, description="Cameras and streams: skip to the newest frame when processing is slower than the source."
+    )
+    reconnect_attempts: int = Field(
+        10, ge=0, description="Cameras and streams: attempts in a row to reconnect before giving up."
+    )
+    reconnect_delay: float = Field(
+        0.5, gt=0, le=60, description="Seconds before the first attempt to reconnect; doubled each time, up to 10."
+    )
+    timeout: float = Field(
+        10.0, gt=0, le=600, description="Streams: seconds to wait for a connection or a frame before reconnecting."
+    )
+
+
+class DemoSettings(Settings):
+    """The generated scene of `--source demo`."""
+
+    width: int = Field(768, ge=64, le=7680, description="Frame width in pixels.")
+    height: int = Field(576, ge=64, le=4320, description="Frame height in pixels.")
+    people: int = Field(7, ge=0, le=200, description="Number of people.")
+    frames: int = Field(200, ge=1, le=1_000_000, description="Length in frames.")
+    fps: float = Field(25.0, gt=0, le=240, description="Frames per second.")
+    seed: int = Field(0, ge=0, description="Seed of the scene: paths, clothing, floor.")
+
+
+class OutputSettings(Settings):
+    """What to write and show."""
+
+    save_video: Path | None = Field(
+        None, description="Annotated video; H.264 for .mp4, .mov and .mkv, VP9 for .webm, MPEG-4 for .avi."
+    )
+    save_txt: Path | None = Field(None, description="Tracks as MOTChallenge text.")
+    save_jsonl: Path | None = Field(None, description="Tracks as JSON Lines, one object per frame.")
+    save_csv: Path | None = Field(None, description="Tracks as a CSV table, one row per track and frame.")
+    save_crops: Path | None = Field(None, description="Folder for a picture of every matched track, a folder per id.")
+    save_gt: Path | None = Field(None, description="Exact ground truth of the demo scene, as MOTChallenge text.")
+    emit: Literal["matched", "paper"] = Field(
+        "matched",
+        description="Tracks to output: matched in this frame, or also one predicted row after a miss as in the paper.",
+    )
+    overwrite: bool = Field(False, description="Replace outputs that exist.")
+    display: bool = Field(False, description="Show a live window; q or Esc stops.")
+    show_fps: bool = Field(False, description="Draw the processing speed into the picture.")
+    show_class: bool = Field(True, description="Write the class on labels.")
+    show_score: bool = Field(True, description="Write the detection's confidence on labels.")
+    trail: int = Field(40, ge=0, le=1000, description="Length of trails in frames; 0 draws none.")
+    scale: float = Field(1.0, ge=0.25, le=4.0, description="Size of lines and text, relative to what suits the frame.")
+    codec: str | None = Field(None, description="Encoder of the video, e.g. libx265; null chooses by suffix.")
+    crf: int = Field(23, ge=0, le=51, description="Video quality: lower is better and bigger.")
+    preset: str = Field("veryfast", description="Speed of the H.264 encoder, from ultrafast to veryslow.")
