@@ -9,7 +9,12 @@ from deepsort_cli.settings.loader import CommandSettings, documented_yaml, field
 COMMAND_SETTINGS = {
     "track": "deepsort_cli.settings.track:TrackSettings",
 }
-"""Subcommand → its settings class. `examples/configs/<subcommand>.yaml` is generated from it."""
+"""Subcommand → its settings class."""
+
+
+def example_name(command: str) -> str:
+    """The file in `examples/configs` that shows a subcommand's settings."""
+    return f"{'infer' if command == 'track' else command}.yaml"
 
 
 def settings_of(command: str) -> type[CommandSettings]:
@@ -29,6 +34,7 @@ __all__ = [
     "CommandSettings",
     "all_commands",
     "documented_yaml",
+    "example_name",
     "field_at",
     "resolve",
     "settings_of",

@@ -1,0 +1,38 @@
+"""Box geometry."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.testing import assert_allclose
+
+from deepsort_cli.core.boxes import iou, tlwh_to_xyxy, xyxy_to_tlwh
+
+boxes = arrays(float, st.tuples(st.integers(0, 5), st.just(4)), elements=st.integers(0, 30).map(float))
+
+
+@settings(max_examples=50, deadline=None)
+@given(boxes)
+def test_conversions_are_inverse(tlwh: np.ndarray) -> None:
+    assert_allclose(xyxy_to_tlwh(tlwh_to_xyxy(tlwh)), tlwh)
+
+
+@settings(max_examples=50, deadline=None)
+@given(boxes, boxes)
+def test_iou_counts_pixels(a: np.ndarray, b: np.ndarray) -> None:
+    """Against masks on an integer grid."""
+
+    def mask(box: np.ndarray) -> np.ndarray:
+        grid = np.zeros((64, 64), bool)
+        left, top, width, height = box.astype(int)
+        grid[top : top + height, left : left + width] = True
+        return grid
+
+    expected = np.zeros((len(a), len(b)))
+    for i, first in enumerate(a):
+        for j, second in enumerate(b):
+            union = (mask(first) | mask(second)).sum()
+            expected[i, j] = (mask(first) & mask(second)).sum() / union if union else 0.0
+    assert_allclose(iou(a, b), expected)

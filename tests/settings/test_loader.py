@@ -1,0 +1,142 @@
+"""Layers of settings and the messages about them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from deepsort_cli.core import InputError
+from deepsort_cli.settings import (
+    COMMAND_SETTINGS,
+    all_commands,
+    documented_yaml,
+    example_name,
+    resolve,
+    settings_of,
+    to_yaml,
+)
+from deepsort_cli.settings.track import TrackSettings
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "config.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_each_layer_wins_over_the_ones_below(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = write(tmp_path, "tracker: {max_age: 1, n_init: 11, nn_budget: 21, max_iou_distance: 0.1}")
+    monkeypatch.setenv("DEEPSORT_TRACKER__N_INIT", "12")
+    monkeypatch.setenv("DEEPSORT_TRACKER__NN_BUDGET", "22")
+    monkeypatch.setenv("DEEPSORT_TRACKER__MAX_IOU_DISTANCE", "0.2")
+    settings = resolve(
+        TrackSettings,
+        config=config,
+        overrides=["tracker.nn_budget=23", "tracker.max_iou_distance=0.3"],
+        flags={"tracker.max_iou_distance": 0.4, "tracker.max_age": None},
+    )
+    tracker = settings.tracker
+    assert (tracker.max_age, tracker.n_init, tracker.nn_budget, tracker.max_iou_distance) == (1, 12, 23, 0.4)
+    assert tracker.gating is True
+
+
+def test_without_layers_all_is_default() -> None:
+    assert resolve(TrackSettings).tracker.resolved().max_cosine_distance == 0.2
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("tracker: {max_agee: 3}", r"unknown key `tracker.max_agee`. The nearest valid key is `tracker.max_age`"),
+        ("max_age: 3", "nearest valid key is `tracker.max_age`"),
+        ("tracker: {max_age: many}", "`tracker.max_age` 'many': input should be a valid integer"),
+        ("tracker: {max_age: 0}", "greater than or equal to 1"),
+        ("- a\n- b", "expected `key: value` lines, found a list"),
+        ("tracker: [", "line 1, column .*not valid YAML"),
+        ("a: !!python/object/apply:os.system ['true']", "not valid YAML"),
+    ],
+)
+def test_faults_in_yaml_name_file_and_remedy(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        resolve(TrackSettings, config=write(tmp_path, text))
+    assert "config.yaml" in str(caught.value)
+
+
+def test_missing_and_unreadable_config(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such file"):
+        resolve(TrackSettings, config=tmp_path / "none.yaml")
+    (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(InputError, match="cannot be read as text"):
+        resolve(TrackSettings, config=tmp_path / "binary.yaml")
+
+
+def test_unknown_environment_variable_names_the_nearest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEEPSORT_TRACKER__MAX_AGEE", "3")
+    with pytest.raises(InputError, match="DEEPSORT_TRACKER__MAX_AGEE: unknown.*DEEPSORT_TRACKER__MAX_AGE"):
+        resolve(TrackSettings)
+
+
+def test_bad_value_in_environment_names_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEEPSORT_TRACKER__MAX_AGE", "old")
+    with pytest.raises(InputError, match="environment variable DEEPSORT_TRACKER__MAX_AGE"):
+        resolve(TrackSettings)
+
+
+@pytest.mark.parametrize("override", ["tracker.max_age", "=3", "tracker.max_age=x", "tracker=3", "nonsense=1"])
+def test_faults_in_set(override: str) -> None:
+    with pytest.raises(InputError, match="--set"):
+        resolve(TrackSettings, overrides=[override])
+
+
+def test_flags_are_named_in_messages() -> None:
+    with pytest.raises(InputError, match="--max-age 0: "):
+        resolve(TrackSettings, flags={"tracker.max_age": 0}, flag_names={"tracker.max_age": "--max-age"})
+
+
+def test_lists_may_be_written_with_commas(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = ("person", "car", "2")
+    assert resolve(TrackSettings, flags={"detector.classes": "person,car, 2"}).detector.classes == expected
+    assert resolve(TrackSettings, config=write(tmp_path, "detector: {classes: [person, car, 2]}")).detector.classes == (
+        expected
+    )
+    monkeypatch.setenv("DEEPSORT_DETECTOR__CLASSES", "person,car,2")
+    assert resolve(TrackSettings).detector.classes == expected
+
+
+def test_source_with_a_comma_is_one_source() -> None:
+    assert resolve(TrackSettings, flags={"source": ["a,b.mp4"]}).source == ("a,b.mp4",)
+    assert resolve(TrackSettings, overrides=["source=0"]).source == ("0",)
+
+
+@pytest.mark.parametrize("command", COMMAND_SETTINGS)
+def test_printed_settings_can_be_given_back(command: str, tmp_path: Path) -> None:
+    model = settings_of(command)
+    first = to_yaml(resolve(model))
+    assert to_yaml(resolve(model, config=write(tmp_path, first))) == first
+
+
+@pytest.mark.parametrize("command", COMMAND_SETTINGS)
+def test_documented_yaml_is_complete_and_holds_the_defaults(command: str, tmp_path: Path) -> None:
+    model = settings_of(command)
+    text = documented_yaml(model, command)
+    assert resolve(model, config=write(tmp_path, text)) == resolve(model)
+    for line in text.splitlines():
+        if line and not line.startswith("#") and not line.rstrip().endswith(":"):
+            assert "  # " in line, f"no description: {line}"
+
+
+def test_examples_are_generated_from_the_settings() -> None:
+    folder = Path(__file__).resolve().parents[2] / "examples" / "configs"
+    for command in COMMAND_SETTINGS:
+        path = folder / example_name(command)
+        assert path.read_text(encoding="utf-8") == documented_yaml(
+            settings_of(command), f"Settings of `deepsort {command}`."
+        ), f"{path.name} is out of date: run make configs"
+        yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def test_all_settings_are_immutable() -> None:
+    for model in all_commands():
+        assert model.model_config.get("frozen")

@@ -1,0 +1,119 @@
+"""The import contract between the rooms, and what must not be loaded on the way to a running tracker."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import deepsort_cli
+
+PACKAGE = Path(deepsort_cli.__file__).parent
+
+ALLOWED = {
+    "core": set(),
+    "tracking": {"core"},
+    "perception": {"core"},
+    "video": {"core"},
+    "data": {"core"},
+    "evaluation": {"core", "data"},
+    "reid": {"core", "data", "evaluation"},
+    "pipeline": {"core", "tracking", "perception", "video"},
+    "extraction": {"core", "data", "perception", "reid"},
+    "settings": {"core", "tracking", "perception", "video", "data", "evaluation", "reid"},
+    "cli": {
+        "core", "tracking", "perception", "video", "data", "evaluation", "reid", "pipeline", "extraction", "settings",
+    },
+}  # fmt: skip
+"""Room → the rooms it may import. `settings` takes the rooms' own settings modules only."""
+
+FORBIDDEN = {
+    "core": {"torch", "onnxruntime", "matplotlib", "typer", "rich"},
+    "tracking": {"torch", "cv2", "onnxruntime", "matplotlib", "typer", "rich"},
+    "perception": {"torch", "matplotlib", "typer", "rich"},
+    "video": {"torch", "onnxruntime", "typer", "rich"},
+    "data": {"torch", "onnxruntime", "matplotlib", "typer", "rich"},
+    "evaluation": {"torch", "onnxruntime", "typer", "rich"},
+    "reid": {"typer"},
+    "pipeline": {"torch", "typer", "rich"},
+    "settings": {"torch", "cv2", "onnxruntime", "matplotlib"},
+    "cli": set(),
+    "extraction": {"typer", "rich"},
+}
+
+
+def room_of(path: Path) -> str:
+    relative = path.relative_to(PACKAGE)
+    return relative.parts[0] if len(relative.parts) > 1 else relative.stem
+
+
+def imports(path: Path) -> set[str]:
+    """Every module a file imports, also inside functions; names imported from packages count as modules."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative imports hide which room is entered"
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if len(path.relative_to(PACKAGE).parts) > 1)
+MODULES += [PACKAGE / "pipeline.py", *PACKAGE.glob("extraction.py")]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_rooms_import_one_way(path: Path) -> None:
+    room = room_of(path)
+    for name in imports(path):
+        top, _, rest = name.partition(".")
+        if top == "deepsort_cli":
+            other = rest.split(".")[0]
+            if other in ALLOWED and other != room:
+                assert other in ALLOWED[room], f"{room} must not import {other} ({name})"
+                if room == "settings" and other != "core":
+                    assert rest.split(".")[1] == "settings", f"settings must take {other}.settings only, not {name}"
+        else:
+            assert top not in FORBIDDEN[room], f"{room} must not import {top}"
+
+
+def test_every_room_is_in_the_contract() -> None:
+    rooms = {path.name for path in PACKAGE.iterdir() if path.is_dir() and any(path.glob("*.py"))}
+    single = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__", "__main__"}
+    assert rooms | single <= set(ALLOWED)
+
+
+def loaded_by(code: str) -> set[str]:
+    """Top-level modules in a fresh interpreter after running `code`."""
+    script = f"{code}\nimport sys; print('LOADED', *sorted({{name.partition('.')[0] for name in sys.modules}}))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=120)
+    return set(done.stdout.rpartition("LOADED")[2].split())
+
+
+def test_help_loads_nothing_heavy() -> None:
+    loaded = loaded_by(
+        "from typer.testing import CliRunner\nfrom deepsort_cli.cli import app\n"
+        "assert CliRunner().invoke(app, ['--help']).exit_code == 0"
+    )
+    assert not loaded & {"numpy", "scipy", "cv2", "torch", "onnxruntime", "matplotlib", "pydantic", "av", "PIL"}
+
+
+def test_track_never_imports_torch(tmp_path: Path) -> None:
+    target = tmp_path / "out.txt"
+    loaded = loaded_by(
+        "from typer.testing import CliRunner\nfrom deepsort_cli.cli import app\n"
+        f"arguments = ['track', '--source', 'demo', '--max-frames', '3', '--save-txt', {str(target)!r}]\n"
+        "assert CliRunner().invoke(app, arguments).exit_code == 0"
+    )
+    assert target.exists() or "cv2" in loaded
+    assert "cv2" in loaded
+    assert not loaded & {"torch", "torchvision", "matplotlib"}
+
+
+def test_the_tracker_needs_numpy_and_scipy_only() -> None:
+    loaded = loaded_by("from deepsort_cli.tracking import Tracker; Tracker()")
+    assert not loaded & {"torch", "cv2", "onnxruntime", "matplotlib", "PIL", "av"}
