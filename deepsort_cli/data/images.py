@@ -18,7 +18,7 @@ MAX_BYTES = 100_000_000
 """Larger files are refused unread: a person crop has a few kilobytes."""
 
 THUMB_SIZE = (8, 16)
-"""Width and height of the grey thumbnail that near-duplicates are found by."""
+"""Width and height of the thumbnails that near-duplicates are found by."""
 
 EXIF_ROTATED, WRONG_EXTENSION, TRANSPARENT = 1, 2, 4
 """Flags of usable images that deserve a word."""
@@ -37,6 +37,7 @@ _MAGIC = {
     "ZIP": b"PK\x03\x04",
 }
 _FORMAT_OF = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".bmp": "BMP", ".webp": "WEBP"}
+_JPEG_END = b"\xff\xd9"
 _ORIENTATION = 0x0112
 _OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
@@ -45,13 +46,12 @@ class Verdict(NamedTuple):
     """What was found in one file.
 
     Attributes:
-        reason: empty when the image is usable, else a code from `deepsort_cli.data.scan.REASONS`.
+        reason: empty when the image is usable, else a code from `deepsort_cli.data.reasons.REASONS`.
         detail: what exactly is wrong, for people.
         width: pixels.
         height: pixels.
         flags: sum of `EXIF_ROTATED`, `WRONG_EXTENSION` and `TRANSPARENT`.
         digest: first 8 bytes of the SHA-1 of the file's bytes; empty when it could not be read.
-        thumb: grey 8×16 thumbnail, 128 bytes, row by row; empty when there is none.
     """
 
     reason: str
@@ -60,34 +60,32 @@ class Verdict(NamedTuple):
     height: int = 0
     flags: int = 0
     digest: bytes = b""
-    thumb: bytes = b""
 
 
 class Limits(NamedTuple):
-    """How far the check goes.
-
-    Attributes:
-        paranoid: decode every pixel at full resolution.
-        thumbs: make thumbnails; a JPEG is then decoded at one eighth of its resolution.
-        min_side: smallest width or height in pixels.
-        max_pixels: largest width × height.
-    """
+    """How far the check goes: decode every pixel or not, the smallest side and the largest area in pixels."""
 
     paranoid: bool
-    thumbs: bool
     min_side: int
     max_pixels: int
 
 
 def read_file(path: str) -> bytes:
-    """The bytes of a regular file; a symbolic link in the last place is an OSError, and a pipe cannot block us."""
+    """The bytes of a regular file.
+
+    Raises:
+        OSError: it cannot be read, or the last part of `path` is a symbolic link.
+        OverflowError: it is larger than `MAX_BYTES`.
+    """
     descriptor = os.open(path, _OPEN_FLAGS)
     try:
         size = os.fstat(descriptor).st_size
         if size > MAX_BYTES:
             raise OverflowError(f"{size / 1e6:,.0f} MB")
-        with open(descriptor, "rb", buffering=0, closefd=False) as stream:
-            return stream.read()
+        data = os.read(descriptor, size + 1)
+        while more := os.read(descriptor, MAX_BYTES) if len(data) < size else b"":
+            data += more
+        return data
     finally:
         os.close(descriptor)
 
@@ -107,41 +105,62 @@ def check_image(path: str, limits: Limits) -> Verdict:
         return Verdict("unreadable", error.strerror or str(error))
     if not data:
         return Verdict("empty")
-    verdict = _check_plain_jpeg(data, limits) or _check_any(data, limits)
-    flags = verdict.flags
-    if not verdict.reason and _sniff(data) != _FORMAT_OF.get(os.path.splitext(path)[1].lower()):  # noqa: PTH122
+    reason, detail, width, height, flags, _ = _check_plain_jpeg(data, limits) or _check_any(data, limits)
+    if not reason and _sniff(data) != _FORMAT_OF[path[path.rfind(".") :].lower()]:
         flags |= WRONG_EXTENSION
-    return verdict._replace(flags=flags, digest=digest_of(data))
+    return Verdict(reason, detail, width, height, flags, digest_of(data))
+
+
+def thumbnail(path: str) -> bytes:
+    """The grey 8×16 thumbnail of a usable image, 128 bytes row by row; empty when it cannot be decoded any more.
+
+    A JPEG is decoded at a fraction of its resolution, which libjpeg does several times faster.
+    """
+    try:
+        data = read_file(path)
+        size = _plain_jpeg_size(data)
+        if size is None:
+            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+                image.draft("L", (8 * THUMB_SIZE[0], 8 * THUMB_SIZE[1]))
+                return _shrink(image)
+        scale = next(s for s in (8, 4, 2, 1) if s == 1 or (size[0] >= 8 * s and size[1] >= 16 * s))
+        return _shrink(_decode_jpeg("L", size, scale, data))
+    except Exception:  # Pillow's plugins raise what they like; the scan has judged the file already
+        return b""
+
+
+def _shrink(image: Image.Image) -> bytes:
+    if image.mode != "L":
+        image = image.convert("L")
+    if image.size != THUMB_SIZE:
+        image = image.resize(THUMB_SIZE, Image.Resampling.BOX)
+    return image.tobytes()
+
+
+def _decode_jpeg(mode: str, size: tuple[int, int], scale: int, data: bytes) -> Image.Image:
+    """Decode at 1/scale of the size, scale 1, 2, 4 or 8, without `Image.open`, which costs as much again."""
+    reduced = (-(-size[0] // scale), -(-size[1] // scale))
+    return Image.frombytes(mode, reduced, data, "jpeg", mode, "", scale, 0)
 
 
 def _check_plain_jpeg(data: bytes, limits: Limits) -> Verdict | None:
-    """A fast way through for the ordinary JPEG; None where anything is unusual, for `_check_any` to judge.
-
-    `Image.open` costs as much as decoding a crop at one eighth, so the size is read here and the decoder called
-    directly.
-    """
+    """A fast way through for the ordinary JPEG; None where anything is unusual, for `_check_any` to judge."""
     size = _plain_jpeg_size(data)
-    if size is None or not data.endswith(b"\xff\xd9"):
+    if size is None or not data.endswith(_JPEG_END):
         return None
-    width, height = size
-    if min(size) < limits.min_side or width * height > limits.max_pixels:
+    if min(size) < limits.min_side or size[0] * size[1] > limits.max_pixels:
         return None
-    image = None
-    try:
-        if limits.paranoid:
-            image = Image.frombytes("RGB", size, data, "jpeg", "RGB", "", 1, 0)
-        elif limits.thumbs:
-            scale = next(s for s in (8, 4, 2, 1) if s == 1 or (width >= 8 * s and height >= 16 * s))
-            small = (-(-width // scale), -(-height // scale))
-            image = Image.frombytes("L", small, data, "jpeg", "L", "", scale, 0)
-    except (OSError, ValueError):
-        return None
-    return Verdict("", "", width, height, 0, b"", _thumb(image) if image and limits.thumbs else b"")
+    if limits.paranoid:
+        try:
+            _decode_jpeg("RGB", size, 1, data)
+        except (OSError, ValueError):
+            return None
+    return Verdict("", "", *size)
 
 
 def _plain_jpeg_size(data: bytes) -> tuple[int, int] | None:
     """Width and height of a baseline or progressive 8-bit grey or YCbCr JPEG without Exif; else None."""
-    if data[:3] != b"\xff\xd8\xff":
+    if data[:2] != b"\xff\xd8":
         return None
     at, end = 2, len(data) - 9
     while at < end and data[at] == 0xFF:
@@ -150,8 +169,8 @@ def _plain_jpeg_size(data: bytes) -> tuple[int, int] | None:
             plain = data[at + 4] == 8 and data[at + 9] in (1, 3)
             height, width = data[at + 5] << 8 | data[at + 6], data[at + 7] << 8 | data[at + 8]
             return (width, height) if plain and width and height else None
-        # Exif may rotate, Adobe's segment changes the colour space, APP2 may announce more pictures.
-        if marker in (0xE1, 0xE2, 0xEE) or not (0xC4 <= marker <= 0xFE):
+        # Exif may rotate, APP2 may announce further pictures, Adobe's APP14 changes the colour space.
+        if marker in (0xE1, 0xE2, 0xEE) or not 0xC4 <= marker <= 0xFE:
             return None
         at += 2 + (data[at + 2] << 8 | data[at + 3])
     return None
@@ -170,10 +189,12 @@ def _check_any(data: bytes, limits: Limits) -> Verdict:
                 return _check_opened(image, data, limits)
         except Image.DecompressionBombError:
             return Verdict("too_large", "decompression bomb")
-        except UnidentifiedImageError:
-            return Verdict("bad_header" if _ends_well(data) else "truncated", f"{found} header cannot be read")
         except Exception as error:  # Pillow's plugins raise what they like on broken data
-            return Verdict("corrupt" if _ends_well(data) else "truncated", str(error) or type(error).__name__)
+            if not _ends_well(data) or "truncated" in str(error).lower():
+                return Verdict("truncated", "the end of the file is missing")
+            if isinstance(error, UnidentifiedImageError):
+                return Verdict("corrupt", f"the {found} header cannot be read")
+            return Verdict("corrupt", str(error) or type(error).__name__)
 
 
 def _check_opened(image: Image.Image, data: bytes, limits: Limits) -> Verdict:
@@ -187,30 +208,17 @@ def _check_opened(image: Image.Image, data: bytes, limits: Limits) -> Verdict:
     frames = getattr(image, "n_frames", 1)
     if frames > 1 and image.format != "MPO":  # an MPO's further pictures are for stereo viewers
         return Verdict("animated", f"{frames} frames", width, height)
-    if not _ends_well(data):
-        return Verdict("truncated", "the end of the file is missing", width, height)
     flags = 0
     if image.getexif().get(_ORIENTATION, 1) not in (0, 1):
         flags |= EXIF_ROTATED
     if image.has_transparency_data:
         flags |= TRANSPARENT
-    if limits.thumbs and not limits.paranoid:
-        image.draft("L", (8 * THUMB_SIZE[0], 8 * THUMB_SIZE[1]))
-    thumb = b""
-    if limits.paranoid or limits.thumbs:
-        image.load()
-        thumb = _thumb(image) if limits.thumbs else b""
-    else:
+    # Short of decoding, PNG has checksums and JPEG an end marker; the other formats say nothing about their pixels.
+    if image.format == "PNG" and not limits.paranoid:
         image.verify()
-    return Verdict("", "", width, height, flags, b"", thumb)
-
-
-def _thumb(image: Image.Image) -> bytes:
-    if image.mode != "L":
-        image = image.convert("L")
-    if image.size != THUMB_SIZE:
-        image = image.resize(THUMB_SIZE, Image.Resampling.BOX)
-    return image.tobytes()
+    elif limits.paranoid or not data.endswith(_JPEG_END):
+        image.load()
+    return Verdict("", "", width, height, flags)
 
 
 def _sniff(data: bytes) -> str:
@@ -230,7 +238,7 @@ def _is_text(data: bytes) -> bool:
 def _ends_well(data: bytes) -> bool:
     """Whether the file holds the end that its format announces."""
     if data.startswith(_MAGIC["JPEG"]):
-        return b"\xff\xd9" in data[-4096:]  # some cameras pad behind the end marker
+        return data.rstrip(b"\0").endswith(_JPEG_END)
     if data.startswith(_MAGIC["PNG"]):
         return b"IEND" in data[-4096:]
     if data[:4] == b"RIFF":

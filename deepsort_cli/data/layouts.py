@@ -62,6 +62,11 @@ class Layout:
     name: str
     people: dict[str, int]
 
+    @property
+    def place(self) -> str:
+        """Where images lie, for people."""
+        return "<identity>/<image>" if self.name == "folders" else "images directly in the folder"
+
 
 @dataclass(frozen=True)
 class Part:
@@ -76,6 +81,17 @@ class Part:
     folder: str
     role: str
     layout: Layout
+
+    def label(self, path: str) -> Label | None:
+        """Person and camera of an image at a path relative to the dataset; None where the name does not parse."""
+        return read_label(self.layout, self._inner(path))
+
+    def is_place_for(self, path: str) -> bool:
+        """Whether an image lies at the depth this layout puts images at."""
+        return self._inner(path).count("/") == (1 if self.layout.name == "folders" else 0)
+
+    def _inner(self, path: str) -> str:
+        return path[len(self.folder) + 1 :] if self.folder else path
 
     def to_json(self) -> list[str]:
         return [self.folder, self.role, self.layout.name]
@@ -152,11 +168,6 @@ def read_label(layout: Layout, path: str) -> Label | None:
     if pid == 0 and layout.name == "msmt17":
         pid = ZERO_PERSON
     return Label(pid, int(match["cam"]))
-
-
-def right_place(layout: Layout, path: str) -> bool:
-    """Whether an image lies at the depth its layout puts images at."""
-    return path.count("/") == (1 if layout.name == "folders" else 0)
 
 
 def number_cameras(cameras: Sequence[int | None]) -> tuple[IntArray, bool]:

@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -19,20 +19,18 @@ from deepsort_cli.core.types import IntArray
 from deepsort_cli.data import cache
 from deepsort_cli.data.duplicates import near_pairs
 from deepsort_cli.data.files import Listing, Problem, list_files
-from deepsort_cli.data.images import Limits, digest_of, read_file
+from deepsort_cli.data.images import Limits, Verdict, check_image, digest_of, read_file, thumbnail
 from deepsort_cli.data.layouts import (
     Label,
     Part,
     arrange,
     is_image_name,
     number_cameras,
-    read_label,
-    right_place,
     split_parts,
 )
 from deepsort_cli.data.manifest import Manifest
 from deepsort_cli.data.settings import SCAN_DEFAULTS, ScanSettings
-from deepsort_cli.data.workers import Progress, check_files
+from deepsort_cli.data.workers import Progress, for_each_file
 
 
 @dataclass(frozen=True)
@@ -40,7 +38,6 @@ class ScanResult:
     """What a scan found.
 
     Attributes:
-        root: the dataset folder.
         images: all N usable images.
         parts: the folders the dataset is split into; one with an empty name where it is not split.
         part_of: (N,) index into `parts`.
@@ -57,13 +54,12 @@ class ScanResult:
         notes: remarks for the user on how the result came about.
     """
 
-    root: Path
     images: Manifest
     parts: tuple[Part, ...]
     part_of: IntArray
     shapes: IntArray
     flags: IntArray
-    digests: npt.NDArray[np.bytes_]
+    digests: npt.NDArray[np.void]
     near: IntArray | None
     invalid: tuple[Problem, ...]
     skipped: tuple[Problem, ...]
@@ -72,6 +68,11 @@ class ScanResult:
     seconds: float = 0.0
     from_cache: bool = False
     notes: tuple[str, ...] = ()
+
+    @property
+    def root(self) -> Path:
+        """The dataset folder."""
+        return self.images.root
 
     @property
     def fingerprint(self) -> str:
@@ -89,13 +90,22 @@ class ScanResult:
         return self.images[counts[identity.ravel()] >= self.settings.min_samples]
 
 
-def scan_dataset(root: Path, settings: ScanSettings = SCAN_DEFAULTS, *, progress: Progress | None = None) -> ScanResult:
+def scan_dataset(
+    root: Path,
+    settings: ScanSettings = SCAN_DEFAULTS,
+    *,
+    compare: bool = False,
+    progress: Progress | None = None,
+    comparing: Progress | None = None,
+) -> ScanResult:
     """Check every file of a dataset, or remember what the last scan of the same files found.
 
     Args:
         root: a folder of identity folders, a folder of flat names, or one that holds such parts (train, query, …).
         settings: what to check.
-        progress: called with the number of files done and the total while files are read.
+        compare: also look for near-duplicates, where the settings allow it.
+        progress: called with the number of files done and the total while files are checked.
+        comparing: the same while pictures are compared.
 
     Raises:
         InputError: `root` is no readable folder.
@@ -106,16 +116,29 @@ def scan_dataset(root: Path, settings: ScanSettings = SCAN_DEFAULTS, *, progress
     start = time.perf_counter()
     listing = list_files(root, settings.link_sources, settings.cache_dir)
     fingerprint = listing.fingerprint()
-    notes: list[str] = []
-    if settings.use_cache and not settings.force_rescan:
-        for folder in cache.folders(root, settings.cache_dir):
-            stored, note = cache.load(folder, fingerprint)
-            notes += [note] if note else []
-            if stored is not None and _still_holds(stored, listing, settings):
-                return replace(_from_json(stored, root, settings), from_cache=True, notes=tuple(notes))
-    result = _scan(root, listing, fingerprint, settings, progress)
+    result, notes = _recall(listing, fingerprint, root, settings)
+    compare = compare and settings.near_duplicates
+    if result is not None and (result.near is not None or not compare):
+        return replace(result, from_cache=True, notes=tuple(notes))
+    if result is None:
+        result = _check_files(root, listing, fingerprint, settings, progress)
+    if compare:
+        result = replace(result, near=find_near_duplicates(result, listing, comparing))
     result = replace(result, seconds=time.perf_counter() - start, notes=tuple(notes))
     return _remember(result, listing) if settings.use_cache else result
+
+
+def find_near_duplicates(result: ScanResult, listing: Listing, progress: Progress | None = None) -> IntArray:
+    """(M, 2) positions of nearly equal images; byte-identical files are compared once, junk (pid −1) not at all."""
+    images = result.images
+    _, first = np.unique(result.digests, return_index=True)
+    first = np.sort(first[images.pids[first] >= 0])
+    files = [listing.real_path(images.paths[i]) for i in first]
+    thumbs = for_each_file(thumbnail, files, result.settings.workers, progress)
+    first = first[np.array([bool(thumb) for thumb in thumbs], dtype=bool)]
+    stacked = np.frombuffer(b"".join(thumbs), dtype=np.uint8).reshape(len(first), -1)
+    pairs: IntArray = first[near_pairs(stacked, images.pids[first], result.part_of[first])]
+    return pairs
 
 
 def load_manifest(
@@ -205,63 +228,61 @@ def check_root(root: Path) -> None:
         raise InputError(f"{root}: cannot be read ({error.strerror}).") from None
 
 
-def _scan(
+def _check_files(
     root: Path, listing: Listing, fingerprint: str, settings: ScanSettings, progress: Progress | None
 ) -> ScanResult:
-    """Read all files."""
+    """Judge every file by name and place first, then read those that could be images of the dataset."""
     invalid = list(listing.problems)
     skipped: list[Problem] = []
-    broken = {problem.path for problem in listing.problems}
     candidates: list[str] = []
+    broken = {problem.path for problem in listing.problems}
     for path in listing.paths:
-        name = path[path.rfind("/") + 1 :]
         if path in broken:
             continue
         if path.startswith(".") or "/." in path:
             skipped.append(Problem(path, "hidden"))
-        elif not is_image_name(name):
+        elif not is_image_name(path):
             skipped.append(Problem(path, "other_file"))
         else:
             candidates.append(path)
     parts, part_of, outside = arrange(candidates, settings.layout)
     skipped += [Problem(path, "other_folder") for path in outside]
     chosen: list[tuple[str, int, Label]] = []
-    for path, part_index in part_of.items():
-        part = parts[part_index]
-        inner = path[len(part.folder) + 1 :] if part.folder else path
-        label = read_label(part.layout, inner)
-        if not right_place(part.layout, inner):
-            expected = "in an identity folder" if part.layout.name == "folders" else "directly in the dataset's folder"
-            invalid.append(Problem(path, "misplaced", f"images of this layout lie {expected}"))
+    for path, index in part_of.items():
+        part = parts[index]
+        label = part.label(path)
+        if not part.is_place_for(path):
+            invalid.append(Problem(path, "misplaced", f"expected {part.layout.place}"))
         elif label is None:
             invalid.append(Problem(path, "unparsed_name", f"not a {part.layout.name} name"))
         else:
-            chosen.append((path, part_index, label))
-    limits = Limits(settings.paranoid, settings.near_duplicates, settings.min_side, settings.max_pixels)
-    verdicts = check_files([listing.real_path(path) for path, _, _ in chosen], limits, settings.workers, progress)
-    good = [i for i, verdict in enumerate(verdicts) if not verdict.reason]
-    for (path, _, _), verdict in zip(chosen, verdicts, strict=True):
+            chosen.append((path, index, label))
+    limits = Limits(settings.paranoid, settings.min_side, settings.max_pixels)
+    files = [listing.real_path(path) for path, _, _ in chosen]
+    verdicts = for_each_file(partial(check_image, limits=limits), files, settings.workers, progress)
+    good: list[tuple[str, int, Label, Verdict]] = []
+    for (path, index, label), verdict in zip(chosen, verdicts, strict=True):
         if verdict.reason:
             invalid.append(Problem(path, verdict.reason, verdict.detail))
-    cameras, has_cameras = number_cameras([chosen[i][2].camera for i in good])
+        else:
+            good.append((path, index, label, verdict))
+    cameras, has_cameras = number_cameras([label.camera for _, _, label, _ in good])
     images = Manifest(
-        root,
-        tuple(chosen[i][0] for i in good),
-        np.array([chosen[i][2].pid for i in good], dtype=np.int64),
-        cameras,
-        has_cameras,
-        fingerprint,
-    )
-    thumbs = np.frombuffer(b"".join(verdicts[i].thumb for i in good), dtype=np.uint8)
-    return ScanResult(
         root=root,
+        paths=tuple(path for path, _, _, _ in good),
+        pids=np.array([label.pid for _, _, label, _ in good], dtype=np.int64),
+        camids=cameras,
+        has_cameras=has_cameras,
+        fingerprint=fingerprint,
+    )
+    return ScanResult(
         images=images,
         parts=parts,
-        part_of=np.array([chosen[i][1] for i in good], dtype=np.int64),
-        shapes=np.array([verdicts[i][2:4] for i in good], dtype=np.int64).reshape(-1, 2),
-        flags=np.array([verdicts[i].flags for i in good], dtype=np.int64),
-        digests=np.array([verdicts[i].digest for i in good], dtype="S8"),
-        near=near_pairs(thumbs.reshape(len(good), -1)) if settings.near_duplicates else None,
+        part_of=np.array([index for _, index, _, _ in good], dtype=np.int64),
+        shapes=np.array([verdict[2:4] for _, _, _, verdict in good], dtype=np.int64).reshape(-1, 2),
+        flags=np.array([verdict.flags for _, _, _, verdict in good], dtype=np.int64),
+        digests=np.array([verdict.digest for _, _, _, verdict in good], dtype="V8"),
+        near=None,
         invalid=tuple(sorted(invalid)),
         skipped=tuple(sorted(skipped)),
         settings=settings,
@@ -274,7 +295,27 @@ _DECISIVE = ("layout", "min_side", "max_pixels", "link_sources")
 
 
 def _options(settings: ScanSettings) -> dict[str, Any]:
-    return settings.model_dump(mode="json", include={*_DECISIVE, "paranoid", "near_duplicates"})
+    return settings.model_dump(mode="json", include={*_DECISIVE, "paranoid"})
+
+
+def _recall(
+    listing: Listing, fingerprint: str, root: Path, settings: ScanSettings
+) -> tuple[ScanResult | None, list[str]]:
+    """The remembered scan of these files, or None; and what the user should know about it."""
+    notes: list[str] = []
+    if not settings.use_cache or settings.force_rescan:
+        return None, notes
+    for folder in cache.folders(root, settings.cache_dir):
+        data, note = cache.load(folder, fingerprint)
+        notes += [note] if note else []
+        if data is None:
+            continue
+        try:
+            if _still_holds(data, listing, settings):
+                return _from_json(data, root, settings), notes
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+            notes.append(f"The cache in {folder} is damaged ({type(error).__name__}: {error}); it is rebuilt.")
+    return None, notes
 
 
 def _still_holds(stored: dict[str, Any], listing: Listing, settings: ScanSettings) -> bool:
@@ -283,24 +324,21 @@ def _still_holds(stored: dict[str, Any], listing: Listing, settings: ScanSetting
     Files changed since (by the file system's clock, so copied ones too) are read again and compared by content.
     """
     had, wanted = stored["options"], _options(settings)
-    if any(had[key] != wanted[key] for key in _DECISIVE):
+    if any(had[key] != wanted[key] for key in _DECISIVE) or (wanted["paranoid"] and not had["paranoid"]):
         return False
-    if any(wanted[key] and not had[key] for key in ("paranoid", "near_duplicates")):
-        return False
-    changed = [
-        path for path, time_ns in zip(listing.paths, listing.changed, strict=True) if time_ns >= stored["newest"]
-    ]
-    if not changed:
+    changed = np.flatnonzero(np.array(listing.changed, dtype=np.int64) >= stored["newest"])
+    if len(changed) == 0:
         return True
-    valid = stored["valid"]
-    digests = dict(zip(valid["path"], _split_digests(valid["digest"]), strict=True))
-    for path in changed:
-        if path in digests:
-            try:
-                if digest_of(read_file(listing.real_path(path))) != digests[path]:
-                    return False
-            except (OSError, OverflowError):
+    digests = bytes.fromhex(stored["valid"]["digest"])
+    place = {path: 8 * i for i, path in enumerate(stored["valid"]["path"])}
+    for i in changed:
+        path = listing.paths[i]
+        at = place.get(path)
+        try:
+            if at is not None and digest_of(read_file(listing.real_path(path))) != digests[at : at + 8]:
                 return False
+        except (OSError, OverflowError):
+            return False
     return True
 
 
@@ -359,13 +397,12 @@ def _from_json(data: dict[str, Any], root: Path, settings: ScanSettings) -> Scan
         data["fingerprint"],
     )
     return ScanResult(
-        root=root,
         images=images,
         parts=tuple(Part.from_json(part) for part in data["parts"]),
         part_of=np.array(valid["part"], dtype=np.int64),
         shapes=np.array([valid["width"], valid["height"]], dtype=np.int64).T,
         flags=np.array(valid["flags"], dtype=np.int64),
-        digests=np.frombuffer(bytes.fromhex(valid["digest"]), dtype="S8"),
+        digests=np.frombuffer(bytes.fromhex(valid["digest"]), dtype="V8"),
         near=None if near is None else np.array(near, dtype=np.int64).reshape(-1, 2),
         invalid=tuple(Problem(*problem) for problem in data["invalid"]),
         skipped=tuple(Problem(*problem) for problem in data["skipped"]),
@@ -373,8 +410,3 @@ def _from_json(data: dict[str, Any], root: Path, settings: ScanSettings) -> Scan
         created=data["created"],
         seconds=data["seconds"],
     )
-
-
-def _split_digests(text: str) -> list[bytes]:
-    data = bytes.fromhex(text)
-    return [data[i : i + 8] for i in range(0, len(data), 8)]

@@ -1,8 +1,7 @@
-"""Checking many files at once."""
+"""The same work on many files, in several processes."""
 
 from __future__ import annotations
 
-import itertools
 import multiprocessing
 import os
 import signal
@@ -11,62 +10,66 @@ import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
+from typing import TypeVar
 
 from deepsort_cli.core.errors import RunError
-from deepsort_cli.data.images import Limits, Verdict, check_image
 
 Progress = Callable[[int, int], None]
+"""Called with the number of files done and the total."""
 
-CHUNK = 128
+Result = TypeVar("Result")
+
+CHUNK = 256
 """Files handed to a worker at a time."""
 
-SERIAL_BELOW = 1000
-"""Fewer files than this are checked in this process: starting others costs more than it saves."""
+SERIAL_BELOW = 1500
+"""Fewer files than this are worked on in this process: starting others costs more than it saves."""
 
 
-def check_files(
-    paths: Sequence[str], limits: Limits, workers: int = 0, progress: Progress | None = None
-) -> list[Verdict]:
-    """Check files in several processes (Pillow decodes JPEG with Python's lock held, so threads do not help).
+def for_each_file(
+    work: Callable[[str], Result], paths: Sequence[str], workers: int = 0, progress: Progress | None = None
+) -> list[Result]:
+    """Call `work` on every path. Processes, because Pillow decodes JPEG with Python's lock held.
 
     Args:
-        paths: absolute paths.
-        limits: how far the check goes.
+        work: a function (or a partial of one) that other processes can import.
+        paths: what to call it on.
         workers: processes; 0 means one per CPU this program may use.
-        progress: called with the number of files done and the total.
+        progress: called now and then.
 
     Returns:
-        One verdict per path, in the order of `paths`.
+        the results in the order of `paths`.
 
     Raises:
         RunError: a worker process died.
     """
     chunks = [paths[i : i + CHUNK] for i in range(0, len(paths), CHUNK)]
     workers = min(workers or available_cpus(), len(chunks))
-    done: list[Verdict] = []
+    done: list[Result] = []
 
-    def collect(verdicts: list[Verdict]) -> None:
-        done.extend(verdicts)
+    def collect(results: list[Result]) -> None:
+        done.extend(results)
         if progress:
             progress(len(done), len(paths))
 
     if workers <= 1 or len(paths) < SERIAL_BELOW:
         for chunk in chunks:
-            collect(_check_chunk(chunk, limits))
+            collect([work(path) for path in chunk])
         return done
     # Forked workers start in milliseconds; elsewhere the system's own way is the safe one.
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else None)
     executor = ProcessPoolExecutor(workers, mp_context=context, initializer=_ignore_interrupts)
     try:
         with warnings.catch_warnings():
-            # Python warns that forking beside threads may deadlock; the children only read files and decode them.
+            # Python warns that a fork beside threads may deadlock; these children only read and decode files.
             warnings.simplefilter("ignore", DeprecationWarning)
-            results = executor.map(_check_chunk, chunks, itertools.repeat(limits))
-        for verdicts in results:
-            collect(verdicts)
+            pending = executor.map(partial(_work_on_chunk, work), chunks)
+        for results in pending:
+            collect(results)
     except BrokenProcessPool:
         raise RunError(
-            "A process that reads images died, perhaps for lack of memory. Try `--workers 1`, or more memory."
+            "A process that reads images died, perhaps for lack of memory. Try --workers 1, or free some memory."
         ) from None
     finally:
         executor.shutdown(cancel_futures=True)
@@ -80,8 +83,8 @@ def available_cpus() -> int:
     return os.cpu_count() or 1
 
 
-def _check_chunk(paths: Sequence[str], limits: Limits) -> list[Verdict]:
-    return [check_image(path, limits) for path in paths]
+def _work_on_chunk(work: Callable[[str], Result], paths: Sequence[str]) -> list[Result]:
+    return [work(path) for path in paths]
 
 
 def _ignore_interrupts() -> None:
