@@ -1,0 +1,349 @@
+"""From the embeddings of a query and a gallery set to all figures about them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from deepsort_cli.core.errors import InputError
+from deepsort_cli.core.types import FloatArray, IntArray
+from deepsort_cli.evaluation.bootstrap import Difference, Interval, difference, interval, resample, resampled_means
+from deepsort_cli.evaluation.pairs import PairCounter, PairCounts, RocCurve, clusters_of
+from deepsort_cli.evaluation.protocol import EvaluationData
+from deepsort_cli.evaluation.ranking import Ranker, RankingResult, SamePerson, check_features, distance_blocks
+from deepsort_cli.evaluation.rerank import reranked_blocks
+from deepsort_cli.evaluation.settings import EvaluationSettings
+
+Features = npt.NDArray[np.float32]
+MAX_CAMERAS = 32
+"""Figures per pair of cameras are given up to this number of gallery cameras."""
+ENOUGH_IDENTITIES = 10
+"""Identities with pairs of one camera that a threshold from such pairs asks for."""
+
+
+@dataclass(frozen=True)
+class CameraPair:
+    """Queries of one camera against the gallery images of another alone.
+
+    Attributes:
+        num_queries: valid queries.
+        mAP, mINP, rank1: means over them, fractions.
+    """
+
+    q_camid: int
+    g_camid: int
+    num_queries: int
+    mAP: float
+    mINP: float
+    rank1: float
+
+
+@dataclass(frozen=True)
+class IdentityFigures:
+    """Means over the valid queries of one person, fractions; NaN where none is valid."""
+
+    pid: int
+    num_queries: int
+    num_valid: int
+    ap: float
+    inp: float
+    rank1: float
+
+
+@dataclass(frozen=True)
+class Verification:
+    """How well a threshold on the cosine distance tells pairs of one person from pairs of two.
+
+    Attributes:
+        curve: true and false positive rates by threshold.
+        num_positive, num_negative: pairs.
+        eer: error rate where false accepts are as frequent as false rejects; `eer_threshold` is the distance there.
+        tpr_at_fpr: true positive rate by false positive rate (1e-2, 1e-3).
+    """
+
+    curve: RocCurve
+    num_positive: int
+    num_negative: int
+    eer: float
+    eer_threshold: float
+    tpr_at_fpr: dict[float, float]
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """The cosine distance recommended to the tracker.
+
+    Attributes:
+        interval: its value and 95 % interval.
+        pairs: `same-camera` or `cross-camera`: the pairs it was chosen on.
+        criterion: the rule in words.
+        tpr, fpr: what it accepts of right and of wrong pairs of that kind.
+    """
+
+    interval: Interval
+    pairs: str
+    criterion: str
+    tpr: float
+    fpr: float
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """All figures of one model on one set of data. Arrays per query follow `data.query`.
+
+    Attributes:
+        data, settings: what was evaluated, and how.
+        ranking: AP, INP and ranks of the matches per query, and their means.
+        pairs: counts of cosine distances.
+        camera_pairs: figures per pair of cameras, empty where there are no cameras or too many.
+        retrieved: (Q, K) int64 nearest gallery images, same person and camera left out; −1 where there are fewer.
+        retrieved_distance: (Q, K) float32 their distances, inf likewise.
+        query_features, gallery_features: (Q, D), (G, D) float32 embeddings.
+    """
+
+    data: EvaluationData
+    settings: EvaluationSettings
+    ranking: RankingResult
+    pairs: PairCounts
+    camera_pairs: tuple[CameraPair, ...]
+    retrieved: IntArray
+    retrieved_distance: Features
+    query_features: Features
+    gallery_features: Features
+
+    @cached_property
+    def clusters(self) -> IntArray:
+        """(Q,) cluster of identities of each query, as in `pairs`."""
+        return clusters_of(self.data.query.pids)
+
+    @cached_property
+    def weights(self) -> FloatArray:
+        """(B, clusters) how often each cluster is drawn in each bootstrap sample."""
+        return resample(len(self.pairs.positive), self.settings.bootstrap, self.settings.seed)
+
+    @cached_property
+    def mAP(self) -> Interval:
+        return self._mean(self.ranking.ap)
+
+    @cached_property
+    def rank1(self) -> Interval:
+        return self._mean(self._hits(1))
+
+    @cached_property
+    def verification(self) -> Verification:
+        """On the pairs of the protocol: matches from another camera against all images of other persons."""
+        return self._verify(same_camera=False)
+
+    @cached_property
+    def verification_same_camera(self) -> Verification | None:
+        """On pairs within one camera, where there are any of both kinds."""
+        enough = self.pairs.positive_same_camera.any() and self.pairs.negative_same_camera.any()
+        return self._verify(same_camera=True) if self.data.has_cameras and enough else None
+
+    @cached_property
+    def threshold(self) -> Threshold | None:
+        """The recommended threshold; None where the data has no pair of two persons."""
+        wanted = self.settings.threshold
+        same_camera = wanted.pairs == "same-camera"
+        if wanted.pairs == "auto" and self.verification_same_camera is not None:
+            same_camera = len(self._identities_with_same_camera_pairs()) >= ENOUGH_IDENTITIES
+        if same_camera and self.verification_same_camera is None:
+            raise InputError(
+                "threshold.pairs same-camera: the gallery holds no pairs of one person under one camera. "
+                "Choose cross-camera or auto."
+            )
+        found = self.verification_same_camera if same_camera else self.verification
+        assert found is not None
+        if not found.num_positive or not found.num_negative:
+            return None
+        resampled = self.pairs.curve(same_camera=same_camera, weights=self.weights) if len(self.weights) else None
+        if wanted.criterion == "eer":
+            value = found.eer_threshold
+            samples = resampled.equal_error()[1] if resampled else np.empty(0)
+            rule = "equal error rate: as many wrong pairs accepted as right pairs refused"
+        else:
+            value = float(found.curve.at_fpr(wanted.fpr)[1])
+            samples = resampled.at_fpr(wanted.fpr)[1] if resampled else np.empty(0)
+            rule = f"{100 * wanted.fpr:g} % of the wrong pairs accepted"
+        tpr, fpr = found.curve.at_threshold(value)
+        kind = "same-camera" if same_camera else "cross-camera"
+        return Threshold(interval(value, samples), kind, rule, tpr, fpr)
+
+    def compare(self, other: Evaluation) -> dict[str, Difference]:
+        """This model minus another on the same data, by paired bootstrap: mAP, mINP and rank-1, fractions.
+
+        Raises:
+            ValueError: if the other evaluation is about other images.
+        """
+        if (self.data.query.paths, self.data.gallery.paths) != (other.data.query.paths, other.data.gallery.paths):
+            raise ValueError("two evaluations can be compared only on the same query and gallery images")
+        figures = {
+            "mAP": self.ranking.ap - other.ranking.ap,
+            "mINP": self.ranking.inp - other.ranking.inp,
+            "rank1": self._hits(1) - other._hits(1),
+        }
+        return {name: self._difference(values) for name, values in figures.items()}
+
+    @cached_property
+    def identities(self) -> tuple[IdentityFigures, ...]:
+        """Figures per query identity, in ascending order of person id."""
+        pids, of_query = np.unique(self.data.query.pids, return_inverse=True)
+        queries = np.bincount(of_query)
+        valid = np.bincount(of_query, self.ranking.valid)
+        with np.errstate(invalid="ignore"):
+            ap, inp, rank1 = (
+                np.bincount(of_query, np.nan_to_num(values)) / valid
+                for values in (self.ranking.ap, self.ranking.inp, self._hits(1))
+            )
+        return tuple(
+            IdentityFigures(int(pids[i]), int(queries[i]), int(valid[i]), float(ap[i]), float(inp[i]), float(rank1[i]))
+            for i in range(len(pids))
+        )
+
+    def correct(self) -> npt.NDArray[np.bool_]:
+        """(Q, K) whether a retrieved image shows the query's person."""
+        found = self.data.gallery.pids[np.maximum(self.retrieved, 0)] == self.data.query.pids[:, None]
+        return np.asarray(found & (self.retrieved >= 0))
+
+    def _hits(self, k: int) -> FloatArray:
+        """(Q,) 1 where a match is among the first k, else 0; NaN where skipped."""
+        return np.where(self.ranking.valid, (self.ranking.first_match <= k).astype(np.float64), np.nan)
+
+    def _mean(self, values: FloatArray) -> Interval:
+        return interval(float(np.nanmean(values)), resampled_means(values, self.clusters, self.weights))
+
+    def _difference(self, values: FloatArray) -> Difference:
+        return difference(float(np.nanmean(values)), resampled_means(values, self.clusters, self.weights))
+
+    def _verify(self, *, same_camera: bool) -> Verification:
+        pairs = self.pairs
+        curve = pairs.curve(same_camera=same_camera)
+        positive, negative = (
+            (pairs.positive_same_camera, pairs.negative_same_camera)
+            if same_camera
+            else (pairs.positive, pairs.negative)
+        )
+        eer, threshold = (float(x) for x in curve.equal_error())
+        rates = {fpr: float(curve.at_fpr(fpr)[0]) for fpr in (1e-2, 1e-3)}
+        return Verification(curve, int(positive.sum()), int(negative.sum()), eer, threshold, rates)
+
+    def _identities_with_same_camera_pairs(self) -> IntArray:
+        return np.flatnonzero(self.pairs.positive_same_camera.any(axis=1))
+
+
+def evaluate(
+    data: EvaluationData,
+    query_features: npt.NDArray[np.floating[Any]],
+    gallery_features: npt.NDArray[np.floating[Any]],
+    settings: EvaluationSettings | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Evaluation:
+    """Compute all figures.
+
+    Args:
+        data: from `protocol.prepare`.
+        query_features: (Q, D) embeddings in the order of `data.query`.
+        gallery_features: (G, D) embeddings in the order of `data.gallery`.
+        on_progress: called with queries done and their number.
+
+    Raises:
+        InputError: embeddings are NaN or infinite, or their sizes differ.
+        ValueError: lengths do not agree.
+    """
+    settings = settings or EvaluationSettings()
+    query, gallery = data.query, data.gallery
+    q, g = check_features(query_features, gallery_features)
+    if (len(q), len(g)) != (len(query), len(gallery)):
+        raise ValueError(
+            f"expected {len(query)} query and {len(gallery)} gallery embeddings, got {len(q)} and {len(g)}"
+        )
+    ranker = Ranker(query.pids, gallery.pids, query.camids, gallery.camids)
+    pairs = PairCounter(ranker, query.camids, gallery.camids, clusters_of(query.pids))
+    by_camera = _camera_rankers(data)
+    results: list[RankingResult] = []
+    camera_results: list[list[RankingResult]] = [[] for _ in by_camera]
+    retrieved: list[tuple[IntArray, Features]] = []
+    one_pass = settings.metric == "cosine" and not settings.rerank.enabled
+    for rows, distances in _blocks(q, g, settings):
+        results.append(ranker.rank_rows(rows, distances))
+        retrieved.append(_retrieve(distances, ranker.same_person(rows), settings.top_k))
+        for found, (camera_ranker, columns) in zip(camera_results, by_camera.values(), strict=True):
+            found.append(camera_ranker.rank_rows(rows, np.take(distances, columns, axis=1)))
+        if one_pass:
+            pairs.add(rows, distances)
+        if on_progress is not None:
+            on_progress(rows.stop, len(q))
+    if not one_pass:  # the tracker compares by cosine distance, so pairs are always counted by it
+        for rows, distances in distance_blocks(q, g, "cosine"):
+            pairs.add(rows, distances)
+    camera_pairs = [
+        pair
+        for (camera, (camera_ranker, _)), found in zip(by_camera.items(), camera_results, strict=True)
+        for pair in _camera_pairs(query.camids, camera, camera_ranker.join(found))
+    ]
+    return Evaluation(
+        data,
+        settings,
+        ranker.join(results),
+        pairs.result(),
+        tuple(sorted(camera_pairs, key=lambda pair: (pair.q_camid, pair.g_camid))),
+        np.concatenate([index for index, _ in retrieved]),
+        np.concatenate([distance for _, distance in retrieved]),
+        q,
+        g,
+    )
+
+
+def _blocks(query: Features, gallery: Features, settings: EvaluationSettings) -> Iterator[tuple[slice, Features]]:
+    if not settings.rerank.enabled:
+        return distance_blocks(query, gallery, settings.metric)
+    rerank = settings.rerank
+    return reranked_blocks(query, gallery, settings.metric, rerank.k1, rerank.k2, rerank.lambda_value)
+
+
+def _retrieve(distances: Features, same: SamePerson, k: int) -> tuple[IntArray, Features]:
+    """(rows, K) nearest gallery images without those the protocol leaves out, and their distances."""
+    distances = distances.copy()
+    distances[same.row[same.same_camera], same.column[same.same_camera]] = np.inf
+    k = min(k, distances.shape[1])
+    index = np.full((len(distances), k), -1, dtype=np.int64)
+    values = np.full((len(distances), k), np.inf, dtype=np.float32)
+    for i, row in enumerate(distances):
+        near = np.flatnonzero(row <= np.partition(row, k - 1)[k - 1])
+        near = near[np.argsort(row[near], kind="stable")][:k]
+        near = near[np.isfinite(row[near])]
+        index[i, : len(near)], values[i, : len(near)] = near, row[near]
+    return index, values
+
+
+def _camera_rankers(data: EvaluationData) -> dict[int, tuple[Ranker, IntArray]]:
+    """Per gallery camera: a ranker of its images alone, and their rows."""
+    query, gallery = data.query, data.gallery
+    cameras = np.unique(gallery.camids).tolist()
+    if not data.has_cameras or len(cameras) > MAX_CAMERAS:
+        return {}
+    rankers = {}
+    for camera in cameras:
+        columns = np.flatnonzero(gallery.camids == camera)
+        ranker = Ranker(query.pids, gallery.pids[columns], query.camids, gallery.camids[columns])
+        rankers[camera] = (ranker, columns)
+    return rankers
+
+
+def _camera_pairs(q_camids: IntArray, camera: int, result: RankingResult) -> Iterator[CameraPair]:
+    for q_camid in np.unique(q_camids).tolist():
+        chosen = (q_camids == q_camid) & result.valid
+        if chosen.any():
+            yield CameraPair(
+                q_camid,
+                camera,
+                int(chosen.sum()),
+                float(result.ap[chosen].mean()),
+                float(result.inp[chosen].mean()),
+                float((result.first_match[chosen] == 1).mean()),
+            )

@@ -1,0 +1,118 @@
+"""The figures of an evaluation as plain data: what `--json` prints and `metrics.json` holds."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from deepsort_cli.evaluation.bootstrap import Difference
+from deepsort_cli.evaluation.evaluate import Evaluation, Verification
+
+ALWAYS = (1, 5, 10)
+"""Ranks that are in the data whatever `ranks` says."""
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What was evaluated.
+
+    Attributes:
+        path: the file as given.
+        name: short name for titles.
+        sha256: of the file.
+        embedding_size: values per embedding.
+        flip_test: whether embeddings of the image and its mirror image were averaged.
+        source: why this model: given, newest run, bundled.
+    """
+
+    path: str
+    name: str
+    sha256: str
+    embedding_size: int
+    flip_test: bool = False
+    source: str = "given"
+
+
+def figures(evaluation: Evaluation, model: ModelInfo) -> dict[str, Any]:
+    """All figures of one model. Rates are in percent, rounded to 0.01; distances are cosine distances, to 0.0001.
+
+    None stands for what cannot be computed.
+    """
+    ranking, data = evaluation.ranking, evaluation.data
+    ranks = sorted({*ALWAYS, *evaluation.settings.ranks})
+    threshold = evaluation.threshold
+    same_camera = evaluation.verification_same_camera
+    return {
+        "mAP": percent(ranking.mAP),
+        "mAP_trapezoidal": percent(ranking.mAP_trapezoidal),
+        "mINP": percent(ranking.mINP),
+        **{f"rank{k}": percent(ranking.rank(k)) for k in ranks},
+        "intervals": {
+            name: [percent(found.low), percent(found.high)]
+            for name, found in (("mAP", evaluation.mAP), ("rank1", evaluation.rank1))
+        },
+        **_verification(evaluation.verification),
+        "same_camera": None if same_camera is None else _verification(same_camera),
+        "threshold": None if threshold is None else distance(threshold.interval.value),
+        "threshold_interval": None
+        if threshold is None
+        else [distance(threshold.interval.low), distance(threshold.interval.high)],
+        "threshold_pairs": None if threshold is None else threshold.pairs,
+        "threshold_criterion": None if threshold is None else threshold.criterion,
+        "threshold_tpr": None if threshold is None else percent(threshold.tpr),
+        "threshold_fpr": None if threshold is None else percent(threshold.fpr),
+        "queries": len(data.query),
+        "queries_valid": ranking.num_valid,
+        "queries_skipped": ranking.num_skipped,
+        "query_identities": len(np.unique(data.query.pids)),
+        "gallery_images": len(data.gallery),
+        "gallery_identities": len(np.unique(data.gallery.pids)),
+        "gallery_distractors": int(np.sum(~np.isin(data.gallery.pids, data.query.pids))),
+        "cameras": len(np.unique(np.concatenate([data.query.camids, data.gallery.camids]))) if data.has_cameras else 0,
+        "notes": list(data.notes),
+        "metric": evaluation.settings.metric,
+        "rerank": evaluation.settings.rerank.enabled,
+        "model": asdict(model),
+        "data": {
+            "query": str(data.query.root),
+            "gallery": str(data.gallery.root),
+            "query_fingerprint": data.query.fingerprint,
+            "gallery_fingerprint": data.gallery.fingerprint,
+        },
+    }
+
+
+def difference_figures(differences: dict[str, Difference]) -> dict[str, Any]:
+    """Differences in percentage points, with their 95 % interval and p-value."""
+    return {
+        name: {
+            "value": percent(found.interval.value),
+            "interval": [percent(found.interval.low), percent(found.interval.high)],
+            "p_value": None if math.isnan(found.p_value) else round(found.p_value, 4),
+        }
+        for name, found in differences.items()
+    }
+
+
+def percent(fraction: float) -> float | None:
+    """A fraction in percent, rounded to 0.01; None for NaN."""
+    return None if math.isnan(fraction) else round(100 * fraction, 2)
+
+
+def distance(value: float) -> float | None:
+    """A distance rounded to 0.0001; None for NaN."""
+    return None if math.isnan(value) else round(value, 4)
+
+
+def _verification(found: Verification) -> dict[str, Any]:
+    return {
+        "eer": percent(found.eer),
+        "eer_threshold": distance(found.eer_threshold),
+        "tpr_at_fpr_1e-2": percent(found.tpr_at_fpr[1e-2]),
+        "tpr_at_fpr_1e-3": percent(found.tpr_at_fpr[1e-3]),
+        "positive_pairs": found.num_positive,
+        "negative_pairs": found.num_negative,
+    }

@@ -1,0 +1,128 @@
+"""Query and gallery made ready for the protocol, before any embedding is computed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from deepsort_cli.core.errors import InputError
+from deepsort_cli.core.types import IntArray
+from deepsort_cli.data.manifest import Manifest
+from deepsort_cli.evaluation.ranking import JUNK
+
+
+@dataclass(frozen=True)
+class EvaluationData:
+    """A query and a gallery set without junk, whose camera ids can be compared.
+
+    Attributes:
+        query: Q images to look for.
+        gallery: G images to look in.
+        has_cameras: False where camera ids are not used: then an image is kept only from matching itself.
+        notes: what a reader of the figures must know about the data.
+    """
+
+    query: Manifest
+    gallery: Manifest
+    has_cameras: bool
+    notes: tuple[str, ...]
+
+
+def prepare(query: Manifest, gallery: Manifest, *, ignore_camera: bool = False) -> EvaluationData:
+    """Take junk out, settle what counts as a camera, and make sure that something can be measured.
+
+    Where names carry no camera in one of the sets, or with `ignore_camera`, query and gallery count as different
+    cameras; only a file that is in both sets does not match itself.
+
+    Raises:
+        InputError: a set is empty, no query identity is in the gallery, or none was seen by a second camera.
+    """
+    notes: list[str] = []
+    query, gallery = (_without_junk(name, x, notes) for name, x in (("query", query), ("gallery", gallery)))
+    for name, images in (("query", query), ("gallery", gallery)):
+        if len(images) == 0:
+            raise InputError(f"the {name} set {images.root} holds no usable image. Check it with `deepsort scan`.")
+    _check_identities(query, gallery, notes)
+
+    has_cameras = query.has_cameras and gallery.has_cameras and not ignore_camera
+    if not has_cameras:
+        query, gallery = _one_camera_per_file(query, gallery)
+        reason = "--ignore-camera was given" if ignore_camera else "the file names carry no camera"
+        notes.append(
+            f"Query and gallery count as different cameras, because {reason}. Figures are higher than under the "
+            "cross-camera protocol where one camera took several images of a person."
+        )
+    skipped = _without_match(query, gallery)
+    if skipped.all():
+        cameras = np.unique(np.concatenate([query.camids, gallery.camids]))
+        seen = f"all images come from camera {cameras[0]}" if len(cameras) == 1 else "nobody was seen by two cameras"
+        if not has_cameras:
+            raise InputError("no query has a match in the gallery other than itself. Give other images as gallery.")
+        raise InputError(
+            f"no query has a match under another camera: {seen}. The protocol leaves out matches from the query's own "
+            "camera, so nothing can be measured. Pass --ignore-camera to count every image as another camera."
+        )
+    if skipped.any():
+        notes.append(
+            f"{_count(int(skipped.sum()), 'query', 'queries')} of {len(query)} without a correct gallery image from "
+            f"{'another camera' if has_cameras else 'another file'} {'is' if skipped.sum() == 1 else 'are'} skipped."
+        )
+    return EvaluationData(query, gallery, has_cameras, tuple(notes))
+
+
+def _without_junk(name: str, images: Manifest, notes: list[str]) -> Manifest:
+    junk = images.pids == JUNK
+    if not junk.any():
+        return images
+    notes.append(f"{_count(int(junk.sum()), 'junk image')} (person id −1) left out of the {name} set.")
+    return images[~junk]
+
+
+def _check_identities(query: Manifest, gallery: Manifest, notes: list[str]) -> None:
+    identities = np.unique(query.pids)
+    missing = identities[~np.isin(identities, gallery.pids)]
+    if not len(missing):
+        return
+    examples = ", ".join(map(str, missing[:5])) + (", …" if len(missing) > 5 else "")
+    if len(missing) == len(identities):
+        there = ", ".join(map(str, np.unique(gallery.pids)[:5]))
+        raise InputError(
+            f"none of the {len(identities)} query identities ({examples}) is in the gallery (it has {there}, …). "
+            f"Do {query.root} and {gallery.root} belong to the same dataset?"
+        )
+    images = int(np.isin(query.pids, missing).sum())
+    notes.append(
+        f"{_count(len(missing), 'query identity', 'query identities')} of {len(identities)} "
+        f"({_count(images, 'image')}) not in the gallery: {examples}."
+    )
+
+
+def _one_camera_per_file(query: Manifest, gallery: Manifest) -> tuple[Manifest, Manifest]:
+    """Camera ids such that only one and the same file shares a camera with itself."""
+    numbers: dict[Path, int] = {}
+
+    def number(images: Manifest) -> IntArray:
+        folder = images.root.resolve()
+        ids = [numbers.setdefault(folder / path, len(numbers)) for path in images.paths]
+        return np.array(ids, dtype=np.int64)
+
+    return replace(query, camids=number(query)), replace(gallery, camids=number(gallery))
+
+
+def _without_match(query: Manifest, gallery: Manifest) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """(Q,) whether no gallery image shows the query's person from another camera."""
+    cameras: dict[int, set[int]] = {}
+    for pid, camid in zip(gallery.pids.tolist(), gallery.camids.tolist(), strict=True):
+        cameras.setdefault(pid, set()).add(camid)
+    return np.array(
+        [
+            not (cameras.get(pid, set()) - {camid})
+            for pid, camid in zip(query.pids.tolist(), query.camids.tolist(), strict=True)
+        ]
+    )
+
+
+def _count(number: int, singular: str, plural: str | None = None) -> str:
+    return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
