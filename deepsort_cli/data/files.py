@@ -14,6 +14,13 @@ CACHE_FOLDER = ".reid_cache"
 """Where scans are remembered, inside the dataset; never part of it."""
 
 
+def printable(text: str) -> str:
+    """The text with control characters and undecodable bytes escaped: file names may hold anything."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
 class Problem(NamedTuple):
     """A file that is not used: its path relative to the root, a code from `REASONS`, and what exactly is wrong."""
 

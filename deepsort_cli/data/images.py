@@ -20,8 +20,8 @@ MAX_BYTES = 100_000_000
 THUMB_SIZE = (8, 16)
 """Width and height of the thumbnails that near-duplicates are found by."""
 
-EXIF_ROTATED, WRONG_EXTENSION, TRANSPARENT = 1, 2, 4
-"""Flags of usable images that deserve a word."""
+EXIF_ROTATED, WRONG_EXTENSION, TRANSPARENT, NO_CAMERA = 1, 2, 4, 8
+"""Flags of usable images that deserve a word; the last is for names without a camera."""
 
 _MAGIC = {
     "JPEG": b"\xff\xd8\xff",

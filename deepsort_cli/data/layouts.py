@@ -147,7 +147,7 @@ def recognise(paths: Sequence[str], wanted: str = "auto") -> Layout:
     name = wanted
     if wanted == "auto":
         flat = [path for path in paths if "/" not in path]
-        if len(nested) > len(flat):
+        if len(nested) > len(flat) and not _is_flat_inside(nested):
             name = "folders"
         else:
             parsed = Counter({layout: sum(map(bool, map(rule.match, flat))) for layout, rule in FLAT_NAMES.items()})
@@ -184,6 +184,14 @@ def number_cameras(cameras: Sequence[int | None]) -> tuple[IntArray, bool]:
         else:
             numbers[i] = camera
     return numbers, bool(known)
+
+
+def _is_flat_inside(nested: Sequence[str]) -> bool:
+    """Whether the images are a flat dataset in one folder that the caller should have been given."""
+    if len({path.partition("/")[0] for path in nested}) > 1:
+        return False
+    matches = [FLAT_NAMES["cuhk03"].match(path.rpartition("/")[2]) for path in nested]
+    return len({match["pid"] for match in matches if match}) > 1
 
 
 def _camera(name: str) -> int | None:

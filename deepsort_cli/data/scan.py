@@ -19,7 +19,8 @@ from deepsort_cli.core.types import IntArray
 from deepsort_cli.data import cache
 from deepsort_cli.data.duplicates import near_pairs
 from deepsort_cli.data.files import Listing, Problem, list_files
-from deepsort_cli.data.images import Limits, Verdict, check_image, digest_of, read_file, thumbnail
+from deepsort_cli.data.findings import Finding, find
+from deepsort_cli.data.images import NO_CAMERA, Limits, Verdict, check_image, digest_of, read_file, thumbnail
 from deepsort_cli.data.layouts import (
     Label,
     Part,
@@ -81,13 +82,18 @@ class ScanResult:
 
     @cached_property
     def manifest(self) -> Manifest:
-        """The usable images, without those of small identities where `drop_small` asks for it."""
+        """The usable images, without those of small identities to train on where `drop_small` asks for it."""
         if not self.settings.drop_small:
             return self.images
-        _, identity, counts = np.unique(
-            np.stack([self.part_of, self.images.pids]), axis=1, return_inverse=True, return_counts=True
-        )
-        return self.images[counts[identity.ravel()] >= self.settings.min_samples]
+        trained = np.array([part.role in ("train", "") for part in self.parts])[self.part_of]
+        people, counts = np.unique(self.images.pids[trained], return_counts=True)
+        small = people[(counts < self.settings.min_samples) & (people > 0)]
+        return self.images[~(trained & np.isin(self.images.pids, small))]
+
+    @cached_property
+    def findings(self) -> tuple[Finding, ...]:
+        """What is wrong with the dataset, the worst first."""
+        return find(self)
 
 
 def scan_dataset(
@@ -280,7 +286,10 @@ def _check_files(
         parts=parts,
         part_of=np.array([index for _, index, _, _ in good], dtype=np.int64),
         shapes=np.array([verdict[2:4] for _, _, _, verdict in good], dtype=np.int64).reshape(-1, 2),
-        flags=np.array([verdict.flags for _, _, _, verdict in good], dtype=np.int64),
+        flags=np.array(
+            [verdict.flags | (NO_CAMERA if label.camera is None else 0) for _, _, label, verdict in good],
+            dtype=np.int64,
+        ),
         digests=np.array([verdict.digest for _, _, _, verdict in good], dtype="V8"),
         near=None,
         invalid=tuple(sorted(invalid)),
