@@ -154,6 +154,8 @@ class Figure:
             return None
         rows, columns, pixels = patch
         mask = pixels[..., 3] >= 128
+        if not mask.any():  # only the border of the picture reaches in
+            return None
         picture, scale = self._picture(place), self._scale(place)
         whole = int(np.count_nonzero(picture.pixels[..., 3] >= 128) * scale**2)
         return rows, columns, mask, max(whole, int(np.count_nonzero(mask)), 1)

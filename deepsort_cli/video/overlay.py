@@ -146,8 +146,8 @@ def text_colour_on(colour: Colour) -> Colour:
 
 @lru_cache(maxsize=2048)
 def _tag(texts: tuple[str, ...], colour: Colour, height: int) -> Image:
-    """A coloured plate with texts side by side."""
-    masks = [_text_mask(text, height) for text in texts]
+    """A coloured plate with texts side by side, the first one bold."""
+    masks = [_text_mask(text, height, bold=not i) for i, text in enumerate(texts)]
     pad_x, pad_y, gap = round(0.35 * height), max(1, round(0.16 * height)), round(0.45 * height)
     opacity = np.zeros((masks[0].shape[0] + 2 * pad_y, 0), dtype=np.uint8)
     for i, mask in enumerate(masks):
@@ -159,9 +159,9 @@ def _tag(texts: tuple[str, ...], colour: Colour, height: int) -> Image:
 
 
 @lru_cache(maxsize=2048)
-def _text_mask(text: str, height: int) -> npt.NDArray[np.uint8]:
+def _text_mask(text: str, height: int, bold: bool) -> npt.NDArray[np.uint8]:
     """(h, w) uint8 opacity of a line of text; h is the same for all texts of one height."""
-    font = _font(height)
+    font = _font(height, bold)
     ascent, descent = font.getmetrics()
     canvas = PillowImage.new("L", (max(1, math.ceil(font.getlength(text))), ascent + descent))
     ImageDraw.Draw(canvas).text((0, ascent), text, fill=255, font=font, anchor="ls")
@@ -169,13 +169,14 @@ def _text_mask(text: str, height: int) -> npt.NDArray[np.uint8]:
 
 
 @lru_cache(maxsize=16)
-def _font(height: int) -> ImageFont.FreeTypeFont:
-    """DejaVu Sans Bold, which matplotlib brings along: it reads well when small and has most alphabets."""
+def _font(height: int, bold: bool) -> ImageFont.FreeTypeFont:
+    """DejaVu Sans, which matplotlib brings along: it reads well when small and has most alphabets."""
     found = importlib.util.find_spec("matplotlib")
     if found is not None and found.origin is not None:
-        bold = Path(found.origin).parent / "mpl-data" / "fonts" / "ttf" / "DejaVuSans-Bold.ttf"
-        if bold.is_file():
-            return ImageFont.truetype(str(bold), height)
+        folder = Path(found.origin).parent / "mpl-data" / "fonts" / "ttf"
+        file = folder / ("DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf")
+        if file.is_file():
+            return ImageFont.truetype(str(file), height)
     font = ImageFont.load_default(height)
     assert isinstance(font, ImageFont.FreeTypeFont)
     return font

@@ -15,6 +15,7 @@ import json
 import math
 import os
 import secrets
+import struct
 import subprocess
 import sys
 from abc import ABC, abstractmethod
@@ -437,7 +438,9 @@ class _PyAvEncoder:
             reason = None if self._failed else write_error(self._path, error)
             self._failed = True
         try:
-            if self._is_mp4 and not self._failed:
+            if self._is_mp4 and self._failed:
+                _cut_torn_end(self._temporary)
+            elif self._is_mp4:
                 self._move_index_to_front()
         finally:
             publish(self._temporary, self._path)
@@ -489,6 +492,23 @@ class _PyAvEncoder:
         except BaseException:
             rewritten.unlink(missing_ok=True)
             raise
+
+
+def _cut_torn_end(path: Path) -> None:
+    """Shorten a fragmented mp4 that was cut off anywhere to its last whole fragment."""
+    size, start, whole = path.stat().st_size, 0, 0
+    with path.open("r+b") as file:
+        while start + 16 <= size:
+            file.seek(start)
+            length, kind = struct.unpack(">I4s", file.read(8))
+            if length == 1:  # the length follows in eight bytes
+                length = struct.unpack(">Q", file.read(8))[0]
+            if length < 8 or start + length > size:
+                break
+            start += length
+            if kind != b"moof":  # an index of frames counts only with its frames behind it
+                whole = start
+        file.truncate(whole)
 
 
 class _OpenCvEncoder:

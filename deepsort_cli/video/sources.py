@@ -638,5 +638,5 @@ def _frame_rate(capture: Any, shown: str, warn: Warn) -> float:
     fps = capture.get(cv2.CAP_PROP_FPS)
     if math.isfinite(fps) and 0.1 <= fps <= 480:
         return float(fps)
-    warn(f"{shown} gives no usable frame rate ({fps:g}); {DEFAULT_FPS:g} is assumed. Set it with --set source.fps=30.")
+    warn(f"{shown} gives no usable frame rate ({fps:g}); {DEFAULT_FPS:g} is assumed. Set it with --set input.fps=30.")
     return DEFAULT_FPS

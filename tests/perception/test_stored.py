@@ -1,0 +1,209 @@
+"""Stored detections: formats, filters, order, and errors that say which row is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deepsort_cli.core.errors import InputError
+from deepsort_cli.perception.stored import StoredDetections
+
+ROWS = np.array(
+    [
+        # frame, id, left, top, width, height, confidence
+        [1, -1, 10, 20, 30, 40, 0.4],
+        [1, -1, 100, 20, 30, 40, 0.9],
+        [3, -1, 12, 20, 30, 40, 0.8],
+    ]
+)
+FEATURES = np.arange(12, dtype=np.float32).reshape(3, 4) / 10
+
+
+def write_text(path: Path, rows: np.ndarray = ROWS, tail: str = ",-1,-1,-1") -> Path:
+    path.write_text("".join(",".join(f"{value:g}" for value in row) + tail + "\n" for row in rows))
+    return path
+
+
+def save_npy(path: Path, array: np.ndarray) -> Path:
+    np.save(path, array)
+    return path
+
+
+def test_text_gives_boxes_by_frame_in_the_files_order(tmp_path: Path) -> None:
+    stored = StoredDetections.load(write_text(tmp_path / "det.txt"))
+    first = stored.detections(0)
+    np.testing.assert_array_equal(first.boxes, [[10, 20, 40, 60], [100, 20, 130, 60]])
+    np.testing.assert_array_equal(first.scores, [0.4, 0.9])
+    np.testing.assert_array_equal(first.class_ids, [0, 0])
+    assert first.features is None
+    assert len(stored.detections(1)) == 0
+    np.testing.assert_array_equal(stored.detections(2).boxes, [[12, 20, 42, 60]])
+    assert len(stored.detections(3)) == len(stored.detections(10**6)) == 0
+    assert (stored.last_frame, stored.has_features, stored.feature_size, len(stored)) == (3, False, 0, 3)
+
+
+@pytest.mark.parametrize("layout", ["7+D", "10+D", "npz 7", "npz 10"])
+def test_every_array_layout_gives_the_same(tmp_path: Path, layout: str) -> None:
+    wide = np.hstack([ROWS, np.full((3, 3), -1.0)])
+    if layout == "7+D":
+        path = save_npy(tmp_path / "det.npy", np.hstack([ROWS, FEATURES]))
+    elif layout == "10+D":
+        path = save_npy(tmp_path / "det.npy", np.hstack([wide, FEATURES]).astype(np.float32))
+    else:
+        path = tmp_path / "det.npz"
+        np.savez(path, det=ROWS if layout == "npz 7" else wide, features=FEATURES)
+    stored = StoredDetections.load(path)
+    assert (stored.has_features, stored.feature_size) == (True, 4)
+    np.testing.assert_allclose(stored.detections(0).features, FEATURES[:2])
+    np.testing.assert_allclose(stored.detections(2).features, FEATURES[2:])
+    np.testing.assert_allclose(stored.detections(2).boxes, [[12, 20, 42, 60]])
+    np.testing.assert_allclose(stored.detections(0).scores, [0.4, 0.9], rtol=1e-6)
+
+
+def test_arrays_without_features(tmp_path: Path) -> None:
+    assert not StoredDetections.load(save_npy(tmp_path / "a.npy", ROWS)).has_features
+    assert not StoredDetections.load(save_npy(tmp_path / "b.npy", np.hstack([ROWS, -np.ones((3, 3))]))).has_features
+    np.savez(tmp_path / "c.npz", det=ROWS)
+    assert not StoredDetections.load(tmp_path / "c.npz").has_features
+
+
+def test_a_column_of_whole_numbers_is_the_class(tmp_path: Path) -> None:
+    rows = np.hstack([ROWS, [[2], [0], [7]]])
+    stored = StoredDetections.load(write_text(tmp_path / "det.txt", rows, tail=",-1,-1"))
+    np.testing.assert_array_equal(stored.detections(0).class_ids, [2, 0])
+    only = StoredDetections.load(tmp_path / "det.txt", classes={7, 2})
+    assert [len(only.detections(i)) for i in range(3)] == [1, 0, 1]
+
+
+def test_world_coordinates_are_no_class(tmp_path: Path) -> None:
+    rows = np.hstack([ROWS, [[-3.25, 1.5, 0], [2.0, 7.25, 0], [4.5, 2, 0]]])
+    stored = StoredDetections.load(write_text(tmp_path / "det.txt", rows, tail=""))
+    np.testing.assert_array_equal(stored.detections(0).class_ids, [0, 0])
+
+
+def test_confidence_filter_includes_its_bound_and_keeps_features_in_step(tmp_path: Path) -> None:
+    path = save_npy(tmp_path / "det.npy", np.hstack([ROWS, FEATURES]))
+    stored = StoredDetections.load(path, conf=0.8)
+    np.testing.assert_array_equal(stored.detections(0).scores, [0.9])
+    np.testing.assert_allclose(stored.detections(0).features, FEATURES[[1]])
+    assert len(stored.detections(2)) == 1
+
+
+def test_overlap_filter_works_per_class_and_keeps_the_order(tmp_path: Path) -> None:
+    rows = np.array(
+        [
+            [1, -1, 0, 0, 10, 10, 0.5, 0],
+            [1, -1, 50, 0, 10, 10, 0.3, 0],
+            [1, -1, 1, 0, 10, 10, 0.9, 0],
+            [1, -1, 2, 0, 10, 10, 0.4, 1],
+        ]
+    )
+    path = write_text(tmp_path / "det.txt", rows, tail="")
+    np.testing.assert_array_equal(StoredDetections.load(path, iou=0.5).detections(0).scores, [0.3, 0.9, 0.4])
+    for off in (None, 1.0):
+        np.testing.assert_array_equal(StoredDetections.load(path, iou=off).detections(0).scores, [0.5, 0.3, 0.9, 0.4])
+
+
+def test_nothing_detected_is_fine(tmp_path: Path) -> None:
+    (tmp_path / "det.txt").write_text("")
+    np.save(tmp_path / "det.npy", np.empty((0, 10)))
+    for name in ("det.txt", "det.npy"):
+        stored = StoredDetections.load(tmp_path / name)
+        assert (len(stored), stored.last_frame, len(stored.detections(0))) == (0, 0, 0)
+
+
+def change(row: int, column: int, value: float) -> np.ndarray:
+    rows = ROWS.astype(float).copy()
+    rows[row, column] = value
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (ROWS[[2, 0, 1]], r"out of order \(1 after 3\).*[Ss]ort"),
+        (ROWS[[0, 1, 1, 2]], r"the same box as in .*Remove"),
+        (change(1, 0, 0), "frame 0"),
+        (change(1, 0, 1.5), "frame 1.5"),
+    ],
+    ids=["out of order", "duplicate", "frame 0", "frame 1.5"],
+)
+def test_bad_rows_are_named_in_text_and_arrays(tmp_path: Path, rows: np.ndarray, message: str) -> None:
+    with pytest.raises(InputError, match=rf"(?s)det\.txt, line \d+: .*{message}"):
+        StoredDetections.load(write_text(tmp_path / "det.txt", rows))
+    with pytest.raises(InputError, match=rf"(?s)det\.npy, row \d+ .*{message}"):
+        StoredDetections.load(save_npy(tmp_path / "det.npy", rows))
+
+
+def test_line_numbers_count_blank_lines(tmp_path: Path) -> None:
+    (tmp_path / "det.txt").write_text("\n\n3,-1,0,0,1,1,1\n\n2,-1,0,0,1,1,1\n")
+    with pytest.raises(InputError, match="line 5: frames are out of order"):
+        StoredDetections.load(tmp_path / "det.txt")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("column", [3, 6, 8])
+def test_values_that_are_no_numbers(tmp_path: Path, column: int, value: float) -> None:
+    array = np.hstack([ROWS, FEATURES])
+    array[1, column] = value
+    with pytest.raises(InputError, match=r"row 1 .*NaN or infinite"):
+        StoredDetections.load(save_npy(tmp_path / "det.npy", array))
+
+
+@pytest.mark.parametrize("shape", [(3, 6), (3, 8), (3, 9), (7,), (1, 3, 7)])
+def test_wrong_array_shapes(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    with pytest.raises(InputError, match=r"7 \+ D"):
+        StoredDetections.load(save_npy(tmp_path / "det.npy", np.ones(shape)))
+
+
+def test_wrong_text_columns(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"det\.txt, line 1: 6 columns"):
+        StoredDetections.load(write_text(tmp_path / "det.txt", ROWS[:, :6], tail=""))
+
+
+def test_pickled_arrays_are_refused(tmp_path: Path) -> None:
+    np.save(tmp_path / "det.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    np.savez(tmp_path / "det.npz", det=np.array([{"a": 1}], dtype=object))
+    for name in ("det.npy", "det.npz"):
+        with pytest.raises(InputError, match="numbers"):
+            StoredDetections.load(tmp_path / name)
+
+
+def test_archives_that_do_not_fit(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", boxes=ROWS)
+    with pytest.raises(InputError, match="no array `det` inside .found boxes"):
+        StoredDetections.load(tmp_path / "a.npz")
+    np.savez(tmp_path / "b.npz", det=ROWS, features=FEATURES[:2])
+    with pytest.raises(InputError, match=r"features.*\(3, D\)"):
+        StoredDetections.load(tmp_path / "b.npz")
+    np.savez(tmp_path / "c.npz", det=np.hstack([ROWS, FEATURES]), features=FEATURES)
+    with pytest.raises(InputError, match="both"):
+        StoredDetections.load(tmp_path / "c.npz")
+    np.savez(tmp_path / "d.npz", det=ROWS.astype(str))
+    with pytest.raises(InputError, match="expected numbers"):
+        StoredDetections.load(tmp_path / "d.npz")
+
+
+def test_files_of_another_kind(tmp_path: Path) -> None:
+    for name in ("a.npy", "a.npz"):
+        (tmp_path / name).write_bytes(b"\x00garbage")
+        with pytest.raises(InputError, match="not a NumPy"):
+            StoredDetections.load(tmp_path / name)
+        (tmp_path / name).write_bytes(b"")
+        with pytest.raises(InputError, match="not a NumPy"):
+            StoredDetections.load(tmp_path / name)
+    with pytest.raises(InputError, match="no such file"):
+        StoredDetections.load(tmp_path / "absent.txt")
+    with pytest.raises(InputError, match="folder"):
+        StoredDetections.load(tmp_path)
+
+
+@pytest.mark.real_data
+def test_real_detections(shared_data: Path) -> None:
+    stored = StoredDetections.load(shared_data / "mot" / "MOT17-05-FRCNN" / "det" / "det_features.npz", conf=0.3)
+    assert (stored.last_frame, stored.feature_size) == (837, 128)
+    assert sum(len(stored.detections(i)) for i in range(837)) == len(stored) == 3627
+    text = StoredDetections.load(shared_data / "mot" / "PETS09-S2L1" / "det" / "det.txt")
+    assert (len(text), text.last_frame) == (4359, 795)
