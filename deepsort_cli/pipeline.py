@@ -49,6 +49,7 @@ from deepsort_cli.video.sinks import (
 from deepsort_cli.video.sources import BlankSource, Source, open_source
 
 T = TypeVar("T")
+AnySink = TypeVar("AnySink", bound=Sink)
 
 READ_AHEAD = 4
 DETECT_AHEAD = 2
@@ -182,8 +183,6 @@ def track(
             "For example: deepsort track --source demo --save demo.mp4"
         )
     parts = _open_parts(settings, stored, use_model_threshold)
-    if parts.embedder is None and not parts.stored_features:
-        observer.note("no Re-ID model: tracking by motion and overlap (name one with --reid MODEL.onnx)")
 
     # Everything is opened or checked before the first frame of the first source is worked on.
     opened: list[Source] = []
@@ -193,7 +192,9 @@ def track(
         names = unique_names([item.name for item in opened])
         plans = [_Outputs.plan(settings.output, name, len(opened) > 1) for name in names]
         for item, spec, plan in zip(opened, sources or [""], plans, strict=True):
-            plan.check(item, Path(spec), settings.output.overwrite)
+            plan.check(item, Path(spec) if spec else None, settings.output.overwrite)
+        if parts.embedder is None and not parts.stored_features:
+            observer.note("no Re-ID model: tracking by motion and overlap (name one with --reid MODEL.onnx)")
         summaries = []
         for item, name, plan in zip(opened, names, plans, strict=True):
             with item:
@@ -336,14 +337,14 @@ class _Outputs:
         }
         return {option: path for option, path in named.items() if path is not None}
 
-    def check(self, source: Source, place: Path, overwrite: bool) -> None:
+    def check(self, source: Source, place: Path | None, overwrite: bool) -> None:
         """Refuse outputs that cannot be written, that exist, or that are the source itself."""
         seen: dict[Path, str] = {}
         for option, path in self.files().items():
             if path.resolve() in seen:
                 raise InputError(f"{option} {path}: {seen[path.resolve()]} writes the same file.")
             seen[path.resolve()] = option
-            if path.exists() and place.exists() and path.samefile(place):
+            if place is not None and path.exists() and place.exists() and path.samefile(place):
                 raise InputError(f"{option} {path}: this is the source itself. Choose another name.")
             check_output_file(path, overwrite=overwrite, option=option)
         if self.crops is not None:
@@ -361,21 +362,17 @@ class _Outputs:
     def open(
         self, source: Source, output: OutputSettings, names: dict[int, str], warn: Callable[[str], None]
     ) -> _Sinks:
-        data: list[Sink] = []
-        if self.txt is not None:
-            data.append(MotSink(self.txt))
-        if self.jsonl is not None:
-            data.append(JsonlSink(self.jsonl, names))
-        if self.csv is not None:
-            data.append(CsvSink(self.csv, names))
-        if self.ground_truth is not None:
-            data.append(GroundTruthSink(self.ground_truth, source.ground_truth))
-        if self.crops is not None:
-            data.append(CropSink(self.crops))
-        pictures: list[Sink] = []
-        if self.video is not None:
-            pictures.append(
-                VideoSink(
+        with contextlib.ExitStack() as opened:  # if one cannot be opened, those before it are closed
+
+            def add(sink: AnySink) -> AnySink:
+                opened.callback(sink.close)
+                return sink
+
+            display = add(DisplaySink(f"deepsort: {source.name}")) if output.display else None
+            data: list[Sink] = []
+            pictures: list[Sink] = [] if display is None else [display]
+            if self.video is not None:
+                video = VideoSink(
                     self.video,
                     source.output_fps,
                     codec=output.codec,
@@ -384,11 +381,19 @@ class _Outputs:
                     real_time=source.is_live,
                     warn=warn,
                 )
-            )
-        display = DisplaySink(f"deepsort: {source.name}") if output.display else None
-        if display is not None:
-            pictures.append(display)
-        return _Sinks(data, pictures, display, Overlay(output, names))
+                pictures.append(add(video))
+            if self.txt is not None:
+                data.append(add(MotSink(self.txt)))
+            if self.jsonl is not None:
+                data.append(add(JsonlSink(self.jsonl, names)))
+            if self.csv is not None:
+                data.append(add(CsvSink(self.csv, names)))
+            if self.ground_truth is not None:
+                data.append(add(GroundTruthSink(self.ground_truth, source.ground_truth)))
+            if self.crops is not None:
+                data.append(add(CropSink(self.crops)))
+            opened.pop_all()
+            return _Sinks(data, pictures, display, Overlay(output, names))
 
 
 @dataclass

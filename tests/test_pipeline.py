@@ -1,0 +1,291 @@
+"""The pipeline: order, threads, errors, interruption, cameras."""
+
+from __future__ import annotations
+
+import errno
+import json
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from deepsort_cli import pipeline
+from deepsort_cli.core import Detections, Frame, InputError, RunError, Tracks
+from deepsort_cli.pipeline import Observer, Summary, _Ahead, track
+from deepsort_cli.tracking import Tracker, TrackerSettings
+from deepsort_cli.video import sinks, sources
+from deepsort_cli.video.settings import DemoSettings, OutputSettings, SourceSettings
+
+DEMO = DemoSettings(width=320, height=240, people=3, frames=30)
+IMAGE = np.full((240, 320, 3), 90, np.uint8)
+
+
+@pytest.fixture(autouse=True)
+def _no_thread_survives() -> Iterator[None]:
+    yield
+    deadline = time.monotonic() + 5
+    while threading.active_count() > 1 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert threading.active_count() == 1, threading.enumerate()
+
+
+@pytest.fixture
+def quick_detector(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A detector that sees one standing person in every frame, instead of hog."""
+
+    class Standing:
+        name = "standing"
+        class_names = {0: "person"}  # noqa: RUF012
+
+        def __call__(self, image: np.ndarray) -> Detections:
+            return Detections(np.array([[100.0, 60.0, 140.0, 160.0]]), np.array([0.9]))
+
+    monkeypatch.setattr(pipeline, "open_detector", lambda settings, runtime: Standing())
+
+
+class FakeCamera:
+    """Gives `good` frames, then nothing; `reopened` cameras never answer."""
+
+    def __init__(self, good: int, delay: float = 0.0) -> None:
+        self.left, self.delay = good, delay
+
+    def isOpened(self) -> bool:
+        return self.left > 0
+
+    def read(self) -> tuple[bool, np.ndarray | None]:
+        time.sleep(self.delay)
+        self.left -= 1
+        return (True, IMAGE.copy()) if self.left >= 0 else (False, None)
+
+    def get(self, prop: int) -> float:
+        return {cv2.CAP_PROP_FPS: 30.0, cv2.CAP_PROP_FRAME_WIDTH: 320, cv2.CAP_PROP_FRAME_HEIGHT: 240}.get(prop, 0.0)
+
+    def set(self, prop: int, value: float) -> bool:
+        return False
+
+    def release(self) -> None:
+        pass
+
+
+def frames_in(path: Path) -> int:
+    return int(cv2.VideoCapture(str(path)).get(cv2.CAP_PROP_FRAME_COUNT))
+
+
+def rows(path: Path) -> np.ndarray:
+    return np.loadtxt(path, delimiter=",", ndmin=2)
+
+
+def test_equals_a_plain_loop(tmp_path: Path) -> None:
+    """Threads change nothing: the same rows as detecting and tracking frame by frame."""
+    from deepsort_cli.core.boxes import xyxy_to_tlwh
+    from deepsort_cli.core.mot import format_rows
+    from deepsort_cli.perception.detectors import open_detector
+    from deepsort_cli.video.demo import DemoScene
+
+    demo = DemoSettings(frames=12)
+    track(["demo"], demo=demo, output=OutputSettings(save_txt=tmp_path / "out.txt"))
+    scene, detect, tracker, expected = DemoScene(demo), open_detector(), Tracker(), ""
+    for index in range(demo.frames):
+        tracks = tracker.update(detect(scene.render(index)))
+        tracks = tracks[tracks.time_since_update == 0]
+        expected += format_rows(index + 1, tracks.ids, xyxy_to_tlwh(tracks.boxes))
+    assert (tmp_path / "out.txt").read_text() == expected
+    assert expected.count("\n") > 10
+
+
+@pytest.mark.usefixtures("quick_detector")
+class TestCamera:
+    def test_works_where_a_camera_is(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        monkeypatch.setattr(sources, "open_capture", lambda target, timeout: FakeCamera(1000, delay=0.002))
+        (summary,) = track(
+            ["0"],
+            source=SourceSettings(max_frames=10),
+            output=OutputSettings(save_video=tmp_path / "out.mp4", save_txt=tmp_path / "out.txt"),
+        )
+        assert (summary.kind, summary.frames, summary.tracks, summary.ending) == ("camera", 10, 1, "end")
+        assert frames_in(tmp_path / "out.mp4") == 10
+        assert rows(tmp_path / "out.txt")[:, 0].tolist() == list(range(3, 11))
+
+    def test_lost_camera_keeps_what_was_written(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        cameras = iter([FakeCamera(8, delay=0.01)])
+        monkeypatch.setattr(sources, "open_capture", lambda target, timeout: next(cameras, FakeCamera(0)))
+        warnings: list[str] = []
+        with pytest.raises(RunError, match="camera 0: lost"):
+            track(
+                ["0"],
+                source=SourceSettings(reconnect_attempts=2, reconnect_delay=0.01, newest=False),
+                output=OutputSettings(save_video=tmp_path / "out.mp4", save_jsonl=tmp_path / "out.jsonl"),
+                observer=Observer(warn=warnings.append),
+            )
+        assert len(warnings) == 2
+        lines = (tmp_path / "out.jsonl").read_text().splitlines()
+        assert len(lines) == 8
+        assert frames_in(tmp_path / "out.mp4") == 8
+
+    def test_waiting_for_a_silent_camera_can_be_interrupted(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        """Ctrl-C while the reader waits to reconnect ends at once."""
+        cameras = iter([FakeCamera(3)])
+        monkeypatch.setattr(sources, "open_capture", lambda target, timeout: next(cameras, FakeCamera(0)))
+
+        def interrupt(message: str) -> None:
+            import _thread
+
+            _thread.interrupt_main()
+
+        begin = time.monotonic()
+        with pytest.raises(KeyboardInterrupt):
+            track(
+                ["0"],
+                source=SourceSettings(reconnect_attempts=50, reconnect_delay=30),
+                output=OutputSettings(save_jsonl=tmp_path / "out.jsonl"),
+                observer=Observer(warn=interrupt),
+            )
+        assert time.monotonic() - begin < 10
+        json.loads((tmp_path / "out.jsonl").read_text().splitlines()[0])
+
+
+@pytest.mark.usefixtures("quick_detector")
+class TestEndings:
+    def run(self, folder: Path, observer: Observer | None = None, **output: object) -> list[Summary]:
+        settings = OutputSettings(save_video=folder / "out.mp4", save_jsonl=folder / "out.jsonl", **output)  # type: ignore[arg-type]
+        return track(["demo"], demo=DEMO, output=settings, observer=observer)
+
+    def usable(self, folder: Path) -> int:
+        """Outputs are complete and agree; nothing else lies in the folder."""
+        lines = (folder / "out.jsonl").read_text().splitlines()
+        assert [json.loads(line)["frame"] for line in lines] == list(range(1, len(lines) + 1))
+        assert {path.name for path in folder.iterdir()} == {"out.mp4", "out.jsonl"}
+        return len(lines)
+
+    def test_error_in_the_detector_surfaces(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        seen = 0
+
+        class Failing:
+            name = "failing"
+            class_names = {0: "person"}  # noqa: RUF012
+
+            def __call__(self, image: np.ndarray) -> Detections:
+                nonlocal seen
+                seen += 1
+                if seen == 10:
+                    raise RunError("the detector broke")
+                return Detections.empty()
+
+        monkeypatch.setattr(pipeline, "open_detector", lambda settings, runtime: Failing())
+        with pytest.raises(RunError, match="the detector broke"):
+            self.run(tmp_path)
+        assert self.usable(tmp_path) == 9
+        assert frames_in(tmp_path / "out.mp4") == 9
+
+    def test_full_disk_surfaces(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        write = sinks.JsonlSink.write
+
+        def failing(self: sinks.JsonlSink, frame: Frame, tracks: Tracks) -> None:
+            if frame.index == 5:
+                raise sinks.write_error(tmp_path / "out.jsonl", OSError(errno.ENOSPC, "No space left on device"))
+            write(self, frame, tracks)
+
+        monkeypatch.setattr(sinks.JsonlSink, "write", failing)
+        with pytest.raises(RunError, match="the disk is full"):
+            self.run(tmp_path)
+        assert self.usable(tmp_path) == 5
+        assert frames_in(tmp_path / "out.mp4") == 5
+
+    def test_interruption_reports_and_closes(self, tmp_path: Path) -> None:
+        summaries: list[Summary] = []
+
+        def stop(progress: pipeline.Progress) -> None:
+            if progress.frames == 7:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            self.run(tmp_path, Observer(advanced=stop, finished=summaries.append))
+        assert self.usable(tmp_path) == 7
+        assert frames_in(tmp_path / "out.mp4") == 7
+        assert (summaries[0].ending, summaries[0].frames) == ("interrupted", 7)
+
+    def test_q_in_the_window_ends_the_run(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        class Window(sinks.Sink):
+            def __init__(self, title: str) -> None:
+                self.stopped = False
+
+            def write(self, frame: Frame, tracks: Tracks) -> None:
+                assert threading.current_thread() is threading.main_thread()
+                self.stopped = frame.index == 4
+
+            def close(self) -> None: ...
+
+        monkeypatch.setattr(pipeline, "DisplaySink", Window)
+        (summary,) = self.run(tmp_path, display=True)
+        assert (summary.ending, summary.frames) == ("quit", 5)
+        assert self.usable(tmp_path) == 5
+
+    def test_no_screen_is_said_before_work(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        monkeypatch.delenv("DISPLAY", raising=False)
+        monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+        with pytest.raises(InputError, match="--display: no screen"):
+            self.run(tmp_path, display=True)
+        assert list(tmp_path.iterdir()) == []
+
+
+class TestAhead:
+    def test_order_and_bound(self) -> None:
+        produced = 0
+
+        def numbers() -> Iterator[int]:
+            nonlocal produced
+            for number in range(100):
+                produced += 1
+                yield number
+
+        taken = []
+        with _Ahead(numbers(), depth=3) as ahead:
+            for number in ahead:
+                taken.append(number)
+                time.sleep(0.0005)
+                assert produced <= len(taken) + 5
+        assert taken == list(range(100))
+
+    def test_error_arrives_after_the_items_before_it(self) -> None:
+        def numbers() -> Iterator[int]:
+            yield 1
+            yield 2
+            raise ValueError("three")
+
+        taken = []
+        with pytest.raises(ValueError, match="three"), _Ahead(numbers(), depth=5) as ahead:
+            for number in ahead:
+                taken.append(number)
+        assert taken == [1, 2]
+
+    def test_leaving_early_stops_the_thread(self) -> None:
+        def forever() -> Iterator[int]:
+            while True:
+                yield 0
+
+        with _Ahead(forever(), depth=2) as ahead:
+            assert next(iter(ahead)) == 0
+
+
+def test_threshold_of_the_model_is_used_when_asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    class Model:
+        name, feature_size, threshold = "model", 4, 0.37
+
+        def __call__(self, image: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+            return np.ones((len(boxes), 4), np.float32)
+
+    monkeypatch.setattr(pipeline, "resolve_model", lambda settings: Path("model.onnx"))
+    monkeypatch.setattr(pipeline, "open_embedder", lambda settings, runtime: Model())
+    demo = DemoSettings(width=160, height=120, people=1, frames=2)
+    for use, expected in [(True, 0.37), (False, 0.5)]:
+        (summary,) = track(
+            ["demo"], demo=demo, tracker=TrackerSettings(max_cosine_distance=0.5), use_model_threshold=use
+        )
+        assert summary.max_cosine_distance == expected
+        assert summary.embedder == "model"
