@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,8 @@ from pydantic import Field
 from deepsort_cli.core.settings import Settings
 from deepsort_cli.core.types import FloatArray, Image
 
-Channels = tuple[float, float, float]
+Mean = Annotated[float, Field(allow_inf_nan=False)]
+Deviation = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 BoolArray = npt.NDArray[np.bool_]
 Float32Array = npt.NDArray[np.float32]
 
@@ -25,8 +26,12 @@ class Preprocess(Settings):
 
     height: int = Field(256, ge=1, le=4096, description="Input height in pixels.")
     width: int = Field(128, ge=1, le=4096, description="Input width in pixels.")
-    mean: Channels = Field((0.485, 0.456, 0.406), description="Channel means of pixels in 0-1, in the channel order.")
-    std: Channels = Field((0.229, 0.224, 0.225), description="Channel standard deviations of pixels in 0-1.")
+    mean: tuple[Mean, Mean, Mean] = Field(
+        (0.485, 0.456, 0.406), description="Channel means of pixels in 0-1, in the channel order."
+    )
+    std: tuple[Deviation, Deviation, Deviation] = Field(
+        (0.229, 0.224, 0.225), description="Channel standard deviations of pixels in 0-1."
+    )
     channel_order: Literal["RGB", "BGR"] = Field("RGB", description="Channel order the network expects.")
     resize: Literal["nearest", "bilinear", "bicubic", "area"] = Field("bilinear", description="Interpolation.")
 

@@ -190,7 +190,7 @@ class HogDetector:
     def __call__(self, image: Image) -> Detections:
         padded, top, left = _at_least(image, *self._hog.winSize[::-1])
         # Well below the boundary a window is never a person: there the search stops, whatever the confidence asked.
-        lowest = min(max(self._conf, 0.05), 0.999)
+        lowest = min(max(self._conf, 0.05), 1 - 1e-9)
         found, margins = self._hog.detectMultiScale(
             padded,
             hitThreshold=(math.log(lowest / (1 - lowest)) - HOG_OFFSET) / HOG_SLOPE,

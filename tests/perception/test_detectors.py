@@ -1,0 +1,305 @@
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from onnx import helper
+
+from deepsort_cli.core.boxes import tlwh_to_xyxy
+from deepsort_cli.core.errors import InputError
+from deepsort_cli.core.types import Detections
+from deepsort_cli.perception.detectors import HogDetector, OnnxDetector, open_detector
+from deepsort_cli.perception.settings import DetectorSettings, RuntimeSettings
+
+CELLS = 64 + 16 + 4  # of a 64×64 input
+
+
+def v8(*rows: tuple[float, ...], classes: int = 3) -> np.ndarray:
+    """A v8 output for 64×64 input with candidates (cx, cy, w, h, score, class)."""
+    output = np.zeros((1, 4 + classes, CELLS), np.float32)
+    for i, (cx, cy, w, h, score, class_id) in enumerate(rows):
+        output[0, :4, i] = cx, cy, w, h
+        output[0, 4 + int(class_id), i] = score
+    return output
+
+
+def detect(path: Path, image: np.ndarray, **options: object) -> Detections:
+    return open_detector(DetectorSettings(model_path=str(path), **options))(image)  # type: ignore[arg-type]
+
+
+def test_boxes_come_in_image_pixels_by_descending_score(constant_model) -> None:
+    # A 128×64 image in a 64×64 input: half the size, 16 rows of padding above and below.
+    path = constant_model(v8((32, 32, 20, 10, 0.5, 0), (10, 20, 8, 4, 0.9, 0)))
+    found = detect(path, np.zeros((64, 128, 3), np.uint8), classes="all")
+    np.testing.assert_allclose(found.scores, [0.9, 0.5], rtol=1e-6)
+    np.testing.assert_allclose(found.boxes, [[12, 4, 28, 12], [44, 22, 84, 42]], atol=1e-6)
+    assert found.boxes.dtype == np.float64
+    assert found.class_ids.tolist() == [0, 0]
+    assert found.features is None
+
+
+def test_boxes_are_clipped_and_those_in_the_padding_go(constant_model) -> None:
+    path = constant_model(v8((0, 32, 40, 100, 0.9, 0), (32, 4, 10, 6, 0.8, 0), (32, 32, -5, 9, 0.7, 0)))
+    found = detect(path, np.zeros((64, 128, 3), np.uint8), classes="all")
+    np.testing.assert_allclose(found.boxes, [[0, 0, 40, 64]], atol=1e-6)
+
+
+def test_boxes_that_are_no_numbers_go(constant_model) -> None:
+    path = constant_model(v8((np.nan, 32, 20, 10, 0.9, 0), (np.inf, 32, 9, 9, 0.8, 0), (32, 32, 20, 10, 0.5, 0)))
+    assert len(detect(path, np.zeros((64, 64, 3), np.uint8), classes="all")) == 1
+
+
+def test_overlaps_confidence_and_limit(constant_model) -> None:
+    rows = [(32, 32, 20, 20, 0.9, 0), (33, 32, 20, 20, 0.8, 0), (33, 32, 20, 20, 0.7, 1), (10, 10, 9, 9, 0.2, 0)]
+    path = constant_model(v8(*rows))
+    image = np.zeros((64, 64, 3), np.uint8)
+
+    def scores(**options: object) -> list[float]:
+        return detect(path, image, classes="all", **options).scores.round(3).tolist()
+
+    assert scores() == [0.9, 0.7]
+    assert scores(iou=0.95) == [0.9, 0.8, 0.7]
+    assert scores(conf=0.1) == [0.9, 0.7, 0.2]
+    assert scores(conf=0.1, max_det=1) == [0.9]
+
+
+def test_classes_by_name_number_and_default(constant_model) -> None:
+    rows = [(12, 12, 9, 9, 0.9, 0), (32, 32, 9, 9, 0.8, 1), (50, 50, 9, 9, 0.7, 2)]
+    path = constant_model(v8(*rows), metadata={"names": "{0: 'hat', 1: 'person', 2: 'dog'}"})
+    image = np.zeros((64, 64, 3), np.uint8)
+    assert detect(path, image).class_ids.tolist() == [1]
+    assert detect(path, image, classes="all").class_ids.tolist() == [0, 1, 2]
+    assert detect(path, image, classes="dog,0").class_ids.tolist() == [0, 2]
+    assert open_detector(DetectorSettings(model_path=str(path))).class_names == {0: "hat", 1: "person", 2: "dog"}
+    with pytest.raises(InputError, match="'person'"):
+        detect(path, image, classes="persons")
+
+
+def test_end_to_end_models_are_not_suppressed_again(constant_model) -> None:
+    output = np.zeros((1, 300, 6), np.float32)
+    output[0, :2] = [[10, 10, 30, 30, 0.6, 0], [10, 10, 30, 31, 0.7, 0]]
+    found = detect(constant_model(output), np.zeros((64, 64, 3), np.uint8))
+    np.testing.assert_allclose(found.scores, [0.7, 0.6], rtol=1e-6)
+
+
+@pytest.mark.parametrize(("head", "colour"), [("yolov8", (0, 0, 255)), ("yolox", (255, 0, 0))])
+def test_channel_order_and_scale(tmp_path: Path, write_model, head: str, colour: tuple[int, int, int]) -> None:
+    """The confidence of the only box is the largest value of the input's first channel, as a share of full scale."""
+    width = 6 if head == "yolox" else 5
+    place = np.zeros((1, CELLS, width), np.float32)
+    place[0, 40, :4] = (2.0, 1.0, 0.0, 0.0) if head == "yolox" else (32, 32, 10, 10)
+    where = np.zeros((1, CELLS, width), np.float32)
+    where[0, 40, 4] = 1 / 255 if head == "yolox" else 1
+    place[0, 40, 5:] = 1.0
+    nodes = [
+        helper.make_node("Slice", ["images", "start", "stop", "axis"], ["first"]),
+        helper.make_node("ReduceMax", ["first"], ["level"], keepdims=0),
+        helper.make_node("Mul", ["level", "where"], ["score"]),
+        helper.make_node("Add", ["place", "score"], ["rows"]),
+        helper.make_node("Transpose", ["rows"], ["output"], perm=[0, 1, 2] if head == "yolox" else [0, 2, 1]),
+    ]
+    constants = {
+        "start": np.array([0]),
+        "stop": np.array([1]),
+        "axis": np.array([1]),
+        "place": place,
+        "where": where,
+    }
+    path = write_model(tmp_path / "pixels.onnx", nodes, ["output"], constants=constants)
+    detector = open_detector(DetectorSettings(model_path=str(path), conf=0.0, max_det=1))
+    assert isinstance(detector, OnnxDetector)
+    assert detector.head.name == head
+    image = np.zeros((64, 64, 3), np.uint8)
+    assert detector(image).scores.tolist() == [0.0] or len(detector(image)) == 0
+    image[:] = colour
+    np.testing.assert_allclose(detector(image).scores, [1.0], rtol=1e-6)
+    image[:] = colour[::-1]
+    assert detector(image).scores.max(initial=0.0) == 0.0
+
+
+def test_a_dynamic_model_gets_just_as_much_input_as_the_image_needs(tmp_path: Path, write_model) -> None:
+    """The model answers with one box as large as its input."""
+    nodes = [
+        helper.make_node("Shape", ["images"], ["shape"], start=2, end=4),
+        helper.make_node("Cast", ["shape"], ["size"], to=1),
+        helper.make_node("Split", ["size"], ["height", "width"], num_outputs=2),
+        helper.make_node("Mul", ["height", "half"], ["cy"]),
+        helper.make_node("Mul", ["width", "half"], ["cx"]),
+        helper.make_node("Concat", ["cx", "cy", "width", "height", "one"], ["column"], axis=0),
+        helper.make_node("Reshape", ["column", "target"], ["box"]),
+        helper.make_node("Concat", ["box", "rest"], ["output"], axis=2),
+    ]
+    constants = {
+        "half": np.array([0.5], np.float32),
+        "one": np.array([0.9], np.float32),
+        "target": np.array([1, 5, 1]),
+        "rest": np.zeros((1, 5, 50), np.float32),
+    }
+    path = write_model(
+        tmp_path / "dynamic.onnx",
+        nodes,
+        ["output"],
+        constants=constants,
+        input_shape=(1, 3, "height", "width"),
+        opset=18,
+    )
+
+    def largest(image_shape: tuple[int, int], **options: object) -> tuple[int, int]:
+        detector = open_detector(DetectorSettings(model_path=str(path), **options))  # type: ignore[arg-type]
+        assert isinstance(detector, OnnxDetector)
+        image = np.zeros((*image_shape, 3), np.uint8)
+        assert detector(image).boxes.tolist() == [[0, 0, image_shape[1], image_shape[0]]]
+        blob, _ = detector._letterbox(image, detector._input_shape(image))
+        return blob.shape[2:]
+
+    assert largest((576, 768)) == (480, 640)
+    assert largest((720, 1280)) == (384, 640)
+    assert largest((720, 1280), imgsz="320") == (192, 320)
+    assert largest((720, 1280), imgsz="320,320") == (192, 320)
+    assert largest((1280, 720), imgsz=(320, 640)) == (320, 192)
+    assert largest((5, 2000)) == (32, 640)
+    with pytest.raises(InputError, match="multiples of 32"):
+        largest((64, 64), imgsz="100")
+
+
+def test_imgsz_is_for_dynamic_models(constant_model) -> None:
+    path = constant_model(v8())
+    image = np.zeros((64, 64, 3), np.uint8)
+    assert len(detect(path, image, imgsz="64")) == 0
+    with pytest.raises(InputError, match=r"--imgsz 320: constant\.onnx has a fixed input of 64×64"):
+        detect(path, image, imgsz="320")
+    with pytest.raises(InputError, match="hog"):
+        open_detector(DetectorSettings(imgsz=(640,)))
+
+
+@pytest.mark.parametrize("value", ["1,2,3", "16", "5000", "x"])
+def test_impossible_sizes_are_refused(value: str) -> None:
+    with pytest.raises(ValueError, match="imgsz"):
+        DetectorSettings(imgsz=value)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("array", "options", "words"),
+    [
+        (np.ones((1, 1000)), {}, "classifier"),
+        (np.ones((1, 21, 8, 8)), {}, "not that of a detector"),
+        (np.ones((1, 7, CELLS)), {"input_shape": (4, 3, 64, 64)}, "batches of 4"),
+    ],
+)
+def test_wrong_models_are_named(constant_model, array: np.ndarray, options: dict, words: str) -> None:
+    path = constant_model(array, **options)
+    with pytest.raises(InputError, match=words) as caught:
+        open_detector(DetectorSettings(model_path=str(path)))
+    assert str(path) in str(caught.value)
+
+
+def test_a_detector_serves_several_threads(constant_model) -> None:
+    path = constant_model(v8((32, 32, 20, 10, 0.5, 0), (10, 20, 8, 4, 0.9, 0)))
+    detector = open_detector(DetectorSettings(model_path=str(path), classes=("all",)), RuntimeSettings(threads=1))
+    images = [np.zeros((40 + 3 * i, 50 + 7 * i, 3), np.uint8) for i in range(12)] * 4
+    expected = [detector(image).boxes for image in images]
+    with ThreadPoolExecutor(4) as threads:
+        for found, boxes in zip(threads.map(detector, images), expected, strict=True):
+            np.testing.assert_array_equal(found.boxes, boxes)
+
+
+def figure(height: int = 200, width: int = 160) -> tuple[np.ndarray, tuple[float, ...]]:
+    """A plainly drawn person on a smooth background, and its box."""
+    image = np.full((height, width, 3), 200, np.uint8)
+    x, y = width // 2, 40
+    dark = (40, 40, 40)
+    cv2.circle(image, (x, y), 11, dark, -1)
+    cv2.ellipse(image, (x, y + 40), (17, 32), 0, 0, 360, dark, -1)
+    for side in (-1, 1):
+        cv2.line(image, (x + side * 14, y + 22), (x + side * 22, y + 66), dark, 7)
+        cv2.line(image, (x + side * 7, y + 64), (x + side * 11, y + 118), dark, 10)
+    return image, (x - 25, y - 11, x + 25, y + 123)
+
+
+def overlap(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """(N, M) IoU of x1 y1 x2 y2 boxes."""
+    sides = np.minimum(a[:, None, 2:], b[None, :, 2:]) - np.maximum(a[:, None, :2], b[None, :, :2])
+    inside = np.maximum(sides, 0).prod(axis=2)
+    return inside / ((a[:, 2:] - a[:, :2]).prod(axis=1)[:, None] + (b[:, 2:] - b[:, :2]).prod(axis=1) - inside)
+
+
+def test_hog_is_the_default_and_finds_a_drawn_person() -> None:
+    detector = open_detector()
+    assert isinstance(detector, HogDetector)
+    assert (detector.name, detector.class_names) == ("hog", {0: "person"})
+    image, box = figure()
+    found = detector(image)
+    assert len(found) == 1
+    assert found.class_ids.tolist() == [0]
+    assert 0.3 <= found.scores[0] <= 1.0
+    assert overlap(found.boxes, np.array([box]))[0, 0] > 0.6
+
+
+def test_hog_scores_order_and_threshold() -> None:
+    image = np.concatenate([figure()[0], figure()[0][::-1], figure()[0]], axis=1)
+    everything = open_detector(DetectorSettings(conf=0.0))(image)
+    assert (np.diff(everything.scores) <= 0).all()
+    assert everything.scores.min() >= 0.0
+    strict = open_detector(DetectorSettings(conf=0.8))(image)
+    np.testing.assert_allclose(strict.boxes, everything.boxes[everything.scores >= 0.8], atol=1e-6)
+    assert len(open_detector(DetectorSettings(conf=1.0))(image)) == 0
+    assert len(open_detector(DetectorSettings(conf=0.0, max_det=1))(image)) == 1
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (20, 400), (400, 20), (127, 63), (128, 64)])
+def test_hog_takes_images_smaller_than_its_window(shape: tuple[int, int]) -> None:
+    found = open_detector()(np.full((*shape, 3), 90, np.uint8))
+    assert (found.boxes[:, 2:] <= shape[::-1]).all()
+
+
+def test_hog_finds_a_person_in_an_image_lower_than_its_window() -> None:
+    image, (x1, y1, x2, y2) = figure()
+    low = cv2.resize(image[int(y1) - 8 : int(y2) + 8], None, fx=0.7, fy=0.7, interpolation=cv2.INTER_AREA)
+    assert low.shape[0] < 128
+    found = open_detector()(low)
+    assert len(found) == 1
+    person = np.array([[0.7 * x1, 0.7 * 8, 0.7 * x2, 0.7 * (8 + y2 - y1)]])
+    assert overlap(found.boxes, person)[0, 0] > 0.6
+
+
+def test_hog_knows_no_other_class() -> None:
+    assert open_detector(DetectorSettings(classes="person")).name == "hog"
+    with pytest.raises(InputError, match="car"):
+        open_detector(DetectorSettings(classes="car"))
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize(
+    ("model", "head", "recall", "precision"),
+    [("yolox_nano.onnx", "yolox", 0.95, 0.6), ("yolov8n_int8.onnx", "yolov8", 0.93, 0.7), ("hog", None, 0.65, 0.65)],
+)
+def test_people_are_found_in_real_video(
+    shared_data: Path, model: str, head: str | None, recall: float, precision: float
+) -> None:
+    """Share of the annotated people that overlap a detection, one to one, by half; every 60th frame."""
+    if model != "hog":
+        model = str(shared_data / "models" / model)
+    detector = open_detector(DetectorSettings(model_path=model, conf=0.3 if head is None else 0.1))
+    assert head is None or (isinstance(detector, OnnxDetector) and detector.head.name == head)
+    truth = np.loadtxt(shared_data / "mot" / "PETS09-S2L1" / "gt" / "gt.txt", delimiter=",")
+    truth = truth[truth[:, 6] > 0]
+    video = cv2.VideoCapture(str(shared_data / "video" / "vtest.avi"))
+    people = found = matched = 0
+    for index in range(795):
+        assert video.grab()
+        if index % 60:
+            continue
+        detections = detector(video.retrieve()[1])
+        boxes = tlwh_to_xyxy(truth[truth[:, 0] == index + 1][:, 2:6])
+        people, found = people + len(boxes), found + len(detections)
+        left = overlap(boxes, detections.boxes)
+        while left.size and left.max() >= 0.5:  # best pairs first
+            i, j = np.unravel_index(left.argmax(), left.shape)
+            left[i], left[:, j] = 0, 0
+            matched += 1
+    assert people > 70
+    assert matched / people >= recall
+    assert matched / found >= precision

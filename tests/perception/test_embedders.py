@@ -1,0 +1,192 @@
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnxruntime
+import pytest
+from onnx import helper
+
+from deepsort_cli.core.embedder_metadata import EmbedderMetadata
+from deepsort_cli.core.errors import InputError
+from deepsort_cli.perception import embedders
+from deepsort_cli.perception.embedders import Embedder, open_embedder
+from deepsort_cli.perception.settings import EmbedderSettings, RuntimeSettings
+
+PLAIN = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}
+BLUE, GREEN, RED = (255, 0, 0), (0, 255, 0), (0, 0, 255)
+
+
+def plain(**more: object) -> dict[str, str]:
+    """Metadata of a model that takes pixels as they are, in 0-1."""
+    return EmbedderMetadata(**(PLAIN | more)).to_props()  # type: ignore[arg-type]
+
+
+def stripes() -> tuple[np.ndarray, np.ndarray]:
+    """An image of a blue, a green and a red stripe, and their boxes."""
+    image = np.zeros((20, 30, 3), np.uint8)
+    for i, colour in enumerate((BLUE, GREEN, RED)):
+        image[:, 10 * i : 10 * (i + 1)] = colour
+    return image, np.array([[0, 0, 10, 20], [10, 0, 20, 20], [20, 0, 30, 20]], dtype=float)
+
+
+def load(path: Path, **options: object) -> Embedder:
+    embedder = open_embedder(EmbedderSettings(model_path=str(path), **options), RuntimeSettings(threads=1))  # type: ignore[arg-type]
+    assert embedder is not None
+    return embedder
+
+
+@pytest.mark.parametrize(("order", "columns"), [("RGB", [2, 1, 0]), ("BGR", [0, 1, 2])])
+def test_each_box_gets_its_own_feature(colour_embedder, order: str, columns: list[int]) -> None:
+    embedder = load(colour_embedder(metadata=plain(channel_order=order)))
+    features = embedder(*stripes())
+    assert features.dtype == np.float32
+    np.testing.assert_allclose(features, np.eye(3)[columns], atol=1e-6)
+    assert embedder.feature_size == 3
+
+
+def test_features_have_unit_length(colour_embedder) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (50, 60, 3), dtype=np.uint8)
+    features = load(colour_embedder())(image, np.array([[0.0, 0.0, 20.0, 40.0], [5.0, 5.0, 55.0, 45.0]]))
+    np.testing.assert_allclose(np.linalg.norm(features, axis=1), 1.0, atol=1e-6)
+
+
+def test_boxes_outside_the_image_are_unknown_and_keep_their_row(colour_embedder) -> None:
+    image, boxes = stripes()
+    boxes = np.insert(boxes, 1, [[50, 0, 60, 20]], axis=0)
+    boxes = np.append(boxes, [[np.nan, 0, 1, 1], [5, 5, 5, 9]], axis=0)
+    features = load(colour_embedder(metadata=plain()))(image, boxes)
+    assert np.isnan(features).all(axis=1).tolist() == [False, True, False, False, True, True]
+    np.testing.assert_allclose(features[[0, 2, 3]], np.eye(3)[[2, 1, 0]], atol=1e-6)
+    assert np.isnan(load(colour_embedder())(image, boxes[[1]])).all()
+
+
+def test_an_embedding_without_direction_is_unknown(colour_embedder) -> None:
+    black = np.zeros((20, 20, 3), np.uint8)
+    features = load(colour_embedder(metadata=plain()))(black, np.array([[0.0, 0.0, 9.0, 9.0]]))
+    assert np.isnan(features).all()
+
+
+def test_no_boxes(colour_embedder) -> None:
+    embedder = load(colour_embedder())
+    assert embedder(stripes()[0], np.empty((0, 4))).shape == (0, 3)
+    assert embedder.embed_crops([]).shape == (0, 3)
+
+
+@pytest.mark.parametrize("batch", [1, 2, 4, "batch"])
+def test_fixed_and_dynamic_batches_agree(colour_embedder, batch: int | str) -> None:
+    rng = np.random.default_rng(1)
+    crops = [rng.integers(0, 256, (rng.integers(1, 40), rng.integers(1, 40), 3), dtype=np.uint8) for _ in range(7)]
+    embedder = load(colour_embedder((batch, 3, 8, 4)), batch_size=3)
+    alone = np.concatenate([embedder.embed_crops([crop]) for crop in crops])
+    np.testing.assert_allclose(embedder.embed_crops(crops), alone, atol=1e-6)
+
+
+def test_crops_and_boxes_go_the_same_way(colour_embedder) -> None:
+    embedder = load(colour_embedder())
+    image, boxes = stripes()
+    crops = [image[:, 0:10], image[:, 10:20], image[:, 20:30]]
+    np.testing.assert_array_equal(embedder(image, boxes), embedder.embed_crops(crops))
+
+
+def test_metadata_is_read_and_completed(colour_embedder) -> None:
+    given = {"architecture": "osnet_x0_25", "threshold": 0.35, "height": 8, "width": 4}
+    embedder = load(colour_embedder(metadata=plain(**given)))
+    assert embedder.threshold == 0.35
+    assert embedder.metadata.architecture == "osnet_x0_25"
+    assert embedder.metadata.embedding_size == 3
+    assert (embedder.name, embedder.device) == ("colours.onnx", "cpu")
+
+
+def test_without_metadata_the_usual_input_is_assumed(colour_embedder) -> None:
+    embedder = load(colour_embedder(("batch", 3, "height", "width")))
+    assert (embedder.metadata.height, embedder.metadata.width) == (256, 128)
+    assert embedder.threshold is None
+    # The size of the graph wins over the default.
+    assert load(colour_embedder(("batch", 3, 8, 4))).metadata.height == 8
+
+
+def test_pooling_without_flattening_will_do(colour_embedder) -> None:
+    features = load(colour_embedder(flat=False, metadata=plain()))(*stripes())
+    np.testing.assert_allclose(features, np.eye(3)[[2, 1, 0]], atol=1e-6)
+
+
+def test_none_and_the_bundled_model(colour_embedder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert open_embedder(EmbedderSettings(model_path="none")) is None
+    monkeypatch.setattr(embedders, "ASSETS", tmp_path / "nothing")
+    assert open_embedder() is None
+    monkeypatch.setattr(embedders, "ASSETS", tmp_path)
+    colour_embedder(name="bundled.onnx")
+    bundled = open_embedder()
+    assert bundled is not None
+    assert bundled.name == "bundled.onnx"
+
+
+def test_bad_metadata_names_the_file(colour_embedder) -> None:
+    path = colour_embedder(metadata={"deepsort.mean": "[1]"})
+    with pytest.raises(InputError, match=r"colours\.onnx.*deepsort\.mean"):
+        load(path)
+
+
+@pytest.mark.parametrize("shape", [(1, 84, 8400), (1, 512, 4, 2), (5,), (1, 1)])
+def test_models_that_give_no_embedding(constant_model, shape: tuple[int, ...]) -> None:
+    with pytest.raises(InputError, match="not one embedding per crop"):
+        load(constant_model(np.ones(shape), input_shape=(1, 3, 16, 8)))
+
+
+def test_a_batch_fixed_inside_the_graph_is_noticed(tmp_path: Path, write_model) -> None:
+    nodes = [
+        helper.make_node("ReduceMean", ["images"], ["mean"], axes=[2, 3], keepdims=0),
+        helper.make_node("Reshape", ["mean", "shape"], ["output"]),
+    ]
+    path = write_model(
+        tmp_path / "baked.onnx",
+        nodes,
+        ["output"],
+        constants={"shape": np.array([1, 3])},
+        input_shape=("batch", 3, 8, 4),
+    )
+    with pytest.raises(InputError, match=r"baked\.onnx.*failed"):
+        load(path)
+
+
+def test_an_embedder_serves_several_threads(colour_embedder) -> None:
+    embedder = load(colour_embedder(), batch_size=2)
+    rng = np.random.default_rng(2)
+    crops = [[rng.integers(0, 256, (9, 5 + i, 3), dtype=np.uint8) for _ in range(i % 5)] for i in range(40)]
+    expected = [embedder.embed_crops(group) for group in crops]
+    with ThreadPoolExecutor(4) as threads:
+        for features, reference in zip(threads.map(embedder.embed_crops, crops), expected, strict=True):
+            np.testing.assert_array_equal(features, reference)
+
+
+@pytest.mark.real_data
+def test_the_public_osnet_tells_people_apart(shared_data: Path) -> None:
+    """On 30 people of CUHK03, which it was not trained on; and the features are those of the textbook preprocessing."""
+    path = shared_data / "models" / "osnet_x0_25_msmt17_dyn.onnx"
+    embedder = load(path, batch_size=16)
+    assert embedder.feature_size == 512
+    pids = sorted({file.name[:4] for file in (shared_data / "reid" / "cuhk03" / "query").iterdir()})[300:330]
+
+    def read(folder: str) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
+        files = sorted(f for f in (shared_data / "reid" / "cuhk03" / folder).iterdir() if f.name[:4] in pids)
+        images = [np.asarray(cv2.imread(str(file)), np.uint8) for file in files]
+        return images, np.array([f.name[:4] for f in files]), np.array([f.name.split("_")[1] for f in files])
+
+    query, query_pids, query_cams = read("query")
+    gallery, gallery_pids, gallery_cams = read("bounding_box_test")
+    q, g = embedder.embed_crops(query), embedder.embed_crops(gallery)
+    distances = 1 - q @ g.T
+    same = query_pids[:, None] == gallery_pids
+    across = query_cams[:, None] != gallery_cams
+    assert distances[~same].mean() - distances[same & across].mean() > 0.1
+    distances[same & ~across] = np.inf
+    assert (gallery_pids[distances.argmin(axis=1)] == query_pids).mean() > 0.3  # chance is 0.03
+
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    resized = np.array([cv2.resize(crop, (128, 256))[..., ::-1] for crop in query[:5]])
+    pixels = (resized / 255 - (0.485, 0.456, 0.406)) / (0.229, 0.224, 0.225)
+    (raw,) = session.run(None, {"input": pixels.transpose(0, 3, 1, 2).astype(np.float32)})
+    np.testing.assert_allclose(q[:5], raw / np.linalg.norm(raw, axis=1, keepdims=True), atol=1e-5)
