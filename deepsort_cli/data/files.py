@@ -127,6 +127,9 @@ def _follow(entry: os.DirEntry[str], path: str, allowed: Sequence[str], listing:
     except OSError:
         listing.problems.append(Problem(path, "broken_link", f"link to {target}"))
         return -1, 0
+    if stat.S_ISLNK(status.st_mode):
+        listing.problems.append(Problem(path, "broken_link", "links in a circle"))
+        return -1, 0
     if stat.S_ISDIR(status.st_mode):
         listing.problems.append(Problem(path, "folder_link", f"link to {target}"))
         return -1, 0

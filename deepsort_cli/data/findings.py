@@ -407,9 +407,9 @@ def junk_and_distractors(facts: Facts) -> Iterator[Finding]:
 @_check
 def imbalance(facts: Facts) -> Iterator[Finding]:
     """Identities and cameras that outweigh the others."""
-    for code, ids, what in (
-        ("identity_imbalance", facts.pids[facts.train], "identity"),
-        ("camera_imbalance", facts.camids[facts.train], "camera"),
+    for code, ids, what, several in (
+        ("identity_imbalance", facts.pids[facts.train], "identity", "Identities"),
+        ("camera_imbalance", facts.camids[facts.train], "camera", "Cameras"),
     ):
         if code == "camera_imbalance" and not facts.has_cameras:
             continue
@@ -422,7 +422,7 @@ def imbalance(facts: Facts) -> Iterator[Finding]:
             yield Finding(
                 code,
                 "info",
-                f"One {what} has over {IMBALANCE:.0f} times the images of the median one",
+                f"{several} with over {IMBALANCE:.0f} times the images of the median {what}",
                 len(heavy),
                 tuple(f"{what} {values[i]}: {counts[i]} images" for i in order[:EXAMPLES]),
                 "The sampler draws identities evenly, so this is a matter of variety, not of weight."

@@ -213,10 +213,8 @@ def _check_opened(image: Image.Image, data: bytes, limits: Limits) -> Verdict:
         flags |= EXIF_ROTATED
     if image.has_transparency_data:
         flags |= TRANSPARENT
-    # Short of decoding, PNG has checksums and JPEG an end marker; the other formats say nothing about their pixels.
-    if image.format == "PNG" and not limits.paranoid:
-        image.verify()
-    elif limits.paranoid or not data.endswith(_JPEG_END):
+    # Only a JPEG says without being decoded whether it is whole: by its end marker.
+    if limits.paranoid or not (image.format in ("JPEG", "MPO") and data.endswith(_JPEG_END)):
         image.load()
     return Verdict("", "", width, height, flags)
 

@@ -22,7 +22,7 @@ def _split_paths(value: object) -> object:
 class ScanSettings(Settings):
     """What is checked, what is remembered, and how many processes work on it."""
 
-    layout: LayoutName = Field("auto", description="How files are named and placed; `auto` recognises it.")
+    layout: LayoutName = Field("auto", description="auto, folders, market1501, dukemtmc, cuhk03 or msmt17.")
     paranoid: bool = Field(False, description="Decode every pixel of every image.")
     near_duplicates: bool = Field(True, description="Look for nearly equal images where they would do harm.")
     min_samples: int = Field(2, ge=1, description="Report identities with fewer images than this.")

@@ -8,6 +8,7 @@ from deepsort_cli.settings.loader import CommandSettings, documented_yaml, field
 
 COMMAND_SETTINGS = {
     "track": "deepsort_cli.settings.track:TrackSettings",
+    "scan": "deepsort_cli.settings.scan:ScanCommandSettings",
 }
 """Subcommand → its settings class."""
 

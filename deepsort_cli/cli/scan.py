@@ -1,0 +1,182 @@
+"""`deepsort scan`."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from deepsort_cli.cli.console import Reporter
+from deepsort_cli.cli.options import Config, Flags, Json, PrintConfig, Quiet, Set, Verbose, command_app
+from deepsort_cli.core.errors import InputError
+from deepsort_cli.settings.scan import ScanCommandSettings
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from deepsort_cli.data.scan import ScanResult
+
+app = command_app()
+flags = Flags(ScanCommandSettings)
+
+INVALID_FOUND = 2
+"""Exit code of --fail-on-invalid."""
+
+STYLES = {"error": "bold red", "warning": "yellow", "info": "cyan"}
+
+
+@app.command()
+def scan(
+    ctx: typer.Context,
+    root: Annotated[Path | None, flags("data.root", "--root", panel="Dataset")] = None,
+    test_root: Annotated[Path | None, flags("data.test_root", "--test-root", panel="Dataset")] = None,
+    layout: Annotated[
+        str | None,
+        flags(
+            "data.scan.layout", "--layout", panel="Dataset", metavar="auto|folders|market1501|dukemtmc|cuhk03|msmt17"
+        ),
+    ] = None,
+    allow_links: Annotated[
+        list[Path] | None, flags("data.scan.link_sources", "--allow-links", panel="Dataset", metavar="DIR")
+    ] = None,
+    paranoid: Annotated[bool | None, flags("data.scan.paranoid", "--paranoid", panel="Checks")] = None,
+    near_duplicates: Annotated[
+        bool | None, flags("data.scan.near_duplicates", "--near-duplicates/--no-near-duplicates", panel="Checks")
+    ] = None,
+    min_samples: Annotated[int | None, flags("data.scan.min_samples", "--min-samples", panel="Checks")] = None,
+    drop_small: Annotated[bool | None, flags("data.scan.drop_small", "--drop-small", panel="Checks")] = None,
+    workers: Annotated[int | None, flags("data.scan.workers", "--workers", panel="Speed")] = None,
+    force_rescan: Annotated[bool | None, flags("data.scan.force_rescan", "--force-rescan", panel="Speed")] = None,
+    use_cache: Annotated[bool | None, flags("data.scan.use_cache", "--cache/--no-cache", panel="Speed")] = None,
+    cache_dir: Annotated[Path | None, flags("data.scan.cache_dir", "--cache-dir", panel="Speed")] = None,
+    html: Annotated[Path | None, flags("report.html", "--html", panel="Report")] = None,
+    fail_on_invalid: Annotated[
+        bool | None, flags("report.fail_on_invalid", "--fail-on-invalid", panel="Report")
+    ] = None,
+    config: Config = None,
+    set_: Set = None,
+    print_config: PrintConfig = False,
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Check a Re-ID dataset: what would crash or silently spoil a training, and what to do about it."""
+    settings, report = flags.start(ctx)
+    data = settings.data
+    if data.root is None:
+        raise InputError("--root is missing. Give the folder of the dataset: deepsort scan --root DIR")
+
+    from deepsort_cli.data.report import check_report_path, write_html
+    from deepsort_cli.data.scan import scan_with_test
+    from deepsort_cli.data.summary import to_json
+
+    if settings.report.html is not None:
+        check_report_path(settings.report.html, data.root)
+    with _progress(report) as stage:
+        result = scan_with_test(data.root, data.test_root, data.scan, stage=stage)
+    for note in result.notes:
+        report.warn(note)
+    if settings.report.html is not None:
+        write_html(result, settings.report.html)
+        report.info(f"Report written to {settings.report.html}")
+    if report.json:
+        report.result(to_json(result))
+    else:
+        _print(result, verbose)
+    if settings.report.fail_on_invalid and result.invalid:
+        report.warn(f"{len(result.invalid)} invalid files (--fail-on-invalid).")
+        raise typer.Exit(INVALID_FOUND)
+
+
+@contextlib.contextmanager
+def _progress(report: Reporter) -> Iterator[Callable[[str, int, int], None] | None]:
+    """A bar with time left for each stage of a scan; it starts with the first call."""
+    if not report.interactive:
+        yield None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    bars = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=report.console,
+        transient=True,
+    )
+    tasks = {}
+
+    def show(stage: str, done: int, total: int) -> None:
+        if stage not in tasks:
+            bars.start()
+            tasks[stage] = bars.add_task(stage, total=total)
+        bars.update(tasks[stage], completed=done, total=total)
+
+    try:
+        yield show
+    finally:
+        bars.stop()
+
+
+def _print(result: ScanResult, verbose: bool) -> None:
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    for renderable in _report(result, verbose):
+        console.print(renderable)
+
+
+def _report(result: ScanResult, verbose: bool) -> Iterator[RenderableType]:
+    """The report of a scan, from the whole to the detail."""
+    from rich.markup import escape
+    from rich.padding import Padding
+    from rich.table import Table
+
+    from deepsort_cli.data.files import printable
+    from deepsort_cli.data.findings import REASONS
+    from deepsort_cli.data.scan import count_reasons
+    from deepsort_cli.data.summary import summarise_parts
+
+    when = f"remembered from {result.created}" if result.from_cache else f"scanned in {result.seconds:.1f} s"
+    yield f"[bold]{escape(printable(str(result.root)))}[/bold]"
+    yield f"[dim]{when}, fingerprint {result.fingerprint[:12]}[/dim]"
+    rows = summarise_parts(result)
+    odd = [name for name in ("junk", "distractors") if any(getattr(row, name) for row in rows)]
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for name in ("part", "layout"):
+        table.add_column(name)
+    for name in ("identities", "images", "cameras", "per identity", "median", *odd):
+        table.add_column(name, justify="right")
+    for row in rows:
+        table.add_row(
+            escape(printable(row.folder or result.root.resolve().name)),
+            row.layout,
+            f"{row.identities:,}",
+            f"{row.images:,}",
+            "none" if row.cameras is None else str(row.cameras),
+            f"{row.smallest}–{row.largest}",
+            f"{row.median:g}",
+            *(f"{getattr(row, name):,}" for name in odd),
+        )
+    yield Padding(table, (1, 0), expand=False)
+    if len(result.manifest) < len(result.images):
+        yield f"{len(result.images) - len(result.manifest):,} images of small identities are left out."
+    yield f"invalid files: {len(result.invalid):,}   other files: {len(result.skipped):,}"
+    for reason, count in count_reasons((*result.invalid, *result.skipped)).items():
+        yield f"  {count:>7,}  {reason}: {REASONS[reason][1]}"
+    if not result.findings:
+        yield "\nNothing found that needs a word."
+        return
+    yield "\n[bold]Findings[/bold]"
+    shown = None if verbose else 3
+    for finding in result.findings:
+        style = STYLES[finding.severity]
+        yield f"[{style}]{finding.severity:>8}[/{style}]  {escape(finding.title)}: [bold]{finding.count:,}[/bold]"
+        for example in finding.examples[:shown]:
+            yield Padding(f"[dim]{escape(example)}[/dim]", (0, 0, 0, 10), expand=False)
+        if shown and finding.count > shown and len(finding.examples) > shown:
+            yield Padding(f"[dim]… and {finding.count - shown:,} more[/dim]", (0, 0, 0, 10), expand=False)
+        yield Padding(f"→ {escape(finding.remedy)}", (0, 0, 0, 10), expand=False)

@@ -1,0 +1,242 @@
+"""The HTML report of a scan: one self-contained page with tables, histograms and thumbnails."""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from html import escape
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageFile
+
+from deepsort_cli import __version__
+from deepsort_cli.core.errors import InputError
+from deepsort_cli.core.files import atomic_open, check_output_file
+from deepsort_cli.data.files import Problem, printable
+from deepsort_cli.data.findings import REASONS, Finding
+from deepsort_cli.data.images import FORMATS, read_file
+from deepsort_cli.data.scan import ScanResult, count_reasons
+from deepsort_cli.data.summary import PartSummary, summarise_parts
+
+LISTED_FILES = 1000
+"""Files listed per table; a page with more helps nobody."""
+THUMB_HEIGHT = 128
+
+_STYLE = """
+:root { color-scheme: light dark; --bg: #fafafa; --card: #fff; --ink: #1c1e21; --dim: #656d76; --line: #d9dde2;
+  --bar: #4078c0; --error: #c62828; --warning: #b26a00; --info: #1668a8; }
+@media (prefers-color-scheme: dark) { :root { --bg: #15181c; --card: #1e2227; --ink: #e3e6ea; --dim: #949ca6;
+  --line: #343a42; --bar: #6ea3e8; --error: #ff7b72; --warning: #e3a341; --info: #6cb6ff; } }
+* { box-sizing: border-box; }
+body { margin: 0 auto; padding: 1.5rem 1rem 4rem; max-width: 62rem; background: var(--bg); color: var(--ink);
+  font: 15px/1.5 system-ui, sans-serif; overflow-wrap: anywhere; }
+h1 { font-size: 1.5rem; margin: 0; } h2 { font-size: 1.15rem; margin: 2.2rem 0 .6rem; }
+p { margin: .3rem 0; } .dim { color: var(--dim); } code { font-size: .9em; }
+.scroll { overflow-x: auto; } table { border-collapse: collapse; width: 100%; overflow-wrap: normal; }
+th, td { text-align: left; padding: .35rem .7rem .35rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
+th { font-weight: 600; } .n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+.card { background: var(--card); border: 1px solid var(--line); border-left: 4px solid var(--edge, var(--line));
+  border-radius: 6px; padding: .7rem 1rem; margin: .7rem 0; }
+.error { --edge: var(--error); } .warning { --edge: var(--warning); } .info { --edge: var(--info); }
+.tag { color: var(--edge); font-weight: 600; margin-right: .5rem; } .count { float: right; font-weight: 600; }
+.thumbs { display: flex; flex-wrap: wrap; gap: .6rem; margin: .6rem 0 .2rem; }
+figure { margin: 0; width: 7.5rem; font-size: .72rem; line-height: 1.25; color: var(--dim); }
+figure img { display: block; max-width: 100%; max-height: 128px; border: 1px solid var(--line); }
+figure div { height: 96px; width: 48px; border: 1px dashed var(--line); display: grid; place-items: center; }
+.plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(17rem, 1fr)); gap: .7rem; }
+.plots .card { margin: 0; } svg { width: 100%; height: auto; display: block; } svg rect { fill: var(--bar); }
+svg text { fill: var(--dim); font: 11px system-ui, sans-serif; } summary { cursor: pointer; padding: .3rem 0; }
+"""
+
+
+def check_report_path(path: Path, root: Path) -> None:
+    """Make sure that the report can be written; an older report is replaced.
+
+    Raises:
+        InputError: the place cannot be written, or lies inside the dataset, whose fingerprint it would change.
+    """
+    if path.resolve().is_relative_to(root.resolve()):
+        raise InputError(f"--html {path}: this lies inside the dataset. Put the report outside of {root}.")
+    check_output_file(path, overwrite=True, option="--html")
+
+
+def write_html(result: ScanResult, path: Path) -> None:
+    """Write the report of a scan to one file that needs no other."""
+    title = f"Dataset scan: {escape(printable(result.root.resolve().name))}"
+    read = f"{result.created.replace('T', ' ')[:19]} UTC, in {result.seconds:.1f} s"
+    depth = "every pixel decoded" if result.settings.paranoid else "headers and ends of files checked"
+    near = "near-duplicates looked for" if result.near is not None else "near-duplicates not looked for"
+    with atomic_open(path, errors="backslashreplace") as page:
+        page.write(
+            '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+            '<meta name="viewport" content="width=device-width, initial-scale=1">'
+            f"<title>{title}</title><style>{_STYLE}</style></head><body>\n"
+            f"<h1>{title}</h1>\n<p class=dim><code>{escape(printable(str(result.root)))}</code><br>"
+            f"read {read}; {depth}; {near}<br>fingerprint <code>{result.fingerprint}</code></p>\n"
+        )
+        page.writelines(_parts(summarise_parts(result)))
+        page.writelines(_reasons(result))
+        page.write(f"<h2>Findings ({len(result.findings)})</h2>\n")
+        page.writelines(_finding(result, finding) for finding in result.findings)
+        page.write("" if result.findings else "<p>Nothing found that needs a word.</p>\n")
+        page.writelines(_histograms(result))
+        page.writelines(_file_list("Invalid files", result.invalid))
+        page.writelines(_file_list("Other files, ignored", result.skipped))
+        page.write(f"<p class=dim>deepsort {__version__}</p>\n</body></html>\n")
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[object]], numeric: int) -> str:
+    """A table whose columns from `numeric` on hold numbers."""
+
+    def cells(tag: str, values: Sequence[object]) -> str:
+        return "".join(
+            f"<{tag}{' class=n' if i >= numeric else ''}>{escape(str(value))}</{tag}>" for i, value in enumerate(values)
+        )
+
+    body = "".join(f"<tr>{cells('td', row)}</tr>\n" for row in rows)
+    return (
+        f"<div class=scroll><table><thead><tr>{cells('th', head)}</tr></thead>\n<tbody>{body}</tbody></table></div>\n"
+    )
+
+
+def _parts(rows: Sequence[PartSummary]) -> Iterator[str]:
+    head = ("part", "layout", "identities", "images", "cameras", "per identity", "junk", "distractors")
+    yield "<h2>What is in it</h2>\n"
+    yield _table(
+        head,
+        (
+            (
+                printable(row.folder) or "(whole folder)",
+                row.layout,
+                f"{row.identities:,}",
+                f"{row.images:,}",
+                "none named" if row.cameras is None else row.cameras,
+                f"{row.smallest} to {row.largest}, median {row.median:g}",
+                f"{row.junk:,}",
+                f"{row.distractors:,}",
+            )
+            for row in rows
+        ),
+        numeric=2,
+    )
+
+
+def _reasons(result: ScanResult) -> Iterator[str]:
+    counts = count_reasons((*result.invalid, *result.skipped))
+    yield f"<h2>Files left out ({len(result.invalid):,} invalid, {len(result.skipped):,} others)</h2>\n"
+    if counts:
+        rows = ((reason, REASONS[reason][1], f"{count:,}") for reason, count in counts.items())
+        yield _table(("reason", "files that are", "files"), rows, numeric=2)
+
+
+def _finding(result: ScanResult, finding: Finding) -> str:
+    images = "".join(_figure(result, path) for path in finding.files)
+    examples = "" if images else "".join(f"<li>{escape(example)}</li>" for example in finding.examples)
+    return (
+        f"<section class='card {finding.severity}'><span class=count>{finding.count:,}</span>"
+        f"<span class=tag>{finding.severity}</span><strong>{escape(finding.title)}</strong>"
+        f"<p>{escape(finding.remedy)}</p>"
+        + (f"<div class=thumbs>{images}</div>" if images else f"<ul class=dim>{examples}</ul>" if examples else "")
+        + "</section>\n"
+    )
+
+
+def _figure(result: ScanResult, path: str) -> str:
+    data = _thumbnail(result, path)
+    caption = f"<figcaption>{escape(printable(path))}</figcaption>"
+    if data is None:
+        return f"<figure><div>?</div>{caption}</figure>"
+    picture = base64.b64encode(data).decode()
+    return f"<figure><img alt='' src='data:image/jpeg;base64,{picture}'>{caption}</figure>"
+
+
+def _thumbnail(result: ScanResult, path: str) -> bytes | None:
+    """A small JPEG of an image of the dataset, however damaged; None where nothing can or should be decoded."""
+    file = os.path.join(result.root, path)  # noqa: PTH118 (joins as the scan does)
+    if path in result.image_set:
+        file = os.path.realpath(file)  # a link among the usable images is one that may be followed
+    before = ImageFile.LOAD_TRUNCATED_IMAGES
+    ImageFile.LOAD_TRUNCATED_IMAGES = True  # the part that is there tells more than nothing
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(read_file(file)), formats=FORMATS) as image:
+                if image.width * image.height > result.settings.max_pixels:
+                    return None
+                image.thumbnail((2 * THUMB_HEIGHT, THUMB_HEIGHT))
+                out = io.BytesIO()
+                image.convert("RGB").save(out, "JPEG", quality=80)
+                return out.getvalue()
+    except Exception:  # broken files are the subject of this page
+        return None
+    finally:
+        ImageFile.LOAD_TRUNCATED_IMAGES = before
+
+
+def _histograms(result: ScanResult) -> Iterator[str]:
+    if len(result.images) == 0:
+        return
+    images, shapes = result.images, result.shapes
+    _, per_person = np.unique(images.pids[images.pids > 0], return_counts=True)
+    yield "<h2>Distributions</h2>\n<div class=plots>\n"
+    yield _histogram("images per identity", "identities", per_person)
+    if images.has_cameras:
+        cameras, counts = np.unique(images.camids, return_counts=True)
+        if len(cameras) <= 40:
+            yield _bars("images per camera", [str(camera) for camera in cameras], counts)
+    yield _histogram("height in pixels", "images", shapes[:, 1])
+    yield _histogram("height / width", "images", shapes[:, 1] / shapes[:, 0])
+    yield "</div>\n"
+
+
+def _histogram(title: str, unit: str, values: npt.NDArray[np.number]) -> str:
+    """At most 24 bars; whole numbers get bars of whole numbers."""
+    if len(values) == 0:
+        return ""
+    low, high = float(values.min()), float(values.max())
+    if np.issubdtype(values.dtype, np.integer):
+        width = max(1, int(np.ceil((high - low + 1) / 24)))
+        edges = np.arange(low, high + width + 1, width)
+        labels = [f"{edge:g}" if width == 1 else f"{edge:g}–{edge + width - 1:g}" for edge in edges[:-1]]
+    else:
+        edges = np.linspace(low, high if high > low else low + 1e-3, 25 if high > low else 2)
+        labels = [f"{edge:.2f}" for edge in edges[:-1]]
+    counts, _ = np.histogram(values, edges)
+    return _bars(f"{title} ({unit})", labels, counts)
+
+
+def _bars(title: str, labels: Sequence[str], counts: npt.NDArray[np.number]) -> str:
+    width, height, foot = 320, 120, 16
+    step = width / len(labels)
+    top = max(int(counts.max()), 1)
+    every = max(1, -(-len(labels) * max(map(len, labels)) * 7 // width))
+    shapes = []
+    for i, (label, count) in enumerate(zip(labels, counts.tolist(), strict=True)):
+        bar = max(height * count / top, 1.0 if count else 0.0)
+        x, w = i * step + 0.08 * step, min(0.84 * step, 40)
+        shapes.append(
+            f"<rect x='{x:.1f}' y='{14 + height - bar:.1f}' width='{w:.1f}' height='{bar:.1f}'>"
+            f"<title>{escape(label)}: {count:,}</title></rect>"
+        )
+        if i % every == 0:
+            shapes.append(f"<text x='{x:.1f}' y='{14 + height + foot - 3}'>{escape(label)}</text>")
+    return (
+        f"<div class=card><strong>{escape(title)}</strong>"
+        f"<svg viewBox='0 0 {width} {14 + height + foot}' role='img' aria-label='{escape(title)}'>"
+        f"<text x='0' y='10'>{top:,}</text>{''.join(shapes)}</svg></div>\n"
+    )
+
+
+def _file_list(title: str, problems: Sequence[Problem]) -> Iterator[str]:
+    if not problems:
+        return
+    more = f", the first {LISTED_FILES:,} shown" if len(problems) > LISTED_FILES else ""
+    rows = ((printable(p.path), p.reason, printable(p.detail)) for p in problems[:LISTED_FILES])
+    yield f"<h2>{title} ({len(problems):,}{more})</h2>\n<details><summary>Show the list</summary>\n"
+    yield _table(("file", "reason", "detail"), rows, numeric=3)
+    yield "</details>\n"

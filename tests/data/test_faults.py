@@ -1,0 +1,102 @@
+"""Every kind of broken input is called by its name."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from deepsort_cli.data import images as images_module
+from deepsort_cli.data.findings import REASONS
+from deepsort_cli.data.images import Limits, check_image
+from deepsort_cli.data.scan import ScanResult, scan_dataset
+from deepsort_cli.data.settings import ScanSettings
+
+
+def classify(result: ScanResult) -> dict[str, str]:
+    found = dict.fromkeys(result.images.paths, "")
+    found.update({problem.path: problem.reason for problem in (*result.invalid, *result.skipped)})
+    return found
+
+
+@pytest.mark.parametrize("paranoid", [False, True])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_every_fault_is_classified(
+    faulty: tuple[Path, dict[str, str]], paranoid: bool, workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, expected = faulty
+    monkeypatch.setattr("deepsort_cli.data.workers.SERIAL_BELOW", 1)
+    monkeypatch.setattr("deepsort_cli.data.workers.CHUNK", 16)
+    result = scan_dataset(root, ScanSettings(use_cache=False, paranoid=paranoid, workers=workers))
+    assert classify(result) == expected
+    assert len(set(expected.values())) >= 17
+    assert len(expected) >= 90
+    assert set(expected.values()) - {""} <= set(REASONS)
+
+
+def test_fast_path_agrees_with_the_full_check(
+    faulty: tuple[Path, dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, expected = faulty
+    files = [str(root / path) for path, reason in expected.items() if (root / path).is_file() and path.endswith("jpg")]
+    for paranoid in (False, True):
+        limits = Limits(paranoid, 8, 50_000_000)
+        fast = [check_image(file, limits) for file in files]
+        with monkeypatch.context() as patch:
+            patch.setattr(images_module, "_check_plain_jpeg", lambda data, limits: None)
+            assert [check_image(file, limits) for file in files] == fast
+
+
+def test_unreadable_file(faulty: tuple[Path, dict[str, str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    root, expected = faulty
+    locked = root / "id_0001" / "c1_0.jpg"
+    locked.chmod(0)
+    if os.geteuid() == 0:  # nothing is unreadable for root
+        real_open = os.open
+
+        def refuse(path: str, *args: int, **options: int) -> int:
+            if path == str(locked):
+                raise PermissionError(13, "Permission denied", path)
+            return real_open(path, *args, **options)
+
+        monkeypatch.setattr(os, "open", refuse)
+    result = scan_dataset(root, ScanSettings(use_cache=False, workers=1))
+    found = classify(result)
+    assert found["id_0001/c1_0.jpg"] == "unreadable"
+    assert found["id_0001/c2_0.jpg"] == ""
+
+
+def test_limits_are_settings(faulty: tuple[Path, dict[str, str]]) -> None:
+    root, _ = faulty
+    found = classify(scan_dataset(root, ScanSettings(use_cache=False, min_side=7, max_pixels=64 * 127)))
+    assert found["id_0002/c1_seven.png"] == ""
+    assert found["id_0001/c1_0.jpg"] == "too_large"
+
+
+def test_nothing_outside_is_opened(faulty: tuple[Path, dict[str, str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    root, _ = faulty
+    opened = []
+    real_open = os.open
+
+    def watch(path: str, *args: int, **options: int) -> int:
+        opened.append(os.path.realpath(path))
+        return real_open(path, *args, **options)
+
+    monkeypatch.setattr(os, "open", watch)
+    scan_dataset(root, ScanSettings(use_cache=False, workers=1), compare=True)
+    assert opened
+    assert not [path for path in opened if not path.startswith(str(root))]
+
+
+def test_links_into_an_allowed_folder_are_read(faulty: tuple[Path, dict[str, str]], tmp_path: Path) -> None:
+    root, expected = faulty
+    settings = ScanSettings(use_cache=False, link_sources=(tmp_path / "outside",))
+    changed = {path: reason for path, reason in classify(scan_dataset(root, settings)).items() if reason != expected[path]}
+    assert changed == {"id_0003/c1_absolute.jpg": "", "id_0003/c1_relative.jpg": "", "id_0004": "folder_link"}
+
+
+def test_a_link_put_in_place_of_a_file_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "real.jpg").write_bytes(b"x")
+    (tmp_path / "link.jpg").symlink_to(tmp_path / "real.jpg")
+    assert check_image(str(tmp_path / "link.jpg"), Limits(False, 8, 1000)).reason == "unreadable"
