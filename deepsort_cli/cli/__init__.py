@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 COMMANDS = {
     "track": "Track people (or anything a detector finds) in video.",
     "scan": "Check a Re-ID dataset before training on it.",
+    "train": "Train a Re-ID model on a folder of person crops.",
 }
 """Subcommand → one-line summary. The module of `name` is `deepsort_cli.cli.<name>`, its Typer app is called `app`."""
 

@@ -47,7 +47,8 @@ def extract_features(
     for start in range(0, len(images), batch_size):
         part = images[start : start + batch_size]
         crops = preprocess.resize_crops([read_image(item) if isinstance(item, str | Path) else item for item in part])
-        batch = torch.from_numpy(preprocess.batch(crops)).to(device)
+        # Channels innermost is faster on CPUs too, and the layout of the input decides for the whole network.
+        batch = torch.from_numpy(preprocess.batch(crops)).to(device, memory_format=torch.channels_last)
         try:
             with torch.inference_mode():
                 output = torch.nn.functional.normalize(model(batch), dim=1)
@@ -69,7 +70,7 @@ def read_image(path: str | Path) -> Image:
     import PIL.Image
 
     try:
-        data = np.fromfile(path, dtype=np.uint8)  # cv2.imread fails on names outside the Windows code page
+        data = Path(path).read_bytes()  # cv2.imread fails on names outside the Windows code page
         with PIL.Image.open(io.BytesIO(data)) as header:  # reads the size only
             width, height = header.size
     except PIL.UnidentifiedImageError:
@@ -80,7 +81,7 @@ def read_image(path: str | Path) -> Image:
         raise InputError(f"{path}: cannot be read ({error.strerror or error}).") from None
     if width * height > MAX_PIXELS:
         raise InputError(f"{path}: {width}×{height} pixels are too many for a person crop.")
-    image = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_COLOR)
     if image is None:
         raise InputError(f"{path}: is damaged. Run `deepsort scan` to find such files.")
     return np.asarray(image, dtype=np.uint8)

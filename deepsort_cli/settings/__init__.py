@@ -9,6 +9,7 @@ from deepsort_cli.settings.loader import CommandSettings, documented_yaml, field
 COMMAND_SETTINGS = {
     "track": "deepsort_cli.settings.track:TrackSettings",
     "scan": "deepsort_cli.settings.scan:ScanCommandSettings",
+    "train": "deepsort_cli.settings.train:TrainSettings",
 }
 """Subcommand → its settings class."""
 

@@ -1,0 +1,91 @@
+"""`deepsort train`."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from deepsort_cli.cli.options import Config, Flags, Json, PrintConfig, Quiet, Set, Verbose, command_app
+from deepsort_cli.core.errors import InputError
+from deepsort_cli.settings.train import TrainSettings
+
+if TYPE_CHECKING:
+    from deepsort_cli.reid.trainer import TrainResult
+
+app = command_app()
+flags = Flags(TrainSettings)
+
+
+@app.command()
+def train(
+    ctx: typer.Context,
+    root: Annotated[Path | None, flags("data.root", "--root", panel="Data")] = None,
+    test_root: Annotated[Path | None, flags("data.test_root", "--test-root", panel="Data")] = None,
+    model: Annotated[str | None, flags("model.name", "--model", panel="Model")] = None,
+    pretrained: Annotated[Path | None, flags("model.pretrained", "--pretrained", panel="Model")] = None,
+    epochs: Annotated[int | None, flags("training.epochs", "--epochs", panel="Training")] = None,
+    batch_size: Annotated[int | None, flags("training.batch_size", "--batch-size", panel="Training")] = None,
+    lr: Annotated[float | None, flags("optimizer.lr", "--lr", panel="Training")] = None,
+    seed: Annotated[int | None, flags("training.seed", "--seed", panel="Training")] = None,
+    output_dir: Annotated[Path | None, flags("training.output_dir", "--output-dir", panel="Run")] = None,
+    name: Annotated[str | None, flags("training.name", "--name", panel="Run")] = None,
+    resume: Annotated[str | None, flags("training.resume", "--resume", panel="Run", metavar="auto|never|PATH")] = None,
+    device: Annotated[str | None, flags("training.device", "--device", panel="Hardware")] = None,
+    amp: Annotated[str | None, flags("training.amp", "--amp", panel="Hardware", metavar="auto|off|bf16|fp16")] = None,
+    workers: Annotated[int | None, flags("training.workers", "--workers", panel="Hardware")] = None,
+    config: Config = None,
+    set_: Set = None,
+    print_config: PrintConfig = False,
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Train a Re-ID model on a folder of person crops. The same command continues an interrupted run.
+
+    With several GPUs: [bold]torchrun --nproc-per-node N -m deepsort_cli train …[/bold]
+    """
+    settings, report = flags.start(ctx)
+    if importlib.util.find_spec("torch") is None or importlib.util.find_spec("torchvision") is None:
+        raise InputError("training needs PyTorch, which is not installed. Get it: pip install 'deepsort-cli[train]'")
+    if os.environ.get("RANK", "0") != "0":
+        report = replace(report, quiet=True, json=False)  # torchrun starts several of us; the first one speaks
+
+    from deepsort_cli.cli.train_display import TrainDisplay
+    from deepsort_cli.reid.trainer import train as run_training
+
+    with TrainDisplay(report) as display:
+        result = run_training(settings, display)
+    report.info(_closing(result))
+    report.result(_summary(result))
+
+
+def _closing(result: TrainResult) -> str:
+    best = result.best
+    found = f"best mAP {best['mAP']:.1%}, rank 1 {best['rank1']:.1%} (epoch {best['epoch']})" if "mAP" in best else ""
+    lines = [
+        f"{result.epochs} epochs in {result.folder}",
+        found,
+        f"model: {result.folder / 'checkpoints' / 'best.pth'}",
+    ]
+    return "\n".join(line for line in lines if line)
+
+
+def _summary(result: TrainResult) -> dict[str, Any]:
+    checkpoints = result.folder / "checkpoints"
+    return {
+        "folder": str(result.folder),
+        "epochs": result.epochs,
+        "best": dict(result.best),
+        "last": dict(result.last),
+        "best_checkpoint": str(checkpoints / "best.pth"),
+        "last_checkpoint": str(checkpoints / "last.pth"),
+        "resumed_epoch": result.resumed_epoch,
+        "seconds": round(result.seconds, 1),
+        "images_per_second": round(result.images_per_second, 1),
+        "warnings": list(result.warnings),
+    }

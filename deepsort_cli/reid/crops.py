@@ -1,0 +1,184 @@
+"""Training images: decoded once and kept in memory where they fit, augmented with torchvision.transforms.v2."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+from torchvision.transforms import v2
+
+from deepsort_cli.core.preprocess import Preprocess
+from deepsort_cli.core.types import Image, IntArray
+from deepsort_cli.reid.distributed import Ranks
+from deepsort_cli.reid.extract import read_image
+from deepsort_cli.reid.sampler import seed_of
+from deepsort_cli.reid.settings import AugmentSettings
+
+DECODE_AHEAD = 256
+"""Images decoded between two looks at the memory they take."""
+
+
+class Crops(Sequence[Image]):
+    """BGR crops of a list of files: `crops[i]` decodes file i, or takes it from memory after `cache`.
+
+    Args:
+        files: N image files.
+        preprocess: of the model; what is larger than its input is kept in memory at input size.
+    """
+
+    def __init__(self, files: Sequence[Path], preprocess: Preprocess):
+        self.files = files
+        self.preprocess = preprocess
+        self.pixels: Tensor | None = None
+        self.starts: IntArray = np.empty(0, dtype=np.int64)
+        self.shapes: IntArray = np.empty((0, 2), dtype=np.int64)
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, i):  # type: ignore[no-untyped-def]  # Sequence wants overloads
+        if isinstance(i, slice):
+            return [self[k] for k in range(*i.indices(len(self)))]
+        if self.pixels is None:
+            return read_image(self.files[i])
+        height, width = self.shapes[i].tolist()
+        return self.pixels[self.starts[i] : self.starts[i] + height * width * 3].view(height, width, 3).numpy()
+
+    def cache(self, limit: int, on_progress: Callable[[int], None] | None = None) -> int:
+        """Decode all files into shared memory, unless they take more than `limit` bytes.
+
+        Returns:
+            Bytes kept; 0 if they did not fit.
+
+        Raises:
+            InputError: a file cannot be read.
+        """
+        kept: list[Image] = []
+        size = 0
+        with ThreadPoolExecutor(max_workers=4) as pool:
+            for start in range(0, len(self), DECODE_AHEAD):
+                kept += pool.map(self._small, self.files[start : start + DECODE_AHEAD])
+                size += sum(crop.nbytes for crop in kept[start:])
+                if size > limit:
+                    return 0
+                if on_progress is not None:
+                    on_progress(len(kept))
+        self.shapes = np.array([crop.shape[:2] for crop in kept], dtype=np.int64).reshape(-1, 2)
+        ends = np.cumsum(self.shapes.prod(axis=1) * 3)
+        self.starts = np.concatenate([[0], ends[:-1]])
+        flat = np.concatenate([crop.reshape(-1) for crop in kept]) if kept else np.empty(0, dtype=np.uint8)
+        # Shared with loader processes however they are started.
+        self.pixels = torch.from_numpy(flat).share_memory_()  # type: ignore[no-untyped-call]
+        return size
+
+    def _small(self, file: Path) -> Image:
+        crop = read_image(file)
+        if crop.shape[0] * crop.shape[1] > self.preprocess.height * self.preprocess.width:
+            crop = self.preprocess.resize_crops([crop])[0]
+        return crop
+
+
+def build_augmentation(settings: AugmentSettings, preprocess: Preprocess) -> v2.Compose:
+    """uint8 (3, H, W) of input size → normalised float32 (3, H, W), changed at random.
+
+    Order and strengths follow Luo et al. 2019. Erasing comes after normalising, so that its 0 is the mean colour.
+    """
+    steps: list[torch.nn.Module] = []
+    if settings.flip:
+        steps.append(v2.RandomHorizontalFlip(settings.flip))
+    if settings.pad:
+        steps.append(v2.RandomCrop((preprocess.height, preprocess.width), padding=settings.pad))
+    if settings.jitter:
+        jitter = v2.ColorJitter(settings.brightness, settings.contrast, settings.saturation, settings.hue)
+        steps.append(v2.RandomApply([jitter], settings.jitter))
+    if settings.grayscale:
+        steps.append(v2.RandomGrayscale(settings.grayscale))
+    steps += [v2.ToDtype(torch.float32, scale=True), v2.Normalize(preprocess.mean, preprocess.std, inplace=True)]
+    if settings.erase:
+        steps.append(v2.RandomErasing(settings.erase, settings.erase_area, settings.erase_ratio, value=0, inplace=True))
+    return v2.Compose(steps)
+
+
+class TrainingImages(Dataset[tuple[Tensor, int]]):
+    """Augmented images with their class. An index is (image, seed): the seed alone decides the augmentation."""
+
+    def __init__(self, crops: Crops, classes: IntArray, augment: AugmentSettings):
+        self.crops = crops
+        self.classes = classes
+        self.augment = build_augmentation(augment, crops.preprocess)
+
+    def __len__(self) -> int:
+        return len(self.crops)
+
+    def __getitem__(self, index: tuple[int, int]) -> tuple[Tensor, int]:
+        i, seed = index
+        preprocess = self.crops.preprocess
+        crop = preprocess.resize_crops([self.crops[i]])[0]
+        if preprocess.channel_order == "RGB":
+            crop = crop[..., ::-1]
+        image = torch.from_numpy(np.ascontiguousarray(crop.transpose(2, 0, 1)))
+        torch.default_generator.manual_seed(seed)
+        return self.augment(image), int(self.classes[i])
+
+
+class EpochBatches:
+    """The indices of one epoch for a DataLoader: image positions with their augmentation seeds.
+
+    A seed depends on the run's seed, the epoch and the place in the batch of all processes, so neither the number of
+    workers nor that of processes nor an interruption changes what is drawn.
+
+    """
+
+    def __init__(self) -> None:
+        self.batches: IntArray = np.empty((0, 0), dtype=np.int64)
+        self.seed = self.epoch = self.start = 0
+        self.columns = slice(0)
+
+    def set(self, batches: IntArray, seed: int, epoch: int, start: int, ranks: Ranks) -> None:
+        """Choose what to deliver next.
+
+        Args:
+            batches: (steps, images) of all processes; each computes its columns, which hold whole identities.
+            start: first step to deliver.
+        """
+        self.batches, self.seed, self.epoch, self.start = batches, seed, epoch, start
+        share = batches.shape[1] // ranks.world
+        self.columns = slice(ranks.rank * share, (ranks.rank + 1) * share)
+
+    def __len__(self) -> int:
+        return len(self.batches) - self.start
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        for step, batch in enumerate(self.batches[self.start :], self.start):
+            rng = np.random.default_rng(seed_of(self.seed, self.epoch, step))
+            seeds = rng.integers(0, 2**62, size=len(batch))[self.columns]
+            yield list(zip(batch[self.columns].tolist(), seeds.tolist(), strict=True))
+
+
+def build_loader(
+    images: TrainingImages, batches: EpochBatches, workers: int, pin: bool
+) -> DataLoader[tuple[Tensor, int]]:
+    """A loader that walks through `batches`; worker processes live as long as it does."""
+    return DataLoader(
+        images,
+        batch_sampler=batches,
+        num_workers=workers,
+        pin_memory=pin,
+        persistent_workers=workers > 0,
+        prefetch_factor=4 if workers else None,
+        worker_init_fn=_start_worker,
+    )
+
+
+def _start_worker(_: int) -> None:
+    import cv2
+
+    # Ctrl-C reaches every process of the terminal; the training itself decides when to stop.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    cv2.setNumThreads(0)

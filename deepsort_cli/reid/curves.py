@@ -1,0 +1,56 @@
+"""The picture of a training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from deepsort_cli.core.files import atomic_path
+
+PANELS = (
+    ("Loss", ("loss", "ce", "triplet", "center")),
+    ("Triplet distances", ("positive", "negative")),
+    ("Batch accuracy and active triplets", ("accuracy", "active")),
+    ("Validation", ("mAP", "rank1")),
+    ("Learning rate", ("lr",)),
+)
+NAMES = {
+    "loss": "sum",
+    "ce": "cross-entropy",
+    "positive": "hardest positive",
+    "negative": "hardest negative",
+    "active": "active triplets",
+    "rank1": "rank 1",
+    "lr": "learning rate",
+}
+
+
+def draw_curves(history: Sequence[Mapping[str, float]], path: Path) -> None:
+    """Write `training_curves.png` of a run's history: one panel per kind of figure, over epochs."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    figure = Figure(figsize=(13, 7), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(2, 3).flat
+    for axis, (title, names) in zip(axes, PANELS, strict=False):
+        for name in names:
+            points = [(row["epoch"], row[name]) for row in history if row.get(name) is not None]
+            if not points or (name == "center" and not any(value for _, value in points)):
+                continue
+            # A lone validation would not show as a line.
+            axis.plot(
+                *zip(*points, strict=True), label=NAMES.get(name, name), marker="o", markersize=2.5, linewidth=1.4
+            )
+        axis.set_title(title, fontsize=11)
+        axis.set_xlabel("epoch")
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axis.grid(alpha=0.3)
+        if axis.get_lines():
+            axis.legend(fontsize=9, frameon=False)
+            axis.set_ylim(bottom=0)
+    for axis in list(figure.axes)[len(PANELS) :]:
+        axis.set_axis_off()
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=100)

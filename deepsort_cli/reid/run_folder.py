@@ -1,0 +1,160 @@
+"""The folder of a training run: its lock, checkpoints, history, configuration and log."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import json
+import logging
+import os
+import platform
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+import yaml
+
+import deepsort_cli
+from deepsort_cli.core.errors import InputError
+from deepsort_cli.core.files import atomic_open, atomic_path, check_output_folder
+from deepsort_cli.reid.settings import TrainConfig
+
+LOCK = ".lock"
+
+
+class RunFolder:
+    """Paths of one run. Use `open_run` to create it and keep others out."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.checkpoints = path / "checkpoints"
+        self.last = self.checkpoints / "last.pth"
+        self.best = self.checkpoints / "best.pth"
+        self.history = path / "history.json"
+        self.config = path / "config.yaml"
+        self.curves = path / "plots" / "training_curves.png"
+        self.logs = path / "logs"
+
+    def epoch_file(self, epoch: int) -> Path:
+        return self.checkpoints / f"epoch_{epoch:04d}.pth"
+
+    def keep_epoch(self, epoch: int, keep: int) -> None:
+        """Store last.pth under the name of its epoch too, and delete all but the `keep` most recent of such files."""
+        with atomic_path(self.epoch_file(epoch)) as temporary:
+            temporary.unlink()
+            try:
+                os.link(self.last, temporary)
+            except OSError:  # a file system without hard links
+                shutil.copyfile(self.last, temporary)
+        for old in sorted(self.checkpoints.glob("epoch_*.pth"))[:-keep]:
+            old.unlink()
+
+    def forget_after(self, epoch: int) -> None:
+        """Delete epoch files from beyond the point a run goes on from."""
+        for file in self.checkpoints.glob("epoch_*.pth"):
+            if file > self.epoch_file(epoch):
+                file.unlink()
+
+    def write_history(self, history: Sequence[Mapping[str, float]]) -> None:
+        with atomic_open(self.history) as stream:
+            json.dump(history, stream, indent=1, allow_nan=False)
+
+    def write_config(self, config: TrainConfig, facts: Mapping[str, str]) -> None:
+        """The resolved settings, which `--config` accepts, below `facts` about the run as comments."""
+        with atomic_open(self.config) as stream:
+            stream.writelines(f"# {name}: {value}\n" for name, value in facts.items())
+            yaml.safe_dump(config.model_dump(mode="json"), stream, sort_keys=False, allow_unicode=True)
+
+    def set_aside(self) -> Path | None:
+        """Move what an earlier run left into a subfolder `previous-N`; None if there was nothing."""
+        found = [item for item in self.path.iterdir() if item.name != LOCK and not item.name.startswith("previous-")]
+        if not found:
+            return None
+        number = 1 + len(list(self.path.glob("previous-*")))
+        target = self.path / f"previous-{number}"
+        target.mkdir()
+        for item in found:
+            item.rename(target / item.name)
+        return target
+
+
+@contextlib.contextmanager
+def open_run(path: Path) -> Iterator[RunFolder]:
+    """Create a run folder and hold it for this process alone.
+
+    The lock belongs to the process, not to the file: when the process dies, however it dies, the lock is gone.
+
+    Raises:
+        InputError: the folder cannot be written, or another process trains in it.
+    """
+    check_output_folder(path, option="--output-dir")
+    with (path / LOCK).open("a+b") as stream:
+        if not _lock(stream.fileno()):
+            raise InputError(f"{path}: another training runs in this folder. Wait for it, or choose another --name.")
+        run = RunFolder(path)
+        # What a killed process left half written.
+        for leftover in [*path.glob(".*.json"), *run.checkpoints.glob(".*.pth"), *run.curves.parent.glob(".*.png")]:
+            leftover.unlink()
+        yield run
+
+
+def _lock(descriptor: int) -> bool:
+    """Try to lock a file for this process. Forked children (loader workers) do not inherit the lock."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        import msvcrt
+
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+        except OSError:
+            return False
+        return True
+    try:
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def open_log(folder: Path | None) -> Iterator[logging.Logger]:
+    """A logger that writes to a new `train_<time>.log` in `folder`; None logs nowhere."""
+    log = logging.Logger("deepsort.train")
+    if folder is None:
+        log.addHandler(logging.NullHandler())
+        yield log
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S-%f")
+    handler = logging.FileHandler(folder / f"train_{stamp}.log", encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    log.addHandler(handler)
+    try:
+        yield log
+    finally:
+        handler.close()
+
+
+def versions() -> dict[str, str]:
+    """Versions of what a result depends on, with the commit of this program where it runs from a checkout."""
+    import torchvision
+
+    found = {
+        "deepsort": deepsort_cli.__version__,
+        "python": platform.python_version(),
+        "torch": str(torch.__version__),
+        "torchvision": str(torchvision.__version__),
+        "numpy": np.__version__,
+    }
+    package = Path(deepsort_cli.__file__)
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        # Asking for a tracked file first: an installed package may lie inside someone else's repository.
+        for question in (["ls-files", "--error-unmatch", package.name], ["rev-parse", "HEAD"]):
+            command = ["git", "-C", str(package.parent), *question]
+            answer = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True)
+        found["git"] = answer.stdout.strip()
+    return found

@@ -1,0 +1,159 @@
+"""Settings of training. Cheap to import: no torch here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from deepsort_cli.core.preprocess import Preprocess
+from deepsort_cli.core.settings import CommaInts, CommaStrings, Settings
+from deepsort_cli.data.settings import SCAN_DEFAULTS, ScanSettings
+
+ModelName = Literal["osnet_x1_0", "osnet_x0_75", "osnet_x0_5", "osnet_x0_25", "osnet_ibn_x1_0", "osnet_ain_x1_0"]
+Probability = Annotated[float, Field(ge=0, le=1)]
+Strength = Annotated[float, Field(ge=0, le=1)]
+Range = tuple[float, float]
+
+
+class DataSettings(Settings):
+    """What to learn from and what to validate on."""
+
+    root: Path | None = Field(None, description="Folder of person crops to train on; see `deepsort scan`.")
+    test_root: Path | None = Field(
+        None, description="Folder to validate on: query and gallery, or a Market-style dataset. Default: part of root."
+    )
+    val_ratio: float = Field(
+        0.1, ge=0, lt=1, description="Share of identities held out to validate on where there is no test_root."
+    )
+    scan: ScanSettings = Field(SCAN_DEFAULTS, description="How datasets are read.")
+    cache_mb: int = Field(
+        1024, ge=0, description="Keep decoded crops in memory if they fit in this many MB; 0 decodes them every time."
+    )
+
+
+class ModelSettings(Settings):
+    """The network."""
+
+    name: ModelName = Field("osnet_x0_25", description="OSNet variant: width, and ibn or ain for other domains.")
+    feature_dim: int = Field(512, ge=0, le=8192, description="Length of the features; 0 takes the last convolution's.")
+    neck: Literal["bnneck", "none"] = Field("bnneck", description="BatchNorm between triplet loss and classifier.")
+    pretrained: Path | None = Field(None, description="Checkpoint to start from: ours, torchreid's or fast-reid's.")
+    input: Preprocess = Field(Preprocess(), description="Input size and normalisation.")
+
+
+class AugmentSettings(Settings):
+    """Random changes to training images."""
+
+    flip: Probability = Field(0.5, description="Probability of mirroring.")
+    pad: int = Field(10, ge=0, le=1000, description="Pixels of padding before a random crop of the input size.")
+    erase: Probability = Field(0.5, description="Probability of erasing a random rectangle (Zhong 2020).")
+    erase_area: Range = Field((0.02, 0.4), description="Smallest and largest erased share of the image.")
+    erase_ratio: Range = Field((0.3, 3.33), description="Smallest and largest height-to-width ratio of the rectangle.")
+    jitter: Probability = Field(0.0, description="Probability of colour jitter.")
+    brightness: Strength = Field(0.2, description="Strength of brightness jitter.")
+    contrast: Strength = Field(0.15, description="Strength of contrast jitter.")
+    saturation: Strength = Field(0.15, description="Strength of saturation jitter.")
+    hue: float = Field(0.0, ge=0, le=0.5, description="Strength of hue jitter (slow).")
+    grayscale: Probability = Field(0.0, description="Probability of removing colour.")
+
+    @model_validator(mode="after")
+    def _ranges_ascend(self) -> AugmentSettings:
+        for name in ("erase_area", "erase_ratio"):
+            low, high = getattr(self, name)
+            if not 0 < low <= high:
+                raise ValueError(f"{name} needs two positive numbers in ascending order, got {low}, {high}")
+        if self.erase_area[1] > 1:
+            raise ValueError(f"erase_area is a share of the image and cannot exceed 1, got {self.erase_area[1]}")
+        return self
+
+
+class LossSettings(Settings):
+    """Label-smoothed cross-entropy + batch-hard triplet loss (+ center loss)."""
+
+    label_smoothing: float = Field(0.1, ge=0, lt=1, description="Share of the target spread over all identities.")
+    triplet_weight: float = Field(1.0, ge=0, description="Weight of the triplet loss; 0 turns it off.")
+    triplet_margin: float | None = Field(0.3, gt=0, description="Margin; null is the soft margin log(1 + exp(x)).")
+    normalize_features: bool = Field(
+        True,
+        description="Triplet loss on unit-length features; raw ones collapse when trained from scratch.",
+    )
+    center_weight: float = Field(0.0, ge=0, description="Weight of the center loss (0.0005 in Bag of Tricks).")
+    center_rate: float = Field(0.5, gt=0, le=1, description="How fast centers follow the features of their identity.")
+
+
+class OptimizerSettings(Settings):
+    """How parameters are updated."""
+
+    name: Literal["adam", "adamw", "sgd"] = Field("adam", description="Optimizer.")
+    lr: float = Field(1e-3, gt=0, description="Highest learning rate; 3.5e-4 suits a pretrained start.")
+    weight_decay: float = Field(5e-4, ge=0, description="Weight decay; BatchNorm and biases get none.")
+    momentum: float = Field(0.9, ge=0, lt=1, description="Momentum of sgd.")
+    layer_lr_multipliers: dict[str, Annotated[float, Field(ge=0)]] = Field(
+        {}, description="Parameter name pattern → factor on lr, e.g. {'conv*': 0.1}; the first match counts."
+    )
+
+
+class SchedulerSettings(Settings):
+    """The course of the learning rate: linear warm-up, then cosine or steps."""
+
+    name: Literal["cosine", "multistep"] = Field("cosine", description="Course after the warm-up.")
+    warmup_epochs: float | None = Field(None, ge=0, description="Length of the warm-up; null is epochs/10, at most 10.")
+    warmup_factor: float = Field(0.01, gt=0, le=1, description="Where the warm-up starts, as a factor on lr.")
+    final_factor: float = Field(0.01, ge=0, le=1, description="Where cosine ends, as a factor on lr.")
+    milestones: CommaInts = Field((40, 70), description="Epochs after which multistep multiplies lr by gamma.")
+    gamma: float = Field(0.1, gt=0, le=1, description="Factor of multistep.")
+
+
+class TrainingSettings(Settings):
+    """The run."""
+
+    epochs: int = Field(120, ge=1, description="Passes over all identities.")
+    batch_size: int = Field(64, ge=2, description="Images per step, over all processes: identities × instances.")
+    instances: int = Field(4, ge=2, description="Images per identity in a batch (K).")
+    accum_steps: int = Field(1, ge=1, description="Batches per update; the triplet loss still sees one at a time.")
+    grad_clip: float | None = Field(None, gt=0, description="Largest gradient norm; null does not clip.")
+    freeze: CommaStrings = Field((), description="Parameter name patterns that are not trained, e.g. conv1.*,conv2.*.")
+    freeze_feature_layers: bool = Field(False, description="Train only the head: fc, neck and classifier.")
+    freeze_epochs: int | None = Field(None, ge=1, description="Unfreeze everything after so many epochs; null never.")
+    ema_decay: float | None = Field(
+        None, gt=0, lt=1, description="Decay of averaged weights, which are then validated and kept; null is off."
+    )
+    amp: Literal["auto", "off", "bf16", "fp16"] = Field("auto", description="Mixed precision; auto: on GPUs only.")
+    channels_last: bool = Field(True, description="Memory layout with channels innermost; faster nearly everywhere.")
+    compile: bool = Field(False, description="Compile the model with torch.compile.")
+    device: str = Field("auto", description="auto, cpu, cuda, cuda:1 or mps.")
+    workers: int | None = Field(
+        None, ge=0, description="Processes that prepare images; null: 0 on a CPU with cached crops, else up to 8."
+    )
+    seed: int = Field(0, ge=0, description="Source of all randomness.")
+    eval_every: int = Field(5, ge=1, description="Epochs between validations; the last one always has one.")
+    output_dir: Path = Field(Path("runs"), description="Folder of run folders.")
+    name: str | None = Field(None, description="Name of the run folder; default: model and dataset.")
+    resume: str = Field("auto", description="auto continues the run in its folder, never starts anew, or a checkpoint.")
+    keep_checkpoints: int = Field(3, ge=1, description="Most recent epoch_*.pth to keep.")
+    save_every_minutes: float = Field(10.0, gt=0, description="Longest time between saves within an epoch.")
+    tensorboard: bool = Field(True, description="Log to TensorBoard where it is installed.")
+
+    @model_validator(mode="after")
+    def _batch_holds_whole_identities(self) -> TrainingSettings:
+        if self.batch_size % self.instances:
+            raise ValueError(f"batch_size {self.batch_size} is no multiple of instances {self.instances}")
+        if self.batch_size < 2 * self.instances:
+            raise ValueError(
+                f"batch_size {self.batch_size} holds one identity of {self.instances} images; negatives need a second"
+            )
+        return self
+
+
+class TrainConfig(Settings):
+    """Everything a training can be told."""
+
+    data: DataSettings = Field(DataSettings(), description="Data.")
+    model: ModelSettings = Field(ModelSettings(), description="Network.")
+    augment: AugmentSettings = Field(AugmentSettings(), description="Augmentation.")
+    loss: LossSettings = Field(LossSettings(), description="Losses.")
+    optimizer: OptimizerSettings = Field(OptimizerSettings(), description="Optimizer.")
+    scheduler: SchedulerSettings = Field(SchedulerSettings(), description="Learning rate.")
+    training: TrainingSettings = Field(TrainingSettings(), description="Run.")

@@ -1,0 +1,112 @@
+"""The images of a run: read, split, checked."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from deepsort_cli.core.errors import InputError
+from deepsort_cli.core.types import IntArray
+from deepsort_cli.data.manifest import Manifest
+from deepsort_cli.data.scan import load_manifest
+from deepsort_cli.data.splits import load_query_gallery, split_by_identity
+from deepsort_cli.reid.progress import Progress
+from deepsort_cli.reid.settings import DataSettings, TrainingSettings
+
+
+@dataclass(frozen=True)
+class TrainData:
+    """Attributes:
+    train: images to learn from.
+    classes: (N,) class of each, 0 … C − 1.
+    pids: (C,) the person of each class.
+    query, gallery: images to validate on; both None without validation.
+    """
+
+    train: Manifest
+    classes: IntArray
+    pids: IntArray
+    query: Manifest | None
+    gallery: Manifest | None
+
+    def identity(self) -> dict[str, Any]:
+        """What tells one choice of images from another; kept in checkpoints and compared on resume."""
+        images = hashlib.sha1()
+        for part in (self.train, self.query, self.gallery):
+            images.update(repr(None if part is None else (part.fingerprint, part.paths)).encode())
+        return {
+            "fingerprint": self.train.fingerprint,
+            "training images": len(self.train),
+            "training identities": len(self.pids),
+            "queries": 0 if self.query is None else len(self.query),
+            "choice of images": images.hexdigest()[:12],
+        }
+
+
+def load_data(settings: DataSettings, seed: int, progress: Progress) -> TrainData:
+    """Read the dataset and hold out what is validated on.
+
+    Raises:
+        InputError: no dataset given, an empty or unreadable one, or nothing to validate on in it.
+    """
+    if settings.root is None:
+        raise InputError("no dataset given. Pass --root with a folder of person crops, or set data.root.")
+
+    def scanning(done: int, of: int) -> None:
+        progress.working("checking images", done, of)
+
+    train = load_manifest(settings.root, settings.scan, progress=scanning, notify=progress.note)
+    train = train[train.pids > 0]  # neither distractors nor junk
+    query = gallery = None
+    if settings.test_root is not None:
+        query, gallery = load_query_gallery(settings.test_root, settings.scan, progress=scanning, notify=progress.note)
+        if not _has_match(query, gallery):
+            raise InputError(
+                f"{settings.test_root}: no query has an image of its person under another camera in the gallery, "
+                "so there is nothing to validate on."
+            )
+    elif settings.val_ratio:
+        train, query, gallery = split_by_identity(train, settings.val_ratio, seed)
+    pids, classes = np.unique(train.pids, return_inverse=True)
+    return TrainData(train, classes.astype(np.int64), pids, query, gallery)
+
+
+def check_batches(data: TrainData, settings: TrainingSettings, processes: int) -> list[str]:
+    """Make sure that batches of P identities with K images can be drawn; returns remarks.
+
+    Raises:
+        InputError: too few identities or images, or a batch that does not divide among the processes.
+    """
+    instances = settings.instances
+    identities = settings.batch_size // instances
+    if len(data.pids) < identities:
+        enough = f"--batch-size {len(data.pids) * instances}" if len(data.pids) > 1 else "more identities"
+        raise InputError(
+            f"{data.train.root}: {len(data.pids)} identities to train on, but a batch of {settings.batch_size} takes "
+            f"{identities} with {instances} images each. Use {enough}."
+        )
+    counts = np.bincount(data.classes)
+    if counts.max() < instances:
+        raise InputError(
+            f"{data.train.root}: no identity has {instances} images to train on, the most is {counts.max()}. "
+            f"Use --set training.instances={max(2, counts.max())}, or add images."
+        )
+    if settings.batch_size % (processes * instances):
+        raise InputError(
+            f"--batch-size {settings.batch_size} does not divide among {processes} processes in whole identities of "
+            f"{instances} images. Use a multiple of {processes * instances}."
+        )
+    few = int((counts < instances).sum())
+    if few:
+        return [f"{few} of {len(counts)} identities have fewer than {instances} images; theirs are repeated in a batch"]
+    return []
+
+
+def _has_match(query: Manifest, gallery: Manifest) -> bool:
+    seen: dict[int, set[int]] = {}
+    for pid, camid in zip(gallery.pids.tolist(), gallery.camids.tolist(), strict=True):
+        seen.setdefault(pid, set()).add(camid)
+    return any(seen.get(p, set()) - {c} for p, c in zip(query.pids.tolist(), query.camids.tolist(), strict=True))

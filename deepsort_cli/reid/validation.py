@@ -1,0 +1,111 @@
+"""Validation during training: retrieval figures, and noticing a model that learns the wrong thing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+
+from deepsort_cli.core.types import Image
+from deepsort_cli.data.manifest import Manifest
+from deepsort_cli.evaluation.ranking import rank
+from deepsort_cli.reid.crops import Crops
+from deepsort_cli.reid.distributed import Ranks, total
+from deepsort_cli.reid.extract import extract_features
+from deepsort_cli.reid.osnet import OSNet
+from deepsort_cli.reid.progress import Progress
+from deepsort_cli.reid.settings import LossSettings
+
+METRICS = ("mAP", "rank1", "rank5", "mINP")
+
+COLLAPSE_ADVICE = (
+    "the triplet loss has collapsed: it stays at the margin ({triplet:.3f}) and identities are not found across "
+    "cameras (mAP {mAP:.1f} %) while cross-entropy falls. Set loss.normalize_features=true, lower optimizer.lr or "
+    "lengthen scheduler.warmup_epochs, turn on augment.jitter, or start from --pretrained weights."
+)
+
+
+class _Share(Sequence[Image]):
+    """Every `world`-th image, starting with the `rank`-th."""
+
+    def __init__(self, crops: Crops, rows: range):
+        self.crops, self.rows = crops, rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, i):  # type: ignore[no-untyped-def]
+        rows = self.rows[i]
+        return [self.crops[row] for row in rows] if isinstance(rows, range) else self.crops[rows]
+
+
+def validate(
+    model: OSNet,
+    crops: Crops,
+    query: Manifest,
+    gallery: Manifest,
+    *,
+    batch_size: int,
+    device: torch.device,
+    ranks: Ranks,
+    progress: Progress,
+) -> dict[str, float]:
+    """`METRICS` as fractions, by cosine distance; the processes share the work and all return the same.
+
+    Args:
+        crops: those of the queries, followed by those of the gallery.
+    """
+    rows = range(ranks.rank, len(crops), ranks.world)
+    part = extract_features(
+        model,
+        _Share(crops, rows),
+        crops.preprocess,
+        batch_size=batch_size,
+        device=device,
+        on_batch=lambda done: progress.working("validating", done, len(rows)),
+    )
+    features = np.zeros((len(crops), part.shape[1]), dtype=np.float32)
+    features[rows.start :: rows.step] = part
+    features = total(torch.from_numpy(features).to(device), ranks).cpu().numpy()
+    return ranking_metrics(features, query, gallery)
+
+
+def ranking_metrics(features: np.ndarray, query: Manifest, gallery: Manifest) -> dict[str, float]:
+    """`METRICS` of the (Q + G, D) features of queries and gallery."""
+    q, g = features[: len(query)], features[len(query) :]
+    result = rank(q, g, query.pids, gallery.pids, query.camids, gallery.camids)
+    return {
+        "mAP": float(result.mAP),
+        "rank1": float(result.rank(1)),
+        "rank5": float(result.rank(5)),
+        "mINP": float(result.mINP),
+    }
+
+
+def chance_map(query: Manifest, gallery: Manifest) -> float:
+    """mAP of features that know nothing."""
+    features = np.random.default_rng(0).standard_normal((len(query) + len(gallery), 32))
+    return ranking_metrics(features, query, gallery)["mAP"]
+
+
+def best_row(history: Sequence[Mapping[str, float]]) -> Mapping[str, float]:
+    """The first row with the highest mAP; the last row where nothing was validated."""
+    validated = [row for row in history if "mAP" in row]
+    return max(validated, key=lambda row: row["mAP"]) if validated else history[-1]
+
+
+def has_collapsed(history: Sequence[Mapping[str, float]], settings: LossSettings, chance: float) -> bool:
+    """Whether the last row shows the trap of batch-hard triplets: all features at one point, cross-entropy alone falls.
+
+    Then hardest positive and negative are equally far, so the loss is the margin (log 2 for the soft margin), and
+    retrieval across cameras stays near chance, while the classifier learns backgrounds.
+    """
+    trained = [row for row in history if row["epoch"] > 0]
+    if len(trained) < 3 or not settings.triplet_weight or "mAP" not in history[-1]:
+        return False
+    first, last = trained[0], trained[-1]
+    point = math.log(2) if settings.triplet_margin is None else settings.triplet_margin
+    skill = (last["mAP"] - chance) / (1 - chance)
+    return last["triplet"] > 0.97 * point and last["ce"] < 0.75 * first["ce"] and skill < 0.02
