@@ -20,7 +20,7 @@ from deepsort_cli.perception.settings import DetectorSettings, RuntimeSettings
 
 DEFAULT_SIZE = 640
 DEFAULT_STRIDE = 32
-DEFAULT_IOU = 0.6
+DEFAULT_IOU = 0.45
 HOG_IOU = 0.2
 HOG_PERSON = (0.46, 0.7)
 """Width and height of the person as parts of hog's window: best F1 on PETS09-S2L1."""

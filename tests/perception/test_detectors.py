@@ -282,7 +282,7 @@ def test_people_are_found_in_real_video(
     """Share of the annotated people that overlap a detection, one to one, by half; every 60th frame."""
     if model != "hog":
         model = str(shared_data / "models" / model)
-    detector = open_detector(DetectorSettings(model_path=model, conf=0.3 if head is None else 0.1))
+    detector = open_detector(DetectorSettings(model_path=model, conf=0.3 if head is None else 0.1, iou=None if head is None else 0.6))
     assert head is None or (isinstance(detector, OnnxDetector) and detector.head.name == head)
     truth = np.loadtxt(shared_data / "mot" / "PETS09-S2L1" / "gt" / "gt.txt", delimiter=",")
     truth = truth[truth[:, 6] > 0]
