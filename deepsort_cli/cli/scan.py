@@ -75,7 +75,7 @@ def scan(
 
     if settings.report.html is not None:
         check_report_path(settings.report.html, data.root)
-    with _progress(report) as stage:
+    with progress_bars(report) as stage:
         result = scan_with_test(data.root, data.test_root, data.scan, stage=stage)
     for note in result.notes:
         report.warn(note)
@@ -92,8 +92,8 @@ def scan(
 
 
 @contextlib.contextmanager
-def _progress(report: Reporter) -> Iterator[Callable[[str, int, int], None] | None]:
-    """A bar with time left for each stage of a scan; it starts with the first call."""
+def progress_bars(report: Reporter) -> Iterator[Callable[[str, int, int], None] | None]:
+    """A bar with time left for each stage of the work; it appears with the first call."""
     if not report.interactive:
         yield None
         return
@@ -136,7 +136,6 @@ def _report(result: ScanResult, verbose: bool) -> Iterator[RenderableType]:
     from rich.table import Table
 
     from deepsort_cli.data.files import printable
-    from deepsort_cli.data.findings import REASONS
     from deepsort_cli.data.scan import count_reasons
     from deepsort_cli.data.summary import summarise_parts
 
@@ -162,11 +161,11 @@ def _report(result: ScanResult, verbose: bool) -> Iterator[RenderableType]:
             *(f"{getattr(row, name):,}" for name in odd),
         )
     yield Padding(table, (1, 0), expand=False)
+    for what, problems in (("invalid files", result.invalid), ("other files", result.skipped)):
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in count_reasons(problems).items())
+        yield f"{what}: [bold]{len(problems):,}[/bold]" + (f" ({reasons})" if reasons else "")
     if len(result.manifest) < len(result.images):
-        yield f"{len(result.images) - len(result.manifest):,} images of small identities are left out."
-    yield f"invalid files: {len(result.invalid):,}   other files: {len(result.skipped):,}"
-    for reason, count in count_reasons((*result.invalid, *result.skipped)).items():
-        yield f"  {count:>7,}  {reason}: {REASONS[reason][1]}"
+        yield f"left out with small identities: [bold]{len(result.images) - len(result.manifest):,}[/bold] images"
     if not result.findings:
         yield "\nNothing found that needs a word."
         return

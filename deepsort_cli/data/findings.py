@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -172,6 +174,9 @@ def unusable_files(facts: Facts) -> Iterator[Finding]:
         groups.setdefault(reason, []).append((path, detail))
     for reason, files in groups.items():
         severity, what, remedy = REASONS[reason]
+        if reason == "outside_root":
+            targets = [str(Path(detail.removeprefix("link to ")).parent) for _, detail in files]
+            remedy += f" They point into {printable(os.path.commonpath(targets))}."
         examples = tuple(printable(f"{path} ({detail})" if detail else path) for path, detail in files[:EXAMPLES])
         shown = tuple(path for path, _ in files[:EXAMPLES])
         title = f"Files left out: {what}"

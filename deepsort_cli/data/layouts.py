@@ -39,7 +39,7 @@ FLAT_NAMES = {
 }
 """File names of the flat layouts, strictest first; `cuhk03` is any `<pid>_c<cam>…`."""
 
-_FOLDER = re.compile(r"(?:id|pid|person)?[_-]?(?P<pid>-0*1|\d{1,9})", re.IGNORECASE)
+_FOLDER = re.compile(r"(?:(?:id|pid|person)[_-]?)?(?P<pid>-0*1|\d{1,9})", re.IGNORECASE)
 _CAMERA_IN_NAME = re.compile(r"(?:^|[_.\- ])c(?:am)?(?P<cam>\d{1,4})(?:s\d+)?(?=[_.\- ]|$)", re.IGNORECASE)
 
 
@@ -160,7 +160,7 @@ def read_label(layout: Layout, path: str) -> Label | None:
     if layout.name == "folders":
         folder, _, name = path.partition("/")
         pid = layout.people.get(folder)
-        return None if pid is None else Label(pid, _camera(name))
+        return None if pid is None else Label(pid, camera_in_name(name))
     match = FLAT_NAMES[layout.name].match(path)
     if match is None:
         return None
@@ -194,7 +194,7 @@ def _is_flat_inside(nested: Sequence[str]) -> bool:
     return len({match["pid"] for match in matches if match}) > 1
 
 
-def _camera(name: str) -> int | None:
+def camera_in_name(name: str) -> int | None:
     """The camera in a file name inside an identity folder, if there is one."""
     match = FLAT_NAMES["msmt17"].match(name) or _CAMERA_IN_NAME.search(name[: name.rfind(".")])
     return int(match["cam"]) if match else None

@@ -135,24 +135,25 @@ def _reasons(result: ScanResult) -> Iterator[str]:
 
 
 def _finding(result: ScanResult, finding: Finding) -> str:
-    images = "".join(_figure(result, path) for path in finding.files)
-    examples = "" if images else "".join(f"<li>{escape(example)}</li>" for example in finding.examples)
+    pictures = [(path, _thumbnail(result, path)) for path in finding.files]
+    if any(data for _, data in pictures):
+        shown = f"<div class=thumbs>{''.join(_figure(path, data) for path, data in pictures)}</div>"
+    elif finding.examples:
+        shown = f"<ul class=dim>{''.join(f'<li>{escape(example)}</li>' for example in finding.examples)}</ul>"
+    else:
+        shown = ""
     return (
         f"<section class='card {finding.severity}'><span class=count>{finding.count:,}</span>"
         f"<span class=tag>{finding.severity}</span><strong>{escape(finding.title)}</strong>"
-        f"<p>{escape(finding.remedy)}</p>"
-        + (f"<div class=thumbs>{images}</div>" if images else f"<ul class=dim>{examples}</ul>" if examples else "")
-        + "</section>\n"
+        f"<p>{escape(finding.remedy)}</p>{shown}</section>\n"
     )
 
 
-def _figure(result: ScanResult, path: str) -> str:
-    data = _thumbnail(result, path)
-    caption = f"<figcaption>{escape(printable(path))}</figcaption>"
-    if data is None:
-        return f"<figure><div>?</div>{caption}</figure>"
-    picture = base64.b64encode(data).decode()
-    return f"<figure><img alt='' src='data:image/jpeg;base64,{picture}'>{caption}</figure>"
+def _figure(path: str, thumbnail: bytes | None) -> str:
+    picture = "<div>?</div>"
+    if thumbnail is not None:
+        picture = f"<img alt='' src='data:image/jpeg;base64,{base64.b64encode(thumbnail).decode()}'>"
+    return f"<figure>{picture}<figcaption>{escape(printable(path))}</figcaption></figure>"
 
 
 def _thumbnail(result: ScanResult, path: str) -> bytes | None:

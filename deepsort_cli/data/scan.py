@@ -21,7 +21,16 @@ from deepsort_cli.data import cache
 from deepsort_cli.data.duplicates import near_pairs
 from deepsort_cli.data.files import Listing, Problem, list_files
 from deepsort_cli.data.findings import Finding, find
-from deepsort_cli.data.images import NO_CAMERA, Limits, Verdict, check_image, digest_of, read_file, thumbnail
+from deepsort_cli.data.images import (
+    NO_CAMERA,
+    THUMB_SIZE,
+    Limits,
+    Verdict,
+    check_image,
+    digest_of,
+    read_file,
+    thumbnail,
+)
 from deepsort_cli.data.layouts import (
     Label,
     Part,
@@ -148,7 +157,7 @@ def find_near_duplicates(result: ScanResult, listing: Listing, progress: Progres
     files = [listing.real_path(images.paths[i]) for i in first]
     thumbs = for_each_file(thumbnail, files, result.settings.workers, progress)
     first = first[np.array([bool(thumb) for thumb in thumbs], dtype=bool)]
-    stacked = np.frombuffer(b"".join(thumbs), dtype=np.uint8).reshape(len(first), -1)
+    stacked = np.frombuffer(b"".join(thumbs), dtype=np.uint8).reshape(len(first), THUMB_SIZE[0] * THUMB_SIZE[1])
     pairs: IntArray = first[near_pairs(stacked, images.pids[first], result.part_of[first])]
     return pairs
 

@@ -9,6 +9,8 @@ from deepsort_cli.settings.loader import CommandSettings, documented_yaml, field
 COMMAND_SETTINGS = {
     "track": "deepsort_cli.settings.track:TrackSettings",
     "scan": "deepsort_cli.settings.scan:ScanCommandSettings",
+    "reorganize": "deepsort_cli.settings.reorganize:ReorganizeSettings",
+    "eval": "deepsort_cli.settings.evaluate:EvalSettings",
     "train": "deepsort_cli.settings.train:TrainSettings",
 }
 """Subcommand → its settings class."""

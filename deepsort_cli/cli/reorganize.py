@@ -1,0 +1,73 @@
+"""`deepsort reorganize`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deepsort_cli.cli.options import Config, Flags, Json, PrintConfig, Quiet, Set, Verbose, command_app
+from deepsort_cli.cli.scan import progress_bars
+from deepsort_cli.core.errors import InputError
+from deepsort_cli.settings.reorganize import ReorganizeSettings
+
+app = command_app()
+flags = Flags(ReorganizeSettings)
+
+SHOWN = 5
+
+
+@app.command()
+def reorganize(
+    ctx: typer.Context,
+    src: Annotated[Path | None, flags("src", "--src")] = None,
+    dst: Annotated[Path | None, flags("dst", "--dst")] = None,
+    mode: Annotated[str | None, flags("mode", "--mode", metavar="link|copy|hardlink")] = None,
+    layout: Annotated[str | None, flags("layout", "--layout", metavar="NAME")] = None,
+    dry_run: Annotated[bool | None, flags("dry_run", "--dry-run")] = None,
+    config: Config = None,
+    set_: Set = None,
+    print_config: PrintConfig = False,
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Turn a flat Re-ID dataset (Market-1501, DukeMTMC-reID, MSMT17, CUHK03 names) into id_xxxx folders."""
+    settings, report = flags.start(ctx)
+    for name, value in (("--src", settings.src), ("--dst", settings.dst)):
+        if value is None:
+            raise InputError(f"{name} is missing: deepsort reorganize --src DIR --dst DIR")
+    assert settings.src is not None and settings.dst is not None
+
+    from deepsort_cli.data.files import printable
+    from deepsort_cli.data.reorganize import plan_reorganize, reorganize
+    from deepsort_cli.data.scan import count_reasons
+
+    plan = plan_reorganize(settings.src, settings.layout)
+    reasons = count_reasons(plan.left_out)
+    if reasons:
+        left = ", ".join(f"{count} {reason}" for reason, count in reasons.items())
+        report.warn(f"{len(plan.left_out)} files stay behind ({left}).")
+    for problem in plan.left_out if verbose else ():
+        report.detail(f"{printable(problem.path)}: {problem.reason}")
+    summary = {"identities": plan.identities, "images": len(plan.moves), "left_out": reasons}
+    if settings.dry_run:
+        for move in plan.moves[: None if verbose else SHOWN]:
+            report.info(f"{printable(move.source)} → {printable(move.target)}")
+        report.result(
+            {"dry_run": True, **summary},
+            f"Would put {len(plan.moves):,} images of {plan.identities:,} identities into {settings.dst}",
+        )
+        return
+    with progress_bars(report) as stage:
+        show = None if stage is None else lambda done, total: stage("placing", done, total)
+        outcome = reorganize(plan, settings.dst, settings.mode, progress=show)
+    report.result(
+        {"dry_run": False, **summary, **asdict(outcome)},
+        f"{outcome.made:,} images placed, {outcome.present:,} were there already: "
+        f"{plan.identities:,} identities in {settings.dst}",
+    )
+    if settings.mode == "link":
+        report.info(f"Links leave the folder, so allow them: --allow-links {settings.src.resolve()}")

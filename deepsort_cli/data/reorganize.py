@@ -1,0 +1,187 @@
+"""Turn a flat Re-ID layout into `id_xxxx/` folders, keeping the camera ids in the names."""
+
+from __future__ import annotations
+
+import filecmp
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from deepsort_cli.core.errors import InputError, RunError
+from deepsort_cli.core.files import check_output_folder
+from deepsort_cli.data.files import Problem, list_files
+from deepsort_cli.data.layouts import ZERO_PERSON, Label, arrange, camera_in_name, is_image_name
+from deepsort_cli.data.scan import check_root
+from deepsort_cli.data.settings import LayoutName
+
+Mode = Literal["link", "copy", "hardlink"]
+
+
+class Move(NamedTuple):
+    """One image: where it lies in the source, and where it goes in the destination, both relative."""
+
+    source: str
+    target: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What reorganising would do.
+
+    Attributes:
+        source: the dataset as it is.
+        moves: every image whose name parses.
+        left_out: files that stay behind, with reasons.
+        identities: number of different person ids, junk and distractors included.
+        links: relative path in the source → real path, for images that are links themselves.
+    """
+
+    source: Path
+    moves: tuple[Move, ...]
+    left_out: tuple[Problem, ...]
+    identities: int
+    links: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What reorganising did: files made, and files that were there already."""
+
+    made: int
+    present: int
+
+
+def plan_reorganize(source: Path, layout: LayoutName = "auto") -> Plan:
+    """Find out where every image goes; nothing is written.
+
+    An image `0002_c1s1_000451_03.jpg` goes to `id_0002/0002_c1s1_000451_03.jpg`, where its camera is still read from
+    the name. A split dataset keeps its parts as folders. Names that differ only in case are told apart by a number.
+
+    Raises:
+        InputError: the source cannot be read, or holds no image whose name parses.
+    """
+    check_root(source)
+    listing = list_files(source)
+    left_out = list(listing.problems)
+    broken = {problem.path for problem in left_out}
+    candidates = []
+    for path in listing.paths:
+        if path in broken:
+            continue
+        if path.startswith(".") or "/." in path:
+            left_out.append(Problem(path, "hidden"))
+        elif is_image_name(path):
+            candidates.append(path)
+        else:
+            left_out.append(Problem(path, "other_file"))
+    parts, part_of, outside = arrange(candidates, layout)
+    left_out += [Problem(path, "other_folder") for path in outside]
+    moves: list[Move] = []
+    people: set[int] = set()
+    taken: set[str] = set()
+    for path, index in part_of.items():
+        part = parts[index]
+        label = part.label(path)
+        if not part.is_place_for(path):
+            left_out.append(Problem(path, "misplaced"))
+        elif label is None:
+            left_out.append(Problem(path, "unparsed_name"))
+        else:
+            target = _free_name(_target(part.folder, label, path), taken)
+            taken.add(target.lower())  # some file systems know no case
+            people.add(label.pid)
+            moves.append(Move(path, target))
+    if not moves:
+        raise InputError(f"--src {source}: no image name says an identity. Choose another --layout or another folder.")
+    return Plan(source, tuple(moves), tuple(sorted(left_out)), len(people), listing.targets)
+
+
+def reorganize(plan: Plan, target: Path, mode: Mode, *, progress: Callable[[int, int], None] | None = None) -> Outcome:
+    """Carry out a plan. Doing it again changes nothing; an existing file with other content is never replaced.
+
+    Args:
+        plan: from `plan_reorganize`.
+        target: folder to fill; created where missing.
+        mode: `link` (symbolic), `hardlink`, or `copy`.
+        progress: called with the number of files done and the total.
+
+    Raises:
+        InputError: the target lies inside the source or the other way round, or cannot be written.
+        RunError: another file stands where an image should go, or the file system refuses links.
+    """
+    source, target = plan.source.resolve(), target.resolve()
+    if source.is_relative_to(target) or target.is_relative_to(source):
+        raise InputError(f"--dst {target}: it must lie outside of --src {source}, and not around it.")
+    check_output_folder(target, option="--dst")
+    made = present = 0
+    for done, (path, place) in enumerate(plan.moves, start=1):
+        origin = Path(plan.links.get(path) or source / path)
+        if _place(origin, target / place, mode):
+            made += 1
+        else:
+            present += 1
+        if progress and (done % 100 == 0 or done == len(plan.moves)):
+            progress(done, len(plan.moves))
+    return Outcome(made, present)
+
+
+def _target(part: str, label: Label, path: str) -> str:
+    number = 0 if label.pid == ZERO_PERSON else label.pid
+    name = path.rpartition("/")[2]
+    if label.camera is not None and camera_in_name(name) != label.camera:
+        name = f"c{label.camera:02d}_{name}"
+    return f"{part}/id_{number:04d}/{name}".lstrip("/")
+
+
+def _free_name(target: str, taken: set[str]) -> str:
+    """The name itself, or the first of `name_2.jpg`, `name_3.jpg`, … that no other image of this plan has."""
+    stem, dot, ending = target.rpartition(".")
+    number, candidate = 1, target
+    while candidate.lower() in taken:
+        number += 1
+        candidate = f"{stem}_{number}{dot}{ending}"
+    return candidate
+
+
+def _place(origin: Path, place: Path, mode: Mode) -> bool:
+    """Put one file in its place; False when it is there already."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if os.path.lexists(place):
+        if _is_same(origin, place, mode):
+            return False
+        raise RunError(f"{place}: another file is already there. Empty the folder, or choose another --dst.")
+    try:
+        if mode == "link":
+            place.symlink_to(origin)
+        elif mode == "hardlink":
+            place.hardlink_to(origin)
+        else:
+            _copy(origin, place)
+    except OSError as error:
+        advice = "" if mode == "copy" else " Try --mode copy."
+        raise RunError(f"{place}: cannot be made ({error.strerror or error}).{advice}") from None
+    return True
+
+
+def _copy(origin: Path, place: Path) -> None:
+    """Copy with times; the file appears under its name when it is whole. (No fsync: a lost copy is made again.)"""
+    temporary = place.with_name(f".{place.name}.part")
+    try:
+        shutil.copy2(origin, temporary)
+        temporary.replace(place)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _is_same(origin: Path, place: Path, mode: Mode) -> bool:
+    if mode == "link":
+        return place.is_symlink() and place.resolve() == origin.resolve()
+    if place.is_symlink() or not place.is_file():
+        return False
+    if mode == "hardlink":
+        return place.samefile(origin)
+    return filecmp.cmp(origin, place, shallow=False)
