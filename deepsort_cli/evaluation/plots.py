@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,15 +55,24 @@ TITLES = {
 """Plot → its title. The file of `cmc` is `cmc.png`."""
 
 
-def write_plots(evaluation: Evaluation, folder: Path, name: str, other: tuple[str, Evaluation] | None = None) -> None:
+def write_plots(
+    evaluation: Evaluation,
+    folder: Path,
+    name: str,
+    other: tuple[str, Evaluation] | None = None,
+    on_plot: Callable[[int], None] | None = None,
+) -> None:
     """Write all pictures as PNG files into an existing folder.
 
     Args:
         name: of the model, for legends.
         other: name and evaluation of a second model to draw beside it.
+        on_plot: called with the number of pictures written.
     """
-    for plot in TITLES:
+    for number, plot in enumerate(TITLES, start=1):
         (folder / f"{plot}.png").write_bytes(draw(plot, evaluation, LIGHT, name, other))
+        if on_plot is not None:
+            on_plot(number)
 
 
 def draw(
@@ -291,8 +300,9 @@ def _embedding_map(evaluation: Evaluation, theme: Theme) -> Figure:
         others = rng.choice(others, MAP_POINTS, replace=False)
     shown = np.concatenate([others, np.flatnonzero(np.isin(pids, named))])
     centre = features[shown].mean(axis=0)
-    _, singular, axes_of_variance = np.linalg.svd(features[shown] - centre, full_matrices=False)
-    points = (features - centre) @ axes_of_variance[:2].T
+    offsets = features[shown] - centre
+    variances, directions = np.linalg.eigh(offsets.T @ offsets)  # ascending
+    points = (features - centre) @ directions[:, :-3:-1]
     if points.shape[1] < 2:
         points = np.column_stack([points, np.zeros(len(points))])
     axes.scatter(
@@ -306,10 +316,9 @@ def _embedding_map(evaluation: Evaluation, theme: Theme) -> Figure:
         axes.scatter(
             points[pids == pid, 0], points[pids == pid, 1], s=28, color=colour, marker=mark, lw=0, label=str(pid)
         )
-    explained = 100 * np.square(singular[:2]) / max(float(np.square(singular).sum()), 1e-12)
-    axes.set(xlabel=f"component 1 ({explained[0]:.0f} % of variance)", ylabel="component 2")
-    if len(explained) > 1:
-        axes.set_ylabel(f"component 2 ({explained[1]:.0f} %)")
+    explained = 100 * variances[::-1] / max(float(variances.sum()), 1e-12)
+    axes.set_xlabel(f"component 1 ({explained[0]:.0f} % of variance)")
+    axes.set_ylabel(f"component 2 ({explained[1]:.0f} %)" if len(explained) > 1 else "")
     axes.set_title(TITLES["embedding_map"])
     title = "person id" + (f"\n({len(named)} of {len(people):,})" if many else "")
     axes.legend(title=title, loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=9, title_fontsize=9)

@@ -1,12 +1,43 @@
-"""Settings of the evaluation itself: distances, figures and the report's extras."""
+"""Settings of an evaluation: data, embeddings, figures and the report."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, field_validator
 
 from deepsort_cli.core.settings import CommaInts, Settings
+from deepsort_cli.data.settings import SCAN_DEFAULTS, ScanSettings
+
+
+class EvaluationDataSettings(Settings):
+    """Which images are looked for, and where."""
+
+    query: Path | None = Field(None, description="Folder of the query images.")
+    gallery: Path | None = Field(None, description="Folder of the gallery images.")
+    root: Path | None = Field(
+        None, description="Instead of both: a folder that holds query and gallery, or one to split."
+    )
+    val_ratio: float | None = Field(
+        None, gt=0.0, lt=1.0, description="Split root by identity and evaluate on this share, as training does."
+    )
+    seed: int = Field(0, ge=0, description="Seed of that split; training's split has the same.")
+    scan: ScanSettings = Field(SCAN_DEFAULTS, description="The scan.")
+
+
+class ExtractionSettings(Settings):
+    """How embeddings are computed."""
+
+    batch_size: int = Field(32, ge=1, le=4096, description="Images given to the model at once.")
+    flip_test: bool = Field(False, description="Average the embeddings of each image and its mirror image.")
+
+
+class ReportSettings(Settings):
+    """The folder that a run leaves behind."""
+
+    dir: Path = Field(Path("results"), description="Where the timestamped report folder is made.")
+    plots: bool = Field(True, description="Draw the plots; without them the page has tables only.")
 
 
 class RerankSettings(Settings):

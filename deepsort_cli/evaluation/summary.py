@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -93,8 +94,10 @@ def recommendations(evaluation: Evaluation, figures: dict[str, Any]) -> list[str
     ranking, found = evaluation.ranking, evaluation.threshold
     advice = []
     if found is not None:
+        path = Path(figures["model"]["path"])
+        export = "" if path.suffix == ".onnx" else f"deepsort export {path}, then "
         advice.append(
-            f"Track with this model: deepsort track --reid {figures['model']['path']} "
+            f"Track with this model: {export}deepsort track --reid {path.with_suffix('.onnx')} "
             f"--max-cosine-distance {found.interval.value:.2f}"
         )
         if found.pairs == "cross-camera" and evaluation.settings.threshold.pairs == "auto":
@@ -185,62 +188,6 @@ def summary_text(
     return "\n".join(lines) + "\n"
 
 
-EXPLANATION = """\
-# What the figures mean
-
-## Protocol
-
-Every query image is compared with every gallery image. Gallery images of the query's person **from the query's own
-camera** are left out, because finding them says little; so are junk images (person id −1). Images of people that no
-query shows (distractors, often person id 0) stay and make the task harder. Queries without a right image in the gallery
-are skipped: they enter no mean, and appear as `skipped` in `csv/per_query_ap.csv`. This is the protocol of Market-1501
-(Zheng et al. 2015). Images at equal distance keep the order of the gallery.
-
-Where file names carry no camera, or with `--ignore-camera`, query and gallery count as different cameras.
-
-## Retrieval
-
-A query has n right images; r_k is the rank of the k-th one.
-
-| figure | definition | read it as |
-|---|---|---|
-| AP | mean of k / r_k over its n right images | 100 % if all right images come first |
-| AP, trapezoidal | mean of (k / r_k + (k−1) / (r_k − 1)) / 2, the second term 1 if r_1 = 1 | as older code has it; lower |
-| INP | n / r_n | how early the last, hardest match is found (Ye et al. 2021) |
-| mAP, mINP | means over the valid queries | quality of the whole ranking |
-| rank-k (CMC) | share of valid queries with a right image among the first k | success of a user who looks at k images |
-
-Published mAP values of the last years are step APs, the headline here. Compare like with like.
-
-With `--rerank` the ranking uses k-reciprocal re-ranking (Zhong et al. 2017): neighbours that are mutual count more.
-Such figures must not be compared with plain ones.
-
-`per_camera_pair_ap.csv` ranks the queries of one camera within the images of one other camera.
-
-## Verification and the threshold
-
-A pair of images is *accepted* as one person if its cosine distance (1 − cosine similarity, 0 to 2) is below a
-threshold. TPR is the share of right pairs accepted, FPR that of wrong pairs. EER is the error rate at the threshold
-where as many wrong pairs are accepted as right ones refused. The curve itself is in `csv/roc_curve.csv`; distances are
-counted in bins of 0.001. These figures are always of plain cosine distances, with any `--metric` and `--rerank`.
-
-**The recommended threshold** is meant for the tracker's `max_cosine_distance`. By default it is the distance at which
-1 % of the wrong pairs *of one camera* are accepted. A tracker compares images of one camera, and takes the nearest of
-up to a hundred images of each track. So a wrong track has many chances to look alike, and wrong pairs must be rare;
-a right track needs one good pair only, so that some right pairs may be refused. The equal error rate weighs both alike
-and comes out too high for that. If fewer than ten identities have several images of one camera, pairs of different
-cameras are used instead, and the summary says so. `threshold.criterion`, `threshold.fpr` and `threshold.pairs` change
-the rule.
-
-## Intervals
-
-95 % percentile bootstrap intervals (Efron 1979) over query identities, because images of one person are not independent
-of each other. They say how much a figure would move with other people of the same kind, not with other cameras. Where
-two models are compared, both are resampled alike (paired bootstrap); p is the two-sided share of resamplings in which
-the difference changes its sign.
-"""
-
-
 def _camera_advice(evaluation: Evaluation) -> list[str]:
     pairs = [pair for pair in evaluation.camera_pairs if pair.num_queries >= ENOUGH_IDENTITIES]
     if len(pairs) < 2:
@@ -249,8 +196,9 @@ def _camera_advice(evaluation: Evaluation) -> list[str]:
     if best.mAP - worst.mAP < 0.2:
         return []
     return [
-        f"Cameras differ much: mAP is {100 * worst.mAP:.0f} % from camera {worst.q_camid} to {worst.g_camid}, but "
-        f"{100 * best.mAP:.0f} % from {best.q_camid} to {best.g_camid}. Training images of the weak pair help most."
+        f"Cameras differ: mAP is {100 * worst.mAP:.0f} % from camera {worst.q_camid} to {worst.g_camid}, but "
+        f"{100 * best.mAP:.0f} % from {best.q_camid} to {best.g_camid}. Where that is not just because more people "
+        "pass the first, training images from there help most."
     ]
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from deepsort_cli.core.files import atomic_open
+from deepsort_cli.data.files import printable
 from deepsort_cli.evaluation.evaluate import Evaluation
 
 LEAST_RANKS = 50
@@ -126,7 +127,9 @@ def _write(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> 
 
 
 def _cell(value: Any) -> Any:
-    """NaN becomes an empty cell, floats get six significant digits."""
+    """NaN becomes an empty cell, floats get six significant digits, odd bytes in file names are escaped."""
+    if isinstance(value, str):
+        return printable(value)
     if isinstance(value, float | np.floating):
         return "" if math.isnan(value) else f"{float(value):.6g}"
     return value

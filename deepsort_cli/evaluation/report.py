@@ -1,0 +1,101 @@
+"""The folder an evaluation leaves behind."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from deepsort_cli.core.errors import RunError
+from deepsort_cli.evaluation import explanation, page, plots
+from deepsort_cli.evaluation.evaluate import Evaluation
+from deepsort_cli.evaluation.settings import ReportSettings
+from deepsort_cli.evaluation.tables import write_tables
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A second model on the same data: its evaluation, its figures, and the first model's differences to it."""
+
+    evaluation: Evaluation
+    figures: dict[str, Any]
+    differences: dict[str, Any]
+
+
+def write_report(
+    evaluation: Evaluation,
+    figures: dict[str, Any],
+    summary: str,
+    settings: ReportSettings,
+    compared: Compared | None = None,
+    on_progress: Callable[[str, int, int], None] | None = None,
+) -> Path:
+    """Write a new timestamped folder; it appears under its name only when it is complete.
+
+    Args:
+        figures: what `metrics.json` will hold, beside the version of its format and the time.
+        summary: what `summary.txt` will hold.
+
+    Returns:
+        The folder.
+
+    Raises:
+        RunError: it cannot be written.
+    """
+    now = datetime.datetime.now().astimezone()
+    drawn = len(plots.TITLES)
+
+    def plot_done(count: int) -> None:
+        if on_progress is not None:
+            on_progress("drawing", count, 2 * drawn - 1)
+
+    name = figures["model"]["name"]
+    other = None if compared is None else (compared.figures["model"]["name"], compared.evaluation)
+    try:
+        settings.dir.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(dir=settings.dir, prefix=".eval_"))
+        try:
+            (work / "csv").mkdir()
+            write_tables(evaluation, figures, work / "csv")
+            _write(work / "summary.txt", summary)
+            _write(work / "metrics_explanation.md", explanation.as_markdown())
+            content = {"format_version": 1, "created": now.isoformat(timespec="seconds"), **figures}
+            _write(work / "metrics.json", json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+            if settings.plots:
+                (work / "plots").mkdir()
+                plots.write_plots(evaluation, work / "plots", name, other, plot_done)
+            text = page.render(
+                evaluation,
+                figures,
+                now.strftime("%Y-%m-%d %H:%M"),
+                None if compared is None else (compared.figures, compared.evaluation),
+                pictures=settings.plots,
+                on_plot=lambda count: plot_done(drawn + count),
+            )
+            _write(work / "report.html", text)
+            work.chmod(0o755)
+            return _take_name(work, settings.dir / f"eval_{now:%Y%m%d_%H%M%S}")
+        except BaseException:
+            shutil.rmtree(work, ignore_errors=True)
+            raise
+    except OSError as error:
+        raise RunError(f"the report cannot be written in {settings.dir}: {error.strerror or error}.") from error
+
+
+def _take_name(work: Path, wanted: Path) -> Path:
+    """Give the finished folder its name, numbered where two runs end in one second."""
+    number = 1
+    while True:
+        target = wanted if number == 1 else wanted.with_name(f"{wanted.name}_{number}")
+        if not target.exists():
+            return work.rename(target)
+        number += 1
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8", errors="backslashreplace")

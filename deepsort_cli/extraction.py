@@ -1,0 +1,181 @@
+"""From image files to embeddings with any Re-ID model: ONNX through ONNX Runtime, checkpoints through PyTorch."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from deepsort_cli.core.errors import InputError
+from deepsort_cli.core.preprocess import Preprocess
+from deepsort_cli.core.types import Image
+from deepsort_cli.data.files import printable
+from deepsort_cli.data.manifest import Manifest
+from deepsort_cli.perception.settings import EmbedderSettings, RuntimeSettings
+
+Features = npt.NDArray[np.float32]
+CHECKPOINT_SUFFIXES = {".pth", ".pt", ".ckpt", ".tar"}
+READERS = 2
+"""Threads that read, decode and resize; one network keeps fewer busy than that."""
+AHEAD = 4
+"""Batches that may wait for the network."""
+
+
+@dataclass(frozen=True)
+class Extractor:
+    """A Re-ID model ready to use.
+
+    Attributes:
+        path: the model file.
+        embed: (N, height, width, 3) uint8 BGR crops → (N, D) float32 unit-length embeddings.
+        preprocess: how crops are resized for it.
+        embedding_size: D.
+        sha256: of the file.
+    """
+
+    path: Path
+    embed: Callable[[Image], Features]
+    preprocess: Preprocess
+    embedding_size: int
+    sha256: str
+
+
+def open_extractor(path: Path, runtime: RuntimeSettings | None = None, batch_size: int = 32) -> Extractor:
+    """Open a Re-ID model: an ONNX file, or a checkpoint of ours, torchreid or fast-reid. Only those need PyTorch.
+
+    Raises:
+        InputError: the file is no usable Re-ID model, PyTorch is missing, or the device is.
+    """
+    runtime = runtime or RuntimeSettings()
+    if path.suffix.lower() in CHECKPOINT_SUFFIXES and not path.is_dir():
+        return _open_checkpoint(path, runtime, batch_size)
+
+    from deepsort_cli.perception.embedders import open_embedder
+
+    embedder = open_embedder(EmbedderSettings(model_path=str(path), batch_size=batch_size), runtime)
+    if embedder is None:
+        raise InputError(f"{path}: no model. Give a Re-ID .onnx file or a .pth checkpoint.")
+    metadata = embedder.metadata
+
+    def embed(crops: Image) -> Features:
+        return embedder.embed_crops(list(crops))
+
+    return Extractor(path, embed, metadata.preprocess, embedder.feature_size, file_sha256(path))
+
+
+def extract(
+    images: Manifest,
+    extractor: Extractor,
+    *,
+    batch_size: int = 32,
+    flip: bool = False,
+    on_progress: Callable[[int], None] | None = None,
+) -> Features:
+    """Embeddings of all images of a dataset, (N, D) float32 of unit length, in its order.
+
+    Images are read ahead in threads and only their resized crops are kept, a few batches at a time.
+
+    Args:
+        flip: average the embeddings of each image and its mirror image.
+        on_progress: called with the number of images done.
+
+    Raises:
+        InputError: an image cannot be read.
+    """
+    features = np.empty((len(images), extractor.embedding_size), dtype=np.float32)
+    for part, crops in _read_ahead(images, extractor.preprocess, batch_size):
+        found = extractor.embed(crops)
+        if flip:
+            found = found + extractor.embed(np.ascontiguousarray(crops[:, :, ::-1]))
+            found /= np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
+        features[part] = found
+        if on_progress is not None:
+            on_progress(part.stop)
+    return features
+
+
+def read_image(path: Path) -> Image:
+    """Decode an image file, upright, into (h, w, 3) uint8 BGR.
+
+    Raises:
+        InputError: missing or damaged.
+    """
+    import cv2
+
+    try:
+        data = np.frombuffer(path.read_bytes(), dtype=np.uint8)  # cv2.imread fails on some names on Windows
+    except OSError as error:
+        raise InputError(f"{printable(str(path))}: cannot be read ({error.strerror or error}).") from None
+    image = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
+    if image is None:
+        raise InputError(
+            f"{printable(str(path))}: the image cannot be decoded. `deepsort scan --paranoid` finds such files."
+        )
+    return np.asarray(image, dtype=np.uint8)
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _read_ahead(images: Manifest, preprocess: Preprocess, batch_size: int) -> Iterator[tuple[slice, Image]]:
+    """Batches of resized crops, in order, decoded while earlier ones are used."""
+
+    def read(part: slice) -> Image:
+        crops = np.empty((part.stop - part.start, preprocess.height, preprocess.width, 3), dtype=np.uint8)
+        for row, i in enumerate(range(part.start, part.stop)):
+            crops[row] = preprocess.resize_crops([read_image(images.file(i))])[0]
+        return crops
+
+    starts = range(0, len(images), batch_size)
+    parts = deque(slice(start, min(start + batch_size, len(images))) for start in starts)
+    waiting: deque[tuple[slice, Future[Image]]] = deque()
+    pool = ThreadPoolExecutor(READERS, thread_name_prefix="read")
+    try:
+        while parts or waiting:
+            while parts and len(waiting) < AHEAD:
+                part = parts.popleft()
+                waiting.append((part, pool.submit(read, part)))
+            part, future = waiting.popleft()
+            yield part, future.result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _open_checkpoint(path: Path, runtime: RuntimeSettings, batch_size: int) -> Extractor:
+    try:
+        import torch
+    except ImportError:
+        raise InputError(
+            f"{path}: a PyTorch checkpoint needs PyTorch. Install it with: pip install 'deepsort-cli[train]' "
+            "or give an exported .onnx model, which does not."
+        ) from None
+
+    from deepsort_cli.reid.checkpoint import load_model
+    from deepsort_cli.reid.extract import extract_features
+
+    name, _, index = runtime.device.partition(":")
+    if name not in ("auto", "cpu", "cuda"):
+        raise InputError(f"--device {runtime.device}: a checkpoint runs on cpu or cuda. Export it to ONNX for others.")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise InputError(f"--device {runtime.device}: PyTorch finds no CUDA device here. Pass --device cpu.")
+    device = f"cuda:{index or 0}" if name == "cuda" or (name == "auto" and torch.cuda.is_available()) else "cpu"
+    if runtime.threads:
+        torch.set_num_threads(runtime.threads)
+    model, info = load_model(path, device)
+
+    def embed(crops: Image) -> Features:
+        return extract_features(model, list(crops), info.preprocess, batch_size=batch_size, device=device)
+
+    return Extractor(path, embed, info.preprocess, model.embedding_dim, file_sha256(path))
