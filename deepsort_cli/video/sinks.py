@@ -482,10 +482,14 @@ class _PyAvEncoder:
                 av.open(str(rewritten), "w", options={"movflags": "+faststart"}) as plain,
             ):
                 stream = plain.add_stream_from_template(fragments.streams.video[0])
+                begin: int | None = None  # fragments had to start later, to have room for reordered frames
                 for packet in fragments.demux(video=0):
-                    if packet.dts is not None:
-                        packet.stream = stream
-                        plain.mux(packet)
+                    if packet.dts is None or packet.pts is None:
+                        continue
+                    begin = packet.pts if begin is None else begin
+                    packet.pts, packet.dts = packet.pts - begin, packet.dts - begin
+                    packet.stream = stream
+                    plain.mux(packet)
             rewritten.replace(self._temporary)
         except (OSError, av.FFmpegError):
             rewritten.unlink(missing_ok=True)

@@ -64,6 +64,8 @@ def open_source(
         InputError: it does not exist, is empty or no video, or no camera answers. Nothing was written yet.
     """
     spec = str(spec).strip()
+    if not spec:
+        raise InputError("--source is empty. Give a video, a folder of images, a camera number (0), a URL, or demo.")
     if spec == "demo":
         return DemoSource(demo, settings, pixels=pixels)
     if spec.isdecimal():
@@ -466,12 +468,13 @@ def hide_password(url: str) -> str:
 @contextlib.contextmanager
 def _quiet_opencv() -> Iterator[None]:
     """OpenCV tells every backend it tries on stderr; our own message says what matters."""
-    level = cv2.utils.logging.getLogLevel()
-    cv2.utils.logging.setLogLevel(0)
+    log: Any = getattr(cv2.utils, "logging", cv2)  # older 4.x have the functions at the top
+    level = log.getLogLevel()
+    log.setLogLevel(0)
     try:
         yield
     finally:
-        cv2.utils.logging.setLogLevel(level)
+        log.setLogLevel(level)
 
 
 def _no_answer(target: int | str, shown: str, timeout: float) -> str:
