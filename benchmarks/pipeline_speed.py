@@ -145,23 +145,28 @@ def main() -> None:
         "networks, side by side": side_by_side(recorded, detector, reid, max(1, cpus // 2)),
     }
     speeds: dict[str, list[float]] = {name: [] for name in (*bounds, "text output", "video output")}
+    work: dict[str, list[float]] = {name: [] for name in speeds}
     text_ratios, video_ratios = [], []
     with tempfile.TemporaryDirectory() as folder:
         text = OutputSettings(save_txt=Path(folder) / "out.txt", overwrite=True)
         film = OutputSettings(save_txt=text.save_txt, save_video=Path(folder) / "out.mp4", overwrite=True)
         for _ in range(arguments.rounds):
             for name, run in bounds.items():
-                begin = time.perf_counter()
+                begin, used = time.perf_counter(), time.process_time()
                 run()
                 speeds[name].append(frames / (time.perf_counter() - begin))
-            fps, _ = pipeline(video, detector, reid, frames, text)
+                work[name].append((time.process_time() - used) / frames)
+            fps, allowed = pipeline(video, detector, reid, frames, text)
             speeds["text output"].append(fps)
+            work["text output"].append(cpus / allowed)
             text_ratios.append(fps / max(values[-1] for values in (speeds[name] for name in bounds)))
             fps, allowed = pipeline(video, detector, reid, frames, film)
             speeds["video output"].append(fps)
+            work["video output"].append(cpus / allowed)
             video_ratios.append(fps / allowed)
     for name, values in speeds.items():
-        print(f"{name:<32}{statistics.median(values):>7.1f} fps")
+        used = 1e3 * statistics.median(work[name])
+        print(f"{name:<32}{statistics.median(values):>7.1f} fps {used:>7.1f} ms of CPU time a frame")
     sequential = statistics.median(speeds["networks, one after the other"])
     print(f"text output / networks, one after the other: {statistics.median(speeds['text output']) / sequential:.2f}")
     print(f"text output / the faster of the two:         {statistics.median(text_ratios):.2f}")

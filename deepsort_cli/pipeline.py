@@ -1,13 +1,11 @@
 """From a source to written tracks: source → detector → embedder → tracker → sinks.
 
-Each stage works in its own thread, one frame ahead of the next, joined by short queues:
+    reader thread       worker threads                  this thread        writer thread
+    decode frames  ──▶  find objects, embed crops  ──▶  track, in order ──▶ text, crops, drawing, encoding
 
-    reader thread      detector thread      this thread               writer thread
-    decode frame  ──▶  find objects   ──▶   embed crops, track  ──▶   text, crops, drawing, encoding
-
-The networks release the interpreter while they compute, so a two-core machine detects the next frame while it embeds
-this one. Frames stay in order. An error in any thread ends the run in this one; whatever ends it, sinks are closed and
-leave files that can be used.
+Several frames are perceived at once, one by each worker with single-threaded networks: small networks gain little from
+many threads each, but frames are independent. Short queues join the threads, so memory does not grow; frames stay in
+order. An error in any thread ends the run in this one; whatever ends it, sinks are closed and leave usable files.
 """
 
 from __future__ import annotations
@@ -16,11 +14,15 @@ import contextlib
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Generic, Literal, TypeVar
+
+import cv2
 
 from deepsort_cli.core import Detections, Frame, InputError, Tracks
 from deepsort_cli.core.files import check_output_file, check_output_folder
@@ -48,12 +50,14 @@ from deepsort_cli.video.sinks import (
 )
 from deepsort_cli.video.sources import BlankSource, Source, open_source
 
+S = TypeVar("S")
 T = TypeVar("T")
 AnySink = TypeVar("AnySink", bound=Sink)
 
 READ_AHEAD = 4
-DETECT_AHEAD = 2
 WRITE_BEHIND = 8
+MOST_WORKERS = 8
+LIVE_WORKERS = 2
 POLL_SECONDS = 0.2
 
 Ending = Literal["end", "quit", "interrupted"]
@@ -90,7 +94,8 @@ class Summary:
         tracks: distinct ids reported.
         rows: track boxes reported over all frames.
         seconds: wall-clock time from the first frame asked for to the last file closed.
-        stage_ms: average milliseconds per frame of each stage's own work; stages overlap.
+        stage_ms: average milliseconds per frame that each stage worked; stages overlap, and several frames are
+            detected and embedded at once.
         outputs: files and folders written.
         ending: the source ended, the user quit the window, or Ctrl-C.
         detector, embedder: what was used; embedder is None without appearance.
@@ -221,7 +226,7 @@ class _Settings:
 
 @dataclass(frozen=True)
 class _Parts:
-    """The opened detector (or stored detections) and embedder, shared by all sources."""
+    """The opened detector (or stored detections) and embedder, shared by all sources and threads."""
 
     detect: Callable[[Frame], Detections]
     detector_name: str
@@ -229,7 +234,29 @@ class _Parts:
     embedder: Embedder | None
     stored_features: bool
     reads_pixels: bool
+    workers: int
     tracker: TrackerSettings
+
+    def perceive(self, frame: Frame) -> _Perceived:
+        """Detections with their features."""
+        begin = time.perf_counter()
+        found = self.detect(frame)
+        middle = time.perf_counter()
+        if self.embedder is not None and frame.image is not None:
+            found = found.with_features(self.embedder(frame.image, found.boxes))
+        elif not self.stored_features:
+            found = found.with_features(None)
+        return _Perceived(frame, found, middle - begin, time.perf_counter() - middle)
+
+
+@dataclass(frozen=True)
+class _Perceived:
+    """What was seen in a frame, and the seconds it took."""
+
+    frame: Frame
+    detections: Detections
+    detect_seconds: float
+    embed_seconds: float
 
 
 def _load_detections(path: Path, settings: DetectorSettings) -> StoredDetections:
@@ -241,10 +268,9 @@ def _open_parts(settings: _Settings, stored: StoredDetections | None, use_model_
     named = settings.reid.model_path is not None
     stored_features = stored is not None and stored.has_features and not named
     wants_model = not stored_features and resolve_model(settings.reid) is not None
-    # Detector and embedder run at the same time: each gets its share of the cores.
-    share = 2 if stored is None and wants_model else 1
-    threads = settings.runtime.threads or max(1, available_cpus() // share)
-    runtime = settings.runtime.model_copy(update={"threads": threads})
+    cpus = available_cpus()
+    workers = max(1, min(MOST_WORKERS, cpus // max(1, settings.runtime.threads)))
+    runtime = settings.runtime.model_copy(update={"threads": settings.runtime.threads or max(1, cpus // workers)})
 
     detector = open_detector(settings.detector, runtime) if stored is None else None
     embedder = open_embedder(settings.reid, runtime) if wants_model else None
@@ -258,6 +284,7 @@ def _open_parts(settings: _Settings, stored: StoredDetections | None, use_model_
         embedder=embedder,
         stored_features=stored_features,
         reads_pixels=detector is not None or embedder is not None,
+        workers=workers,
         tracker=tracker,
     )
 
@@ -443,12 +470,6 @@ def _track_source(
     rows = 0
     ending: Ending = "end"
 
-    def detected(frames: Iterable[Frame]) -> Iterator[tuple[Frame, Detections]]:
-        for frame in frames:
-            with _clock(seconds, "detect"):
-                found = parts.detect(frame)
-            yield frame, found
-
     begin = time.perf_counter()
     sinks = plan.open(source, output, parts.class_names, observer.warn)
     with sinks, contextlib.ExitStack() as stack:
@@ -457,19 +478,19 @@ def _track_source(
         writer = stack.enter_context(_Writer(sinks)) if threaded else None
         try:
             frames: Iterable[Frame] = _timed(source, seconds, "read")
-            if not source.is_live:  # cameras and streams have a reading thread of their own
+            if source.is_live:  # cameras and streams have a reading thread of their own; few frames in flight, no delay
+                workers = min(parts.workers, LIVE_WORKERS)
+                seen = stack.enter_context(_InParallel(parts.perceive, frames, workers, waiting=0))
+                stack.callback(source.close)
+            else:
                 frames = stack.enter_context(_Ahead(frames, READ_AHEAD))
-            ahead = stack.enter_context(_Ahead(detected(frames), 1 if source.is_live else DETECT_AHEAD))
-            if source.is_live:
-                stack.callback(source.close)  # first of all: wakes a thread that waits for the camera
-            for frame, found in ahead:
-                if parts.embedder is not None and frame.image is not None:
-                    with _clock(seconds, "embed"):
-                        found = found.with_features(parts.embedder(frame.image, found.boxes))
-                elif not parts.stored_features:
-                    found = found.with_features(None)
+                seen = stack.enter_context(_InParallel(parts.perceive, frames, parts.workers, waiting=1))
+            for item in seen:
+                frame = item.frame
+                seconds["detect"] += item.detect_seconds
+                seconds["embed"] += item.embed_seconds
                 with _clock(seconds, "track"):
-                    tracks = tracker.update(found)
+                    tracks = tracker.update(item.detections)
                 if output.emit == "matched":
                     tracks = tracks[tracks.time_since_update == 0]
                 ids.update(tracks.ids.tolist())
@@ -564,6 +585,49 @@ class _Ahead(Generic[T]):
                 continue
             return True
         return False
+
+
+class _InParallel(Generic[S, T]):
+    """`map(function, items)` with several threads, results in order.
+
+    At most `workers` items are worked on and `waiting` more are ready for the next free thread. An error is raised here
+    at its item's turn. OpenCV's own threads are off meanwhile: the workers use the cores.
+    """
+
+    def __init__(self, function: Callable[[S], T], items: Iterable[S], workers: int, waiting: int) -> None:
+        self._function = function
+        self._items = items
+        self._in_flight = workers + waiting
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="perceive")
+
+    def __enter__(self) -> _InParallel[S, T]:
+        self._opencv_threads = cv2.getNumThreads()
+        cv2.setNumThreads(1)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(cancel_futures=True)
+        cv2.setNumThreads(self._opencv_threads)
+
+    def __iter__(self) -> Iterator[T]:
+        pending: deque[Future[T]] = deque()
+        items = iter(self._items)
+        failure: Exception | None = None
+        while True:
+            try:
+                item = next(items)
+            except StopIteration:
+                break
+            except Exception as error:  # what came before it is finished first
+                failure = error
+                break
+            pending.append(self._pool.submit(self._function, item))
+            if len(pending) >= self._in_flight:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+        if failure is not None:
+            raise failure
 
 
 class _Writer:
