@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import signal
 from typing import Annotated, Any
 
 import typer
@@ -80,4 +81,6 @@ for _name, _summary in COMMANDS.items():
 
 def main() -> None:
     """Entry point of the installed `deepsort` script."""
+    # `docker stop` and the like: finish files as after Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     app(prog_name="deepsort")

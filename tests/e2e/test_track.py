@@ -214,7 +214,8 @@ class TestSources:
 
 
 class TestInterruption:
-    def test_ctrl_c_leaves_usable_files(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+    def test_interrupted_run_leaves_usable_files(self, tmp_path: Path, sign: signal.Signals) -> None:
         script = Path(sys.executable).with_name("deepsort")
         process = subprocess.Popen(
             [str(script), "track", "--source", "demo", *SMALL, "--set", "demo.frames=100000", "--save", "out.mp4",
@@ -225,7 +226,7 @@ class TestInterruption:
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline and not any(path.stat().st_size > 2000 for path in tmp_path.glob(".out.*l")):
             time.sleep(0.1)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(sign)
         _, errors = process.communicate(timeout=30)
         assert process.returncode == 130, errors
         assert "Traceback" not in errors
