@@ -50,9 +50,9 @@ def open_detector(settings: DetectorSettings | None = None, runtime: RuntimeSett
         InputError: the model cannot be used, or a setting does not fit it.
     """
     settings = settings or DetectorSettings()
-    if settings.model_path in (None, "", "hog"):
+    if settings.model_path is None or settings.model_path.lower() in ("hog", ""):
         return HogDetector(settings)
-    return OnnxDetector(open_session(str(settings.model_path), runtime), settings)
+    return OnnxDetector(open_session(settings.model_path, runtime), settings)
 
 
 class OnnxDetector:

@@ -77,7 +77,7 @@ class Embedder:
             raise InputError(f"{session.path}: {error}") from None
         if output.ndim != 2 or len(output) != count or output.shape[1] < 2:
             raise InputError(
-                f"{session.path}: its output {output.shape} for {count} crops is not one embedding per crop. "
+                f"{session.path}: its output {output.shape} is not one embedding per crop, ({count}, D). "
                 f"Give a Re-ID model exported without its classifier; a detector belongs to --detector."
             )
         self.feature_size = int(output.shape[1])

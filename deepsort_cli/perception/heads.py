@@ -4,12 +4,13 @@ Formats (n = cells of the grids of strides 8, 16 and 32 over the input, C = clas
 
 | head | output | boxes | input |
 |---|---|---|---|
-| yolov8 (v8, v9, v11, and v6-style without objectness) | (1, 4 + C, n) | cx cy w h in input pixels | RGB 0-1 |
-| yolov5 (v5, v7) | (1, 3n, 5 + C) | cx cy w h in input pixels, objectness | RGB 0-1 |
+| yolov8 (v8, v9, v11) | (1, 4 + C, n) | cx cy w h in input pixels | RGB 0-1 |
+| yolov5 (v5, v7; v6 where named) | (1, 3n, 5 + C) | cx cy w h in input pixels, objectness | RGB 0-1 |
 | yolov10 (v10, v26: end to end, no NMS) | (1, k, 6) | x1 y1 x2 y2, score, class | RGB 0-1 |
 | yolox | (1, n, 5 + C) | (xy + cell) · stride, exp(wh) · stride, objectness | BGR 0-255, top-left |
 
-Confidence is tested before boxes are decoded: only the survivors, a few hundred of thousands of rows, are touched.
+Confidence is tested before boxes are decoded: of thousands of rows only
+the few survivors are touched.
 """
 
 from __future__ import annotations

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -40,6 +42,8 @@ COMPILING = {"tensorrt", "migraphx", "coreml"}
 SILENT = 4  # log fatal errors only: everything else reaches the user as our own message
 DTYPES: dict[str, type[np.floating]] = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 CHECKPOINT_SUFFIXES = {".pt", ".pth", ".ckpt", ".safetensors"}
+CHECKPOINT_STARTS = (b"PK\x03\x04", *(bytes([0x80, protocol]) for protocol in range(2, 6)))
+"""How zip archives and pickles begin, in which PyTorch saves."""
 
 
 class Session:
@@ -48,7 +52,6 @@ class Session:
     Attributes:
         path: the file.
         input_shape: (N, C, H, W) of the input; None for a dimension that is chosen at run time.
-        output_shapes: the same for each output.
         metadata: the model's own text properties.
         device: where it runs, for example cpu or cuda.
         compiles_shapes: whether every new input shape costs a long compilation, so that one shape should be kept to.
@@ -74,7 +77,6 @@ class Session:
                 f"(N, 3, height, width){layout}."
             )
         self._outputs = [item.name for item in session.get_outputs()]
-        self.output_shapes = [_shape(item.shape) for item in session.get_outputs()]
         self.metadata: dict[str, str] = dict(session.get_modelmeta().custom_metadata_map)
         first = session.get_providers()[0]
         self.device = next((device for device, provider in PROVIDERS.items() if provider == first), first)
@@ -109,17 +111,30 @@ def open_session(model_path: str | Path, settings: RuntimeSettings | None = None
     providers = choose_providers(device, ort.get_available_providers(), int(index or 0))
     ort.set_default_logger_severity(SILENT)
     try:
-        session = ort.InferenceSession(str(path), sess_options=session_options(settings.threads), providers=providers)
+        session = _start(path, session_options(settings.threads), providers)
     except Exception as error:  # ONNX Runtime's exceptions share no base class
         raise InputError(_explain(path, error)) from None
     opened = Session(path, session)
-    # ONNX Runtime falls back to the CPU without a word when a GPU's driver or libraries are missing.
+    # A device may be built into ONNX Runtime and yet not start, for want of a driver or a library.
     if device not in ("auto", opened.device):
         raise InputError(
             f"--device {settings.device}: ONNX Runtime has {PROVIDERS[device]} but could not start it. "
             f"Check its driver and libraries, or pass --device cpu."
         )
     return opened
+
+
+def _start(
+    path: Path, options: ort.SessionOptions, providers: list[tuple[str, dict[str, str]]]
+) -> ort.InferenceSession:
+    """The model on the first provider that starts. ONNX Runtime's own fallback would print on stdout."""
+    while True:
+        try:
+            return ort.InferenceSession(str(path), sess_options=options, providers=providers, enable_fallback=0)
+        except Exception:
+            if len(providers) == 1:
+                raise
+            providers = providers[1:]
 
 
 def session_options(threads: int) -> ort.SessionOptions:
@@ -177,6 +192,8 @@ def _provider_options(device: str, index: int) -> dict[str, str]:
     if device == "tensorrt":
         # Building an engine takes minutes: keep it.
         cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "deepsort" / "tensorrt"
+        with contextlib.suppress(OSError):
+            cache.mkdir(parents=True, exist_ok=True)
         options |= {"trt_engine_cache_enable": "1", "trt_engine_cache_path": str(cache)}
     return options
 
@@ -200,8 +217,11 @@ def check_model_file(path: Path) -> None:
         raise InputError(f"{path}: the file is empty. Copy or download it again.")
     if start.startswith(b"version https://git-lfs"):
         raise InputError(f"{path}: this is a Git LFS pointer, not the model. Run `git lfs pull` to fetch the file.")
-    if path.suffix.lower() in CHECKPOINT_SUFFIXES or start.startswith((b"PK\x03\x04", b"\x80\x02")):
-        raise InputError(f"{path}: this is a PyTorch checkpoint. Export it first: deepsort export {path}")
+    if path.suffix.lower() in CHECKPOINT_SUFFIXES or start.startswith(CHECKPOINT_STARTS):
+        raise InputError(
+            f"{path}: this is a PyTorch checkpoint. Export it to ONNX first: a Re-ID model with "
+            f"`deepsort export {path}`, a detector with its own tool (for example yolo export format=onnx)."
+        )
     if _is_text(start):
         raise InputError(f"{path}: this is a text file, not an ONNX model. Was a web page saved instead of the model?")
 
@@ -226,6 +246,7 @@ def _reason(error: Exception) -> str:
     text = " ".join(str(error).split())
     if text.startswith("[ONNXRuntimeError]"):
         text = text.split(" : ", 3)[-1]
+    text = re.sub(r"^Load model from .* failed: ?", "", text)
     return text if len(text) <= 300 else text[:300] + "…"
 
 

@@ -25,7 +25,7 @@ class DetectorSettings(Settings):
         None,
         ge=0.0,
         le=1.0,
-        description="Overlap (IoU) above which the weaker of two boxes of a class is dropped; by default 0.45, hog 0.2.",
+        description="IoU above which the weaker of two boxes of a class is dropped; by default 0.45, for hog 0.2.",
     )
     classes: CommaStrings = Field(
         (), description="Names or numbers of the classes kept, or all; by default person where the model knows it."

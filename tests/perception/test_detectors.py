@@ -271,6 +271,16 @@ def test_hog_knows_no_other_class() -> None:
         open_detector(DetectorSettings(classes="car"))
 
 
+def test_hog_serves_several_threads() -> None:
+    detector = open_detector(DetectorSettings(conf=0.05))
+    images = [np.roll(figure()[0], 6 * i, axis=1) for i in range(8)] * 2
+    expected = [detector(image) for image in images]
+    with ThreadPoolExecutor(4) as threads:
+        for found, reference in zip(threads.map(detector, images), expected, strict=True):
+            np.testing.assert_array_equal(found.boxes, reference.boxes)
+            np.testing.assert_array_equal(found.scores, reference.scores)
+
+
 @pytest.mark.real_data
 @pytest.mark.parametrize(
     ("model", "head", "recall", "precision"),
@@ -282,7 +292,9 @@ def test_people_are_found_in_real_video(
     """Share of the annotated people that overlap a detection, one to one, by half; every 60th frame."""
     if model != "hog":
         model = str(shared_data / "models" / model)
-    detector = open_detector(DetectorSettings(model_path=model, conf=0.3 if head is None else 0.1, iou=None if head is None else 0.6))
+    detector = open_detector(
+        DetectorSettings(model_path=model, conf=0.3 if head is None else 0.1, iou=None if head is None else 0.6)
+    )
     assert head is None or (isinstance(detector, OnnxDetector) and detector.head.name == head)
     truth = np.loadtxt(shared_data / "mot" / "PETS09-S2L1" / "gt" / "gt.txt", delimiter=",")
     truth = truth[truth[:, 6] > 0]

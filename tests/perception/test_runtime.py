@@ -67,6 +67,27 @@ def test_a_device_that_does_not_start_is_not_replaced_in_silence(
     assert open_session(path, RuntimeSettings(device="auto")).device == "cpu"
 
 
+def test_a_device_that_fails_gives_way_to_the_next_without_a_word(
+    constant_model, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    real, tried = ort.InferenceSession, []
+
+    def start(path: str, *, providers: list, **options: object) -> ort.InferenceSession:
+        tried.append(providers[0][0])
+        if providers[0][0] != "CPUExecutionProvider":
+            raise RuntimeError("libcublas.so.12: cannot open shared object file")
+        return real(path, providers=providers, **options)
+
+    path = constant_model(np.ones((1, 8)))
+    monkeypatch.setattr(ort, "InferenceSession", start)
+    monkeypatch.setattr(ort, "get_available_providers", lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"])
+    assert open_session(path).device == "cpu"
+    assert tried == ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    with pytest.raises(InputError, match="could not start"):
+        open_session(path, RuntimeSettings(device="cuda"))
+    assert capfd.readouterr() == ("", "")
+
+
 @pytest.mark.parametrize("device", ["gpu", "cuda:", "cuda:x", "cuda:-1", ""])
 def test_unknown_devices_are_refused(device: str) -> None:
     with pytest.raises(ValidationError, match="expected one of"):
