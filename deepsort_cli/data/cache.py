@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ from deepsort_cli.data.files import CACHE_FOLDER
 
 SCANNER_VERSION = 1
 """Raised whenever checks or the form of the cache change; older caches are then rebuilt."""
+
+_HEAD = b'{"checksum":"'
 
 KEPT_STATES = 4
 """Caches of older states of a dataset kept beside the newest."""
@@ -34,32 +37,36 @@ def load(folder: Path, fingerprint: str) -> tuple[dict[str, Any] | None, str]:
     """The remembered scan, or None; and a word on why a file that is there cannot be used."""
     path = _file(folder, fingerprint)
     try:
-        data = json.loads(path.read_bytes())
-        if data["fingerprint"] != fingerprint:
-            raise ValueError("it belongs to other files")
-        version = data["scanner_version"]
-    except FileNotFoundError:
+        text = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
         return None, ""
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        return None, f"the cache {path} is damaged ({type(error).__name__}: {error}); it is rebuilt"
-    if version != SCANNER_VERSION:
-        return None, f"the cache was written by scanner version {version}; it is rebuilt"
-    return data, ""
+    except OSError as error:
+        return None, f"The cache {path} cannot be read ({error.strerror})."
+    head, body = text[: len(_HEAD) + 40], text[len(_HEAD) + 42 :]
+    if head != _HEAD + _checksum(body):
+        return None, f"The cache {path} is damaged; it is rebuilt."
+    data = json.loads(b"{" + body)
+    if data["scanner_version"] != SCANNER_VERSION:
+        return None, f"The cache was written by scanner version {data['scanner_version']}; it is rebuilt."
+    return (data, "") if data["fingerprint"] == fingerprint else (None, f"The cache {path} is damaged; it is rebuilt.")
 
 
 def store(folder: Path, fingerprint: str, data: dict[str, Any]) -> None:
-    """Write a scan atomically and drop the oldest states.
+    """Write a scan atomically, with its checksum in front, and drop the oldest states.
 
     Raises:
         OSError: if the folder cannot be written.
     """
-    path = _file(folder, fingerprint)
-    with atomic_open(path) as stream:
-        stream.write(json.dumps(data, separators=(",", ":")))
-    others = sorted(_scans(folder), reverse=True)
-    for _, old in others[KEPT_STATES + 1 :]:
+    body = json.dumps(data, separators=(",", ":")).encode()[1:]
+    with atomic_open(_file(folder, fingerprint), "wb") as stream:
+        stream.write(_HEAD + _checksum(body) + b'",' + body)
+    for _, old in sorted(_scans(folder), reverse=True)[KEPT_STATES + 1 :]:
         with contextlib.suppress(OSError):
             old.unlink()
+
+
+def _checksum(body: bytes) -> bytes:
+    return hashlib.sha1(body, usedforsecurity=False).hexdigest().encode()
 
 
 def _scans(folder: Path) -> Iterator[tuple[float, Path]]:

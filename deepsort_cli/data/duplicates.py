@@ -16,6 +16,9 @@ Among the 62 million pairs of CUHK03 crops no two people exceed 0.96; an image s
 the size, or 15 % brighter stays above 0.98.
 """
 
+EXHAUSTIVE_BELOW = 1000
+"""Up to this many images every pair is compared: hashing needs more to learn its axes from."""
+
 _AXES = 24
 _TABLES = 10
 _NEIGHBOURS = 32
@@ -23,17 +26,16 @@ _NEIGHBOURS = 32
 _BLOCK = 50_000
 
 
-def near_pairs(thumbs: npt.NDArray[np.uint8], pids: IntArray, parts: IntArray, threshold: float = NEAR) -> IntArray:
-    """Pairs of nearly equal images that do not belong to the same identity in the same part of the dataset.
+def near_pairs(thumbs: npt.NDArray[np.uint8], labels: IntArray, threshold: float = NEAR) -> IntArray:
+    """Pairs of nearly equal images that do not bear the same labels.
 
-    Candidates come from random-hyperplane hashing (Charikar 2002) of the whitened principal components, so the time
-    grows little faster than N; every candidate is then compared exactly. Flat thumbnails (standard deviation below
-    2 grey levels) have no pattern to compare and are left out.
+    In large datasets candidates come from random-hyperplane hashing (Charikar 2002) of the whitened principal
+    components, so the time grows little faster than N; every candidate is then compared exactly. Flat thumbnails
+    (standard deviation below 2 grey levels) have no pattern to compare and are left out.
 
     Args:
         thumbs: (N, D) uint8 thumbnails.
-        pids: (N,) person ids.
-        parts: (N,) part indices.
+        labels: (N, L) what makes a pair matter where it differs: identity, camera, side of the split.
         threshold: smallest correlation of a pair.
 
     Returns:
@@ -47,11 +49,10 @@ def near_pairs(thumbs: npt.NDArray[np.uint8], pids: IntArray, parts: IntArray, t
         return np.empty((0, 2), dtype=np.int64)
     vectors /= np.maximum(length, 1e-6)[:, None]
     found = []
-    for keys in _hash_tables(vectors[usable] if len(usable) < len(vectors) else vectors):
-        i, j = _sharing_a_bucket(keys)
+    for i, j in _candidates(vectors[usable] if len(usable) < len(vectors) else vectors):
         i, j = usable[i], usable[j]
-        harmful = (pids[i] != pids[j]) | (parts[i] != parts[j])
-        i, j = i[harmful], j[harmful]
+        matters = (labels[i] != labels[j]).any(axis=1)
+        i, j = i[matters], j[matters]
         for start in range(0, len(i), _BLOCK):
             a, b = i[start : start + _BLOCK], j[start : start + _BLOCK]
             close = np.einsum("nd,nd->n", vectors[a], vectors[b]) >= threshold
@@ -59,6 +60,15 @@ def near_pairs(thumbs: npt.NDArray[np.uint8], pids: IntArray, parts: IntArray, t
     if not found:
         return np.empty((0, 2), dtype=np.int64)
     return np.unique(np.sort(np.concatenate(found), axis=1), axis=0)
+
+
+def _candidates(vectors: npt.NDArray[np.float32]) -> Iterator[tuple[IntArray, IntArray]]:
+    """Positions i, j of pairs that may be nearly equal; a pair may come more than once."""
+    if len(vectors) <= EXHAUSTIVE_BELOW:
+        yield np.triu_indices(len(vectors), 1)
+        return
+    for keys in _hash_tables(vectors):
+        yield _sharing_a_bucket(keys)
 
 
 def _hash_tables(vectors: npt.NDArray[np.float32]) -> Iterator[npt.NDArray[np.float32]]:

@@ -117,6 +117,7 @@ class Facts:
         self.has_cameras = result.images.has_cameras
         roles = np.array([part.role for part in result.parts] or [""])
         self.role = roles[result.part_of] if len(self.pids) else np.empty(0, dtype=roles.dtype)
+        self.is_test = np.isin(self.role, ["query", "gallery"])
 
     def in_role(self, *roles: str) -> IntArray:
         """Positions of the images of people (not junk, not distractors) in parts with one of these roles."""
@@ -194,9 +195,9 @@ def identical_images(facts: Facts) -> Iterator[Finding]:
         members.setdefault(int(group[i]), []).append(int(i))
     leaks, conflicts, copies = [], [], []
     for same in members.values():
-        roles = {_side(facts.role[i]) for i in same}
+        sides = {bool(facts.is_test[i]) for i in same}
         people = {int(facts.pids[i]) for i in same if facts.pids[i] >= 0}
-        if len(roles) > 1:
+        if len(sides) > 1:
             leaks.append(same)
         elif len(people) > 1:
             conflicts.append(same)
@@ -235,8 +236,7 @@ def near_duplicates(facts: Facts) -> Iterator[Finding]:
     if near is None or len(near) == 0:
         return
     first, second = near[:, 0], near[:, 1]
-    side = np.array([_side(role) for role in facts.role])
-    across = side[first] != side[second]
+    across = facts.is_test[first] != facts.is_test[second]
     other_person = facts.pids[first] != facts.pids[second]
     other_camera = facts.camids[first] != facts.camids[second]
     yield from _image_groups(
@@ -534,11 +534,6 @@ def folder_and_name_disagree(facts: Facts) -> Iterator[Finding]:
             "The folder counts. Check whether the files were moved by mistake.",
             facts.files(wrong),
         )
-
-
-def _side(role: str) -> str:
-    """Query and gallery are one side of the split, all else the other."""
-    return "test" if role in ("query", "gallery") else "train"
 
 
 def _image_groups(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -82,6 +81,11 @@ class Part:
     role: str
     layout: Layout
 
+    @property
+    def is_test(self) -> bool:
+        """Query and gallery are one side of the split, all else the other."""
+        return self.role in ("query", "gallery")
+
     def label(self, path: str) -> Label | None:
         """Person and camera of an image at a path relative to the dataset; None where the name does not parse."""
         return read_label(self.layout, self._inner(path))
@@ -146,12 +150,12 @@ def recognise(paths: Sequence[str], wanted: str = "auto") -> Layout:
     nested = [path for path in paths if "/" in path]
     name = wanted
     if wanted == "auto":
-        flat = [path for path in paths if "/" not in path]
-        if len(nested) > len(flat) and not _is_flat_inside(nested):
+        if 2 * len(nested) > len(paths) and not _is_flat_inside(nested):
             name = "folders"
         else:
-            parsed = Counter({layout: sum(map(bool, map(rule.match, flat))) for layout, rule in FLAT_NAMES.items()})
-            name = max(FLAT_NAMES, key=lambda layout: parsed[layout])
+            names = [path.rpartition("/")[2] for path in paths]
+            parsed = {layout: sum(map(bool, map(rule.match, names))) for layout, rule in FLAT_NAMES.items()}
+            name = max(parsed, key=lambda layout: parsed[layout])
     return Layout(name, _number_people(nested) if name == "folders" else {})
 
 

@@ -150,7 +150,10 @@ def scan_dataset(
 
 
 def find_near_duplicates(result: ScanResult, listing: Listing, progress: Progress | None = None) -> IntArray:
-    """(M, 2) positions of nearly equal images; byte-identical files are compared once, junk (pid −1) not at all."""
+    """(M, 2) positions of nearly equal images that differ in identity, camera or side of the split.
+
+    Byte-identical files are compared once, junk (pid −1) not at all.
+    """
     images = result.images
     _, first = np.unique(result.digests, return_index=True)
     first = np.sort(first[images.pids[first] >= 0])
@@ -158,7 +161,9 @@ def find_near_duplicates(result: ScanResult, listing: Listing, progress: Progres
     thumbs = for_each_file(thumbnail, files, result.settings.workers, progress)
     first = first[np.array([bool(thumb) for thumb in thumbs], dtype=bool)]
     stacked = np.frombuffer(b"".join(thumbs), dtype=np.uint8).reshape(len(first), THUMB_SIZE[0] * THUMB_SIZE[1])
-    pairs: IntArray = first[near_pairs(stacked, images.pids[first], result.part_of[first])]
+    tested = np.array([part.is_test for part in result.parts] or [False])[result.part_of[first]]
+    cameras = images.camids[first] * images.has_cameras
+    pairs: IntArray = first[near_pairs(stacked, np.stack([images.pids[first], cameras, tested], axis=1))]
     return pairs
 
 
@@ -414,12 +419,17 @@ def _recall(
         notes += [note] if note else []
         if data is None:
             continue
-        try:
-            if _still_holds(data, listing, settings):
-                return _from_json(data, root, settings), notes
-        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-            notes.append(f"The cache in {folder} is damaged ({type(error).__name__}: {error}); it is rebuilt.")
+        if not _is_about(data, listing):
+            notes.append(f"The cache in {folder} does not fit the files; it is rebuilt.")
+        elif _still_holds(data, listing, settings):
+            return _from_json(data, root, settings), notes
     return None, notes
+
+
+def _is_about(stored: dict[str, Any], listing: Listing) -> bool:
+    """Whether a cache, which may have come with a foreign dataset, lists only files found below this root."""
+    problems = {problem.path for problem in listing.problems}
+    return set(listing.paths).issuperset(stored["valid"]["path"]) and problems.isdisjoint(stored["valid"]["path"])
 
 
 def _still_holds(stored: dict[str, Any], listing: Listing, settings: ScanSettings) -> bool:

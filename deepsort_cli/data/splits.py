@@ -79,6 +79,7 @@ def load_query_gallery(
             f"{root}: no {' and no '.join(missing)} folder in it. "
             "Expected `query` and `bounding_box_test` (or `gallery`)."
         )
+    settings = settings.model_copy(update={"drop_small": False})  # one query per identity is as it should be
     query = _usable(scan_dataset(root / folders["query"], settings, progress=progress), notify)
     gallery = _usable(scan_dataset(root / folders["gallery"], settings, progress=progress), notify)
     return query, other_cameras(gallery, query)

@@ -49,7 +49,7 @@ def test_fast_path_agrees_with_the_full_check(
 
 
 def test_unreadable_file(faulty: tuple[Path, dict[str, str]], monkeypatch: pytest.MonkeyPatch) -> None:
-    root, expected = faulty
+    root, _ = faulty
     locked = root / "id_0001" / "c1_0.jpg"
     locked.chmod(0)
     if os.geteuid() == 0:  # nothing is unreadable for root
@@ -92,7 +92,9 @@ def test_nothing_outside_is_opened(faulty: tuple[Path, dict[str, str]], monkeypa
 def test_links_into_an_allowed_folder_are_read(faulty: tuple[Path, dict[str, str]], tmp_path: Path) -> None:
     root, expected = faulty
     settings = ScanSettings(use_cache=False, link_sources=(tmp_path / "outside",))
-    changed = {path: reason for path, reason in classify(scan_dataset(root, settings)).items() if reason != expected[path]}
+    changed = {
+        path: reason for path, reason in classify(scan_dataset(root, settings)).items() if reason != expected[path]
+    }
     assert changed == {"id_0003/c1_absolute.jpg": "", "id_0003/c1_relative.jpg": "", "id_0004": "folder_link"}
 
 

@@ -1,0 +1,270 @@
+"""A scan is remembered exactly as long as it is true."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deepsort_cli.data import cache
+from deepsort_cli.data import scan as scan_module
+from deepsort_cli.data.scan import ScanResult, load_manifest, scan_dataset
+from deepsort_cli.data.settings import ScanSettings
+
+PEOPLE = {1: [1, 2], 2: [1, 2, 2], 3: [2]}
+
+
+@pytest.fixture
+def root(tmp_path: Path, write_flat: Callable[..., Path]) -> Path:
+    return write_flat(tmp_path / "data", PEOPLE)
+
+
+@pytest.fixture(autouse=True)
+def user_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
+    return tmp_path / "home" / "deepsort" / "scans"
+
+
+def same(a: ScanResult, b: ScanResult) -> bool:
+    return (
+        a.images.paths == b.images.paths
+        and a.images.has_cameras == b.images.has_cameras
+        and all(
+            np.array_equal(x, y)
+            for x, y in (
+                (a.images.pids, b.images.pids),
+                (a.images.camids, b.images.camids),
+                (a.shapes, b.shapes),
+                (a.flags, b.flags),
+                (a.digests, b.digests),
+                (a.part_of, b.part_of),
+            )
+        )
+        and (a.invalid, a.skipped, a.fingerprint) == (b.invalid, b.skipped, b.fingerprint)
+        and [(p.folder, p.role, p.layout.name) for p in a.parts] == [(p.folder, p.role, p.layout.name) for p in b.parts]
+    )
+
+
+def test_second_scan_is_remembered_and_equal(root: Path) -> None:
+    (root / "broken.jpg").write_bytes(b"")
+    (root / "0009_c1_f0000000.jpg").write_bytes(b"text")
+    first, second = scan_dataset(root), scan_dataset(root)
+    assert not first.from_cache
+    assert second.from_cache
+    assert same(first, second)
+    assert [f.code for f in first.findings] == [f.code for f in second.findings]
+
+
+def test_the_file_says_what_it_is(root: Path) -> None:
+    result = scan_dataset(root)
+    (file,) = (root / ".reid_cache").iterdir()
+    assert file.name == f"scan_{result.fingerprint}.json"
+    data = json.loads(file.read_text())
+    assert data["scanner_version"] == cache.SCANNER_VERSION
+    assert data["options"]["paranoid"] is False
+    assert len(data["valid"]["path"]) == 6
+    assert data["created"].startswith("20")
+    assert data["seconds"] >= 0
+
+
+def test_the_fingerprint_is_sha1_over_paths_and_sizes(root: Path) -> None:
+    before = scan_dataset(root).fingerprint
+    assert len(before) == 40
+    file = root / "0001_c1_f0000000.jpg"
+    file.write_bytes(file.read_bytes()[::-1])
+    assert scan_dataset(root).fingerprint == before
+    file.rename(root / "0001_c1_f0000009.jpg")
+    assert scan_dataset(root).fingerprint != before
+
+
+@pytest.mark.parametrize("change", ["add", "remove", "grow", "same_size", "add_text", "add_folder_image"])
+def test_rebuilt_when_files_change(root: Path, change: str) -> None:
+    scan_dataset(root)
+    file = root / "0001_c1_f0000000.jpg"
+    if change == "add":
+        shutil.copy(file, root / "0004_c1_f0000000.jpg")
+    elif change == "remove":
+        file.unlink()
+    elif change == "grow":
+        file.write_bytes(file.read_bytes() + b"\0")
+    elif change == "same_size":
+        file.write_bytes(bytes(len(file.read_bytes())))
+    elif change == "add_text":
+        (root / "notes.txt").write_text("hello")
+    else:
+        (root / "sub").mkdir()
+        shutil.copy(file, root / "sub")
+    again = scan_dataset(root)
+    assert not again.from_cache
+    assert same(again, scan_dataset(root, ScanSettings(use_cache=False)))
+    assert scan_dataset(root).from_cache
+
+
+def test_touching_or_protecting_files_does_not_rebuild(root: Path) -> None:
+    scan_dataset(root)
+    os.utime(root / "0001_c1_f0000000.jpg", (2e9, 2e9))
+    (root / "0002_c1_f0000000.jpg").chmod(0o444)
+    assert scan_dataset(root).from_cache
+
+
+def test_copy_and_move_keep_the_cache(root: Path, tmp_path: Path) -> None:
+    first = scan_dataset(root)
+    shutil.copytree(root, tmp_path / "copy", copy_function=shutil.copyfile)
+    copied = scan_dataset(tmp_path / "copy")
+    assert copied.from_cache
+    assert copied.manifest.file(0).is_relative_to(tmp_path / "copy")
+    root.rename(tmp_path / "moved")
+    moved = scan_dataset(tmp_path / "moved")
+    assert moved.from_cache
+    assert moved.images.paths == first.images.paths
+
+
+def test_rebuilt_by_another_scanner_version(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scan_dataset(root)
+    monkeypatch.setattr(cache, "SCANNER_VERSION", cache.SCANNER_VERSION + 1)
+    result = scan_dataset(root)
+    assert not result.from_cache
+    assert "version" in result.notes[0]
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", b"[]", b"null", b'{"fingerprint": 1}', b"\xff\xfe", "half", "one digit"])
+def test_a_damaged_cache_is_rebuilt_with_a_note(root: Path, damage: bytes | str) -> None:
+    first = scan_dataset(root)
+    (file,) = (root / ".reid_cache").iterdir()
+    if damage == "half":
+        damage = file.read_bytes()[: file.stat().st_size // 2]
+    elif damage == "one digit":
+        damage = file.read_bytes().replace(b'"pid":[1', b'"pid":[7')
+    assert isinstance(damage, bytes)
+    file.write_bytes(damage)
+    again = scan_dataset(root)
+    assert not again.from_cache
+    assert "damaged" in again.notes[0]
+    assert same(first, again)
+    assert scan_dataset(root).from_cache
+
+
+def test_a_forged_cache_cannot_point_outside(root: Path, tmp_path: Path) -> None:
+    secret = tmp_path / "secret.jpg"
+    shutil.copy(root / "0001_c1_f0000000.jpg", secret)
+    (root / "0008_c1_f0000000.jpg").symlink_to(secret)
+    honest = scan_dataset(root)
+    for path in ("../secret.jpg", str(secret), "0008_c1_f0000000.jpg"):
+        (file,) = (root / ".reid_cache").iterdir()
+        data = json.loads(file.read_text())
+        del data["checksum"]
+        data["valid"]["path"][0] = path
+        cache.store(root / ".reid_cache", honest.fingerprint, data)
+        again = scan_dataset(root)
+        assert not again.from_cache
+        assert same(again, honest)
+
+
+def test_options_that_change_the_answer_rescan(root: Path) -> None:
+    scan_dataset(root)
+    assert not scan_dataset(root, ScanSettings(min_side=9)).from_cache
+    scan_dataset(root)
+    assert scan_dataset(root, ScanSettings(min_samples=5, drop_small=True)).from_cache
+    assert not scan_dataset(root, ScanSettings(paranoid=True)).from_cache
+    assert scan_dataset(root).from_cache  # a paranoid scan answers the plain question too
+    assert not scan_dataset(root, ScanSettings(force_rescan=True)).from_cache
+
+
+def test_near_duplicates_are_remembered_and_added_to_a_plain_scan(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert scan_dataset(root).near is None
+    full = scan_dataset(root, compare=True)
+    assert full.near is not None
+    monkeypatch.setattr(scan_module, "thumbnail", None)  # must not be called again
+    again = scan_dataset(root, compare=True)
+    assert again.from_cache
+    assert again.near is not None
+
+
+def test_no_cache_writes_nothing(root: Path, user_cache: Path) -> None:
+    scan_dataset(root, ScanSettings(use_cache=False))
+    assert not (root / ".reid_cache").exists()
+    assert not user_cache.exists()
+
+
+def test_cache_dir_even_inside_the_dataset(root: Path, tmp_path: Path) -> None:
+    for folder in (tmp_path / "elsewhere", root / "mine"):
+        settings = ScanSettings(cache_dir=folder)
+        assert not scan_dataset(root, settings).from_cache
+        assert scan_dataset(root, settings).from_cache
+        assert len(list(folder.iterdir())) == 1
+    assert not (root / ".reid_cache").exists()
+
+
+def test_a_read_only_root_falls_back_to_the_user_cache(
+    root: Path, user_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = cache.atomic_open
+
+    def refuse(path: Path, *args: object, **options: object) -> object:
+        if Path(path).is_relative_to(root):
+            raise PermissionError(13, "Permission denied")
+        return real(path, *args, **options)
+
+    monkeypatch.setattr(cache, "atomic_open", refuse)  # root may write anywhere, so modes would prove nothing
+    first = scan_dataset(root)
+    assert str(user_cache) in first.notes[0]
+    assert scan_dataset(root).from_cache
+    assert len(list(user_cache.iterdir())) == 1
+
+
+def test_nowhere_to_write_is_a_note_not_an_error(root: Path, tmp_path: Path) -> None:
+    blocked = tmp_path / "a_file"
+    blocked.write_text("")
+    result = scan_dataset(root, ScanSettings(cache_dir=blocked))
+    assert len(result.images) == 6
+    assert "cannot be remembered" in result.notes[0]
+
+
+def test_two_scans_at_once(root: Path) -> None:
+    results: list[ScanResult] = []
+    threads = [threading.Thread(target=lambda: results.append(scan_dataset(root, compare=True))) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(results) == 6
+    assert all(same(results[0], result) for result in results)
+    (file,) = (root / ".reid_cache").iterdir()
+    json.loads(file.read_text())
+
+
+def test_old_states_are_dropped(root: Path) -> None:
+    for i in range(8):
+        (root / "notes.txt").write_text("x" * (i + 1))
+        scan_dataset(root)
+    assert len(list((root / ".reid_cache").iterdir())) == cache.KEPT_STATES + 1
+    assert scan_dataset(root).from_cache
+
+
+def test_an_interrupted_write_leaves_the_old_state(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scan_dataset(root)
+
+    def interrupt(*args: object, **options: object) -> str:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(cache.json, "dumps", interrupt)
+        scan_dataset(root, ScanSettings(force_rescan=True))
+    assert scan_dataset(root).from_cache
+    assert len(list((root / ".reid_cache").iterdir())) == 1
+
+
+def test_load_manifest_uses_the_cache(root: Path) -> None:
+    said: list[str] = []
+    first = load_manifest(root, notify=said.append)
+    assert said == []
+    calls: list[tuple[int, int]] = []
+    second = load_manifest(root, progress=lambda done, total: calls.append((done, total)))
+    assert calls == []
+    assert second.paths == first.paths

@@ -1,0 +1,115 @@
+"""Layouts recognise themselves, and names say who and which camera."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from deepsort_cli.data.layouts import ZERO_PERSON, Label, arrange, number_cameras, recognise
+
+MARKET = ["0002_c1s1_000451_03.jpg", "-1_c3s2_003912_05.jpg", "0000_c6s3_094992_00.jpg", "1501_c6s4_002202_01.jpg"]
+DUKE = ["0001_c2_f0046182.jpg", "0005_c8_f0090000.jpg"]
+CUHK = ["0001_c1_f0000000.jpg", "0767_c10_f0000005.jpg"]
+MSMT = ["0000_000_01_0303morning_0015_0.jpg", "1040_012_15_0302afternoon_0711_1_ex.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("name", "paths", "labels"),
+    [
+        ("market1501", MARKET, [Label(2, 1), Label(-1, 3), Label(0, 6), Label(1501, 6)]),
+        ("dukemtmc", DUKE, [Label(1, 2), Label(5, 8)]),
+        ("cuhk03", CUHK, [Label(1, 1), Label(767, 10)]),
+        ("msmt17", MSMT, [Label(ZERO_PERSON, 1), Label(1040, 15)]),
+    ],
+)
+def test_flat_layouts(name: str, paths: list[str], labels: list[Label]) -> None:
+    for wanted in ("auto", name):
+        (part,), part_of, outside = arrange(paths, wanted)
+        assert part.layout.name == name
+        assert [part.label(path) for path in paths] == labels
+        assert part_of == dict.fromkeys(paths, 0)
+        assert outside == []
+        assert all(map(part.is_place_for, paths))
+
+
+def test_a_chosen_layout_is_strict() -> None:
+    (part,), _, _ = arrange([*MARKET, *CUHK], "market1501")
+    assert [part.label(path) is None for path in (*MARKET, *CUHK)] == [False] * 4 + [True] * 2
+
+
+@pytest.mark.parametrize(
+    "name", ["photo.jpg", "0001.jpg", "c1_0001.jpg", "-2_c1_f0.jpg", "12345678901_c1.jpg", "_c1.jpg"]
+)
+def test_names_that_do_not_parse(name: str) -> None:
+    (part,), _, _ = arrange([*CUHK, name])
+    assert part.label(name) is None
+
+
+@pytest.mark.parametrize(
+    ("folder", "pid"), [("id_0012", 12), ("0012", 12), ("ID-12", 12), ("person_7", 7), ("id_-001", -1), ("-1", -1)]
+)
+def test_identity_folders(folder: str, pid: int) -> None:
+    layout = recognise([f"{folder}/a.jpg", "id_0099/b.jpg"])
+    assert layout.name == "folders"
+    assert layout.people[folder] == pid
+
+
+def test_folders_without_numbers_are_numbered_after_the_others() -> None:
+    layout = recognise(["bob/1.jpg", "alice/1.jpg", "id_0041/1.jpg"])
+    assert layout.people == {"id_0041": 41, "alice": 42, "bob": 43}
+
+
+def test_folder_zero_is_a_person_unless_its_names_say_distractor() -> None:
+    assert recognise(["id_0000/a.jpg", "id_0001/a.jpg"]).people["id_0000"] == ZERO_PERSON
+    assert recognise(["id_0000/0000_c1s1_000151_01.jpg", "id_0001/a.jpg"]).people["id_0000"] == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "camera"),
+    [
+        ("0001_c3s1_000001_00.jpg", 3),
+        ("c07_frame12.png", 7),
+        ("frame12_cam2.jpg", 2),
+        ("Frame-C11-4.jpg", 11),
+        ("0000_000_09_0303morning_0015_0.jpg", 9),
+        ("frame12.jpg", None),
+        ("abc12.jpg", None),
+        ("pic2_of_c.jpg", None),
+    ],
+)
+def test_cameras_in_names_inside_folders(name: str, camera: int | None) -> None:
+    (part,), _, _ = arrange([f"id_0001/{name}", "id_0002/x.jpg"])
+    assert part.label(f"id_0001/{name}") == Label(1, camera)
+
+
+def test_a_split_dataset() -> None:
+    paths = ["bounding_box_train/0001_c1_f0.jpg", "query/id_0002/a.jpg", "gt_bbox/0001_c1_f0.jpg", "Test/id_0002/b.jpg"]
+    parts, part_of, outside = arrange(paths)
+    assert [(part.folder, part.role, part.layout.name) for part in parts] == [
+        ("Test", "gallery", "folders"),
+        ("bounding_box_train", "train", "cuhk03"),
+        ("query", "query", "folders"),
+    ]
+    assert outside == ["gt_bbox/0001_c1_f0.jpg"]
+    assert parts[part_of["query/id_0002/a.jpg"]].label("query/id_0002/a.jpg") == Label(2, None)
+
+
+def test_an_identity_folder_named_like_a_part_is_no_part() -> None:
+    parts, _, outside = arrange(["test/a.jpg", *(f"id_{i:04d}/a.jpg" for i in range(5))])
+    assert [part.folder for part in parts] == [""]
+    assert outside == []
+
+
+def test_a_flat_dataset_one_folder_too_high_is_misplaced_not_one_identity() -> None:
+    (part,), _, _ = arrange([f"images/{name}" for name in CUHK])
+    assert part.layout.name == "cuhk03"
+    assert not part.is_place_for(f"images/{CUHK[0]}")
+
+
+def test_images_without_camera_are_cameras_of_their_own() -> None:
+    numbers, known = number_cameras([None, 3, None, 1])
+    assert numbers.tolist() == [4, 3, 5, 1]
+    assert known
+    numbers, known = number_cameras([None] * 4)
+    assert len(np.unique(numbers)) == 4
+    assert not known

@@ -1,0 +1,152 @@
+"""Splits by identity: disjoint, seeded, and every query can be answered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from deepsort_cli.core.errors import InputError
+from deepsort_cli.data.manifest import Manifest
+from deepsort_cli.data.scan import load_manifest, scan_dataset
+from deepsort_cli.data.settings import ScanSettings
+from deepsort_cli.data.splits import load_query_gallery, split_by_identity
+
+NO_CACHE = ScanSettings(use_cache=False)
+
+
+def manifest(pids: list[int], camids: list[int] | None = None) -> Manifest:
+    cameras = camids if camids is not None else list(range(1, len(pids) + 1))
+    names = tuple(f"{i}.jpg" for i in range(len(pids)))
+    return Manifest(Path("data"), names, np.array(pids), np.array(cameras), camids is not None, "f" * 40)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(-1, 12), st.integers(1, 4)), min_size=4, max_size=80),
+    st.floats(0.05, 0.95),
+    st.integers(0, 5),
+    st.booleans(),
+)
+def test_split_properties(rows: list[tuple[int, int]], ratio: float, seed: int, cameras: bool) -> None:
+    data = manifest([pid for pid, _ in rows], [camera for _, camera in rows] if cameras else None)
+    try:
+        train, query, gallery = split_by_identity(data, ratio, seed)
+    except InputError:
+        people = set(data.pids[data.pids > 0].tolist())
+        seen = {p: len(set(data.camids[data.pids == p].tolist())) for p in people}
+        assert len(people) < 2 or max(seen.values()) < 2
+        return
+    names = [*train.paths, *query.paths, *gallery.paths]
+    assert len(names) == len(set(names)) == int((data.pids > 0).sum())
+    held_out = set(gallery.pids.tolist())
+    assert set(query.pids.tolist()) == held_out
+    assert not held_out & set(train.pids.tolist())
+    assert len(train)
+    for pid, camera in zip(query.pids, query.camids, strict=True):
+        assert (gallery.camids[gallery.pids == pid] != camera).any()
+    again = split_by_identity(data, ratio, seed)
+    assert [part.paths for part in (train, query, gallery)] == [part.paths for part in again]
+
+
+def test_share_of_identities_and_one_query_per_camera() -> None:
+    data = manifest([pid for pid in range(1, 101) for _ in range(6)], [1, 1, 2, 2, 3, 3] * 100)
+    train, query, gallery = split_by_identity(data, 0.2, 0)
+    assert len(np.unique(train.pids)) == 80
+    assert len(query) == 60
+    assert len(gallery) == 60
+    assert split_by_identity(data, 0.2, 1)[1].paths != query.paths
+
+
+def test_one_query_per_person_without_cameras() -> None:
+    data = manifest([pid for pid in range(1, 11) for _ in range(3)])
+    _, query, gallery = split_by_identity(data, 0.5, 0)
+    assert len(query) == 5
+    assert len(gallery) == 10
+
+
+@pytest.mark.parametrize("ratio", [0.0, 1.0, -0.1, float("nan")])
+def test_impossible_ratio(ratio: float) -> None:
+    with pytest.raises(InputError, match="val_ratio"):
+        split_by_identity(manifest([1, 1, 2, 2]), ratio, 0)
+
+
+def test_nobody_can_be_held_out() -> None:
+    with pytest.raises(InputError, match="seen by two cameras"):
+        split_by_identity(manifest([1, 1, 2, 2], [1, 1, 2, 2]), 0.5, 0)
+    with pytest.raises(InputError, match="1 identities"):
+        split_by_identity(manifest([1, 1], [1, 2]), 0.5, 0)
+
+
+def test_market_style_folder(tmp_path: Path, write_flat: Callable[..., Path]) -> None:
+    write_flat(tmp_path / "bounding_box_train", {1: [1, 2]})
+    write_flat(tmp_path / "query", {5: [1]})
+    write_flat(tmp_path / "bounding_box_test", {5: [1, 2], 0: [1], -1: [3]})
+    said: list[str] = []
+    train = load_manifest(tmp_path, NO_CACHE, notify=said.append)
+    assert train.root == tmp_path / "bounding_box_train"
+    assert train.pids.tolist() == [1, 1]
+    assert "bounding_box_train" in said[0]
+    query, gallery = load_query_gallery(tmp_path, NO_CACHE)
+    assert query.pids.tolist() == [5]
+    assert gallery.pids.tolist() == [-1, 0, 5, 5]
+    small = ScanSettings(use_cache=False, min_samples=3, drop_small=True)
+    assert len(load_query_gallery(tmp_path, small)[0]) == 1  # the setting is about training
+
+
+def test_without_cameras_query_and_gallery_differ_in_camera(tmp_path: Path, person: Callable[..., object]) -> None:
+    for part in ("query", "gallery"):
+        for i in range(3):
+            file = tmp_path / part / "id_0001" / f"{i}.jpg"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            person(1, i + 10 * (part == "query")).save(file)  # type: ignore[attr-defined]
+    query, gallery = load_query_gallery(tmp_path, NO_CACHE)
+    assert not set(query.camids.tolist()) & set(gallery.camids.tolist())
+    assert not query.has_cameras
+    assert not gallery.has_cameras
+
+
+def test_what_is_missing_is_named(tmp_path: Path, write_flat: Callable[..., Path]) -> None:
+    with pytest.raises(InputError, match="no such folder"):
+        load_manifest(tmp_path / "nowhere")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="this is a file"):
+        load_manifest(tmp_path / "file")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="no usable image"):
+        load_manifest(tmp_path / "empty", NO_CACHE)
+    write_flat(tmp_path / "half" / "query", {1: [1]})
+    with pytest.raises(InputError, match="no train folder"):
+        load_manifest(tmp_path / "half")
+    with pytest.raises(InputError, match="no gallery folder"):
+        load_query_gallery(tmp_path / "half")
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "0001_c1_f0.jpg").write_text("text")
+    with pytest.raises(InputError, match="1 not_an_image"):
+        load_manifest(tmp_path / "bad", NO_CACHE)
+
+
+def test_left_out_files_are_mentioned(tmp_path: Path, write_flat: Callable[..., Path]) -> None:
+    root = write_flat(tmp_path / "d", {1: [1, 2], 2: [1]})
+    (root / "0003_c1_f0.jpg").write_bytes(b"")
+    said: list[str] = []
+    result = load_manifest(root, ScanSettings(use_cache=False, drop_small=True), notify=said.append)
+    assert result.pids.tolist() == [1, 1]
+    assert "1 empty" in said[0]
+    assert "1 images of identities with fewer than 2" in said[1]
+
+
+def test_progress_reaches_the_total(
+    tmp_path: Path, write_flat: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deepsort_cli.data.workers.CHUNK", 4)
+    monkeypatch.setattr("deepsort_cli.data.workers.SERIAL_BELOW", 1)
+    calls: list[tuple[int, int]] = []
+    root = write_flat(tmp_path / "d", {pid: [1, 2] for pid in range(1, 9)})
+    scan_dataset(root, NO_CACHE, progress=lambda done, total: calls.append((done, total)))
+    assert [total for _, total in calls] == [16] * 4
+    assert [done for done, _ in calls] == [4, 8, 12, 16]
