@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import signal
 import sys
+import threading
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
@@ -61,7 +63,7 @@ def for_each_file(
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else None)
     executor = ProcessPoolExecutor(workers, mp_context=context, initializer=_ignore_interrupts)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _interrupt_later():
             # Python warns that a fork beside threads may deadlock; these children only read and decode files.
             warnings.simplefilter("ignore", DeprecationWarning)
             pending = executor.map(partial(_work_on_chunk, work), chunks)
@@ -85,6 +87,22 @@ def available_cpus() -> int:
 
 def _work_on_chunk(work: Callable[[str], Result], paths: Sequence[str]) -> list[Result]:
     return [work(path) for path in paths]
+
+
+@contextlib.contextmanager
+def _interrupt_later() -> Iterator[None]:
+    """Hold Ctrl-C back while workers start: one that it hits half-started would leave the others waiting for ever."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    interrupted: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: interrupted.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if interrupted:
+        raise KeyboardInterrupt
 
 
 def _ignore_interrupts() -> None:
