@@ -15,9 +15,9 @@ import pytest
 
 from deepsort_cli import pipeline
 from deepsort_cli.core import Detections, Frame, InputError, RunError, Tracks
-from deepsort_cli.pipeline import Observer, Summary, _Ahead, track
+from deepsort_cli.pipeline import Observer, Summary, track
 from deepsort_cli.tracking import Tracker, TrackerSettings
-from deepsort_cli.video import sinks, sources
+from deepsort_cli.video import outputs, sinks, sources
 from deepsort_cli.video.settings import DemoSettings, OutputSettings, SourceSettings
 
 DEMO = DemoSettings(width=320, height=240, people=3, frames=30)
@@ -221,7 +221,7 @@ class TestEndings:
 
             def close(self) -> None: ...
 
-        monkeypatch.setattr(pipeline, "DisplaySink", Window)
+        monkeypatch.setattr(outputs, "DisplaySink", Window)
         (summary,) = self.run(tmp_path, display=True)
         assert (summary.ending, summary.frames) == ("quit", 5)
         assert self.usable(tmp_path) == 5
@@ -232,45 +232,6 @@ class TestEndings:
         with pytest.raises(InputError, match="--display: no screen"):
             self.run(tmp_path, display=True)
         assert list(tmp_path.iterdir()) == []
-
-
-class TestAhead:
-    def test_order_and_bound(self) -> None:
-        produced = 0
-
-        def numbers() -> Iterator[int]:
-            nonlocal produced
-            for number in range(100):
-                produced += 1
-                yield number
-
-        taken = []
-        with _Ahead(numbers(), depth=3) as ahead:
-            for number in ahead:
-                taken.append(number)
-                time.sleep(0.0005)
-                assert produced <= len(taken) + 5
-        assert taken == list(range(100))
-
-    def test_error_arrives_after_the_items_before_it(self) -> None:
-        def numbers() -> Iterator[int]:
-            yield 1
-            yield 2
-            raise ValueError("three")
-
-        taken = []
-        with pytest.raises(ValueError, match="three"), _Ahead(numbers(), depth=5) as ahead:
-            for number in ahead:
-                taken.append(number)
-        assert taken == [1, 2]
-
-    def test_leaving_early_stops_the_thread(self) -> None:
-        def forever() -> Iterator[int]:
-            while True:
-                yield 0
-
-        with _Ahead(forever(), depth=2) as ahead:
-            assert next(iter(ahead)) == 0
 
 
 def test_threshold_of_the_model_is_used_when_asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -1,0 +1,158 @@
+"""All outputs of one source: where they go, whether they can be written, and the sinks behind them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from deepsort_cli.core import Frame, InputError, Tracks
+from deepsort_cli.core.files import check_output_file, check_output_folder
+from deepsort_cli.core.streams import clock
+from deepsort_cli.video.overlay import Overlay
+from deepsort_cli.video.settings import OutputSettings
+from deepsort_cli.video.sinks import (
+    CropSink,
+    CsvSink,
+    DisplaySink,
+    GroundTruthSink,
+    JsonlSink,
+    MotSink,
+    Sink,
+    VideoSink,
+    output_path,
+    remove_old_crops,
+)
+from deepsort_cli.video.sources import Source
+
+AnySink = TypeVar("AnySink", bound=Sink)
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Where the results of one source go."""
+
+    video: Path | None
+    txt: Path | None
+    jsonl: Path | None
+    csv: Path | None
+    ground_truth: Path | None
+    crops: Path | None
+
+    @classmethod
+    def plan(cls, output: OutputSettings, name: str, many: bool) -> Outputs:
+        def place(path: Path | None) -> Path | None:
+            return None if path is None else output_path(path, name, many)
+
+        return cls(
+            place(output.save_video),
+            place(output.save_txt),
+            place(output.save_jsonl),
+            place(output.save_csv),
+            place(output.save_gt),
+            place(output.save_crops),
+        )
+
+    def files(self) -> dict[str, Path]:
+        named = {
+            "--save": self.video,
+            "--save-txt": self.txt,
+            "--save-jsonl": self.jsonl,
+            "--save-csv": self.csv,
+            "--save-gt": self.ground_truth,
+        }
+        return {option: path for option, path in named.items() if path is not None}
+
+    def check(self, source: Source, place: Path | None, overwrite: bool) -> None:
+        """Refuse outputs that cannot be written, that exist, or that are the source itself."""
+        seen: dict[Path, str] = {}
+        for option, path in self.files().items():
+            if path.resolve() in seen:
+                raise InputError(f"{option} {path}: {seen[path.resolve()]} writes the same file.")
+            seen[path.resolve()] = option
+            if place is not None and path.exists() and place.exists() and path.samefile(place):
+                raise InputError(f"{option} {path}: this is the source itself. Choose another name.")
+            check_output_file(path, overwrite=overwrite, option=option)
+        if self.crops is not None:
+            check_output_folder(self.crops, option=f"--save-crops {self.crops}")
+            if any(self.crops.iterdir()):
+                if not overwrite:
+                    raise InputError(
+                        f"--save-crops {self.crops}: the folder is not empty. Pass --overwrite to replace earlier "
+                        "crops, or choose another folder."
+                    )
+                remove_old_crops(self.crops)
+        if self.ground_truth is not None and source.kind != "demo":
+            raise InputError("--save-gt: only the demo scene knows its ground truth (--source demo).")
+
+    def open(self, source: Source, output: OutputSettings, names: dict[int, str], warn: Callable[[str], None]) -> Sinks:
+        with contextlib.ExitStack() as opened:  # if one cannot be opened, those before it are closed
+
+            def add(sink: AnySink) -> AnySink:
+                opened.callback(sink.close)
+                return sink
+
+            display = add(DisplaySink(f"deepsort: {source.name}")) if output.display else None
+            data: list[Sink] = []
+            pictures: list[Sink] = [] if display is None else [display]
+            if self.video is not None:
+                video = VideoSink(
+                    self.video,
+                    source.output_fps,
+                    codec=output.codec,
+                    crf=output.crf,
+                    preset=output.preset,
+                    real_time=source.is_live,
+                    warn=warn,
+                )
+                pictures.append(add(video))
+            if self.txt is not None:
+                data.append(add(MotSink(self.txt)))
+            if self.jsonl is not None:
+                data.append(add(JsonlSink(self.jsonl, names)))
+            if self.csv is not None:
+                data.append(add(CsvSink(self.csv, names)))
+            if self.ground_truth is not None:
+                data.append(add(GroundTruthSink(self.ground_truth, source.ground_truth)))
+            if self.crops is not None:
+                data.append(add(CropSink(self.crops)))
+            opened.pop_all()
+            return Sinks(data, pictures, display, Overlay(output, names))
+
+
+@dataclass
+class Sinks:
+    """All sinks of one source. Data sinks see the clean frame, picture sinks the annotated one."""
+
+    data: list[Sink]
+    pictures: list[Sink]
+    display: DisplaySink | None
+    overlay: Overlay
+    seconds: dict[str, float] = field(default_factory=lambda: {"write": 0.0, "draw": 0.0, "encode": 0.0})
+
+    def write(self, item: tuple[Frame, Tracks, float | None]) -> None:
+        """Write a frame, its tracks, and the speed to draw into the picture (None for none)."""
+        frame, tracks, fps = item
+        with clock(self.seconds, "write"):
+            for sink in self.data:
+                sink.write(frame, tracks)
+        if self.pictures and frame.image is not None:
+            with clock(self.seconds, "draw"):
+                image = self.overlay.draw(frame.image, tracks, fps=fps)
+            with clock(self.seconds, "encode"):
+                for sink in self.pictures:
+                    sink.write(Frame(frame.index, image, frame.time), tracks)
+
+    def close(self) -> None:
+        """Close every sink, also when one of them fails; the first failure is raised at the end."""
+        with contextlib.ExitStack() as stack:
+            for sink in (*self.data, *self.pictures):
+                stack.callback(sink.close)
+
+    def __enter__(self) -> Sinks:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
