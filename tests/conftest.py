@@ -52,3 +52,51 @@ def deepsort(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
         )
 
     return run
+
+
+@pytest.fixture(scope="session")
+def market(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `query` and `bounding_box_test` of 12 people that clothing tells apart, seen by two cameras.
+
+    Each camera has one query and three gallery images of each. Tests must not write into it.
+    """
+    import numpy as np
+    from PIL import Image
+
+    folder = tmp_path_factory.mktemp("market")
+    rng = np.random.default_rng(0)
+    for part in ("query", "bounding_box_test"):
+        (folder / part).mkdir()
+    for pid in range(1, 13):
+        clothes = rng.integers(0, 256, (3, 3))
+        for camera in (1, 2):
+            for shot in range(4):
+                image = np.full((64, 32, 3), 90 + 40 * camera) + rng.normal(0, 12, (64, 32, 3))
+                dx, dy = rng.integers(-2, 3, 2)
+                for (top, bottom), colour in zip(((8, 20), (20, 36), (36, 60)), clothes, strict=True):
+                    image[top + dy : bottom + dy, 8 + dx : 24 + dx] = colour
+                part = "query" if shot == 0 else "bounding_box_test"
+                pixels = np.clip(image, 0, 255).astype(np.uint8)
+                Image.fromarray(pixels).save(folder / part / f"{pid:04d}_c{camera}_f{shot:07d}.png")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def colour_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An ONNX embedder that averages colours over a grid: (N, 3, 64, 32) → (N, 48)."""
+    import onnx
+    from onnx import TensorProto, helper
+
+    nodes = [
+        helper.make_node("AveragePool", ["images"], ["grid"], kernel_shape=[8, 16], strides=[8, 16]),
+        helper.make_node("Flatten", ["grid"], ["embeddings"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "colours",
+        [helper.make_tensor_value_info("images", TensorProto.FLOAT, ["batch", 3, 64, 32])],
+        [helper.make_tensor_value_info("embeddings", TensorProto.FLOAT, ["batch", 48])],
+    )
+    path = tmp_path_factory.mktemp("models") / "colours.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), str(path))
+    return path

@@ -1,0 +1,204 @@
+"""The figures of an evaluation against plain computations of them."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from deepsort_cli.core.errors import InputError
+from deepsort_cli.data.manifest import Manifest
+from deepsort_cli.evaluation.evaluate import Evaluation, evaluate
+from deepsort_cli.evaluation.figures import ModelInfo, difference_figures, figures
+from deepsort_cli.evaluation.protocol import prepare
+from deepsort_cli.evaluation.ranking import rank_distances
+from deepsort_cli.evaluation.settings import EvaluationSettings, RerankSettings, ThresholdSettings
+from deepsort_cli.evaluation.summary import recommendations, summary_text
+
+MakeEvaluation = Callable[..., Evaluation]
+MODEL = ModelInfo("model.onnx", "model", "0" * 64, 16)
+
+
+def cosine(evaluation: Evaluation) -> np.ndarray:
+    q, g = (
+        x.astype(np.float64) / np.linalg.norm(x, axis=1, keepdims=True)
+        for x in (evaluation.query_features, evaluation.gallery_features)
+    )
+    return 1 - q @ g.T
+
+
+def test_per_camera_pair_ranks_within_one_camera(make_evaluation: MakeEvaluation) -> None:
+    found = make_evaluation()
+    query, gallery = found.data.query, found.data.gallery
+    assert [(pair.q_camid, pair.g_camid) for pair in found.camera_pairs] == [(1, 2), (2, 1)]
+    for pair in found.camera_pairs:
+        rows, columns = query.camids == pair.q_camid, gallery.camids == pair.g_camid
+        alone = rank_distances(
+            cosine(found)[np.ix_(rows, columns)],
+            query.pids[rows],
+            gallery.pids[columns],
+            query.camids[rows],
+            gallery.camids[columns],
+        )
+        assert pair.num_queries == alone.num_valid
+        assert (pair.mAP, pair.mINP, pair.rank1) == pytest.approx((alone.mAP, alone.mINP, alone.rank(1)))
+
+
+def test_per_identity_means(make_evaluation: MakeEvaluation) -> None:
+    found = make_evaluation()
+    assert [i.pid for i in found.identities] == list(range(1, 13))
+    for identity in found.identities:
+        ap = found.ranking.ap[found.data.query.pids == identity.pid]
+        assert (identity.num_queries, identity.num_valid) == (2, 2)
+        assert identity.ap == pytest.approx(ap.mean())
+
+
+def test_retrieved_images_are_the_nearest_allowed_ones(make_evaluation: MakeEvaluation) -> None:
+    found = make_evaluation(top_k=5)
+    distances = cosine(found)
+    query, gallery = found.data.query, found.data.gallery
+    left_out = (query.pids[:, None] == gallery.pids) & (query.camids[:, None] == gallery.camids)
+    expected = np.argsort(np.where(left_out, np.inf, distances), axis=1, kind="stable")[:, :5]
+    assert_array_equal(found.retrieved, expected)
+    assert_allclose(found.retrieved_distance, np.take_along_axis(distances, expected, axis=1), atol=1e-6)
+    assert_array_equal(found.correct(), gallery.pids[expected] == query.pids[:, None])
+
+
+def test_fewer_gallery_images_than_asked_for(make_manifest: Callable[..., Manifest]) -> None:
+    data = prepare(make_manifest([1, 2], [1, 1]), make_manifest([1, 2, 1], [2, 2, 1], prefix="g"))
+    found = evaluate(data, np.eye(3)[:2], np.eye(3)[[0, 1, 0]], EvaluationSettings(top_k=10))
+    assert found.retrieved.tolist() == [[0, 1, -1], [1, 0, 2]]
+    assert found.correct().tolist() == [[True, False, False], [True, False, False]]
+
+
+def test_skipped_queries_keep_their_row(make_manifest: Callable[..., Manifest]) -> None:
+    data = prepare(make_manifest([1, 5, 2], [1, 1, 1]), make_manifest([2, 1], [2, 2], prefix="g"))
+    found = evaluate(data, np.eye(3)[[0, 2, 1]], np.eye(3)[[1, 0]])
+    assert found.ranking.valid.tolist() == [True, False, True]
+    assert np.isnan(found.ranking.ap).tolist() == [False, True, False]
+    assert found.ranking.mAP == 1.0
+    assert math.isnan(found.identities[2].ap)
+    assert figures(found, MODEL)["queries_skipped"] == 1
+
+
+def test_threshold_is_where_the_criterion_says(make_evaluation: MakeEvaluation) -> None:
+    plain = make_evaluation(identities=40)
+    distances = cosine(plain)
+    query, gallery = plain.data.query, plain.data.gallery
+    same, camera = query.pids[:, None] == gallery.pids, query.camids[:, None] == gallery.camids
+    assert plain.threshold is not None
+    assert plain.threshold.pairs == "same-camera"
+    assert plain.threshold.interval.value == pytest.approx(np.quantile(distances[~same & camera], 0.01), abs=0.01)
+    assert plain.threshold.interval.low < plain.threshold.interval.value < plain.threshold.interval.high
+    accepted = np.mean(distances[same & camera] < plain.threshold.interval.value)
+    assert plain.threshold.tpr == pytest.approx(accepted, abs=0.02)
+
+    wanted = ThresholdSettings(criterion="fpr", fpr=0.1, pairs="cross-camera")
+    across = make_evaluation(identities=40, threshold=wanted).threshold
+    assert across is not None
+    assert across.pairs == "cross-camera"
+    assert across.interval.value == pytest.approx(np.quantile(distances[~same], 0.1), abs=0.005)
+
+    equal = make_evaluation(identities=40, threshold=ThresholdSettings(criterion="eer", pairs="cross-camera"))
+    assert equal.threshold is not None
+    assert equal.threshold.interval.value == pytest.approx(equal.verification.eer_threshold)
+    assert equal.threshold.fpr == pytest.approx(1 - equal.threshold.tpr, abs=1e-6)
+
+
+def test_few_same_camera_identities_fall_back_on_pairs_across(make_evaluation: MakeEvaluation) -> None:
+    found = make_evaluation(identities=9)
+    assert found.threshold is not None
+    assert found.threshold.pairs == "cross-camera"
+    assert any("different cameras" in item for item in recommendations(found, figures(found, MODEL)))
+
+
+def test_same_camera_pairs_that_are_not_there(make_manifest: Callable[..., Manifest]) -> None:
+    data = prepare(make_manifest([1, 2], [1, 1]), make_manifest([1, 2], [2, 2], prefix="g"))
+    settings = EvaluationSettings(threshold=ThresholdSettings(pairs="same-camera"))
+    with pytest.raises(InputError, match="no pairs of one person under one camera"):
+        _ = evaluate(data, np.eye(2), np.eye(2), settings).threshold
+
+
+def test_one_identity_has_no_threshold(make_manifest: Callable[..., Manifest]) -> None:
+    data = prepare(make_manifest([1], [1]), make_manifest([1, 1], [2, 2], prefix="g"))
+    found = evaluate(data, np.eye(2)[:1], np.eye(2))
+    content = figures(found, MODEL)
+    assert content["threshold"] is None
+    assert content["mAP"] == 100.0
+    assert "rank-1" in summary_text(found, content)
+    json.dumps(content, allow_nan=False)
+
+
+def test_pairs_do_not_depend_on_metric_or_rerank(make_evaluation: MakeEvaluation) -> None:
+    plain = make_evaluation()
+    for other in (
+        make_evaluation(metric="euclidean"),
+        make_evaluation(rerank=RerankSettings(enabled=True, k1=6, k2=2)),
+    ):
+        assert_array_equal(plain.pairs.negative, other.pairs.negative)
+        assert plain.threshold == other.threshold
+        assert other.retrieved_distance.max() > 0
+
+
+def test_paired_comparison_sees_what_separate_intervals_do_not(make_evaluation: MakeEvaluation) -> None:
+    """A model that is slightly worse on everybody: the intervals overlap, the paired difference is sure."""
+    better = make_evaluation(identities=60, noise=1.0)
+    rng = np.random.default_rng(1)
+    worse = evaluate(
+        better.data,
+        better.query_features + 0.35 * rng.normal(size=better.query_features.shape),
+        better.gallery_features + 0.35 * rng.normal(size=better.gallery_features.shape),
+    )
+    found = better.compare(worse)["mAP"]
+    assert found.interval.value == pytest.approx(better.ranking.mAP - worse.ranking.mAP)
+    assert found.interval.low > 0
+    assert found.p_value < 0.05
+    assert worse.mAP.high > better.mAP.low
+    assert better.compare(better)["rank1"].p_value == 1.0
+    assert worse.compare(better)["mAP"].interval.value == pytest.approx(-found.interval.value)
+    assert difference_figures(better.compare(worse))["mAP"]["value"] == round(100 * found.interval.value, 2)
+
+
+def test_other_data_cannot_be_compared(make_evaluation: MakeEvaluation) -> None:
+    with pytest.raises(ValueError, match="same query and gallery"):
+        make_evaluation(identities=11).compare(make_evaluation(identities=12))
+
+
+def test_no_bootstrap_no_intervals(make_evaluation: MakeEvaluation) -> None:
+    found = make_evaluation(bootstrap=0)
+    content = figures(found, MODEL)
+    assert content["intervals"]["mAP"] == [None, None]
+    assert content["threshold"] is not None
+    assert content["threshold_interval"] == [None, None]
+    assert "[" not in summary_text(found, content).split("Figures")[1].split("mAP")[1].split("\n")[0]
+
+
+def test_broken_embeddings_are_refused(make_evaluation: MakeEvaluation) -> None:
+    found = make_evaluation()
+    broken = found.gallery_features.copy()
+    broken[3, 2] = np.nan
+    with pytest.raises(InputError, match="1 of 48 gallery embeddings hold NaN"):
+        evaluate(found.data, found.query_features, broken)
+    with pytest.raises(InputError, match="query embeddings have 15 values, gallery embeddings 16"):
+        evaluate(found.data, found.query_features[:, 1:], found.gallery_features)
+    with pytest.raises(ValueError, match="expected 24 query and 48 gallery"):
+        evaluate(found.data, found.query_features[1:], found.gallery_features)
+
+
+def test_percent_in_the_figures_fractions_in_the_library(make_evaluation: MakeEvaluation) -> None:
+    found = make_evaluation(ranks="3,7")
+    content = figures(found, MODEL)
+    assert content["mAP"] == round(100 * found.ranking.mAP, 2)
+    assert {"rank1", "rank3", "rank5", "rank7", "rank10"} <= set(content)
+    assert content["rank3"] == round(100 * found.ranking.rank(3), 2)
+    assert content["intervals"]["mAP"][0] < content["mAP"] < content["intervals"]["mAP"][1]
+
+
+def test_rank_list_is_checked() -> None:
+    with pytest.raises(ValueError, match="ranks are numbers from 1"):
+        EvaluationSettings(ranks="0,5")
+    assert EvaluationSettings(ranks="10,1,10").ranks == (1, 10)
