@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 CACHE_FOLDER = ".reid_cache"
 """Where scans are remembered, inside the dataset; never part of it."""
+
+
+_CHANGED = "st_mtime_ns" if os.name == "nt" else "st_ctime_ns"
+"""When a file was last changed in any way; Windows only knows when its contents were."""
 
 
 def printable(text: str) -> str:
@@ -74,50 +79,57 @@ def list_files(root: Path, link_sources: Sequence[Path] = (), ignore: Path | Non
     root = root.resolve()
     allowed = [str(folder) for folder in (root, *(source.resolve() for source in link_sources))]
     listing = Listing(root)
-    rows: list[tuple[str, int, int]] = []
+    found: list[tuple[str, int, int]] = []
     folders = [""]
     ignored = {CACHE_FOLDER}
     if ignore is not None and ignore.resolve() != root and ignore.resolve().is_relative_to(root):
         ignored.add(ignore.resolve().relative_to(root).as_posix())
     while folders:
         folder = folders.pop()
-        try:
-            entries = list(os.scandir(root / folder))
-        except OSError as error:
-            listing.problems.append(Problem(folder, "unreadable", f"folder: {error.strerror}"))
-            rows.append((folder, -1, 0))
-            continue
         prefix = f"{folder}/" if folder else ""
-        for entry in entries:
-            path = prefix + entry.name
-            if entry.is_dir(follow_symlinks=False):
-                if entry.name != CACHE_FOLDER and path not in ignored:
-                    folders.append(path)
-            elif entry.is_symlink():
-                rows.append((path, *_follow(entry, path, allowed, listing)))
-            else:
-                rows.append((path, *_look_at(entry, path, listing)))
-    rows.sort()
-    listing.paths, listing.sizes, listing.changed = map(list, zip(*rows, strict=True)) if rows else ([], [], [])
+        try:
+            with _open_folder(root / folder) as entries:
+                for entry in entries:
+                    path = prefix + entry.name
+                    if entry.is_file(follow_symlinks=False):
+                        status = entry.stat(follow_symlinks=False)
+                        found.append((path, status.st_size, getattr(status, _CHANGED)))
+                    elif entry.is_symlink():
+                        found.append((path, *_follow(path, allowed, listing)))
+                    elif entry.is_dir(follow_symlinks=False):
+                        if entry.name != CACHE_FOLDER and path not in ignored:
+                            folders.append(path)
+                    else:
+                        found.append((path, -1, 0))
+                        listing.problems.append(Problem(path, "not_a_file", "a pipe, socket or device"))
+        except OSError as error:
+            found.append((folder, -1, 0))
+            listing.problems.append(Problem(folder, "unreadable", f"folder: {error.strerror}"))
+    found.sort()
+    listing.paths = [path for path, _, _ in found]
+    listing.sizes = [size for _, size, _ in found]
+    listing.changed = [time for _, _, time in found]
     return listing
 
 
-def _look_at(entry: os.DirEntry[str], path: str, listing: Listing) -> tuple[int, int]:
-    """Size and time of change of an entry that is no link."""
+@contextlib.contextmanager
+def _open_folder(path: Path) -> Iterator[Iterator[os.DirEntry[str]]]:
+    """The entries of a folder that is no link; their `stat` then need not walk the whole path each time."""
+    if os.scandir not in os.supports_fd:
+        with os.scandir(path) as entries:
+            yield entries
+        return
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
-        status = entry.stat(follow_symlinks=False)
-    except OSError as error:
-        listing.problems.append(Problem(path, "unreadable", error.strerror or str(error)))
-        return -1, 0
-    if not stat.S_ISREG(status.st_mode):
-        listing.problems.append(Problem(path, "not_a_file", "a pipe, socket or device"))
-        return -1, 0
-    return status.st_size, max(status.st_ctime_ns, status.st_mtime_ns)
+        with os.scandir(descriptor) as entries:
+            yield entries
+    finally:
+        os.close(descriptor)
 
 
-def _follow(entry: os.DirEntry[str], path: str, allowed: Sequence[str], listing: Listing) -> tuple[int, int]:
+def _follow(path: str, allowed: Sequence[str], listing: Listing) -> tuple[int, int]:
     """Size and time of change of a link's target where it may be followed."""
-    target = os.path.realpath(entry.path)
+    target = os.path.realpath(listing.root / path)
     inside = any(target == folder or target.startswith(folder.rstrip(os.sep) + os.sep) for folder in allowed)
     if not inside:
         listing.problems.append(Problem(path, "outside_root", f"link to {target}"))
@@ -137,4 +149,4 @@ def _follow(entry: os.DirEntry[str], path: str, allowed: Sequence[str], listing:
         listing.problems.append(Problem(path, "not_a_file", f"link to {target}"))
         return -1, 0
     listing.targets[path] = target
-    return status.st_size, max(status.st_ctime_ns, status.st_mtime_ns)
+    return status.st_size, getattr(status, _CHANGED)

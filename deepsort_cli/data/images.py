@@ -105,10 +105,11 @@ def check_image(path: str, limits: Limits) -> Verdict:
         return Verdict("unreadable", error.strerror or str(error))
     if not data:
         return Verdict("empty")
-    reason, detail, width, height, flags, _ = _check_plain_jpeg(data, limits) or _check_any(data, limits)
-    if not reason and _sniff(data) != _FORMAT_OF[path[path.rfind(".") :].lower()]:
-        flags |= WRONG_EXTENSION
-    return Verdict(reason, detail, width, height, flags, digest_of(data))
+    digest = digest_of(data)
+    verdict = _check_plain_jpeg(data, digest, limits) or _check_any(data, digest, limits)
+    if not verdict.reason and _sniff(data) != _FORMAT_OF[path[path.rfind(".") :].lower()]:
+        return verdict._replace(flags=verdict.flags | WRONG_EXTENSION)
+    return verdict
 
 
 def thumbnail(path: str) -> bytes:
@@ -143,7 +144,7 @@ def _decode_jpeg(mode: str, size: tuple[int, int], scale: int, data: bytes) -> I
     return Image.frombytes(mode, reduced, data, "jpeg", mode, "", scale, 0)
 
 
-def _check_plain_jpeg(data: bytes, limits: Limits) -> Verdict | None:
+def _check_plain_jpeg(data: bytes, digest: bytes, limits: Limits) -> Verdict | None:
     """A fast way through for the ordinary JPEG; None where anything is unusual, for `_check_any` to judge."""
     size = _plain_jpeg_size(data)
     if size is None or not data.endswith(_JPEG_END):
@@ -155,7 +156,7 @@ def _check_plain_jpeg(data: bytes, limits: Limits) -> Verdict | None:
             _decode_jpeg("RGB", size, 1, data)
         except (OSError, ValueError):
             return None
-    return Verdict("", "", *size)
+    return Verdict("", "", size[0], size[1], 0, digest)
 
 
 def _plain_jpeg_size(data: bytes) -> tuple[int, int] | None:
@@ -176,8 +177,12 @@ def _plain_jpeg_size(data: bytes) -> tuple[int, int] | None:
     return None
 
 
-def _check_any(data: bytes, limits: Limits) -> Verdict:
+def _check_any(data: bytes, digest: bytes, limits: Limits) -> Verdict:
     """The full check, for every format."""
+    return _judge(data, limits)._replace(digest=digest)
+
+
+def _judge(data: bytes, limits: Limits) -> Verdict:
     found = _sniff(data)
     if found not in FORMATS:
         what = f"a {found} file" if found else "text" if _is_text(data) else "no image data"
@@ -221,6 +226,8 @@ def _check_opened(image: Image.Image, data: bytes, limits: Limits) -> Verdict:
 
 def _sniff(data: bytes) -> str:
     """The format by its first bytes, empty when unknown."""
+    if data.startswith(_MAGIC["JPEG"]):
+        return "JPEG"
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "WEBP"
     if data[4:8] == b"ftyp":

@@ -107,7 +107,7 @@ class Part:
 
 def is_image_name(name: str) -> bool:
     """Whether a file name ends like an image."""
-    return name[name.rfind(".") :].lower() in EXTENSIONS if "." in name else False
+    return name[name.rfind(".") :].lower() in EXTENSIONS
 
 
 def split_parts(paths: Iterable[str]) -> dict[str, str]:

@@ -44,7 +44,7 @@ def test_fast_path_agrees_with_the_full_check(
         limits = Limits(paranoid, 8, 50_000_000)
         fast = [check_image(file, limits) for file in files]
         with monkeypatch.context() as patch:
-            patch.setattr(images_module, "_check_plain_jpeg", lambda data, limits: None)
+            patch.setattr(images_module, "_check_plain_jpeg", lambda *arguments: None)
             assert [check_image(file, limits) for file in files] == fast
 
 
