@@ -14,11 +14,14 @@ import numpy as np
 
 from deepsort_cli.core.types import FloatArray, Image, IntArray
 from deepsort_cli.video.chance import Chance
-from deepsort_cli.video.figures import PHASES, Figure, Placement, dress, paste
+from deepsort_cli.video.figures import PHASES, STRIDES, Figure, Placement, dress, paste
 from deepsort_cli.video.settings import DemoSettings
 
-CYCLE = 0.86
+CYCLE = 0.62
 """Body heights walked in one cycle of two steps."""
+
+SETTLE_SECONDS = 0.25
+"""How long people take to come to a halt."""
 
 FAR_SIZE, NEAR_SIZE = 0.26, 0.46
 """Height of people at the far and near edge of the walked ground, in picture heights."""
@@ -48,9 +51,9 @@ class DemoScene:
     def __init__(self, settings: DemoSettings) -> None:
         self.settings = settings
         chance = Chance(settings.seed)
+        self._floor = _pave(settings.width, settings.height, chance)
         self._figures = [Figure(clothes) for clothes in dress(settings.people, chance)]
         self._walks = _plan_walks(settings, chance)
-        self._floor = _pave(settings.width, settings.height, chance)
         self._shadow = _soft_spot()
 
     def render(self, index: int) -> Image:
@@ -148,12 +151,13 @@ class _Walk:
         part = min(1.0, (seconds - leg.start) / leg.seconds) if leg.seconds > 0 else 1.0
         x = leg.x[0] + part * (leg.x[1] - leg.x[0])
         depth = leg.depth[0] + part * (leg.depth[1] - leg.depth[0])
-        phase = -1
-        if leg.x[0] != leg.x[1]:
-            walked = leg.walked + _heights_walked(leg, part, self)
-            phase = int(walked / CYCLE * PHASES) % PHASES
+        phase = int((leg.walked + _heights_walked(leg, part, self)) / CYCLE * PHASES) % PHASES
+        stride = STRIDES
+        if leg.x[0] == leg.x[1]:  # waiting: the legs come together, and part again in time
+            margin = min(seconds - leg.start, leg.start + leg.seconds - seconds)
+            stride = STRIDES - round(STRIDES * min(1.0, max(0.0, margin / SETTLE_SECONDS)))
         y = self._height * (FAR_LINE + (NEAR_LINE - FAR_LINE) * depth)
-        return Placement(x, y, self.size(depth), phase, leg.faces_left)
+        return Placement(x, y, self.size(depth), phase, stride, leg.faces_left)
 
 
 def _heights_walked(leg: _Leg, part: float, walk: _Walk) -> float:
@@ -182,8 +186,8 @@ def _plan_walks(settings: DemoSettings, chance: Chance) -> list[_Walk]:
             meeting_time = 0.8 + (pair * 0.618 % 1.0) * min(4.0, 0.6 * duration)
             stop = chance.between(0.8, 1.6) if pair % 2 else 0.0
         heading = -1 if (pair + second) % 2 else 1
-        depth = min(1.0, max(0.0, depths[pair] + (0.05 if second else -0.05)))
-        speed = chance.between(0.56, 0.72)
+        depth = min(1.0, max(0.0, depths[pair] + (0.03 if second else -0.03)))
+        speed = chance.between(0.50, 0.64)
         size = height * (FAR_SIZE + (NEAR_SIZE - FAR_SIZE) * depth)
         walk = _Walk(height, meeting_x - heading * speed * size * meeting_time, depth, speed)
         walk.go(meeting_x - (heading * 0.2 * size if stop else 0.0), depth)

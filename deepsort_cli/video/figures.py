@@ -13,7 +13,10 @@ from deepsort_cli.core.types import FloatArray, Image
 from deepsort_cli.video.chance import Chance
 
 PHASES = 24
-"""Pictures of one walking cycle. Phase −1 is standing still."""
+"""Pictures of one walking cycle."""
+
+STRIDES = 3
+"""Steps between standing still (0) and walking with a full stride."""
 
 Colour = tuple[int, int, int]
 
@@ -72,6 +75,7 @@ def dress(people: int, chance: Chance) -> list[Clothes]:
         tops += chance.shuffled(_TOPS)
     clothes = []
     for top in tops[:people]:
+        skin = chance.pick(_SKINS)
         style = chance.pick(("plain", "plain", "stripes", "block", "jacket", "dress"))
         accents = [colour for colour in _TOPS if _distance(colour, top) > 150]
         bottoms = [colour for colour in _BOTTOMS if _distance(colour, top) > 60]
@@ -81,8 +85,8 @@ def dress(people: int, chance: Chance) -> list[Clothes]:
                 accent=chance.pick(accents),
                 bottom=chance.pick(bottoms),
                 shoes=chance.pick(_SHOES),
-                skin=chance.pick(_SKINS),
-                hair=chance.pick(_HAIRS),
+                skin=skin,
+                hair=chance.pick([colour for colour in _HAIRS if _distance(colour, skin) > 90]),
                 style=style,
                 legs="skirt" if style == "dress" else chance.pick(("trousers", "trousers", "trousers", "shorts")),
                 head=chance.pick(("long", "bun"))
@@ -103,7 +107,8 @@ class Placement:
     Attributes:
         x, y: the point on the ground between its feet.
         height: of a person of usual stature.
-        phase: step of the walking cycle, 0 to `PHASES` − 1, or −1 for standing.
+        phase: step of the walking cycle, 0 to `PHASES` − 1.
+        stride: 0 standing to `STRIDES` walking.
         faces_left: which way it looks.
     """
 
@@ -111,6 +116,7 @@ class Placement:
     y: float
     height: float
     phase: int
+    stride: int
     faces_left: bool
 
 
@@ -127,7 +133,7 @@ class Figure:
     """One person. Pictures of its poses are made when they are first needed."""
 
     clothes: Clothes
-    _pictures: dict[tuple[int, bool], _Picture] = field(default_factory=dict)
+    _pictures: dict[tuple[int, int, bool], _Picture] = field(default_factory=dict)
 
     def box(self, place: Placement) -> FloatArray:
         """(4,) x1 y1 x2 y2 around the figure, without its shadow."""
@@ -178,17 +184,17 @@ class Figure:
         return slice(y1, y2), slice(x1, x2), np.asarray(pixels, dtype=np.uint8)
 
     def _picture(self, place: Placement) -> _Picture:
-        key = (place.phase, place.faces_left)
+        key = (place.phase if place.stride else 0, place.stride, place.faces_left)
         if key not in self._pictures:
-            self._pictures[key] = _paint(self.clothes, place.phase, place.faces_left)
+            self._pictures[key] = _paint(self.clothes, *key)
         return self._pictures[key]
 
 
 def paste(region: Image, pixels: npt.NDArray[np.uint8]) -> None:
     """Lay premultiplied BGRA pixels over a region of an image, in place."""
-    rest = cv2.cvtColor(255 - pixels[..., 3], cv2.COLOR_GRAY2BGR)
+    rest = cv2.cvtColor(cv2.bitwise_not(cv2.extractChannel(pixels, 3)), cv2.COLOR_GRAY2BGR)
     cv2.multiply(region, rest, dst=region, scale=1 / 255)
-    cv2.add(region, np.ascontiguousarray(pixels[..., :3]), dst=region)
+    cv2.add(region, cv2.cvtColor(pixels, cv2.COLOR_BGRA2BGR), dst=region)
 
 
 _BORDER = 12
@@ -251,14 +257,13 @@ class _Canvas:
 _SHIFT = 6
 
 
-def _paint(clothes: Clothes, phase: int, faces_left: bool) -> _Picture:
-    """Draw one pose at twice its stored size, give it roundness, and shrink it."""
+def _paint(clothes: Clothes, phase: int, stride: int, faces_left: bool) -> _Picture:
+    """Draw one pose larger than it is stored, shrink it, and give it roundness."""
     canvas = _Canvas()
-    _draw_person(canvas, clothes, phase)
-    pixels = canvas.pixels[:, ::-1] if faces_left else canvas.pixels
-    pixels = _rounded(np.ascontiguousarray(pixels))
-    size = (pixels.shape[1] // _FINE, pixels.shape[0] // _FINE)
-    pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    _draw_person(canvas, clothes, 2 * math.pi * phase / PHASES, stride / STRIDES)
+    size = (canvas.pixels.shape[1] // _FINE, canvas.pixels.shape[0] // _FINE)
+    pixels = np.asarray(cv2.resize(canvas.pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    pixels = _rounded(np.ascontiguousarray(pixels[:, ::-1]) if faces_left else pixels)
     opaque = pixels[..., 3] >= 128
     columns, rows = np.flatnonzero(opaque.any(axis=0)), np.flatnonzero(opaque.any(axis=1))
     box = np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1], dtype=np.float64)
@@ -269,30 +274,28 @@ def _paint(clothes: Clothes, phase: int, faces_left: bool) -> _Picture:
 def _rounded(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """Darken towards the outline and away from the light at the upper left."""
     height, width = pixels.shape[:2]
-    depth = cv2.distanceTransform((pixels[..., 3] > 127).astype(np.uint8), cv2.DIST_L2, 3)
-    round_off = 0.74 + 0.26 * np.clip(depth / (0.035 * height), 0, 1)
-    across = np.linspace(1.08, 0.90, width, dtype=np.float32)[None, :]
-    down = np.linspace(1.04, 0.94, height, dtype=np.float32)[:, None]
-    light = (round_off * across * down)[..., None]
-    shaded = pixels.astype(np.float32)
-    shaded[..., :3] = np.minimum(shaded[..., :3] * light, shaded[..., 3:])
-    return np.asarray(np.round(shaded), dtype=np.uint8)
+    opacity = cv2.extractChannel(pixels, 3)
+    depth = cv2.distanceTransform((opacity > 127).astype(np.uint8), cv2.DIST_L2, 3)
+    light = 0.74 + 0.26 * np.minimum(depth / np.float32(0.035 * height), 1)
+    light *= np.linspace(1.08, 0.90, width, dtype=np.float32)[None, :]
+    light *= np.linspace(1.04, 0.94, height, dtype=np.float32)[:, None]
+    colours = cv2.multiply(cv2.cvtColor(pixels, cv2.COLOR_BGRA2BGR), cv2.merge([light] * 3), dtype=cv2.CV_8U)
+    colours = cv2.min(colours, cv2.merge([opacity] * 3))  # premultiplied: no colour is above its opacity
+    return np.asarray(cv2.merge([*cv2.split(colours), opacity]), dtype=np.uint8)
 
 
-def _draw_person(canvas: _Canvas, clothes: Clothes, phase: int) -> None:
-    """One person looking to the right in phase `phase` of its walk, far parts first."""
-    walking = phase >= 0
-    swing = math.sin(2 * math.pi * phase / PHASES) if walking else 0.12
-    pace = math.cos(2 * math.pi * phase / PHASES) if walking else 0.0
-    near = _leg(swing, pace)
-    far = _leg(-swing if walking else -0.1, -pace)
+def _draw_person(canvas: _Canvas, clothes: Clothes, phase: float, stride: float) -> None:
+    """One person looking to the right, far parts first; `phase` of the walk in radians, `stride` from 0 to 1."""
+    swing, pace = stride * math.sin(phase), stride * math.cos(phase)
+    rest = 0.12 * (1 - stride)
+    near, far = _leg(swing + rest, pace), _leg(-swing - rest, -pace)
     # The lower foot stands on the ground: the body rises and sinks with the step.
     drop = 1.0 - max(near.sole, far.sole)
 
     wide = clothes.build
     hip, shoulder = (0.0, 0.50 + drop), (0.012, 0.195 + drop)
     sleeve = _darker(clothes.accent if clothes.style == "block" else clothes.top, 0.9)
-    arm_swing = -0.9 * swing if walking else 0.05
+    arm_swing = 0.05 - 0.9 * swing
 
     _draw_arm(canvas, clothes, (shoulder[0] + 0.045, shoulder[1] + 0.02), -arm_swing, _darker(sleeve, 0.72), 0.72)
     _draw_leg(canvas, clothes, (hip[0] + 0.028, hip[1]), far, 0.70)
@@ -323,8 +326,8 @@ _THIGH, _SHIN, _FOOT = 0.235, 0.235, 0.03
 
 
 def _leg(swing: float, pace: float) -> _Leg:
-    thigh = math.radians(25) * swing
-    knee = math.radians(4) + math.radians(46) * max(0.0, pace) ** 1.5
+    thigh = math.radians(18) * swing
+    knee = math.radians(4) + math.radians(38) * max(0.0, pace) ** 1.5
     return _Leg(thigh, thigh - knee)
 
 
@@ -352,7 +355,7 @@ def _draw_arm(
     rim: float = 0.0,
 ) -> None:
     wide = clothes.build
-    upper = math.radians(24) * swing
+    upper = math.radians(17) * swing
     lower = upper + math.radians(14 + 12 * max(0.0, swing))
     elbow = (shoulder[0] + 0.165 * math.sin(upper), shoulder[1] + 0.165 * math.cos(upper))
     wrist = (elbow[0] + 0.145 * math.sin(lower), elbow[1] + 0.145 * math.cos(lower))
@@ -378,6 +381,8 @@ def _draw_torso(canvas: _Canvas, clothes: Clothes, drop: float) -> None:
         canvas.limb(clothes.bottom, (-0.035 * wide, 0.50 + drop), (0.035 * wide, 0.50 + drop), 0.055, 0.055)
     canvas.limb(_darker(clothes.skin, 0.85), (0.008, 0.12 + drop), (0.008, 0.165 + drop), 0.030, 0.034)
     canvas.shape(clothes.top, points)
+    if clothes.style == "plain" and not clothes.backpack:
+        return
 
     mask = _Canvas()
     mask.shape((255, 255, 255), points)
@@ -432,6 +437,3 @@ def _darker(colour: Colour, factor: float) -> Colour:
 
 def _distance(a: Colour, b: Colour) -> float:
     return sum(abs(x - y) for x, y in zip(a, b, strict=True))
-
-
-__all__ = ["PHASES", "Clothes", "Figure", "Placement", "dress", "paste"]

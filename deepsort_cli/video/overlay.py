@@ -81,7 +81,7 @@ class Overlay:
         points = np.array(self._trails.get(track_id, ()), dtype=np.float64)
         if len(points) < 2:
             return
-        points = np.clip(points, -10_000, 10_000)
+        points = _smoothed(np.clip(points, -10_000, 10_000))
         margin = 2 + round(3 * size)
         x1, y1 = np.maximum(np.floor(points.min(axis=0)).astype(int) - margin, 0)
         x2, y2 = np.minimum(np.ceil(points.max(axis=0)).astype(int) + margin, image.shape[1::-1])
@@ -104,7 +104,7 @@ class Overlay:
         if tracks.time_since_update[i] > 0:
             _dashed(image, box, colour, max(1, round(size)), max(4, round(7 * size)))
         else:
-            cv2.rectangle(image, box[:2], box[2:], colour, max(1, round(2 * size)), cv2.LINE_AA)
+            cv2.rectangle(image, box[:2], box[2:], colour, max(1, round(2 * size)))
 
     def _draw_label(self, image: Image, tracks: Tracks, i: int, size: float) -> None:
         box = _clamped(tracks.boxes[i], image)
@@ -182,6 +182,15 @@ def _font(height: int, bold: bool) -> ImageFont.FreeTypeFont:
     return font
 
 
+def _smoothed(points: npt.NDArray[np.float64], reach: int = 2) -> npt.NDArray[np.float64]:
+    """(N, 2) points, each the mean of its neighbours up to `reach` away; detectors jitter. The ends stay in place."""
+    padded = np.concatenate([np.repeat(points[:1], reach, axis=0), points, np.repeat(points[-1:], reach, axis=0)])
+    sums = np.cumsum(np.concatenate([np.zeros((1, 2)), padded]), axis=0)
+    smooth = (sums[2 * reach + 1 :] - sums[: -2 * reach - 1]) / (2 * reach + 1)
+    smooth[-1] = points[-1]
+    return np.asarray(smooth)
+
+
 def _put(image: Image, plate: Image, left: int, top: int) -> None:
     """Copy a small picture into the image, moved so that as much of it as possible is inside."""
     height, width = image.shape[:2]
@@ -212,9 +221,9 @@ def _dashed(image: Image, box: tuple[int, int, int, int], colour: Colour, thickn
     x1, y1, x2, y2 = box
     for x in range(x1, x2, 2 * dash):
         end = min(x + dash, x2)
-        cv2.line(image, (x, y1), (end, y1), colour, thickness, cv2.LINE_AA)
-        cv2.line(image, (x, y2), (end, y2), colour, thickness, cv2.LINE_AA)
+        cv2.line(image, (x, y1), (end, y1), colour, thickness)
+        cv2.line(image, (x, y2), (end, y2), colour, thickness)
     for y in range(y1, y2, 2 * dash):
         end = min(y + dash, y2)
-        cv2.line(image, (x1, y), (x1, end), colour, thickness, cv2.LINE_AA)
-        cv2.line(image, (x2, y), (x2, end), colour, thickness, cv2.LINE_AA)
+        cv2.line(image, (x1, y), (x1, end), colour, thickness)
+        cv2.line(image, (x2, y), (x2, end), colour, thickness)

@@ -1,0 +1,171 @@
+"""The overlay: colours, labels, trails, and that nothing a tracker reports can break it."""
+
+from __future__ import annotations
+
+import itertools
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from deepsort_cli.core.types import Tracks
+from deepsort_cli.video.overlay import Overlay, colour_of, text_colour_on
+from deepsort_cli.video.settings import OutputSettings
+
+GREY = 120
+
+
+def blank(width: int = 320, height: int = 240) -> np.ndarray:
+    return np.full((height, width, 3), GREY, np.uint8)
+
+
+def tracks_of(boxes: list[list[float]], ids: list[int] | None = None, age: int = 0) -> Tracks:
+    count = len(boxes)
+    return Tracks(
+        ids=np.array(ids or range(1, count + 1), dtype=np.int64),
+        boxes=np.array(boxes, dtype=np.float64).reshape(-1, 4),
+        scores=np.full(count, 0.9),
+        class_ids=np.zeros(count, dtype=np.int64),
+        time_since_update=np.full(count, age, dtype=np.int64),
+        detection_index=np.arange(count, dtype=np.int64),
+    )
+
+
+def coloured(image: np.ndarray, colour: tuple[int, int, int]) -> np.ndarray:
+    """Where an image has about this colour."""
+    return (np.abs(image.astype(int) - colour) < 12).all(axis=2)
+
+
+PLAIN = OutputSettings(trail=0)
+
+
+def test_the_box_is_drawn_in_the_ids_colour_and_in_place() -> None:
+    image = blank()
+    assert Overlay(PLAIN).draw(image, tracks_of([[100, 80, 160, 200]], ids=[7])) is image
+    where = coloured(image, colour_of(7))
+    rows, columns = np.nonzero(where)
+    assert (rows.max(), columns.min()) == pytest.approx((200, 100), abs=2)
+    assert where[140, 100] or where[140, 101]
+    assert not where[140, 120:150].any()
+
+
+def test_the_label_holds_id_class_and_score() -> None:
+    def label(**options: bool) -> np.ndarray:
+        image = Overlay(OutputSettings(trail=0, **options), {0: "person"}).draw(
+            blank(), tracks_of([[50, 80, 300, 200]])
+        )
+        return image[:79]
+
+    full, no_class, no_score = label(), label(show_class=False), label(show_score=False)
+    only_id = label(show_class=False, show_score=False)
+    widths = [np.nonzero((image != GREY).any(axis=(0, 2)))[0] for image in (full, no_class, no_score, only_id)]
+    full_width, no_class_width, no_score_width, id_width = (int(np.ptp(columns)) for columns in widths)
+    assert full_width > no_score_width > id_width > 3
+    assert full_width > no_class_width > id_width
+
+
+def test_labels_stay_inside_the_picture() -> None:
+    for box in ([-30, -20, 40, 60], [280, 0, 400, 100], [300, 200, 330, 260], [-5, 235, 5, 300]):
+        image = Overlay(PLAIN, {0: "person"}).draw(blank(), tracks_of([box]))
+        plate = coloured(image, colour_of(1))
+        assert plate.any()
+        found = cv2.connectedComponentsWithStats(plate.astype(np.uint8))[2][1:]
+        widest = found[found[:, cv2.CC_STAT_WIDTH].argmax()]
+        assert widest[cv2.CC_STAT_WIDTH] >= 20
+
+
+def test_predicted_tracks_are_drawn_thinner_and_dashed() -> None:
+    def pixels(age: int) -> tuple[int, np.ndarray]:
+        image = Overlay(PLAIN).draw(blank(), tracks_of([[100, 80, 200, 220]], age=age))
+        return int((image != GREY).any(axis=2).sum()), (image[90:210, 99:103] != GREY).any(axis=(1, 2))
+
+    (solid, edge), (dashed, gaps) = pixels(0), pixels(1)
+    assert dashed < 0.75 * solid
+    assert edge.all()
+    assert 0.3 < gaps.mean() < 0.8
+
+
+def test_near_ids_have_clearly_different_colours_with_readable_text() -> None:
+    for start in (1, 50, 997):
+        for a, b in itertools.combinations(range(start, start + 5), 2):
+            assert np.abs(np.subtract(colour_of(a), colour_of(b))).sum() > 60
+    for track_id in range(1, 200):
+        plate, text = colour_of(track_id), text_colour_on(colour_of(track_id))
+        light = [
+            0.0722 * (c[0] / 255) ** 2.2 + 0.7152 * (c[1] / 255) ** 2.2 + 0.2126 * (c[2] / 255) ** 2.2
+            for c in (plate, text)
+        ]
+        assert (max(light) + 0.05) / (min(light) + 0.05) > 3.5
+        assert colour_of(track_id) == plate
+
+
+def walk(overlay: Overlay, frames: int, ids: list[int] | None = None) -> np.ndarray:
+    image = blank()
+    for step in range(frames):
+        image = blank()
+        overlay.draw(image, tracks_of([[10 + 8 * step, 100, 40 + 8 * step, 180]], ids=ids))
+    return image
+
+
+def test_trails_follow_the_feet_and_fade() -> None:
+    image = walk(Overlay(OutputSettings()), 25)
+    line = np.abs(image[178:183, 20:200].astype(int) - GREY).max(axis=(0, 2))
+    assert line[-20:].mean() > line[60:80].mean() > line[5:25].mean() > 0
+
+
+def test_trails_have_the_length_asked_for() -> None:
+    image = walk(Overlay(OutputSettings(trail=5)), 25)
+    changed = np.nonzero((image[178:183] != GREY).any(axis=(0, 2)))[0]
+    assert changed.min() > 217 - 5 * 8 - 10
+    assert not (walk(Overlay(PLAIN), 25)[178:183, :190] != GREY).any()
+
+
+def test_trails_of_tracks_long_gone_are_forgotten() -> None:
+    overlay = Overlay(OutputSettings(trail=30))
+    for track_id in range(1, 3000):
+        overlay.draw(blank(32, 32), tracks_of([[1, 1, 9, 9]], ids=[track_id]))
+    assert len(overlay._trails) == len(overlay._last_seen) < 200
+
+
+def test_lines_and_text_grow_with_the_picture() -> None:
+    def share(width: int, height: int, scale: float = 1.0) -> float:
+        box = [width * 0.4, height * 0.3, width * 0.6, height * 0.9]
+        image = Overlay(OutputSettings(trail=0, scale=scale), {0: "person"}).draw(
+            blank(width, height), tracks_of([box])
+        )
+        return float((image != GREY).any(axis=2).mean())
+
+    small, large = share(640, 480), share(3840, 2880)
+    assert large == pytest.approx(small, rel=0.35)
+    assert share(640, 480, 2.0) > 1.5 * small
+
+
+def test_speed_is_shown_when_given() -> None:
+    overlay = Overlay(PLAIN)
+    assert (overlay.draw(blank(), Tracks.empty()) == GREY).all()
+    assert (overlay.draw(blank(), Tracks.empty(), fps=24.0)[:40, :100] != GREY).any()
+    with_other = overlay.draw(blank(), Tracks.empty(), fps=7.5)
+    assert (with_other != overlay.draw(blank(), Tracks.empty(), fps=24.0)).any()
+
+
+side = st.floats(-1e9, 1e9) | st.sampled_from([np.nan, np.inf, -np.inf, 0.0, 10.0])
+
+
+@given(
+    st.lists(st.tuples(side, side, side, side), max_size=4),
+    st.integers(1, 40),
+    st.integers(1, 40),
+    st.sampled_from([0.0, 0.5, np.nan, 7.0]),
+    st.integers(0, 1),
+)
+@settings(max_examples=60, deadline=None)
+def test_nothing_a_tracker_reports_breaks_it(
+    boxes: list, width: int, height: int, score: float, age: int
+) -> None:  # fmt: skip
+    overlay = Overlay(OutputSettings(trail=3), {0: "Fußgänger 人"})
+    tracks = tracks_of([list(box) for box in boxes], age=age)
+    tracks.scores[:] = score
+    for _ in range(3):
+        overlay.draw(blank(width, height), tracks, fps=1.0)
