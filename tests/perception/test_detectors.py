@@ -244,7 +244,10 @@ def test_hog_scores_order_and_threshold() -> None:
     assert (np.diff(everything.scores) <= 0).all()
     assert everything.scores.min() >= 0.0
     strict = open_detector(DetectorSettings(conf=0.8))(image)
-    np.testing.assert_allclose(strict.boxes, everything.boxes[everything.scores >= 0.8], atol=1e-6)
+    sure = everything[everything.scores >= 0.8]
+    assert len(sure) >= 2
+    np.testing.assert_allclose(strict.scores, sure.scores, rtol=1e-12)
+    assert (overlap(strict.boxes, sure.boxes).diagonal() > 0.8).all()  # weaker windows move the average a little
     assert len(open_detector(DetectorSettings(conf=1.0))(image)) == 0
     assert len(open_detector(DetectorSettings(conf=0.0, max_det=1))(image)) == 1
 
