@@ -173,7 +173,8 @@ def _report(result: ScanResult, verbose: bool) -> Iterator[RenderableType]:
     shown = None if verbose else 3
     for finding in result.findings:
         style = STYLES[finding.severity]
-        yield f"[{style}]{finding.severity:>8}[/{style}]  {escape(finding.title)}: [bold]{finding.count:,}[/bold]"
+        count = f": [bold]{finding.count:,}[/bold]" if finding.count else ""
+        yield f"[{style}]{finding.severity:>8}[/{style}]  {escape(finding.title)}{count}"
         for example in finding.examples[:shown]:
             yield Padding(f"[dim]{escape(example)}[/dim]", (0, 0, 0, 10), expand=False)
         if shown and finding.count > shown and len(finding.examples) > shown:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from deepsort_cli.core.types import IntArray
-from deepsort_cli.data.files import printable
+from deepsort_cli.data.files import Problem, printable
 from deepsort_cli.data.images import EXIF_ROTATED, NO_CAMERA, TRANSPARENT, WRONG_EXTENSION
-from deepsort_cli.data.layouts import FLAT_NAMES
+from deepsort_cli.data.layouts import FLAT_NAMES, PART_ROLES, ZERO_PERSON
 
 if TYPE_CHECKING:
     from deepsort_cli.data.scan import ScanResult
@@ -158,18 +158,24 @@ def find(result: ScanResult) -> tuple[Finding, ...]:
     return tuple(sorted(found, key=lambda finding: (SEVERITIES.index(finding.severity), -finding.count)))
 
 
+def better_root(invalid: Sequence[Problem]) -> str:
+    """What to give instead of a root without a usable image: the folder that all misplaced images have in common."""
+    folders = [PurePosixPath(path).parent.parts for path, reason, _ in invalid if reason == "misplaced"]
+    shared: list[str] = []
+    for names in zip(*folders, strict=False):
+        if len(set(names)) > 1 or names[0].lower() in PART_ROLES:
+            break
+        shared.append(names[0])
+    if shared:
+        return f"Give the folder {printable('/'.join(shared))} below it, where the images lie."
+    return "Give the folder that holds the identity folders, the images, or train, query and gallery."
+
+
 @_check
 def unusable_files(facts: Facts) -> Iterator[Finding]:
     """Files that are left out, by reason."""
     if not facts.paths:
-        yield Finding(
-            "nothing_usable",
-            "error",
-            "Not one usable image",
-            0,
-            (),
-            "Check that --root is the folder that holds the identity folders, the images, or train, query and gallery.",
-        )
+        yield Finding("nothing_usable", "error", "Not one usable image", 0, (), better_root(facts.result.invalid))
     groups: dict[str, list[tuple[str, str]]] = {}
     for path, reason, detail in (*facts.result.invalid, *facts.result.skipped):
         groups.setdefault(reason, []).append((path, detail))
@@ -407,6 +413,21 @@ def junk_and_distractors(facts: Facts) -> Iterator[Finding]:
                 facts.names(positions),
                 meaning + (" In a training part they are a surprise: is 0 a person there?" if trained else ""),
             )
+
+
+@_check
+def person_zero(facts: Facts) -> Iterator[Finding]:
+    """An identity 0 that is a person."""
+    positions = np.flatnonzero(facts.pids == ZERO_PERSON)
+    if len(positions):
+        yield Finding(
+            "person_zero",
+            "info",
+            f"Images of identity 0, listed as {ZERO_PERSON}",
+            len(positions),
+            facts.names(positions)[:3],
+            "Nothing to do: in this layout 0 is a person, while pid 0 means distractor everywhere else.",
+        )
 
 
 @_check

@@ -64,7 +64,7 @@ class Layout:
     @property
     def place(self) -> str:
         """Where images lie, for people."""
-        return "<identity>/<image>" if self.name == "folders" else "images directly in the folder"
+        return "<identity>/<image>" if self.name == "folders" else "directly in the folder"
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from deepsort_cli.core.types import IntArray
 from deepsort_cli.data import cache
 from deepsort_cli.data.duplicates import near_pairs
 from deepsort_cli.data.files import Listing, Problem, list_files
-from deepsort_cli.data.findings import Finding, find
+from deepsort_cli.data.findings import Finding, better_root, find
 from deepsort_cli.data.images import (
     NO_CAMERA,
     THUMB_SIZE,
@@ -285,8 +285,8 @@ def _usable(result: ScanResult, notify: Callable[[str], None] | None) -> Manifes
     if len(manifest) == 0:
         reasons = ", ".join(f"{count} {reason}" for reason, count in count_reasons(result.invalid).items())
         raise InputError(
-            f"{result.root}: no usable image ({reasons or 'the folder holds no image files'}). "
-            f"Run `deepsort scan --root {result.root}` to see why."
+            f"{result.root}: no usable image ({reasons or 'it holds no image files'}). {better_root(result.invalid)} "
+            f"`deepsort scan --root {result.root}` tells more."
         )
     if notify:
         for note in result.notes:

@@ -20,7 +20,7 @@ class PartSummary:
     Attributes:
         folder: name of the part; empty for a dataset without parts.
         role: `train`, `query`, `gallery`, `val`, or empty.
-        layout: layout name.
+        layout: layout name; empty where there are no images.
         identities: people; junk and distractors are not counted.
         images: usable images, junk and distractors included.
         cameras: cameras; None where names carry none.
@@ -63,7 +63,7 @@ def _summarise(result: ScanResult, positions: IntArray, folder: str, role: str, 
     return PartSummary(
         folder=folder,
         role=role,
-        layout=layout,
+        layout=layout if len(positions) else "",
         identities=len(counts),
         images=len(positions),
         cameras=len(np.unique(result.images.camids[named])) if result.images.has_cameras else None,

@@ -207,6 +207,21 @@ def test_nothing_usable(tmp_path: Path) -> None:
     assert {finding.code for finding in findings} == {"nothing_usable", "not_an_image"}
 
 
+def test_a_root_too_high_is_told_which_folder_to_give(tmp_path: Path, split: Path, write_flat: WriteFlat) -> None:
+    (tmp_path / "up").mkdir()
+    split.rename(tmp_path / "up" / "market")
+    assert "the folder market below" in by_code(audit(tmp_path / "up"))["nothing_usable"].remedy
+    write_flat(tmp_path / "flat" / "images", CLEAN)
+    assert "the folder images below" in by_code(audit(tmp_path / "flat"))["nothing_usable"].remedy
+
+
+def test_identity_zero_that_is_a_person_is_mentioned(tmp_path: Path, person: Callable[..., Image.Image]) -> None:
+    for i, path in enumerate(("id_0000/c1_a.jpg", "id_0000/c2_b.jpg", "id_0001/c1_a.jpg", "id_0001/c2_b.jpg")):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        person(i).save(tmp_path / path)
+    assert {code: finding.count for code, finding in by_code(audit(tmp_path)).items()} == {"person_zero": 2}
+
+
 def test_worst_first(faulty: tuple[Path, dict[str, str]]) -> None:
     ranks = [SEVERITIES.index(finding.severity) for finding in audit(faulty[0]).findings]
     assert ranks == sorted(ranks)
