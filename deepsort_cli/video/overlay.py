@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import colorsys
 import importlib.util
-import itertools
 import math
 from collections import deque
 from collections.abc import Mapping
@@ -23,7 +22,7 @@ from deepsort_cli.video.settings import OutputSettings
 Colour = tuple[int, int, int]
 
 _GOLDEN = 0.6180339887498949
-_BANDS = 8
+_BANDS = 6
 """Steps of opacity along a trail."""
 
 _KEEP_LOST = 90
@@ -61,17 +60,16 @@ class Overlay:
         for i in order.tolist():
             self._draw_label(image, tracks, i, size)
         if fps is not None:
-            _put(image, _tag((f"{fps:.1f} fps",), (40, 40, 40), _text_size(size)), round(8 * size), round(8 * size))
+            _put(image, _tag([f"{fps:.1f} fps"], (40, 40, 40), _text_size(size)), round(8 * size), round(8 * size))
         return image
 
     def _remember(self, tracks: Tracks) -> None:
         length = self._settings.trail
         if not length:
             return
-        feet = np.stack([tracks.boxes[:, [0, 2]].mean(axis=1), tracks.boxes[:, 3]], axis=1)
-        for track_id, foot in zip(tracks.ids.tolist(), feet.tolist(), strict=True):
-            if np.isfinite(foot).all():
-                self._trails.setdefault(track_id, deque(maxlen=length)).append((foot[0], foot[1]))
+        for track_id, (left, _, right, bottom) in zip(tracks.ids.tolist(), tracks.boxes.tolist(), strict=True):
+            if math.isfinite(left + right + bottom):
+                self._trails.setdefault(track_id, deque(maxlen=length)).append(((left + right) / 2, bottom))
                 self._last_seen[track_id] = self._frame
         for track_id in [i for i, seen in self._last_seen.items() if self._frame - seen > _KEEP_LOST]:
             del self._last_seen[track_id], self._trails[track_id]
@@ -89,9 +87,10 @@ class Overlay:
             return
         opacity = np.zeros((y2 - y1, x2 - x1), dtype=np.uint8)
         fixed = np.round((points - (x1, y1)) * 16).astype(np.int32)
-        cuts = np.unique(np.linspace(0, len(points) - 1, min(_BANDS, len(points) - 1) + 1).astype(int))
-        for band, (first, last) in enumerate(itertools.pairwise(cuts), 1):
-            part = band / (len(cuts) - 1)
+        bands = min(_BANDS, len(points) - 1)
+        for band in range(bands):
+            first, last = (k * (len(points) - 1) // bands for k in (band, band + 1))
+            part = (band + 1) / bands
             thickness = max(1, round((1 + 2 * part) * size))
             cv2.polylines(opacity, [fixed[first : last + 1]], False, round(215 * part), thickness, cv2.LINE_AA, 4)
         _tint(image[y1:y2, x1:x2], opacity, colour_of(track_id))
@@ -116,7 +115,7 @@ class Overlay:
             texts.append(self._names.get(class_id, f"class {class_id}"))
         if self._settings.show_score and np.isfinite(score):
             texts.append(f"{100 * min(max(score, 0.0), 1.0):.0f}%")
-        tag = _tag(tuple(texts), colour_of(track_id), _text_size(size))
+        tag = _tag(texts, colour_of(track_id), _text_size(size))
         # Above the box where there is room, else inside its upper edge.
         top = box[1] - tag.shape[0] if box[1] >= tag.shape[0] else box[1]
         _put(image, tag, box[0] - max(1, round(2 * size)) // 2, top)
@@ -144,17 +143,20 @@ def text_colour_on(colour: Colour) -> Colour:
     return (255, 255, 255) if 1.05 / (luminance + 0.05) > (luminance + 0.05) / 0.06 else (20, 20, 20)
 
 
-@lru_cache(maxsize=2048)
-def _tag(texts: tuple[str, ...], colour: Colour, height: int) -> Image:
+def _tag(texts: list[str], colour: Colour, height: int) -> Image:
     """A coloured plate with texts side by side, the first one bold."""
-    masks = [_text_mask(text, height, bold=not i) for i, text in enumerate(texts)]
+    last = len(texts) - 1
+    return np.hstack([_plate(text, colour, height, i == 0, i == last) for i, text in enumerate(texts)])
+
+
+@lru_cache(maxsize=4096)
+def _plate(text: str, colour: Colour, height: int, is_first: bool, is_last: bool) -> Image:
+    """One text on its part of a plate."""
     pad_x, pad_y, gap = round(0.35 * height), max(1, round(0.16 * height)), round(0.45 * height)
-    opacity = np.zeros((masks[0].shape[0] + 2 * pad_y, 0), dtype=np.uint8)
-    for i, mask in enumerate(masks):
-        edges = (pad_y, pad_y, gap if i else pad_x, pad_x if i == len(masks) - 1 else 0)
-        opacity = np.hstack([opacity, cv2.copyMakeBorder(mask, *edges, cv2.BORDER_CONSTANT, value=0)])
+    edges = (pad_y, pad_y, pad_x if is_first else gap, pad_x if is_last else 0)
+    opacity = cv2.copyMakeBorder(_text_mask(text, height, is_first), *edges, cv2.BORDER_CONSTANT, value=0)
     plate = np.full((*opacity.shape, 3), colour, dtype=np.uint8)
-    _tint(plate, opacity, text_colour_on(colour))
+    _tint(plate, np.asarray(opacity, dtype=np.uint8), text_colour_on(colour))
     return plate
 
 
@@ -203,9 +205,14 @@ def _put(image: Image, plate: Image, left: int, top: int) -> None:
 def _tint(region: Image, opacity: npt.NDArray[np.uint8], colour: Colour) -> None:
     """Blend a colour into a region, in place, by a (h, w) opacity."""
     weight = cv2.cvtColor(opacity, cv2.COLOR_GRAY2BGR)
-    solid = np.full(region.shape, colour, dtype=np.uint8)
-    cv2.multiply(region, 255 - weight, dst=region, scale=1 / 255)
-    cv2.add(region, cv2.multiply(solid, weight, scale=1 / 255), dst=region)
+    cv2.multiply(region, cv2.bitwise_not(weight), dst=region, scale=1 / 255)
+    cv2.add(region, cv2.LUT(weight, _shades(colour)), dst=region)
+
+
+@lru_cache(maxsize=4096)
+def _shades(colour: Colour) -> npt.NDArray[np.uint8]:
+    """(256, 1, 3): what a colour adds at each opacity."""
+    return np.round(np.arange(256)[:, None, None] / 255 * np.array(colour)).astype(np.uint8)
 
 
 def _clamped(box: npt.NDArray[np.float64], image: Image) -> tuple[int, int, int, int] | None:
