@@ -212,7 +212,7 @@ def _tint(region: Image, opacity: npt.NDArray[np.uint8], colour: Colour) -> None
 @lru_cache(maxsize=4096)
 def _shades(colour: Colour) -> npt.NDArray[np.uint8]:
     """(256, 1, 3): what a colour adds at each opacity."""
-    return np.round(np.arange(256)[:, None, None] / 255 * np.array(colour)).astype(np.uint8)
+    return np.asarray(np.round(np.arange(256)[:, None, None] / 255 * np.array(colour)), dtype=np.uint8)
 
 
 def _clamped(box: npt.NDArray[np.float64], image: Image) -> tuple[int, int, int, int] | None:

@@ -68,4 +68,6 @@ class OutputSettings(Settings):
     scale: float = Field(1.0, ge=0.25, le=4.0, description="Size of lines and text, relative to what suits the frame.")
     codec: str | None = Field(None, description="Encoder of the video, e.g. libx265; null chooses by suffix.")
     crf: int = Field(23, ge=0, le=51, description="Video quality: lower is better and bigger.")
-    preset: str = Field("veryfast", description="Speed of the H.264 encoder, from ultrafast to veryslow.")
+    preset: Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"] = (
+        Field("veryfast", description="Speed of the H.264 encoder, from ultrafast to veryslow.")
+    )

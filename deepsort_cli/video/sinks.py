@@ -358,13 +358,34 @@ def _choose_encoder(
         else:
             if encoder.type != "video":
                 raise InputError(f"output.codec {name}: not a video encoder; for example libx264, libx265, libvpx-vp9.")
-            return _PyAvEncoder(path, exact_rate(fps), name, _encoder_options(name, crf, preset), real_time)
+            options = _encoder_options(name, crf, preset)
+            if codec is not None:
+                _check_fits(path, name, options)
+            return _PyAvEncoder(path, exact_rate(fps), name, options, real_time)
     if codec is not None:
         raise InputError(f"output.codec {codec}: {missing}. Leave it out to choose by suffix.")
     if path.suffix.lower() == ".webm":
         raise InputError(f"--save {path}: {missing}, and OpenCV cannot write .webm. Use .mp4.")
     warn(f"{path.name}: {missing}; OpenCV writes MPEG-4 instead, which browsers may not play.")
     return _OpenCvEncoder(path, fps)
+
+
+def _check_fits(path: Path, codec: str, options: dict[str, str]) -> None:
+    """Refuse an encoder that cannot run here or does not go with the file's suffix, before any work is done."""
+    import av
+
+    containers = {".m4v": "mp4", ".mkv": "matroska"}
+    suffix = path.suffix.lower()
+    try:
+        with av.open(io.BytesIO(), "w", format=containers.get(suffix, suffix[1:])) as container:
+            stream: Any = container.add_stream(codec, rate=25, options=options)
+            stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
+            container.mux(stream.encode(av.VideoFrame(64, 64, "yuv420p")))
+            container.mux(stream.encode())
+    except (OSError, ValueError, av.FFmpegError):
+        raise InputError(
+            f"output.codec {codec}: does not work here or not in {suffix} files. Leave it out to choose by suffix."
+        ) from None
 
 
 def exact_rate(fps: float) -> Fraction:

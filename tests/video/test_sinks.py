@@ -387,6 +387,10 @@ def test_unknown_formats_and_codecs(tmp_path: Path) -> None:
         VideoSink(tmp_path / "out.mp4", 25, codec="nonsense")
     with pytest.raises(InputError, match="not a video encoder"):
         VideoSink(tmp_path / "out.mp4", 25, codec="aac")
+    with pytest.raises(InputError, match=r"libx264: .* not in \.webm files"):
+        VideoSink(tmp_path / "out.webm", 25, codec="libx264")
+    with pytest.raises(InputError, match="does not work here"):
+        VideoSink(tmp_path / "out.mp4", 25, codec="h264_nvenc" if not Path("/dev/nvidia0").exists() else "libvpx")
 
 
 def test_another_codec_can_be_chosen(tmp_path: Path) -> None:
