@@ -31,7 +31,8 @@ def draw_curves(history: Sequence[Mapping[str, float]], path: Path) -> None:
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
-    figure = Figure(figsize=(13, 7), layout="constrained")
+    figure = Figure(figsize=(13, 7))
+    figure.subplots_adjust(left=0.05, right=0.98, bottom=0.08, top=0.94, hspace=0.35, wspace=0.2)
     FigureCanvasAgg(figure)
     axes = figure.subplots(2, 3).flat
     for axis, (title, names) in zip(axes, PANELS, strict=False):

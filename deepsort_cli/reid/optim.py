@@ -101,12 +101,12 @@ def parameter_groups(model: OSNet, settings: OptimizerSettings) -> tuple[list[di
 
 
 def build_optimizer(groups: list[dict[str, Any]], settings: OptimizerSettings) -> torch.optim.Optimizer:
-    """Adam, AdamW or SGD with momentum."""
+    """Adam, AdamW or SGD with momentum, as one fused operation: hundreds of small tensors are slow one by one."""
     if settings.name == "sgd":
-        return torch.optim.SGD(groups, lr=settings.lr, momentum=settings.momentum)
+        return torch.optim.SGD(groups, lr=settings.lr, momentum=settings.momentum, fused=True)
     if settings.name == "adamw":
-        return torch.optim.AdamW(groups, lr=settings.lr)
-    return torch.optim.Adam(groups, lr=settings.lr)
+        return torch.optim.AdamW(groups, lr=settings.lr, fused=True)
+    return torch.optim.Adam(groups, lr=settings.lr, fused=True)
 
 
 def lr_factor(settings: SchedulerSettings, epoch: float, epochs: int) -> float:

@@ -16,7 +16,7 @@ def make_people(folder: Path, identities: int, per_camera: int = 4, cameras: int
     """
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(seed)
-    tints = rng.uniform(0.7, 1.3, (cameras, 3))
+    tints = rng.uniform(0.85, 1.15, (cameras, 3))
     backgrounds = rng.integers(0, 256, (cameras, 3))
     for pid in range(1, identities + 1):
         shirt, trousers, stripe = rng.integers(0, 256, (3, 3))
@@ -28,7 +28,7 @@ def make_people(folder: Path, identities: int, per_camera: int = 4, cameras: int
                 picture[8 + dy : 34 + dy, 8 + dx : 24 + dx] = shirt
                 picture[14 + dy : 18 + dy, 8 + dx : 24 + dx] = stripe
                 picture[34 + dy : 60 + dy, 10 + dx : 22 + dx] = trousers
-                picture = picture * tints[camera] + rng.normal(0, 12, picture.shape)
+                picture = picture * tints[camera] + rng.normal(0, 8, picture.shape)
                 name = f"{pid:04d}_c{camera + 1}_f{shot:07d}.png"
                 Image.fromarray(picture.clip(0, 255).astype(np.uint8)).save(folder / name)
     return folder
@@ -36,5 +36,5 @@ def make_people(folder: Path, identities: int, per_camera: int = 4, cameras: int
 
 @pytest.fixture(scope="session")
 def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """24 people, two cameras, four shots each; tests must not write into it."""
-    return make_people(tmp_path_factory.mktemp("people"), 24)
+    """16 people, two cameras, three shots each; tests must not write into it."""
+    return make_people(tmp_path_factory.mktemp("people"), 16, per_camera=3)

@@ -1,0 +1,94 @@
+"""Training images: the same from memory, from files and from any number of processes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("torchvision")
+
+from deepsort_cli.core.preprocess import Preprocess  # noqa: E402
+from deepsort_cli.reid.crops import Crops, EpochBatches, TrainingImages, build_augmentation, build_loader  # noqa: E402
+from deepsort_cli.reid.distributed import Ranks  # noqa: E402
+from deepsort_cli.reid.settings import AugmentSettings  # noqa: E402
+
+SIZE = Preprocess(height=48, width=24)
+OFF = AugmentSettings(flip=0, pad=0, erase=0)
+
+
+@pytest.fixture
+def files(people: Path) -> list[Path]:
+    return sorted(people.glob("*.png"))[:24]
+
+
+def test_memory_holds_what_files_hold(files: list[Path]) -> None:
+    from_files, from_memory = Crops(files, Preprocess()), Crops(files, Preprocess())
+    done: list[int] = []
+    assert from_memory.cache(1 << 20, done.append) == 24 * 64 * 32 * 3
+    assert done[-1] == 24
+    assert all(np.array_equal(a, b) for a, b in zip(from_files, from_memory, strict=True))
+    assert len(from_memory[3:7]) == 4
+
+
+def test_crops_above_input_size_are_kept_small(files: list[Path]) -> None:
+    small = Preprocess(height=32, width=16)
+    crops = Crops(files, small)
+    assert crops.cache(1 << 20) == 24 * 32 * 16 * 3
+    assert np.array_equal(crops[0], small.resize_crops([Crops(files, small)[0]])[0])
+
+
+def test_what_does_not_fit_is_not_kept(files: list[Path]) -> None:
+    crops = Crops(files, Preprocess())
+    assert crops.cache(1000) == 0
+    assert crops[0].shape == (64, 32, 3)
+
+
+def test_without_augmentation_the_input_is_that_of_inference(files: list[Path]) -> None:
+    crops = Crops(files, SIZE)
+    image, label = TrainingImages(crops, np.arange(24), OFF)[(5, 0)]
+    expected = SIZE.batch(SIZE.resize_crops([crops[5]]))[0]
+    np.testing.assert_allclose(image.numpy(), expected, atol=1e-5)
+    assert label == 5
+
+
+def loaded(files: list[Path], workers: int, ranks: Ranks = Ranks(), start: int = 0) -> list:  # noqa: B008
+    images = TrainingImages(Crops(files, SIZE), np.arange(24), AugmentSettings(jitter=0.5))
+    batches = EpochBatches()
+    batches.set(np.arange(24).reshape(3, 8), seed=1, epoch=2, start=start, ranks=ranks)
+    return list(build_loader(images, batches, workers, pin=False))
+
+
+def test_workers_interruptions_and_processes_change_nothing(files: list[Path]) -> None:
+    alone = loaded(files, workers=0)
+    assert len(alone) == 3
+    for (image, label), (other_image, other_label) in zip(alone, loaded(files, workers=2), strict=True):
+        assert torch.equal(image, other_image)
+        assert torch.equal(label, other_label)
+    assert torch.equal(loaded(files, workers=0, start=2)[0][0], alone[2][0])
+    halves = [loaded(files, workers=0, ranks=Ranks(rank, 2, rank)) for rank in (0, 1)]
+    assert torch.equal(torch.cat([half[1][0] for half in halves]), alone[1][0])
+
+
+def test_seed_decides_the_augmentation(files: list[Path]) -> None:
+    images = TrainingImages(Crops(files, SIZE), np.arange(24), AugmentSettings())
+    assert torch.equal(images[(0, 7)][0], images[(0, 7)][0])
+    distinct = {images[(0, seed)][0].sum().item() for seed in range(8)}
+    assert len(distinct) == 8
+
+
+def test_erased_pixels_have_the_mean_colour() -> None:
+    augment = build_augmentation(AugmentSettings(flip=0, pad=0, erase=1, erase_area=(0.2, 0.3)), SIZE)
+    torch.manual_seed(0)
+    image = augment(torch.full((3, 48, 24), 255, dtype=torch.uint8))
+    erased = (image == 0).all(dim=0)
+    assert 0.15 < erased.float().mean() < 0.35
+    assert (image[:, ~erased] > 1).all()  # white, far from the mean
+
+
+def test_padded_crop_keeps_the_size() -> None:
+    augment = build_augmentation(AugmentSettings(flip=0, erase=0, pad=10), SIZE)
+    shapes = {tuple(augment(torch.zeros(3, 48, 24, dtype=torch.uint8)).shape) for _ in range(5)}
+    assert shapes == {(3, 48, 24)}

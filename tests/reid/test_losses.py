@@ -1,0 +1,84 @@
+"""Losses against their definitions."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+torch = pytest.importorskip("torch")
+
+from deepsort_cli.reid.losses import Centers, batch_hard_triplets, euclidean_distances  # noqa: E402
+
+
+def by_definition(features, classes, margin, normalize):
+    """Loops over anchors, as Hermans et al. 2017 write it."""
+    if normalize:
+        features = features / features.norm(dim=1, keepdim=True)
+    losses, active = [], []
+    for i, anchor in enumerate(features):
+        distances = [(anchor - other).norm().item() for other in features]
+        positive = max(distances[j] for j in range(len(features)) if classes[j] == classes[i] and j != i)
+        negative = min(distances[j] for j in range(len(features)) if classes[j] != classes[i])
+        gap = positive - negative
+        losses.append(math.log1p(math.exp(gap)) if margin is None else max(0.0, gap + margin))
+        active.append(gap > 0 if margin is None else gap + margin > 0)
+    return sum(losses) / len(losses), sum(active) / len(active)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    identities=st.integers(2, 5),
+    instances=st.integers(2, 4),
+    margin=st.sampled_from([0.3, 1.0, None]),
+    normalize=st.booleans(),
+)
+def test_batch_hard_triplets(seed: int, identities: int, instances: int, margin: float | None, normalize: bool) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    features = torch.randn(identities * instances, 6, generator=generator)
+    classes = torch.arange(identities).repeat_interleave(instances)
+    classes = classes[torch.randperm(len(classes), generator=generator)]
+    found = batch_hard_triplets(features, classes, margin, normalize)
+    loss, active = by_definition(features.double(), classes.tolist(), margin, normalize)
+    assert found.loss.item() == pytest.approx(loss, rel=1e-4, abs=1e-4)
+    assert found.active.item() == pytest.approx(active, abs=1e-6)
+
+
+def test_identical_features_give_the_margin_and_a_finite_gradient() -> None:
+    """The point of collapse: everything at one place."""
+    features = torch.ones(8, 4, requires_grad=True)
+    classes = torch.arange(4).repeat_interleave(2)
+    for normalize in (True, False):
+        found = batch_hard_triplets(features, classes, 0.3, normalize)
+        found.loss.backward()
+        assert found.loss.item() == pytest.approx(0.3, abs=1e-4)
+        assert torch.isfinite(features.grad).all()
+
+
+def test_normalised_loss_ignores_length() -> None:
+    features, classes = torch.randn(8, 4), torch.arange(4).repeat_interleave(2)
+    short = batch_hard_triplets(features, classes, 0.3, True).loss
+    long = batch_hard_triplets(features * torch.rand(8, 1) * 100, classes, 0.3, True).loss
+    torch.testing.assert_close(short, long)
+
+
+def test_half_precision_features_are_handled_in_full() -> None:
+    features = torch.randn(8, 64).to(torch.bfloat16)
+    assert euclidean_distances(features.float()).dtype == torch.float32
+    assert batch_hard_triplets(features, torch.arange(4).repeat_interleave(2), 0.3, False).loss.dtype == torch.float32
+
+
+def test_centers_follow_their_class() -> None:
+    centers = Centers(3, 2, rate=0.5)
+    features = torch.tensor([[2.0, 0.0], [4.0, 0.0], [0.0, 6.0]], requires_grad=True)
+    classes = torch.tensor([0, 0, 2])
+    loss = centers(features, classes)
+    assert loss.item() == pytest.approx(0.5 * (4 + 16 + 36) / 3)
+    loss.backward()
+    torch.testing.assert_close(features.grad, features.detach() / 3)
+    centers.update(features, classes)
+    # Wen et al. 2016, eq. 4: the step is the sum of differences over one plus their number.
+    torch.testing.assert_close(centers.centers, torch.tensor([[0.5 * 6 / 3, 0.0], [0.0, 0.0], [0.0, 0.5 * 6 / 2]]))

@@ -1,0 +1,634 @@
+"""Training: that it learns, stops and continues exactly, and says clearly what it cannot do."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import random
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("torchvision")
+
+from deepsort_cli.core.errors import DeepsortError, InputError, RunError  # noqa: E402
+from deepsort_cli.reid import trainer  # noqa: E402
+from deepsort_cli.reid.checkpoint import load_model, read_checkpoint  # noqa: E402
+from deepsort_cli.reid.learner import Learner  # noqa: E402
+from deepsort_cli.reid.osnet import OSNet  # noqa: E402
+from deepsort_cli.reid.progress import Progress, RunPlan, StepReport  # noqa: E402
+from deepsort_cli.reid.settings import TrainConfig  # noqa: E402
+from deepsort_cli.reid.trainer import flatten, train  # noqa: E402
+from deepsort_cli.reid.validation import best_row, has_collapsed  # noqa: E402
+from tests.reid.conftest import make_people  # noqa: E402
+
+Make = Callable[..., TrainConfig]
+
+TINY = {
+    "data": {"val_ratio": 0.25, "scan": {"use_cache": False}},
+    "model": {"feature_dim": 32, "input": {"height": 32, "width": 16}},
+    "augment": {"pad": 2},
+    "training": {"epochs": 3, "batch_size": 16, "device": "cpu", "eval_every": 2, "name": "run", "tensorboard": False},
+}
+
+
+@pytest.fixture(autouse=True)
+def _fast(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Any:
+    """One thread, and no pictures: drawing them takes longer than training here."""
+    if "plots" not in request.fixturenames:
+        monkeypatch.setattr(trainer, "draw_curves", lambda history, path: None)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def plots() -> None:
+    """Asks for the pictures all the same."""
+
+
+@pytest.fixture
+def make(people: Path, tmp_path: Path) -> Make:
+    """Settings of a run of a few seconds; keywords replace keys, with `__` for the dot."""
+
+    def build(**changes: Any) -> TrainConfig:
+        values = json.loads(json.dumps(TINY))
+        values["data"]["root"] = str(people)
+        values["training"]["output_dir"] = str(tmp_path / "runs")
+        for key, value in changes.items():
+            *parents, last = key.split("__")
+            node = values
+            for parent in parents:
+                node = node.setdefault(parent, {})
+            node[last] = value
+        return TrainConfig.model_validate(values)
+
+    return build
+
+
+def folder_of(config: TrainConfig) -> Path:
+    return config.training.output_dir / str(config.training.name)
+
+
+def outcome(config: TrainConfig) -> tuple[str, dict[str, torch.Tensor], dict[str, torch.Tensor]]:
+    """All a run leaves that must not depend on interruptions."""
+    folder = folder_of(config)
+    last, best = (read_checkpoint(folder / "checkpoints" / name) for name in ("last.pth", "best.pth"))
+    return (folder / "history.json").read_text(), flatten(last["training"]["learner"]), best["state_dict"]
+
+
+def assert_same(a: TrainConfig, b: TrainConfig) -> None:
+    for one, other in zip(outcome(a), outcome(b), strict=True):
+        if isinstance(one, str):
+            assert one == other
+            continue
+        assert one.keys() == other.keys()
+        for key, value in one.items():
+            same = torch.equal(value, other[key]) if isinstance(value, torch.Tensor) else value == other[key]
+            assert same, key
+
+
+class Watch(Progress):
+    """Records everything, and calls `on_step` after every step."""
+
+    def __init__(self, on_step: Callable[[StepReport], None] = lambda report: None):
+        self.on_step = on_step
+        self.reports: list[StepReport] = []
+        self.notes: list[str] = []
+        self.warnings: list[str] = []
+        self.plan: RunPlan | None = None
+
+    def started(self, plan: RunPlan) -> None:
+        self.plan = plan
+
+    def step(self, report: StepReport) -> None:
+        self.reports.append(report)
+        self.on_step(report)
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+    def warn(self, text: str) -> None:
+        self.warnings.append(text)
+
+
+# Learning
+
+
+def test_it_learns_to_find_people_across_cameras(make: Make, tmp_path: Path) -> None:
+    config = make(
+        data__root=str(make_people(tmp_path / "people", 24)),
+        model__feature_dim=128,
+        augment__erase=0,
+        optimizer__lr=0.01,
+        training__epochs=12,
+        training__eval_every=4,
+    )
+    result = train(config)
+    history = json.loads((folder_of(config) / "history.json").read_text())
+    start, end = history[0], history[-1]
+    assert (start["epoch"], end["epoch"], result.epochs) == (0, 12, 12)
+    assert end["ce"] < 0.85 * history[1]["ce"]
+    assert end["mAP"] > start["mAP"] + 0.2
+    assert end["positive"] - end["negative"] < history[1]["positive"] - history[1]["negative"] - 0.1
+    assert result.best["mAP"] == max(row["mAP"] for row in history if "mAP" in row)
+    # best.pth is that epoch's model, complete with all that is needed to use it.
+    model, info = load_model(folder_of(config) / "checkpoints" / "best.pth")
+    assert info.epoch == result.best["epoch"]
+    assert info.metrics["mAP"] == result.best["mAP"]
+    assert (info.num_classes, len(info.pids), info.neck) == (18, 18, "bnneck")
+    assert info.preprocess.height == 32
+    assert len(info.fingerprint) == 40
+    assert model.embedding_dim == 128
+
+
+@pytest.mark.usefixtures("plots")
+def test_run_folder_is_complete(make: Make) -> None:
+    config = make(training__epochs=4, training__keep_checkpoints=2)
+    train(config)
+    folder = folder_of(config)
+    names = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    logs = {name for name in names if name.startswith("logs/train_")}
+    assert len(logs) == 1
+    assert names - logs == {
+        ".lock",
+        "config.yaml",
+        "history.json",
+        "plots/training_curves.png",
+        *(f"checkpoints/{name}.pth" for name in ("best", "last", "epoch_0003", "epoch_0004")),
+    }
+    text = (folder / "config.yaml").read_text()
+    for fact in ("# torch:", "# deepsort:", "# fingerprint:"):
+        assert fact in text
+    from deepsort_cli.settings import resolve
+    from deepsort_cli.settings.train import TrainSettings
+
+    again = resolve(TrainSettings, config=folder / "config.yaml")
+    assert again.model_dump() == config.model_dump()
+    assert "epoch 4" in (folder / next(iter(logs))).read_text()
+
+
+def test_defaults_of_the_schedule_reach_the_optimizer(make: Make) -> None:
+    watch = Watch()
+    train(make(training__epochs=2, optimizer__lr=0.01, scheduler__warmup_epochs=1), watch)
+    rates = [report.lr for report in watch.reports]
+    steps = watch.reports[0].steps
+    assert rates[0] == pytest.approx(0.0001)
+    assert rates[steps] == pytest.approx(0.01)
+    assert rates[-1] < 0.005
+    assert {group.lr for group in watch.plan.groups} == {0.01}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"training__accum_steps": 2, "training__grad_clip": 1.0, "training__ema_decay": 0.9},
+        {"loss__center_weight": 0.0005, "loss__triplet_margin": None, "loss__normalize_features": False},
+        {"training__amp": "bf16", "optimizer__name": "sgd", "optimizer__lr": 0.01, "scheduler__name": "multistep"},
+        {"model__neck": "none", "model__feature_dim": 0, "loss__triplet_weight": 0, "data__val_ratio": 0},
+        {"augment__jitter": 0.5, "augment__grayscale": 0.2, "training__channels_last": False, "data__cache_mb": 0},
+    ],
+)
+def test_options_train_too(make: Make, changes: dict[str, Any]) -> None:
+    config = make(training__epochs=2, **changes)
+    result = train(config)
+    assert result.epochs == 2
+    assert load_model(folder_of(config) / "checkpoints" / "best.pth")[1].neck == config.model.neck
+    assert all(value == value for value in result.last.values())
+
+
+def test_averaged_weights_are_what_is_kept(make: Make) -> None:
+    config = make(training__ema_decay=0.99, training__epochs=1)
+    train(config)
+    last = read_checkpoint(folder_of(config) / "checkpoints" / "last.pth")
+    learner = last["training"]["learner"]
+    key = "classifier.weight"
+    assert torch.equal(last["state_dict"][key], learner["average"][f"module.{key}"])
+    assert not torch.equal(last["state_dict"][key], learner["model"][key])
+
+
+def test_frozen_layers_keep_their_values_until_released(make: Make, tmp_path: Path) -> None:
+    seen: list[torch.Tensor] = []
+    pretrained = tmp_path / "start.pth"
+    torch.manual_seed(5)
+    torch.save(OSNet("osnet_x0_25", num_classes=9, feature_dim=32).state_dict(), pretrained)
+    config = make(
+        training__freeze_feature_layers=True,
+        training__freeze_epochs=2,
+        model__pretrained=str(pretrained),
+        training__keep_checkpoints=3,
+    )
+    watch = Watch()
+    train(config, watch)
+    for epoch in (1, 2, 3):
+        state = read_checkpoint(folder_of(config) / "checkpoints" / f"epoch_{epoch:04d}.pth")["state_dict"]
+        seen.append(state["conv1.conv.weight"])
+        if epoch < 3:
+            assert torch.equal(state["conv1.bn.running_mean"], torch.zeros(16))
+    start = torch.load(pretrained, weights_only=True)["conv1.conv.weight"]
+    assert torch.equal(seen[0], start)
+    assert torch.equal(seen[1], start)
+    assert not torch.equal(seen[2], start)
+    assert any("classifier.weight" in note for note in watch.notes)  # the report of what was not taken over
+    assert {group.frozen for group in watch.plan.groups} == {True, False}
+
+
+# Stopping and continuing
+
+
+def test_interrupted_within_an_epoch_and_continued(make: Make) -> None:
+    whole, parts = make(training__name="whole"), make(training__name="parts")
+    train(whole)
+
+    def interrupt(report: StepReport) -> None:
+        if (report.epoch, report.step) == (2, 1):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        train(parts, Watch(interrupt))
+    position = read_checkpoint(folder_of(parts) / "checkpoints" / "last.pth")["training"]["position"]
+    assert (position["epoch"], position["step"]) == (1, 2)
+    result = train(parts)
+    assert result.resumed_epoch == 1
+    assert_same(whole, parts)
+
+
+def test_number_of_workers_changes_nothing(make: Make) -> None:
+    alone, helped = make(training__name="alone"), make(training__name="helped", training__workers=2)
+    train(alone)
+    train(helped)
+    assert_same(alone, helped)
+
+
+def _train_in_child(
+    config: dict[str, Any], environment: dict[str, str] | None = None, kill_after: float | None = None
+) -> None:
+    """Train in a process of its own; `kill_after` seconds of computing, wherever it is then, it is killed."""
+    os.environ.update(environment or {})
+    torch.set_num_threads(1)
+    trainer.draw_curves = lambda history, path: None
+
+    def kill() -> None:
+        while time.process_time() < kill_after:
+            time.sleep(0.002)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    if kill_after is not None:
+        kill_after += time.process_time()
+        threading.Thread(target=kill, daemon=True).start()
+    train(TrainConfig.model_validate(config))
+
+
+@pytest.fixture(scope="module")
+def children() -> Any:
+    """Processes that start in no time, from one that has loaded PyTorch and not used it yet."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.reid.test_trainer"])
+    return context
+
+
+def run_child(children: Any, config: TrainConfig, kill_after: float | None = None) -> int:
+    """The exit code of a training in a process of its own."""
+    process = children.Process(target=_train_in_child, args=(config.model_dump(), None, kill_after))
+    process.start()
+    process.join()
+    return process.exitcode
+
+
+@pytest.mark.slow
+def test_killed_at_ten_random_moments(make: Make, children: Any) -> None:
+    """kill -9, start again: history, weights and optimizer are those of the run that was left alone."""
+    settings = {
+        "training__epochs": 5,
+        "training__ema_decay": 0.9,
+        "training__save_every_minutes": 0.001,
+        "loss__center_weight": 0.0005,
+    }
+    whole, parts = make(training__name="whole", **settings), make(training__name="parts", **settings)
+    assert run_child(children, whole) == 0
+    rng = random.Random()
+    kills = [run_child(children, parts, rng.uniform(0.2, 0.8)) for _ in range(10)]
+    assert set(kills) <= {-signal.SIGKILL, 0}
+    assert kills[:3] == [-signal.SIGKILL] * 3  # it was not over before it was killed
+    assert run_child(children, parts) == 0
+    assert_same(whole, parts)
+    leftovers = [path for path in folder_of(parts).rglob(".*") if path.name != ".lock"]
+    assert not leftovers
+
+
+def test_a_finished_run_says_so(make: Make) -> None:
+    config, watch = make(training__epochs=1), Watch()
+    train(config)
+    before = (folder_of(config) / "checkpoints" / "last.pth").stat().st_mtime_ns
+    result = train(config, watch)
+    assert any("done already" in note for note in watch.notes)
+    assert result.epochs == 1
+    assert (folder_of(config) / "checkpoints" / "last.pth").stat().st_mtime_ns == before
+
+
+def test_more_epochs_continue_a_finished_run(make: Make) -> None:
+    train(make(training__epochs=1))
+    watch = Watch()
+    result = train(make(training__epochs=2), watch)
+    assert (result.epochs, result.resumed_epoch) == (2, 1)
+    assert any("training.epochs 1 → 2" in note for note in watch.notes)
+
+
+def test_resume_never_keeps_the_earlier_run_aside(make: Make) -> None:
+    config = make(training__epochs=1)
+    train(config)
+    old = (folder_of(config) / "history.json").read_text()
+    result = train(make(training__epochs=1, training__resume="never", training__seed=3))
+    assert result.resumed_epoch is None
+    assert (folder_of(config) / "previous-1" / "history.json").read_text() == old
+    assert (folder_of(config) / "previous-1" / "checkpoints" / "best.pth").exists()
+
+
+def test_resume_from_a_given_checkpoint(make: Make) -> None:
+    first, second = make(training__name="first"), make(training__name="second")
+    train(first)
+    path = folder_of(first) / "checkpoints" / "epoch_0002.pth"
+    result = train(make(training__name="second", training__resume=str(path)))
+    assert result.resumed_epoch == 2
+    assert (folder_of(first) / "history.json").read_text() == (folder_of(second) / "history.json").read_text()
+
+
+def test_a_checkpoint_wins_over_pretrained_weights(make: Make, tmp_path: Path) -> None:
+    train(make(training__epochs=1))
+    result = train(make(training__epochs=2, model__pretrained=str(tmp_path / "not there.pth")))
+    assert result.resumed_epoch == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"model__name": "osnet_x0_5"}, "model.name: osnet_x0_25 then, osnet_x0_5 now"),
+        ({"model__input__height": 64}, "model.input.height"),
+        ({"training__batch_size": 8}, "training.batch_size: 16 then, 8 now"),
+        ({"training__seed": 9}, "training.seed"),
+        ({"optimizer__layer_lr_multipliers": {"conv1.*": 0.5}}, "layer_lr_multipliers"),
+    ],
+)
+def test_resuming_another_run_says_what_differs(make: Make, changes: dict[str, Any], named: str) -> None:
+    train(make(training__epochs=1))
+    with pytest.raises(InputError) as caught:
+        train(make(training__epochs=2, **changes))
+    assert named in str(caught.value)
+    assert "--resume never" in str(caught.value)
+
+
+def test_resuming_with_other_images_says_so(make: Make, tmp_path: Path) -> None:
+    train(make(training__epochs=1))
+    other = make_people(tmp_path / "other", 20, seed=1)
+    with pytest.raises(InputError, match=r"(?s)training identities: 12 then, 15 now"):
+        train(make(training__epochs=2, data__root=str(other)))
+
+
+def test_resume_from_weights_alone_is_refused(make: Make) -> None:
+    config = make(training__epochs=1)
+    train(config)
+    best = folder_of(config) / "checkpoints" / "best.pth"
+    with pytest.raises(InputError, match="--pretrained"):
+        train(make(training__resume=str(best)))
+
+
+def test_two_runs_in_one_folder_are_refused(make: Make, children: Any) -> None:
+    config = make(training__epochs=500)
+    process = children.Process(target=_train_in_child, args=(config.model_dump(),))
+    process.start()
+    try:
+        history = folder_of(config) / "history.json"
+        deadline = time.monotonic() + 60
+        while not history.exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        with pytest.raises(InputError, match="another training"):
+            train(config)
+    finally:
+        process.kill()
+        process.join()
+    # The lock died with its process.
+    assert train(make(training__epochs=1, training__resume="never")).epochs == 1
+
+
+# Several processes
+
+
+def test_two_processes_compute_what_one_computes(make: Make, children: Any, tmp_path: Path) -> None:
+    """With BatchNorm frozen nothing depends on how a batch is divided: losses, gradients and weights must agree."""
+    start = tmp_path / "start.pth"
+    torch.manual_seed(0)
+    torch.save(OSNet("osnet_x0_25", num_classes=2, feature_dim=32, neck="bnneck").state_dict(), start)
+    settings = {
+        "model__pretrained": str(start),
+        "training__freeze": ["*.bn.*", "fc.1.*", "bnneck.*"],
+        "training__epochs": 2,
+        "training__accum_steps": 2,
+        "training__eval_every": 1,
+        "loss__center_weight": 0.0005,
+        "optimizer__name": "sgd",
+        "optimizer__lr": 0.01,
+    }
+    single, several = make(training__name="single", **settings), make(training__name="several", **settings)
+    train(single)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    common = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    processes = [
+        children.Process(
+            target=_train_in_child,
+            args=(several.model_dump(), common | {"RANK": str(rank), "LOCAL_RANK": str(rank)}),
+        )
+        for rank in (0, 1)
+    ]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(120)
+    assert [process.exitcode for process in processes] == [0, 0]
+    one, two = (json.loads((folder_of(config) / "history.json").read_text()) for config in (single, several))
+    assert len(one) == len(two) == 3
+    for row, other in zip(one, two, strict=True):
+        assert row == pytest.approx(other, rel=1e-3, abs=1e-5)
+    weights = [read_checkpoint(folder_of(c) / "checkpoints" / "last.pth")["state_dict"] for c in (single, several)]
+    for key, value in weights[0].items():
+        torch.testing.assert_close(value, weights[1][key], rtol=1e-3, atol=1e-5, msg=key)
+    assert len(list((folder_of(several) / "logs").iterdir())) == 1  # only the first process writes
+
+
+# Trouble
+
+
+def test_divergence_stops_and_keeps_the_last_good_checkpoint(make: Make) -> None:
+    train(make(training__epochs=1))
+    with pytest.raises(RunError, match=r"diverged.*last\.pth.*--lr") as caught:
+        train(make(training__epochs=9, optimizer__lr=1e9))
+    assert "epoch 2" in str(caught.value)
+    content = read_checkpoint(folder_of(make()) / "checkpoints" / "last.pth")
+    assert content["training"]["position"]["epoch"] == 1
+    assert all(value.isfinite().all() for value in content["state_dict"].values())
+
+
+def test_a_loss_that_is_no_number_stops_the_run(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = Learner.step
+
+    def step(self, *arguments, **options):
+        return honest(self, *arguments, **options) * float("nan")
+
+    monkeypatch.setattr(Learner, "step", step)
+    with pytest.raises(RunError, match="no longer a finite number"):
+        train(make())
+
+
+def test_broken_weights_are_never_saved(make: Make) -> None:
+    def poison(report: StepReport) -> None:
+        if report.epoch == 2 and report.step == report.steps:
+            learners[0].model.classifier.weight.data.fill_(float("nan"))
+
+    learners: list[Learner] = []
+    honest = Learner.__init__
+
+    def keep(self, *arguments):
+        honest(self, *arguments)
+        learners.append(self)
+
+    config = make(training__eval_every=50)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Learner, "__init__", keep)
+        with pytest.raises(RunError, match="no longer finite"):
+            train(config, Watch(poison))
+    assert read_checkpoint(folder_of(config) / "checkpoints" / "last.pth")["training"]["position"]["epoch"] == 1
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+        RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 99999999999 bytes."),
+        MemoryError(),
+    ],
+)
+def test_out_of_memory_names_the_batch_size(make: Make, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def step(self, *arguments, **options):
+        raise error
+
+    monkeypatch.setattr(Learner, "step", step)
+    with pytest.raises(RunError, match="out of memory.*--batch-size 16"):
+        train(make())
+
+
+def collapsing(triplet: float, ce: float, mAP: float) -> list[dict[str, float]]:
+    start = [
+        {"epoch": 0, "mAP": 0.004},
+        {"epoch": 1, "triplet": 0.6, "ce": 6.6},
+        {"epoch": 2, "triplet": 0.31, "ce": 5},
+    ]
+    return [*start, {"epoch": 3, "triplet": triplet, "ce": ce, "mAP": mAP}]
+
+
+def test_collapse_is_noticed_and_health_is_not_mistaken_for_it(make: Make) -> None:
+    loss = make().loss
+    assert has_collapsed(collapsing(0.301, 2.6, 0.015), loss, chance=0.0035)
+    assert not has_collapsed(collapsing(0.15, 2.6, 0.015), loss, chance=0.0035)  # triplets are being solved
+    assert not has_collapsed(collapsing(0.301, 6.5, 0.005), loss, chance=0.0035)  # nothing is learned yet at all
+    assert not has_collapsed(collapsing(0.301, 2.6, 0.15), loss, chance=0.0035)  # people are found
+    assert not has_collapsed(collapsing(0.301, 2.6, 0.015)[2:], loss, chance=0.0035)  # too early to say
+    soft = make(loss__triplet_margin=None).loss
+    assert has_collapsed(collapsing(0.694, 2.6, 0.015), soft, chance=0.0035)
+    assert not has_collapsed(collapsing(0.301, 2.6, 0.015), soft, chance=0.0035)
+
+
+def test_best_row() -> None:
+    rows = [{"epoch": 1}, {"epoch": 2, "mAP": 0.4}, {"epoch": 3, "mAP": 0.5}, {"epoch": 4, "mAP": 0.5}, {"epoch": 5}]
+    assert best_row(rows)["epoch"] == 3
+    assert best_row(rows[:1])["epoch"] == 1
+
+
+# Bad input
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"data__root": None}, "--root"),
+        ({"data__root": "/nonexistent/folder"}, "/nonexistent/folder"),
+        ({"training__batch_size": 128}, r"12 identities.*--batch-size 48"),
+        ({"training__batch_size": 36, "training__instances": 9}, r"no identity has 9 images.*training\.instances=6"),
+        ({"training__device": "cuda:7"}, "cuda:7"),
+        ({"training__device": "toaster"}, "toaster"),
+        ({"training__amp": "fp16"}, "GPU"),
+        ({"training__resume": "/nonexistent.pth"}, "nonexistent.pth"),
+        ({"model__pretrained": "/nonexistent.pth"}, "nonexistent.pth"),
+        ({"data__test_root": "/nonexistent"}, "/nonexistent"),
+        ({"training__freeze": ["layer9.*"]}, r"layer9\.\*"),
+        ({"training__output_dir": "/dev/null/runs"}, "/dev/null"),
+    ],
+)
+def test_bad_input_has_one_clear_message(make: Make, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        train(make(**changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"training__batch_size": 30}, "no multiple of instances"),
+        ({"training__batch_size": 4}, "negatives need a second"),
+        ({"augment__erase_area": [0.4, 0.02]}, "ascending"),
+        ({"optimizer__lr": 0}, "greater than 0"),
+        ({"model__name": "resnet50"}, "osnet_x0_25"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(make: Make, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make(**changes)
+
+
+def test_empty_folders_are_named(make: Make, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="empty"):
+        train(make(data__root=str(tmp_path / "empty")))
+
+
+def test_unwritable_output(make: Make, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="file"):
+        train(make(training__output_dir=str(tmp_path / "file")))
+
+
+def test_validation_without_any_match_is_refused(make: Make, tmp_path: Path) -> None:
+    make_people(tmp_path / "test" / "query", 4, cameras=1)
+    make_people(tmp_path / "test" / "gallery", 4, cameras=1)
+    with pytest.raises(InputError, match="nothing to validate on"):
+        train(make(data__test_root=str(tmp_path / "test")))
+
+
+def test_identities_below_k_images_are_mentioned(make: Make, tmp_path: Path) -> None:
+    make_people(tmp_path / "few", 8, per_camera=4)
+    for path in (tmp_path / "few").glob("0001_*"):
+        if "_f0000000" not in path.name:
+            path.unlink()
+    watch = Watch()
+    train(make(data__root=str(tmp_path / "few"), data__val_ratio=0, training__epochs=1), watch)
+    assert any("1 of 8 identities have fewer than 4 images" in warning for warning in watch.warnings)
+
+
+def test_an_image_that_vanished_is_named(make: Make, tmp_path: Path) -> None:
+    root = make_people(tmp_path / "people", 8)
+    victims = sorted(root.glob("*.png"))
+
+    def vanish(report: StepReport) -> None:
+        for path in victims:
+            path.unlink(missing_ok=True)
+
+    with pytest.raises(DeepsortError, match=r"\.png"):
+        train(make(data__root=str(root), data__cache_mb=0, data__val_ratio=0, training__workers=0), Watch(vanish))
