@@ -43,7 +43,7 @@ def reorganize(
 
     from deepsort_cli.data.files import printable
     from deepsort_cli.data.reorganize import plan_reorganize, reorganize
-    from deepsort_cli.data.scan import count_reasons
+    from deepsort_cli.data.result import count_reasons
 
     plan = plan_reorganize(settings.src, settings.layout)
     reasons = count_reasons(plan.left_out)

@@ -17,7 +17,7 @@ from deepsort_cli.settings.scan import ScanCommandSettings
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from deepsort_cli.data.scan import ScanResult
+    from deepsort_cli.data.result import ScanResult
 
 app = command_app()
 flags = Flags(ScanCommandSettings)
@@ -69,14 +69,14 @@ def scan(
     if data.root is None:
         raise InputError("--root is missing. Give the folder of the dataset: deepsort scan --root DIR")
 
+    from deepsort_cli.data.audit import audit
     from deepsort_cli.data.report import check_report_path, write_html
-    from deepsort_cli.data.scan import scan_with_test
     from deepsort_cli.data.summary import to_json
 
     if settings.report.html is not None:
         check_report_path(settings.report.html, data.root)
     with progress_bars(report) as stage:
-        result = scan_with_test(data.root, data.test_root, data.scan, stage=stage)
+        result = audit(data.root, data.test_root, data.scan, stage=stage)
     for note in result.notes:
         report.warn(note)
     if settings.report.html is not None:
@@ -136,7 +136,7 @@ def _report(result: ScanResult, verbose: bool) -> Iterator[RenderableType]:
     from rich.table import Table
 
     from deepsort_cli.data.files import printable
-    from deepsort_cli.data.scan import count_reasons
+    from deepsort_cli.data.result import count_reasons
     from deepsort_cli.data.summary import summarise_parts
 
     when = f"remembered from {result.created}" if result.from_cache else f"scanned in {result.seconds:.1f} s"

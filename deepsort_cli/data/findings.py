@@ -18,7 +18,7 @@ from deepsort_cli.data.images import EXIF_ROTATED, NO_CAMERA, TRANSPARENT, WRONG
 from deepsort_cli.data.layouts import FLAT_NAMES, PART_ROLES, ZERO_PERSON
 
 if TYPE_CHECKING:
-    from deepsort_cli.data.scan import ScanResult
+    from deepsort_cli.data.result import ScanResult
 
 Severity = Literal["error", "warning", "info"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")

@@ -111,9 +111,13 @@ def is_image_name(name: str) -> bool:
 
 
 def split_parts(paths: Iterable[str]) -> dict[str, str]:
-    """The train, query and gallery folders among the first folders of `paths`: folder name → role; else empty."""
+    """The train, query and gallery folders among the first folders of `paths`: folder name → role.
+
+    Empty where identity folders outnumber them: there `test` is but the name of one more identity.
+    """
     first = {path.partition("/")[0] for path in paths if "/" in path}
-    return {name: PART_ROLES[name.lower()] for name in sorted(first) if name.lower() in PART_ROLES}
+    roles = {name: PART_ROLES[name.lower()] for name in sorted(first) if name.lower() in PART_ROLES}
+    return roles if len(roles) >= sum(map(bool, map(_FOLDER.fullmatch, first))) else {}
 
 
 def arrange(paths: Sequence[str], wanted: str = "auto") -> tuple[tuple[Part, ...], dict[str, int], list[str]]:
@@ -128,7 +132,7 @@ def arrange(paths: Sequence[str], wanted: str = "auto") -> tuple[tuple[Part, ...
     """
     roles = split_parts(paths)
     inside = [path for path in paths if path.partition("/")[0] in roles]
-    if 2 * len(inside) <= len(paths):  # folders that merely bear such a name
+    if not roles:
         roles, inside = {"": ""}, list(paths)
     groups: dict[str, list[str]] = {folder: [] for folder in roles}
     for path in inside:

@@ -20,7 +20,7 @@ from deepsort_cli.core.files import atomic_open, check_output_file
 from deepsort_cli.data.files import Problem, printable
 from deepsort_cli.data.findings import REASONS, Finding
 from deepsort_cli.data.images import FORMATS, read_file
-from deepsort_cli.data.scan import ScanResult, count_reasons
+from deepsort_cli.data.result import ScanResult, count_reasons
 from deepsort_cli.data.summary import PartSummary, summarise_parts
 
 LISTED_FILES = 1000

@@ -10,7 +10,7 @@ import numpy as np
 
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.data.manifest import Manifest
-from deepsort_cli.data.scan import _usable, check_root, part_folders, scan_dataset
+from deepsort_cli.data.scan import check_root, part_folders, scan_dataset, usable_manifest
 from deepsort_cli.data.settings import SCAN_DEFAULTS, ScanSettings
 from deepsort_cli.data.workers import Progress
 
@@ -80,8 +80,8 @@ def load_query_gallery(
             "Expected `query` and `bounding_box_test` (or `gallery`)."
         )
     settings = settings.model_copy(update={"drop_small": False})  # one query per identity is as it should be
-    query = _usable(scan_dataset(root / folders["query"], settings, progress=progress), notify)
-    gallery = _usable(scan_dataset(root / folders["gallery"], settings, progress=progress), notify)
+    query = usable_manifest(scan_dataset(root / folders["query"], settings, progress=progress), notify)
+    gallery = usable_manifest(scan_dataset(root / folders["gallery"], settings, progress=progress), notify)
     return query, other_cameras(gallery, query)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from deepsort_cli.core.types import IntArray
 from deepsort_cli.data.files import Problem, printable
-from deepsort_cli.data.scan import ScanResult, count_reasons
+from deepsort_cli.data.result import ScanResult, count_reasons
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ import pytest
 
 from deepsort_cli.data import cache
 from deepsort_cli.data import scan as scan_module
-from deepsort_cli.data.scan import ScanResult, load_manifest, scan_dataset
+from deepsort_cli.data.result import ScanResult
+from deepsort_cli.data.scan import load_manifest, scan_dataset
 from deepsort_cli.data.settings import ScanSettings
 
 PEOPLE = {1: [1, 2], 2: [1, 2, 2], 3: [2]}

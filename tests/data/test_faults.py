@@ -10,7 +10,8 @@ import pytest
 from deepsort_cli.data import images as images_module
 from deepsort_cli.data.findings import REASONS
 from deepsort_cli.data.images import Limits, check_image
-from deepsort_cli.data.scan import ScanResult, scan_dataset
+from deepsort_cli.data.result import ScanResult
+from deepsort_cli.data.scan import scan_dataset
 from deepsort_cli.data.settings import ScanSettings
 
 

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from deepsort_cli.data.audit import audit as audit_with_test
 from deepsort_cli.data.findings import SEVERITIES, Finding
-from deepsort_cli.data.scan import ScanResult, scan_dataset, scan_with_test
+from deepsort_cli.data.result import ScanResult
+from deepsort_cli.data.scan import scan_dataset
 from deepsort_cli.data.settings import ScanSettings
 
 WriteFlat = Callable[..., Path]
@@ -112,7 +114,7 @@ def test_overlap_with_a_test_set_elsewhere(tmp_path: Path, write_flat: WriteFlat
     shutil.copy(train / "0001_c1_f0000000.jpg", test / "0004_c1_f0000009.jpg")
     with Image.open(train / "0002_c1_f0000000.jpg") as image:
         image.save(test / "0004_c2_f0000009.jpg", quality=50)
-    result = scan_with_test(train, test, ScanSettings(use_cache=False))
+    result = audit_with_test(train, test, ScanSettings(use_cache=False))
     found = by_code(result)
     assert found["identity_overlap"].examples == ("identity 3",)
     assert found["identical_across_split"].count == 1

@@ -1,0 +1,101 @@
+"""The full audit of a dataset, also together with a test set that is kept elsewhere."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from deepsort_cli.core.errors import InputError
+from deepsort_cli.data.files import Listing, Problem, list_files
+from deepsort_cli.data.layouts import Part
+from deepsort_cli.data.manifest import Manifest
+from deepsort_cli.data.result import ScanResult
+from deepsort_cli.data.scan import find_near_duplicates, scan_dataset
+from deepsort_cli.data.settings import SCAN_DEFAULTS, ScanSettings
+from deepsort_cli.data.workers import Progress
+
+
+def audit(
+    root: Path,
+    test_root: Path | None = None,
+    settings: ScanSettings = SCAN_DEFAULTS,
+    *,
+    stage: Callable[[str, int, int], None] | None = None,
+) -> ScanResult:
+    """The full audit of a dataset, near-duplicates included, and against a test set kept elsewhere where one is given.
+
+    Args:
+        root: the dataset folder.
+        test_root: a folder with test images, or None.
+        settings: what to check.
+        stage: called with what is being done, the number of files done and the total.
+
+    Raises:
+        InputError: a folder cannot be read, or one lies inside the other.
+        RunError: a worker process died.
+    """
+
+    def told(what: str) -> Progress | None:
+        return partial(stage, what) if stage else None
+
+    if test_root is None:
+        return scan_dataset(root, settings, compare=True, progress=told("checking"), comparing=told("comparing"))
+    train = scan_dataset(root, settings, progress=told("checking"))
+    test = scan_dataset(test_root, settings, progress=told("checking the test set"))
+    both = _join(train, test)
+    if not settings.near_duplicates:
+        return both
+    listing = Listing(both.root)
+    for result in (train, test):
+        start = os.path.relpath(result.root.resolve(), both.root)
+        targets = list_files(result.root, settings.link_sources, settings.cache_dir).targets
+        listing.targets.update({f"{start}/{path}": target for path, target in targets.items()})
+    return replace(both, near=find_near_duplicates(both, listing, told("comparing")))
+
+
+def _join(train: ScanResult, test: ScanResult) -> ScanResult:
+    """Two scans as one of the folder that holds both; what is not split is all training, or all gallery."""
+    roots = [train.root.resolve(), test.root.resolve()]
+    if roots[0].is_relative_to(roots[1]) or roots[1].is_relative_to(roots[0]):
+        raise InputError(f"--test-root {test.root} and --root {train.root}: one lies inside the other. Scan that one.")
+    common = Path(os.path.commonpath(roots))
+    parts: list[Part] = []
+    problems: list[list[Problem]] = [[], []]
+    paths: list[str] = []
+    for result, start, role in zip((train, test), roots, ("train", "gallery"), strict=True):
+        prefix = start.relative_to(common).as_posix()
+        parts += [Part(f"{prefix}/{part.folder}".rstrip("/"), part.role or role, part.layout) for part in result.parts]
+        paths += [f"{prefix}/{path}" for path in result.images.paths]
+        for kind, found in zip(problems, (result.invalid, result.skipped), strict=True):
+            kind += [problem._replace(path=f"{prefix}/{problem.path}") for problem in found]
+    first, second = train.images, test.images
+    camids = second.camids if first.has_cameras and second.has_cameras else second.camids + first.camids.max(initial=0)
+    return ScanResult(
+        images=Manifest(
+            common,
+            tuple(paths),
+            np.concatenate([first.pids, second.pids]),
+            np.concatenate([first.camids, camids]),
+            first.has_cameras or second.has_cameras,
+            hashlib.sha1(f"{first.fingerprint} {second.fingerprint}".encode(), usedforsecurity=False).hexdigest(),
+        ),
+        parts=tuple(parts),
+        part_of=np.concatenate([train.part_of, test.part_of + len(train.parts)]),
+        shapes=np.concatenate([train.shapes, test.shapes]),
+        flags=np.concatenate([train.flags, test.flags]),
+        digests=np.concatenate([train.digests, test.digests]),
+        near=None,
+        invalid=tuple(problems[0]),
+        skipped=tuple(problems[1]),
+        settings=train.settings,
+        created=max(train.created, test.created),
+        seconds=train.seconds + test.seconds,
+        from_cache=train.from_cache and test.from_cache,
+        notes=(*train.notes, *test.notes),
+    )

@@ -1,0 +1,143 @@
+"""When a remembered scan still answers, and how a scan is written down."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from deepsort_cli.data import cache
+from deepsort_cli.data.files import Listing, Problem
+from deepsort_cli.data.images import digest_of, read_file
+from deepsort_cli.data.layouts import Part
+from deepsort_cli.data.manifest import Manifest
+from deepsort_cli.data.result import ScanResult
+from deepsort_cli.data.settings import ScanSettings
+
+_DECISIVE = ("layout", "min_side", "max_pixels", "link_sources")
+"""Settings that change which files are valid: another value needs another scan."""
+
+
+def _options(settings: ScanSettings) -> dict[str, Any]:
+    return settings.model_dump(mode="json", include={*_DECISIVE, "paranoid"})
+
+
+def recall(
+    listing: Listing, fingerprint: str, root: Path, settings: ScanSettings
+) -> tuple[ScanResult | None, list[str]]:
+    """The remembered scan of these files, or None; and what the user should know about it."""
+    notes: list[str] = []
+    if not settings.use_cache or settings.force_rescan:
+        return None, notes
+    for folder in cache.folders(root, settings.cache_dir):
+        data, note = cache.load(folder, fingerprint)
+        notes += [note] if note else []
+        if data is None:
+            continue
+        if not _is_about(data, listing):
+            notes.append(f"The cache in {folder} does not fit the files; it is rebuilt.")
+        elif _still_holds(data, listing, settings):
+            return _from_json(data, root, settings), notes
+    return None, notes
+
+
+def _is_about(stored: dict[str, Any], listing: Listing) -> bool:
+    """Whether a cache, which may have come with a foreign dataset, lists only files found below this root."""
+    problems = {problem.path for problem in listing.problems}
+    return set(listing.paths).issuperset(stored["valid"]["path"]) and problems.isdisjoint(stored["valid"]["path"])
+
+
+def _still_holds(stored: dict[str, Any], listing: Listing, settings: ScanSettings) -> bool:
+    """Whether a remembered scan of files with these names and sizes answers what is asked now.
+
+    Files changed since (by the file system's clock, so copied ones too) are read again and compared by content.
+    """
+    had, wanted = stored["options"], _options(settings)
+    if any(had[key] != wanted[key] for key in _DECISIVE) or (wanted["paranoid"] and not had["paranoid"]):
+        return False
+    changed = np.flatnonzero(np.array(listing.changed, dtype=np.int64) >= stored["newest"])
+    if len(changed) == 0:
+        return True
+    digests = bytes.fromhex(stored["valid"]["digest"])
+    place = {path: 8 * i for i, path in enumerate(stored["valid"]["path"])}
+    for i in changed:
+        path = listing.paths[i]
+        at = place.get(path)
+        try:
+            if at is not None and digest_of(read_file(listing.real_path(path))) != digests[at : at + 8]:
+                return False
+        except (OSError, OverflowError):
+            return False
+    return True
+
+
+def remember(result: ScanResult, listing: Listing) -> ScanResult:
+    data = _to_json(result, max(listing.changed, default=0))
+    wanted, *fallbacks = cache.folders(result.root, result.settings.cache_dir)
+    for folder in (wanted, *fallbacks):
+        try:
+            cache.store(folder, result.fingerprint, data)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            continue
+        if folder != wanted:
+            note = f"{wanted} cannot be written; the scan is remembered in {folder}."
+            return replace(result, notes=(*result.notes, note))
+        return result
+    return replace(result, notes=(*result.notes, f"The scan cannot be remembered in {wanted} ({reason})."))
+
+
+def _to_json(result: ScanResult, newest: int) -> dict[str, Any]:
+    images = result.images
+    return {
+        "scanner_version": cache.SCANNER_VERSION,
+        "fingerprint": result.fingerprint,
+        "created": result.created,
+        "seconds": round(result.seconds, 3),
+        "options": _options(result.settings),
+        "newest": newest,
+        "parts": [part.to_json() for part in result.parts],
+        "has_cameras": images.has_cameras,
+        "valid": {
+            "path": images.paths,
+            "pid": images.pids.tolist(),
+            "camera": images.camids.tolist(),
+            "part": result.part_of.tolist(),
+            "width": result.shapes[:, 0].tolist(),
+            "height": result.shapes[:, 1].tolist(),
+            "flags": result.flags.tolist(),
+            "digest": result.digests.tobytes().hex(),
+        },
+        "invalid": result.invalid,
+        "skipped": result.skipped,
+        "near_duplicates": None if result.near is None else result.near.tolist(),
+    }
+
+
+def _from_json(data: dict[str, Any], root: Path, settings: ScanSettings) -> ScanResult:
+    valid = data["valid"]
+    near = data["near_duplicates"]
+    images = Manifest(
+        root,
+        tuple(valid["path"]),
+        np.array(valid["pid"], dtype=np.int64),
+        np.array(valid["camera"], dtype=np.int64),
+        data["has_cameras"],
+        data["fingerprint"],
+    )
+    return ScanResult(
+        images=images,
+        parts=tuple(Part.from_json(part) for part in data["parts"]),
+        part_of=np.array(valid["part"], dtype=np.int64),
+        shapes=np.array([valid["width"], valid["height"]], dtype=np.int64).T,
+        flags=np.array(valid["flags"], dtype=np.int64),
+        digests=np.frombuffer(bytes.fromhex(valid["digest"]), dtype="V8"),
+        near=None if near is None else np.array(near, dtype=np.int64).reshape(-1, 2),
+        invalid=tuple(Problem(*problem) for problem in data["invalid"]),
+        skipped=tuple(Problem(*problem) for problem in data["skipped"]),
+        settings=settings,
+        created=data["created"],
+        seconds=data["seconds"],
+    )
