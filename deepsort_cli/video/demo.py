@@ -14,7 +14,16 @@ import numpy as np
 
 from deepsort_cli.core.types import FloatArray, Image, IntArray
 from deepsort_cli.video.chance import Chance
-from deepsort_cli.video.figures import PHASES, STRIDES, Figure, Placement, dress, paste
+from deepsort_cli.video.figures import (
+    PHASES,
+    STRIDES,
+    Placement,
+    draw_figure,
+    dress,
+    figure_box,
+    paste,
+    silhouette,
+)
 from deepsort_cli.video.settings import DemoSettings
 
 CYCLE = 0.62
@@ -52,7 +61,7 @@ class DemoScene:
         self.settings = settings
         chance = Chance(settings.seed)
         self._floor = _pave(settings.width, settings.height, chance)
-        self._figures = [Figure(clothes) for clothes in dress(settings.people, chance)]
+        self._clothes = dress(settings.people, chance)
         self._walks = _plan_walks(settings, chance)
         self._shadow = _soft_spot()
 
@@ -63,7 +72,7 @@ class DemoScene:
         for _, place in people:
             _cast_shadow(image, place, self._shadow)
         for person, place in people:
-            self._figures[person].draw(image, place)
+            draw_figure(image, self._clothes[person], place)
         return image
 
     def ground_truth(self, index: int) -> GroundTruth:
@@ -72,13 +81,13 @@ class DemoScene:
         free = np.ones((height, width), dtype=bool)
         found = []
         for person, place in reversed(self._people(index)):  # nearest first
-            covered = self._figures[person].silhouette(place, width, height)
+            covered = silhouette(self._clothes[person], place, width, height)
             if covered is None:
                 continue
             rows, columns, mask, pixels = covered
             seen = np.count_nonzero(mask & free[rows, columns])
             free[rows, columns] &= ~mask
-            found.append((person + 1, self._figures[person].box(place), seen / pixels))
+            found.append((person + 1, figure_box(self._clothes[person], place), seen / pixels))
         found.sort(key=lambda entry: entry[0])
         return GroundTruth(
             ids=np.array([number for number, _, _ in found], dtype=np.int64),

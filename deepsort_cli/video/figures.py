@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -120,74 +121,91 @@ class Placement:
     faces_left: bool
 
 
-@dataclass(frozen=True)
-class _Picture:
-    """One pose: premultiplied BGRA pixels, and the box x1 y1 x2 y2 around what is opaque, from the ground point."""
+def figure_box(clothes: Clothes, place: Placement) -> FloatArray:
+    """(4,) x1 y1 x2 y2 around a figure, without its shadow."""
+    x1, y1, x2, y2 = _picture_at(clothes, place).box * _scale(clothes, place)
+    if place.faces_left:
+        x1, x2 = -x2, -x1
+    return np.array([place.x + x1, place.y + y1, place.x + x2, place.y + y2])
 
-    pixels: npt.NDArray[np.uint8]
-    box: FloatArray
 
-
-@dataclass
-class Figure:
-    """One person. Pictures of its poses are made when they are first needed."""
-
-    clothes: Clothes
-    _pictures: dict[tuple[int, int, bool], _Picture] = field(default_factory=dict)
-
-    def box(self, place: Placement) -> FloatArray:
-        """(4,) x1 y1 x2 y2 around the figure, without its shadow."""
-        scale = self._scale(place)
-        return self._picture(place).box * scale + (place.x, place.y, place.x, place.y)
-
-    def draw(self, image: Image, place: Placement) -> None:
-        """Paint the figure over the image."""
-        patch = self._patch(place, image.shape[1], image.shape[0])
-        if patch is None:
-            return
+def draw_figure(image: Image, clothes: Clothes, place: Placement) -> None:
+    """Paint a figure over the image."""
+    patch = _patch(clothes, place, image.shape[1], image.shape[0])
+    if patch is not None:
         rows, columns, pixels = patch
         paste(image[rows, columns], pixels)
 
-    def silhouette(
-        self, place: Placement, width: int, height: int
-    ) -> tuple[slice, slice, npt.NDArray[np.bool_], int] | None:
-        """The pixels it covers in a frame: rows, columns, mask inside them; and their number with those outside.
 
-        None where it does not reach into the frame.
-        """
-        patch = self._patch(place, width, height)
-        if patch is None:
-            return None
-        rows, columns, pixels = patch
-        mask = pixels[..., 3] >= 128
-        if not mask.any():  # only the border of the picture reaches in
-            return None
-        picture, scale = self._picture(place), self._scale(place)
-        whole = int(np.count_nonzero(picture.pixels[..., 3] >= 128) * scale**2)
-        return rows, columns, mask, max(whole, int(np.count_nonzero(mask)), 1)
+def silhouette(
+    clothes: Clothes, place: Placement, width: int, height: int
+) -> tuple[slice, slice, npt.NDArray[np.bool_], int] | None:
+    """The pixels a figure covers in a frame: rows, columns and mask inside them; and their number with those outside.
 
-    def _scale(self, place: Placement) -> float:
-        return place.height * self.clothes.stature / _SIZE
+    None where it does not reach into the frame.
+    """
+    patch = _patch(clothes, place, width, height)
+    if patch is None:
+        return None
+    rows, columns, pixels = patch
+    mask = pixels[..., 3] >= 128
+    covered = int(np.count_nonzero(mask))
+    if not covered:  # only the clear border of the picture reaches in
+        return None
+    whole = _picture_at(clothes, place).opaque * _scale(clothes, place) ** 2
+    return rows, columns, mask, max(round(whole), covered)
 
-    def _patch(self, place: Placement, width: int, height: int) -> tuple[slice, slice, npt.NDArray[np.uint8]] | None:
-        """The part of the frame that the figure reaches into, and its premultiplied BGRA pixels there."""
-        picture, scale = self._picture(place), self._scale(place)
-        tall, wide = picture.pixels.shape[:2]
-        # The ground point is at the middle of the picture's lower edge, less its border.
-        left, top = place.x - wide / 2 * scale, place.y - (tall - _BORDER) * scale
-        x1, y1 = max(0, math.floor(left)), max(0, math.floor(top))
-        x2, y2 = min(width, math.ceil(left + wide * scale)), min(height, math.ceil(top + tall * scale))
-        if x2 <= x1 or y2 <= y1:
-            return None
-        move = np.array([[scale, 0, left - x1], [0, scale, top - y1]])
-        pixels = cv2.warpAffine(picture.pixels, move, (x2 - x1, y2 - y1), flags=cv2.INTER_LINEAR)
-        return slice(y1, y2), slice(x1, x2), np.asarray(pixels, dtype=np.uint8)
 
-    def _picture(self, place: Placement) -> _Picture:
-        key = (place.phase if place.stride else 0, place.stride, place.faces_left)
-        if key not in self._pictures:
-            self._pictures[key] = _paint(self.clothes, *key)
-        return self._pictures[key]
+@dataclass(frozen=True)
+class _Picture:
+    """One pose of one person looking to the right.
+
+    Attributes:
+        pixels: (h, w, 4) premultiplied BGRA with a clear border.
+        left, top: where its corner lies, seen from the point on the ground.
+        box: (4,) x1 y1 x2 y2 around what is opaque, seen from the point on the ground.
+        opaque: number of opaque pixels.
+    """
+
+    pixels: npt.NDArray[np.uint8]
+    left: float
+    top: float
+    box: FloatArray
+    opaque: int
+
+
+def _picture_at(clothes: Clothes, place: Placement) -> _Picture:
+    return _paint(clothes, place.phase if place.stride else 0, place.stride)
+
+
+def _scale(clothes: Clothes, place: Placement) -> float:
+    return place.height * clothes.stature / _SIZE
+
+
+def _patch(
+    clothes: Clothes, place: Placement, width: int, height: int
+) -> tuple[slice, slice, npt.NDArray[np.uint8]] | None:
+    """The part of a frame that a figure reaches into, and its premultiplied BGRA pixels there."""
+    picture, scale = _picture_at(clothes, place), _scale(clothes, place)
+    tall, wide = picture.pixels.shape[:2]
+    left, right = scale * picture.left, scale * (picture.left + wide)
+    if place.faces_left:
+        left, right = -right, -left
+    top, bottom = place.y + scale * picture.top, place.y + scale * (picture.top + tall)
+    x1, x2 = max(0, math.floor(place.x + left)), min(width, math.ceil(place.x + right))
+    y1, y2 = max(0, math.floor(top)), min(height, math.ceil(bottom))
+    if x2 <= x1 or y2 <= y1:
+        return None
+    across = -scale if place.faces_left else scale
+    # Coordinates are those of pixel centres.
+    move = np.array(
+        [
+            [across, 0, place.x + across * (picture.left + 0.5) - 0.5 - x1],
+            [0, scale, top + scale * 0.5 - 0.5 - y1],
+        ]
+    )
+    pixels = cv2.warpAffine(picture.pixels, move, (x2 - x1, y2 - y1), flags=cv2.INTER_LINEAR)
+    return slice(y1, y2), slice(x1, x2), np.asarray(pixels, dtype=np.uint8)
 
 
 def paste(region: Image, pixels: npt.NDArray[np.uint8]) -> None:
@@ -257,18 +275,25 @@ class _Canvas:
 _SHIFT = 6
 
 
-def _paint(clothes: Clothes, phase: int, stride: int, faces_left: bool) -> _Picture:
+@lru_cache(maxsize=2500)  # some 350 MB at most; a scene of seven people needs 170 pictures
+def _paint(clothes: Clothes, phase: int, stride: int) -> _Picture:
     """Draw one pose larger than it is stored, shrink it, and give it roundness."""
     canvas = _Canvas()
     _draw_person(canvas, clothes, 2 * math.pi * phase / PHASES, stride / STRIDES)
     size = (canvas.pixels.shape[1] // _FINE, canvas.pixels.shape[0] // _FINE)
-    pixels = np.asarray(cv2.resize(canvas.pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-    pixels = _rounded(np.ascontiguousarray(pixels[:, ::-1]) if faces_left else pixels)
+    pixels = _rounded(np.asarray(cv2.resize(canvas.pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8))
+    middle, ground = pixels.shape[1] / 2, pixels.shape[0] - _BORDER
     opaque = pixels[..., 3] >= 128
     columns, rows = np.flatnonzero(opaque.any(axis=0)), np.flatnonzero(opaque.any(axis=1))
-    box = np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1], dtype=np.float64)
-    ground = np.array([pixels.shape[1] / 2, pixels.shape[0] - _BORDER] * 2)
-    return _Picture(pixels, box - ground)
+    x1, y1, x2, y2 = int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+    clear = 3  # soft edges, and something for interpolation to fade into
+    return _Picture(
+        np.ascontiguousarray(pixels[y1 - clear : y2 + clear, x1 - clear : x2 + clear]),
+        left=x1 - clear - middle,
+        top=y1 - clear - ground,
+        box=np.array([x1 - middle, y1 - ground, x2 - middle, y2 - ground]),
+        opaque=int(np.count_nonzero(opaque)),
+    )
 
 
 def _rounded(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
