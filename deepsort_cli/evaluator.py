@@ -15,7 +15,6 @@ from deepsort_cli.data.splits import load_query_gallery, split_by_identity
 from deepsort_cli.evaluation.evaluate import Evaluation, evaluate
 from deepsort_cli.evaluation.figures import ModelInfo, difference_figures, figures
 from deepsort_cli.evaluation.protocol import EvaluationData, prepare
-from deepsort_cli.evaluation.report import Compared, write_report
 from deepsort_cli.evaluation.settings import (
     EvaluationDataSettings,
     EvaluationSettings,
@@ -104,6 +103,9 @@ def run_evaluation(
     results: list[Evaluation] = []
     for extractor in models:
         results.append(_evaluate(extractor, images, evaluation, extraction, listener))
+    # matplotlib takes as long to load as everything else here, so it comes after what may fail.
+    from deepsort_cli.evaluation.report import Compared, write_report
+
     infos = [
         ModelInfo(str(x.path), _name(x.path), x.sha256, x.embedding_size, extraction.flip_test, why)
         for x, why in zip(models, (source, "given"), strict=False)

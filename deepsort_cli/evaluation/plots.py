@@ -222,7 +222,8 @@ def _distances(evaluation: Evaluation, theme: Theme) -> Figure:
         if line == "-":
             axes.fill_between(centres, density, color=colour, alpha=0.18, lw=0)
         inside = centres[density > 0.002 * density.max()]
-        low, high, top = min(low, inside[0]), max(high, inside[-1]), max(top, float(density.max()))
+        step = width * (pairs.edges[1] - pairs.edges[0])
+        low, high, top = min(low, inside[0] - step), max(high, inside[-1] + step), max(top, float(density.max()))
     threshold = evaluation.threshold
     if threshold is not None:
         found = threshold.interval
@@ -230,7 +231,7 @@ def _distances(evaluation: Evaluation, theme: Theme) -> Figure:
             axes.axvspan(found.low, found.high, color=theme.accent, alpha=0.25, lw=0)
         _line(axes, found.value, theme.accent, "--", f"threshold {found.value:.3f}")
     axes.set(xlabel="cosine distance", ylabel="density", ylim=(0, 1.35 * top or 1))
-    axes.set_xlim(max(0.0, low - 0.03), min(2.0, high + 0.03))
+    axes.set_xlim(max(0.0, low), min(2.0, high))
     axes.set_title(TITLES["distances"])
     axes.legend(ncols=2, loc="upper left", fontsize=9)
     return figure
@@ -274,7 +275,7 @@ def _bars(axes: Axes, names: Sequence[str], values: npt.NDArray[np.float64], the
         inside = value > 0.85 * axes.get_xlim()[1]
         colour = theme.background if inside else theme.text
         axes.annotate(
-            f"{value:.1f}",
+            f"{value:.1f}" if value >= 1 else f"{value:.2g}",
             (value, y),
             textcoords="offset points",
             xytext=(-3 if inside else 3, 0),

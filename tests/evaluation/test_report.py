@@ -1,0 +1,274 @@
+"""The folder an evaluation leaves behind: every file complete, and true to the figures."""
+
+from __future__ import annotations
+
+import csv
+import html
+import html.parser
+import io
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from deepsort_cli.core.errors import RunError
+from deepsort_cli.data.manifest import Manifest
+from deepsort_cli.evaluation import plots, report
+from deepsort_cli.evaluation.evaluate import Evaluation, evaluate
+from deepsort_cli.evaluation.explanation import as_markdown
+from deepsort_cli.evaluation.figures import ModelInfo, difference_figures, figures
+from deepsort_cli.evaluation.protocol import prepare
+from deepsort_cli.evaluation.report import Compared, write_report
+from deepsort_cli.evaluation.settings import ReportSettings
+from deepsort_cli.evaluation.summary import summary_text
+
+MakeEvaluation = Callable[..., Evaluation]
+MODEL = ModelInfo("models/<odd> & model.onnx", "<odd> & model", "a" * 64, 16)
+TABLES = {
+    "summary_metrics",
+    "per_query_ap",
+    "per_identity_ap",
+    "per_camera_pair_ap",
+    "cmc_curve",
+    "top_k_retrievals",
+    "roc_curve",
+}
+
+
+def write(found: Evaluation, folder: Path, **options: object) -> Path:
+    content = figures(found, MODEL)
+    return write_report(found, content, summary_text(found, content), ReportSettings(dir=folder, **options))
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))
+
+
+def test_every_file_is_there_and_agrees_with_the_figures(make_evaluation: MakeEvaluation, tmp_path: Path) -> None:
+    found = make_evaluation(files=True)
+    folder = write(found, tmp_path / "results")
+    assert {path.name for path in folder.iterdir()} == {
+        "summary.txt", "metrics_explanation.md", "metrics.json", "report.html", "csv", "plots",
+    }  # fmt: skip
+    assert {path.stem for path in (folder / "csv").iterdir()} == TABLES
+    assert {path.stem for path in (folder / "plots").iterdir()} == set(plots.TITLES)
+    assert [path.name for path in (tmp_path / "results").iterdir()] == [folder.name]
+
+    queries = rows_of(folder / "csv/per_query_ap.csv")
+    assert [row["path"] for row in queries] == list(found.data.query.paths)
+    np.testing.assert_allclose([float(row["ap"]) for row in queries], found.ranking.ap, rtol=1e-5)
+    identities = rows_of(folder / "csv/per_identity_ap.csv")
+    assert [int(row["pid"]) for row in identities] == list(range(1, 13))
+    cmc = rows_of(folder / "csv/cmc_curve.csv")
+    assert float(cmc[0]["cmc"]) == pytest.approx(found.ranking.rank(1), abs=1e-5)
+    retrieved = rows_of(folder / "csv/top_k_retrievals.csv")
+    assert len(retrieved) == 24 * 10
+    assert sum(row["correct"] == "1" for row in retrieved) == found.correct().sum()
+    summary = {row["metric"]: row for row in rows_of(folder / "csv/summary_metrics.csv")}
+    stored = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    assert stored["format_version"] == 1
+    assert float(summary["mAP"]["value"]) == pytest.approx(stored["mAP"]) == round(100 * found.ranking.mAP, 2)
+    assert found.threshold is not None
+    assert stored["threshold"] == round(found.threshold.interval.value, 4)
+    text = (folder / "summary.txt").read_text(encoding="utf-8")
+    assert f"{stored['mAP']:.2f}" in text
+    assert "Recommendations" in text
+    assert f"--max-cosine-distance {found.threshold.interval.value:.2f}" in text
+    assert (folder / "metrics_explanation.md").read_text(encoding="utf-8") == as_markdown()
+
+
+def test_skipped_queries_have_a_row_without_figures(make_manifest: Callable[..., Manifest], tmp_path: Path) -> None:
+    data = prepare(make_manifest([1, 5, 2], [1, 1, 1]), make_manifest([2, 1], [2, 2], prefix="g"))
+    folder = write(evaluate(data, np.eye(3)[[0, 2, 1]], np.eye(3)[[1, 0]]), tmp_path, plots=False)
+    rows = rows_of(folder / "csv/per_query_ap.csv")
+    assert [row["status"] for row in rows] == ["valid", "skipped", "valid"]
+    assert [row["ap"] for row in rows] == ["1", "", "1"]
+    assert rows[1]["first_match_rank"] == ""
+
+
+class Page(html.parser.HTMLParser):
+    """Collects what a page refers to, and checks that tags are closed."""
+
+    VOID = frozenset({"meta", "img", "source", "br"})
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.open: list[str] = []
+        self.tags: dict[str, int] = {}
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags[tag] = self.tags.get(tag, 0) + 1
+        if tag not in self.VOID:
+            self.open.append(tag)
+        self.links += [value or "" for name, value in attrs if name in {"src", "srcset", "href", "action"}]
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_page_is_well_formed_and_self_contained(make_evaluation: MakeEvaluation, tmp_path: Path) -> None:
+    folder = write(make_evaluation(files=True), tmp_path)
+    text = (folder / "report.html").read_text(encoding="utf-8")
+    page = Page(text)
+    assert page.open == []
+    assert page.links
+    assert all(link.startswith("data:image/") for link in page.links)
+    assert "url(" not in text
+    assert "@import" not in text
+    assert "&lt;odd&gt; &amp; model" in text
+    assert "<odd>" not in text
+    assert page.tags["picture"] == len(plots.TITLES) - 1
+    assert 'name="viewport"' in text
+
+
+def test_no_plots_no_pictures(make_evaluation: MakeEvaluation, tmp_path: Path) -> None:
+    folder = write(make_evaluation(), tmp_path, plots=False)
+    assert not (folder / "plots").exists()
+    assert Page((folder / "report.html").read_text(encoding="utf-8")).links == []
+
+
+def test_comparison_is_on_the_page(make_evaluation: MakeEvaluation, tmp_path: Path) -> None:
+    good, bad = make_evaluation(noise=0.3), make_evaluation(noise=1.5)
+    content, other = figures(good, MODEL), figures(bad, ModelInfo("b.onnx", "other_model", "b" * 64, 16))
+    differences = difference_figures(good.compare(bad))
+    content |= {"difference": differences, "against": other}
+    text = summary_text(good, content, other, differences)
+    compared = Compared(bad, other, differences)
+    folder = write_report(good, content, text, ReportSettings(dir=tmp_path, plots=False), compared)
+    assert "Compared with other_model" in (folder / "report.html").read_text(encoding="utf-8")
+    assert "Compared with other_model" in (folder / "summary.txt").read_text(encoding="utf-8")
+    assert "better beyond chance" in text
+
+
+@pytest.mark.parametrize("identities", [2, 10, 300])
+@pytest.mark.parametrize("plot", sorted(set(plots.TITLES) - {"retrievals"}))
+def test_plots_of_any_number_of_identities(make_evaluation: MakeEvaluation, plot: str, identities: int) -> None:
+    """A readable picture: of bounded size, and with both the background and enough else in it."""
+    found = make_evaluation(identities=identities, bootstrap=50)
+    for theme in (plots.LIGHT, plots.DARK):
+        with Image.open(io.BytesIO(plots.draw(plot, found, theme, "model"))) as image:
+            assert 900 <= image.width <= 1100
+            assert 300 <= image.height <= 1200
+            colours = np.asarray(image.convert("RGB")).reshape(-1, 3)
+        background = tuple(int(theme.background[i : i + 2], 16) for i in (1, 3, 5))
+        share = float((colours == background).all(axis=1).mean())
+        assert 0.3 < share < 0.99
+
+
+def test_retrievals_show_best_median_and_worst(make_evaluation: MakeEvaluation) -> None:
+    found = make_evaluation(files=True, noise=1.2)
+    chosen = plots.typical_queries(found)
+    ap = found.ranking.ap
+    assert list(chosen) == ["best", "median", "worst"]
+    assert [len(queries) for queries in chosen.values()] == [3, 3, 3]
+    assert ap[chosen["best"][0]] == ap.max()
+    assert ap[chosen["worst"][0]] == ap.min()
+    assert min(ap[chosen["best"]]) >= max(ap[chosen["median"]]) >= min(ap[chosen["median"]]) >= max(ap[chosen["worst"]])
+    everyone = [i for queries in chosen.values() for i in queries]
+    assert len(set(everyone)) == 9
+    with Image.open(io.BytesIO(plots.draw("retrievals", found, plots.LIGHT))) as image:
+        assert image.height > image.width / 2
+
+
+def test_one_query_is_enough_for_all_plots(make_manifest: Callable[..., Manifest], tmp_path: Path) -> None:
+    """Images that are gone meanwhile leave grey tiles, not an error."""
+    data = prepare(make_manifest([1], [1], root=tmp_path), make_manifest([1, 1], [2, 2], prefix="g", root=tmp_path))
+    folder = write(evaluate(data, np.eye(2)[:1], np.eye(2)), tmp_path / "results")
+    assert len(list((folder / "plots").iterdir())) == len(plots.TITLES)
+
+
+def test_an_interrupted_report_leaves_nothing(
+    make_evaluation: MakeEvaluation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(report.page, "render", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        write(make_evaluation(), tmp_path / "results", plots=False)
+    assert list((tmp_path / "results").iterdir()) == []
+
+
+def test_a_full_disk_is_a_message(
+    make_evaluation: MakeEvaluation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(report, "write_tables", full)
+    with pytest.raises(RunError, match="No space left on device"):
+        write(make_evaluation(), tmp_path / "results")
+    assert list((tmp_path / "results").iterdir()) == []
+
+
+def test_two_reports_in_one_second_do_not_collide(make_evaluation: MakeEvaluation, tmp_path: Path) -> None:
+    found = make_evaluation()
+    folders = {write(found, tmp_path, plots=False) for _ in range(3)}
+    assert len(folders) == 3
+
+
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+SCRIPT = """
+<script>
+addEventListener("load", () => {
+  const root = document.documentElement;
+  const table = [...document.querySelectorAll("table.sortable")].find(t => t.tHead.textContent.includes("person id"));
+  const column = name => [...table.querySelectorAll("th")].findIndex(h => h.textContent.startsWith(name));
+  const values = c => [...table.tBodies[0].rows].map(row => row.cells[c].textContent);
+  const button = table.querySelectorAll("th button")[column("person id")];
+  button.click(); const up = values(column("person id")).join();
+  button.click(); const down = values(column("person id")).join();
+  const broken = [...document.images].filter(image => !image.naturalWidth).length;
+  const background = getComputedStyle(document.body).backgroundColor;
+  const result = {up, down, broken, images: document.images.length, background,
+    overflow: root.scrollWidth - root.clientWidth, width: root.clientWidth};
+  document.body.dataset.result = JSON.stringify(result);
+});
+</script>
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(BROWSER is None, reason="no Chromium here (Debian: apt-get install chromium)")
+def test_page_in_a_real_browser(make_evaluation: MakeEvaluation, tmp_path: Path) -> None:
+    """Pictures load, tables sort, nothing sticks out sideways, and the colours follow the reader's choice."""
+    folder = write(make_evaluation(files=True), tmp_path / "results")
+    page = (folder / "report.html").read_text(encoding="utf-8").replace("</body>", SCRIPT + "</body>")
+    (tmp_path / "page.html").write_text(page, encoding="utf-8")
+    widths = [360, 1280]
+    # A window cannot be narrower than about 500 pixels, a frame can.
+    frames = "".join(
+        f"<iframe src='page.html' style='width:{width}px;height:900px;border:0'></iframe>" for width in widths
+    )
+    collect = (
+        "addEventListener('load', () => document.body.append(Object.assign(document.createElement('pre'), {textContent:"
+        "'[' + [...document.querySelectorAll('iframe')].map(f => f.contentDocument.body.dataset.result) + ']'})))"
+    )
+    (tmp_path / "frames.html").write_text(f"<body style='margin:0'>{frames}<script>{collect}</script>")
+    for dark, background in ((False, "rgb(246, 248, 250)"), (True, "rgb(13, 17, 23)")):
+        command = [
+            str(BROWSER), "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
+            "--allow-file-access-from-files", f"--user-data-dir={tmp_path / 'profile'}", "--window-size=1700,900",
+            f"--blink-settings=preferredColorScheme={0 if dark else 1}", "--virtual-time-budget=10000", "--dump-dom",
+            (tmp_path / "frames.html").as_uri(),
+        ]  # fmt: skip
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        assert "<pre>[{" in done.stdout, done.stderr[-2000:]
+        results = json.loads(html.unescape(done.stdout.split("<pre>")[1].split("</pre>")[0]))
+        assert [result["width"] for result in results] == widths
+        for result in results:
+            assert result["overflow"] <= 0
+            assert result["broken"] == 0
+            assert result["images"] > 5
+            assert result["up"] == ",".join(map(str, range(1, 13)))
+            assert result["down"] == ",".join(map(str, range(12, 0, -1)))
+            assert result["background"] == background
