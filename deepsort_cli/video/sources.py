@@ -261,6 +261,7 @@ class VideoSource(Source):
         self._shown = shown
         self._warn = warn
         self._total = _counted_frames(capture)
+        self._position = 0  # frames taken from the capture so far
         try:
             _check_size(capture, shown)
             self._first: Image | None = self._frame_at_start(settings.start)
@@ -273,44 +274,44 @@ class VideoSource(Source):
 
     def _frame_at_start(self, start: int) -> Image:
         # Frames are decoded and dropped: seeking by frame number is not exact in all containers.
-        for index in range(start):
-            if not self._capture.grab():
-                raise InputError(f"--start {start}: {self._shown} has only {index} frames.")
-        decoded, image = self._capture.read()
-        if not decoded:
-            if start:
-                raise InputError(f"--start {start}: {self._shown} has only {start} frames.")
+        image = self._read() if self._skip(start) else None
+        if image is None and self._position == 0:
             raise InputError(f"--source {self._shown}: no frame can be decoded. The file is damaged or no video.")
-        return np.asarray(image)
+        if image is None:
+            raise InputError(f"--start {start}: {self._shown} has only {self._position} frames.")
+        return image
 
     def __iter__(self) -> Iterator[Frame]:
         image, self._first = self._first, None
-        index = self.settings.start
-        last = None if self.settings.max_frames is None else index + (self.settings.max_frames - 1) * self._stride
+        count = 0
         while image is not None:
+            index = self._position - 1
             yield Frame(index, image, index / self.fps)
-            if index == last:
+            count += 1
+            if count == self.settings.max_frames:
                 return
-            image = None
-            for _ in range(self._stride - 1):
-                if not self._capture.grab():
-                    break
-                index += 1
-            else:
-                decoded, image = self._capture.read()
-                index += 1
-                image = image if decoded else None
-        self._check_length(index)
+            image = self._read() if self._skip(self.settings.stride - 1) else None
+        self._check_length()
 
-    @property
-    def _stride(self) -> int:
-        return self.settings.stride
+    def _skip(self, frames: int) -> bool:
+        """Pass over frames; false where the video ends before."""
+        for _ in range(frames):
+            if not self._capture.grab():
+                return False
+            self._position += 1
+        return True
 
-    def _check_length(self, ended: int) -> None:
+    def _read(self) -> Image | None:
+        decoded, image = self._capture.read()
+        self._position += bool(decoded)
+        return image if decoded else None
+
+    def _check_length(self) -> None:
         """Say so when a file holds clearly fewer frames than it announces; small differences are usual."""
-        if self._total is not None and ended < self._total - max(2, self._total // 50):
+        if self._total is not None and self._position < self._total - max(2, self._total // 50):
             self._warn(
-                f"{self._shown} ends after {ended} of {self._total} frames; the file is probably cut off or damaged."
+                f"{self._shown} ends after {self._position} of {self._total} frames; "
+                "the file is probably cut off or damaged."
             )
 
     def close(self) -> None:
