@@ -25,7 +25,7 @@ from deepsort_cli.perception.classes import COCO_NAMES, select_classes
 from deepsort_cli.perception.detectors import Detector, open_detector
 from deepsort_cli.perception.embedders import Embedder, open_embedder, resolve_model
 from deepsort_cli.perception.runtime import available_cpus
-from deepsort_cli.perception.settings import DetectorSettings, EmbedderSettings, RuntimeSettings
+from deepsort_cli.perception.settings import DEFAULT_CONF, DetectorSettings, EmbedderSettings, RuntimeSettings
 from deepsort_cli.perception.stored import StoredDetections
 from deepsort_cli.tracking import Tracker, TrackerSettings
 from deepsort_cli.video.outputs import Outputs
@@ -242,7 +242,8 @@ class _Perceived:
 
 def _load_detections(path: Path, settings: DetectorSettings) -> StoredDetections:
     wanted = select_classes(COCO_NAMES, settings.classes) if settings.classes else None
-    return StoredDetections.load(path, conf=settings.conf, iou=settings.iou, classes=wanted)
+    conf = DEFAULT_CONF if settings.conf is None else settings.conf
+    return StoredDetections.load(path, conf=conf, iou=settings.iou, classes=wanted)
 
 
 def _open_parts(settings: _Settings, stored: StoredDetections | None, use_model_threshold: bool) -> _Parts:

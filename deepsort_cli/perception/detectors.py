@@ -17,12 +17,12 @@ from deepsort_cli.perception.heads import recognise
 from deepsort_cli.perception.letterbox import GREY, Letterbox
 from deepsort_cli.perception.nms import nms
 from deepsort_cli.perception.runtime import Session, open_session
-from deepsort_cli.perception.settings import DetectorSettings, RuntimeSettings
+from deepsort_cli.perception.settings import DEFAULT_CONF, DetectorSettings, RuntimeSettings
 
 DEFAULT_SIZE = 640
 DEFAULT_STRIDE = 32
-DEFAULT_IOU = 0.45
-HOG_IOU = 0.2
+DEFAULT_IOU, HOG_IOU = 0.45, 0.2
+HOG_CONF = 0.5
 HOG_PERSON = (0.48, 0.7)
 """Width and height of the person as parts of hog's window: near the best F1 on PETS09-S2L1."""
 HOG_SLOPE, HOG_OFFSET = 1.8, -1.0
@@ -73,7 +73,7 @@ class OnnxDetector:
         self.name = session.path.name
         self.device = session.device
         self._session = session
-        self._conf = settings.conf
+        self._conf = DEFAULT_CONF if settings.conf is None else settings.conf
         self._iou = DEFAULT_IOU if settings.iou is None else settings.iou
         self._max_det = settings.max_det
         self._stride = _stride(session)
@@ -176,7 +176,7 @@ class HogDetector:
         self.device = "cpu"
         self.class_names = {0: "person"}
         self._iou = HOG_IOU if settings.iou is None else settings.iou
-        self._conf = settings.conf
+        self._conf = HOG_CONF if settings.conf is None else settings.conf
         self._max_det = settings.max_det
         self._stride = (settings.hog_stride, settings.hog_stride)
         self._scale = settings.hog_scale

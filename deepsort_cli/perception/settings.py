@@ -11,6 +11,10 @@ from deepsort_cli.core.settings import CommaInts, CommaStrings, Settings
 DEVICES = ("auto", "cpu", "cuda", "tensorrt", "coreml", "openvino", "directml", "rocm", "migraphx")
 
 
+DEFAULT_CONF = 0.3
+"""Lowest confidence of ONNX detectors and stored detections, where none is given."""
+
+
 class DetectorSettings(Settings):
     """Which detector, and what of its detections is kept."""
 
@@ -20,7 +24,9 @@ class DetectorSettings(Settings):
     head: Literal["auto", "yolov5", "yolov8", "yolov10", "yolox"] = Field(
         "auto", description="Output format of the ONNX detector; auto recognises it from its shape and metadata."
     )
-    conf: float = Field(0.3, ge=0.0, le=1.0, description="Lowest confidence of a detection.")
+    conf: float | None = Field(
+        None, ge=0.0, le=1.0, description="Lowest confidence of a detection; by default 0.3, hog 0.5."
+    )
     iou: float | None = Field(
         None,
         ge=0.0,
