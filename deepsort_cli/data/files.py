@@ -27,11 +27,19 @@ def printable(text: str) -> str:
 
 
 class Problem(NamedTuple):
-    """A file that is not used: its path relative to the root, a code from `REASONS`, and what exactly is wrong."""
+    """A file that is not used.
+
+    Attributes:
+        path: relative to the root.
+        reason: a code from `REASONS`.
+        detail: what exactly is wrong.
+        digest: of its contents, in hexadecimal; empty when it could not be read, None when it was not to be.
+    """
 
     path: str
     reason: str
     detail: str = ""
+    digest: str | None = None
 
 
 @dataclass
@@ -53,6 +61,23 @@ class Listing:
     changed: list[int] = field(default_factory=list)
     targets: dict[str, str] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+
+    def add(self, path: str, size: int, changed: int) -> None:
+        self.paths.append(path)
+        self.sizes.append(size)
+        self.changed.append(changed)
+
+    def add_problem(self, problem: Problem) -> None:
+        self.add(problem.path, -1, 0)
+        self.problems.append(problem)
+
+    def sort(self) -> None:
+        """Bring the columns into the order of the paths (three lists of plain values are many times faster to collect
+        and to sort than one of tuples, which the garbage collector would visit again and again)."""
+        order = sorted(range(len(self.paths)), key=self.paths.__getitem__)
+        self.paths = [self.paths[i] for i in order]
+        self.sizes = [self.sizes[i] for i in order]
+        self.changed = [self.changed[i] for i in order]
 
     def real_path(self, path: str) -> str:
         """Where to read the file at a relative path."""
@@ -79,7 +104,6 @@ def list_files(root: Path, link_sources: Sequence[Path] = (), ignore: Path | Non
     root = root.resolve()
     allowed = [str(folder) for folder in (root, *(source.resolve() for source in link_sources))]
     listing = Listing(root)
-    found: list[tuple[str, int, int]] = []
     folders = [""]
     ignored = {CACHE_FOLDER}
     if ignore is not None and ignore.resolve() != root and ignore.resolve().is_relative_to(root):
@@ -90,25 +114,22 @@ def list_files(root: Path, link_sources: Sequence[Path] = (), ignore: Path | Non
         try:
             with _open_folder(root / folder) as entries:
                 for entry in entries:
-                    path = prefix + entry.name
                     if entry.is_file(follow_symlinks=False):
-                        status = entry.stat(follow_symlinks=False)
-                        found.append((path, status.st_size, getattr(status, _CHANGED)))
+                        try:
+                            status = entry.stat(follow_symlinks=False)
+                        except OSError as error:
+                            listing.add_problem(Problem(prefix + entry.name, "unreadable", error.strerror or ""))
+                        else:
+                            listing.add(prefix + entry.name, status.st_size, getattr(status, _CHANGED))
                     elif entry.is_symlink():
-                        found.append((path, *_follow(path, allowed, listing)))
-                    elif entry.is_dir(follow_symlinks=False):
-                        if entry.name != CACHE_FOLDER and path not in ignored:
-                            folders.append(path)
-                    else:
-                        found.append((path, -1, 0))
-                        listing.problems.append(Problem(path, "not_a_file", "a pipe, socket or device"))
+                        _add_link(listing, prefix + entry.name, allowed)
+                    elif not entry.is_dir(follow_symlinks=False):
+                        listing.add_problem(Problem(prefix + entry.name, "not_a_file", "a pipe, socket or device"))
+                    elif entry.name != CACHE_FOLDER and prefix + entry.name not in ignored:
+                        folders.append(prefix + entry.name)
         except OSError as error:
-            found.append((folder, -1, 0))
-            listing.problems.append(Problem(folder, "unreadable", f"folder: {error.strerror}"))
-    found.sort()
-    listing.paths = [path for path, _, _ in found]
-    listing.sizes = [size for _, size, _ in found]
-    listing.changed = [time for _, _, time in found]
+            listing.add_problem(Problem(folder, "unreadable", f"folder: {error.strerror}"))
+    listing.sort()
     return listing
 
 
@@ -127,26 +148,23 @@ def _open_folder(path: Path) -> Iterator[Iterator[os.DirEntry[str]]]:
         os.close(descriptor)
 
 
-def _follow(path: str, allowed: Sequence[str], listing: Listing) -> tuple[int, int]:
-    """Size and time of change of a link's target where it may be followed."""
+def _add_link(listing: Listing, path: str, allowed: Sequence[str]) -> None:
+    """Add what a symbolic link points to, where it may be followed."""
     target = os.path.realpath(listing.root / path)
-    inside = any(target == folder or target.startswith(folder.rstrip(os.sep) + os.sep) for folder in allowed)
-    if not inside:
-        listing.problems.append(Problem(path, "outside_root", f"link to {target}"))
-        return -1, 0
+    if not any(target == folder or target.startswith(folder.rstrip(os.sep) + os.sep) for folder in allowed):
+        listing.add_problem(Problem(path, "outside_root", f"link to {target}"))
+        return
     try:
         status = os.lstat(target)
     except OSError:
-        listing.problems.append(Problem(path, "broken_link", f"link to {target}"))
-        return -1, 0
-    if stat.S_ISLNK(status.st_mode):
-        listing.problems.append(Problem(path, "broken_link", "links in a circle"))
-        return -1, 0
-    if stat.S_ISDIR(status.st_mode):
-        listing.problems.append(Problem(path, "folder_link", f"link to {target}"))
-        return -1, 0
-    if not stat.S_ISREG(status.st_mode):
-        listing.problems.append(Problem(path, "not_a_file", f"link to {target}"))
-        return -1, 0
-    listing.targets[path] = target
-    return status.st_size, getattr(status, _CHANGED)
+        listing.add_problem(Problem(path, "broken_link", f"link to {target}"))
+        return
+    if stat.S_ISREG(status.st_mode):
+        listing.add(path, status.st_size, getattr(status, _CHANGED))
+        listing.targets[path] = target
+    elif stat.S_ISLNK(status.st_mode):
+        listing.add_problem(Problem(path, "broken_link", "links in a circle"))
+    elif stat.S_ISDIR(status.st_mode):
+        listing.add_problem(Problem(path, "folder_link", f"link to {target}"))
+    else:
+        listing.add_problem(Problem(path, "not_a_file", f"link to {target}"))

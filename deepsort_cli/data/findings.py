@@ -160,7 +160,7 @@ def find(result: ScanResult) -> tuple[Finding, ...]:
 
 def better_root(invalid: Sequence[Problem]) -> str:
     """What to give instead of a root without a usable image: the folder that all misplaced images have in common."""
-    folders = [PurePosixPath(path).parent.parts for path, reason, _ in invalid if reason == "misplaced"]
+    folders = [PurePosixPath(problem.path).parent.parts for problem in invalid if problem.reason == "misplaced"]
     shared: list[str] = []
     for names in zip(*folders, strict=False):
         if len(set(names)) > 1 or names[0].lower() in PART_ROLES:
@@ -177,7 +177,7 @@ def unusable_files(facts: Facts) -> Iterator[Finding]:
     if not facts.paths:
         yield Finding("nothing_usable", "error", "Not one usable image", 0, (), better_root(facts.result.invalid))
     groups: dict[str, list[tuple[str, str]]] = {}
-    for path, reason, detail in (*facts.result.invalid, *facts.result.skipped):
+    for path, reason, detail, _ in (*facts.result.invalid, *facts.result.skipped):
         groups.setdefault(reason, []).append((path, detail))
     for reason, files in groups.items():
         severity, what, remedy = REASONS[reason]

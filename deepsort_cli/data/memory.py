@@ -45,8 +45,10 @@ def recall(
 
 def _is_about(stored: dict[str, Any], listing: Listing) -> bool:
     """Whether a cache, which may have come with a foreign dataset, lists only files found below this root."""
-    problems = {problem.path for problem in listing.problems}
-    return set(listing.paths).issuperset(stored["valid"]["path"]) and problems.isdisjoint(stored["valid"]["path"])
+    valid = stored["valid"]["path"]
+    if valid != listing.paths and not set(listing.paths).issuperset(valid):
+        return False
+    return {problem.path for problem in listing.problems}.isdisjoint(valid if listing.problems else ())
 
 
 def _still_holds(stored: dict[str, Any], listing: Listing, settings: ScanSettings) -> bool:
@@ -60,17 +62,19 @@ def _still_holds(stored: dict[str, Any], listing: Listing, settings: ScanSetting
     changed = np.flatnonzero(np.array(listing.changed, dtype=np.int64) >= stored["newest"])
     if len(changed) == 0:
         return True
-    digests = bytes.fromhex(stored["valid"]["digest"])
-    place = {path: 8 * i for i, path in enumerate(stored["valid"]["path"])}
-    for i in changed:
-        path = listing.paths[i]
-        at = place.get(path)
-        try:
-            if at is not None and digest_of(read_file(listing.real_path(path))) != digests[at : at + 8]:
-                return False
-        except (OSError, OverflowError):
-            return False
-    return True
+    suspects = {listing.paths[i] for i in changed}
+    digests = stored["valid"]["digest"]
+    known = {path: digests[16 * i : 16 * i + 16] for i, path in enumerate(stored["valid"]["path"]) if path in suspects}
+    known |= {path: digest for path, _, _, digest in stored["invalid"] if digest is not None and path in suspects}
+    return all(_digest_now(listing.real_path(path)) == digest for path, digest in known.items())
+
+
+def _digest_now(file: str) -> str:
+    """Digest of a file's contents, in hexadecimal; empty when it cannot be read."""
+    try:
+        return digest_of(read_file(file)).hex()
+    except (OSError, OverflowError):
+        return ""
 
 
 def remember(result: ScanResult, listing: Listing) -> ScanResult:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from itertools import compress
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,6 @@ from deepsort_cli.data.images import (
     NO_CAMERA,
     THUMB_SIZE,
     Limits,
-    Verdict,
     check_image,
     thumbnail,
 )
@@ -193,7 +193,8 @@ def _check_files(
             candidates.append(path)
     parts, part_of, outside = arrange(candidates, settings.layout)
     skipped += [Problem(path, "other_folder") for path in outside]
-    chosen: list[tuple[str, int, Label]] = []
+    paths: list[str] = []
+    labels: list[Label] = []
     for path, index in part_of.items():
         part = parts[index]
         label = part.label(path)
@@ -202,21 +203,26 @@ def _check_files(
         elif label is None:
             invalid.append(Problem(path, "unparsed_name", f"not a {part.layout.name} name"))
         else:
-            chosen.append((path, index, label))
+            paths.append(path)
+            labels.append(label)
     limits = Limits(settings.paranoid, settings.min_side, settings.max_pixels)
-    files = [listing.real_path(path) for path, _, _ in chosen]
+    files = [listing.real_path(path) for path in paths]
     verdicts = for_each_file(partial(check_image, limits=limits), files, settings.workers, progress)
-    good: list[tuple[str, int, Label, Verdict]] = []
-    for (path, index, label), verdict in zip(chosen, verdicts, strict=True):
-        if verdict.reason:
-            invalid.append(Problem(path, verdict.reason, verdict.detail))
-        else:
-            good.append((path, index, label, verdict))
-    cameras, has_cameras = number_cameras([label.camera for _, _, label, _ in good])
+    invalid += [
+        Problem(path, verdict.reason, verdict.detail, verdict.digest.hex())
+        for path, verdict in zip(paths, verdicts, strict=True)
+        if verdict.reason
+    ]
+    good = [not verdict.reason for verdict in verdicts]
+    paths = list(compress(paths, good))
+    labels = list(compress(labels, good))
+    verdicts = list(compress(verdicts, good))
+    cameras, has_cameras = number_cameras([label.camera for label in labels])
+    no_camera = [NO_CAMERA if label.camera is None else 0 for label in labels]
     images = Manifest(
         root=root,
-        paths=tuple(path for path, _, _, _ in good),
-        pids=np.array([label.pid for _, _, label, _ in good], dtype=np.int64),
+        paths=tuple(paths),
+        pids=np.array([label.pid for label in labels], dtype=np.int64),
         camids=cameras,
         has_cameras=has_cameras,
         fingerprint=fingerprint,
@@ -224,13 +230,10 @@ def _check_files(
     return ScanResult(
         images=images,
         parts=parts,
-        part_of=np.array([index for _, index, _, _ in good], dtype=np.int64),
-        shapes=np.array([verdict[2:4] for _, _, _, verdict in good], dtype=np.int64).reshape(-1, 2),
-        flags=np.array(
-            [verdict.flags | (NO_CAMERA if label.camera is None else 0) for _, _, label, verdict in good],
-            dtype=np.int64,
-        ),
-        digests=np.array([verdict.digest for _, _, _, verdict in good], dtype="V8"),
+        part_of=np.array([part_of[path] for path in paths], dtype=np.int64),
+        shapes=np.array([verdict[2:4] for verdict in verdicts], dtype=np.int64).reshape(-1, 2),
+        flags=np.array([verdict.flags for verdict in verdicts], dtype=np.int64) | np.array(no_camera, np.int64),
+        digests=np.frombuffer(b"".join([verdict.digest for verdict in verdicts]), dtype="V8"),
         near=None,
         invalid=tuple(sorted(invalid)),
         skipped=tuple(sorted(skipped)),

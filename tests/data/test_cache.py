@@ -114,7 +114,18 @@ def test_touching_or_protecting_files_does_not_rebuild(root: Path) -> None:
     assert scan_dataset(root).from_cache
 
 
+def test_a_file_repaired_in_place_is_seen(root: Path) -> None:
+    file = root / "0001_c1_f0000000.jpg"
+    whole = file.read_bytes()
+    file.write_bytes(bytes(len(whole)))
+    assert scan_dataset(root).invalid[0].reason == "not_an_image"
+    assert scan_dataset(root).from_cache
+    file.write_bytes(whole)
+    assert scan_dataset(root).invalid == ()
+
+
 def test_copy_and_move_keep_the_cache(root: Path, tmp_path: Path) -> None:
+    (root / "0005_c1_f0000000.jpg").write_text("broken")
     first = scan_dataset(root)
     shutil.copytree(root, tmp_path / "copy", copy_function=shutil.copyfile)
     copied = scan_dataset(tmp_path / "copy")
