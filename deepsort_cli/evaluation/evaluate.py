@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -18,12 +18,15 @@ from deepsort_cli.evaluation.protocol import EvaluationData
 from deepsort_cli.evaluation.ranking import Ranker, RankingResult, SamePerson, check_features, distance_blocks
 from deepsort_cli.evaluation.rerank import reranked_blocks
 from deepsort_cli.evaluation.settings import EvaluationSettings
+from deepsort_cli.evaluation.shortlist import rank_shortlist, search
 
 Features = npt.NDArray[np.float32]
 MAX_CAMERAS = 32
 """Figures per pair of cameras are given up to this number of gallery cameras."""
 ENOUGH_IDENTITIES = 10
 """Identities with pairs of one camera that a threshold from such pairs asks for."""
+SAMPLED_OTHERS = 20_000
+"""Images of other people whose pairs are counted where only a shortlist is ranked."""
 
 
 @dataclass(frozen=True)
@@ -262,6 +265,8 @@ def evaluate(
         raise ValueError(
             f"expected {len(query)} query and {len(gallery)} gallery embeddings, got {len(q)} and {len(g)}"
         )
+    if settings.shortlist:
+        return _evaluate_shortlist(data, q, g, settings)
     ranker = Ranker(query.pids, gallery.pids, query.camids, gallery.camids)
     pairs = PairCounter(ranker, query.camids, gallery.camids, clusters_of(query.pids))
     by_camera = _camera_rankers(data)
@@ -294,6 +299,45 @@ def evaluate(
         tuple(sorted(camera_pairs, key=lambda pair: (pair.q_camid, pair.g_camid))),
         np.concatenate([index for index, _ in retrieved]),
         np.concatenate([distance for _, distance in retrieved]),
+        q,
+        g,
+    )
+
+
+def _evaluate_shortlist(data: EvaluationData, q: Features, g: Features, settings: EvaluationSettings) -> Evaluation:
+    """All figures where only the nearest images are ranked; pairs are counted on a sample of the gallery."""
+    if settings.rerank.enabled:
+        raise InputError("evaluation.shortlist and re-ranking exclude each other. Choose one of them.")
+    query, gallery = data.query, data.gallery
+    rows, distances = search(q, g, settings.shortlist, settings.metric)
+    ranker = Ranker(query.pids, gallery.pids, query.camids, gallery.camids)
+    ids = (query.pids, gallery.pids, query.camids, gallery.camids)
+    result = rank_shortlist(ranker, rows, *ids)
+
+    sample = np.flatnonzero(np.isin(gallery.pids, query.pids))
+    others = np.flatnonzero(~np.isin(gallery.pids, query.pids))
+    rng = np.random.default_rng(settings.seed)
+    sample = np.concatenate([sample, rng.choice(others, min(len(others), SAMPLED_OTHERS), replace=False)])
+    of_sample = Ranker(query.pids, gallery.pids[sample], query.camids, gallery.camids[sample])
+    pairs = PairCounter(of_sample, query.camids, gallery.camids[sample], clusters_of(query.pids))
+    for part, block in distance_blocks(q, g[sample], "cosine"):
+        pairs.add(part, block)
+
+    removed = (gallery.pids[rows] == query.pids[:, None]) & (gallery.camids[rows] == query.camids[:, None])
+    order = np.argsort(removed | (rows < 0), axis=1, kind="stable")[:, : settings.top_k]
+    gone = np.take_along_axis(removed, order, axis=1)
+    note = (
+        f"Only the {rows.shape[1]:,} nearest gallery images of a query were ranked (evaluation.shortlist): mAP, mINP "
+        "and rank-k are lower bounds. Pairs were counted on a sample of the gallery."
+    )
+    return Evaluation(
+        replace(data, notes=(*data.notes, note)),
+        settings,
+        result,
+        pairs.result(),
+        (),
+        np.where(gone, -1, np.take_along_axis(rows, order, axis=1)),
+        np.where(gone, np.inf, np.take_along_axis(distances, order, axis=1)).astype(np.float32),
         q,
         g,
     )

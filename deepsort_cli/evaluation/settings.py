@@ -75,6 +75,9 @@ class EvaluationSettings(Settings):
     ignore_camera: bool = Field(False, description="Count every image as seen by a camera of its own.")
     rerank: RerankSettings = Field(RerankSettings(), description="k-reciprocal re-ranking.")
     threshold: ThresholdSettings = Field(ThresholdSettings(), description="The threshold recommended to the tracker.")
+    shortlist: int = Field(
+        0, ge=0, description="Rank only so many nearest images per query, found by faiss; 0 ranks all, exactly."
+    )
     top_k: int = Field(10, ge=1, le=100, description="Retrieved images listed per query.")
     bootstrap: int = Field(1000, ge=0, le=100_000, description="Resamplings for confidence intervals; 0 for none.")
     seed: int = Field(0, ge=0, description="Seed of every random choice.")
