@@ -10,11 +10,12 @@ import typer
 from typer.core import TyperGroup
 
 COMMANDS = {
-    "track": "Track people (or anything a detector finds) in video.",
     "scan": "Check a Re-ID dataset before training on it.",
     "reorganize": "Turn a flat Re-ID dataset into id_xxxx folders.",
-    "eval": "Evaluate a Re-ID model and recommend a threshold for the tracker.",
     "train": "Train a Re-ID model on a folder of person crops.",
+    "eval": "Evaluate a Re-ID model and recommend a threshold for the tracker.",
+    "track": "Track people (or anything a detector finds) in video.",
+    "score": "Score tracking results against ground truth: HOTA, MOTA, IDF1.",
 }
 """Subcommand → one-line summary. The module of `name` is `deepsort_cli.cli.<name>`, its Typer app is called `app`."""
 
