@@ -106,11 +106,13 @@ class TrainDisplay(Progress):
             self.best = f"{best['mAP']:.1%}"
         validated = f"  mAP {row['mAP']:.1%}  rank 1 {row['rank1']:.1%}" if "mAP" in row else ""
         marked = "  best" if validated and best is row else ""
-        self.report.info(
+        line = (
             f"epoch {row['epoch']:>3}/{self.epochs}  loss {row['loss']:.3f}  ce {row['ce']:.3f}  "
             f"triplet {row['triplet']:.3f}  accuracy {row['accuracy']:.1%}  active {row['active']:.0%}  "
             f"lr {row['lr']:.1e}  {seconds:.1f} s{validated}{marked}"
         )
+        if not self.report.quiet:
+            self.report.console.print(line, soft_wrap=True)  # one line per epoch in log files too
 
     def note(self, text: str) -> None:
         self.report.info(text)
