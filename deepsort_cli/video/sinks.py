@@ -90,13 +90,19 @@ class _LineFile:
     def close(self) -> None:
         if self._stream.closed:
             return
-        with contextlib.suppress(OSError):  # not every file system can
+        failure: OSError | None = None
+        try:
             os.fsync(self._stream.fileno())
+        except OSError as error:
+            if error.errno not in {errno.EINVAL, errno.ENOTSUP}:  # not every file system can
+                failure = error
         self._stream.close()
         if self._used:
             publish(self._temporary, self.path)
         else:
             self._temporary.unlink(missing_ok=True)
+        if failure is not None:
+            raise write_error(self.path, failure)
 
 
 def temporary_beside(path: Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import itertools
 import json
 import subprocess
@@ -214,6 +215,18 @@ def test_a_full_disk_leaves_a_playable_video(tmp_path: Path, suffix: str) -> Non
     assert "cannot be written any more" in done.stdout, done.stderr
     assert len(decoded(tmp_path / f"out{suffix}", strict=suffix == ".mp4")) >= 20
     assert left_over(tmp_path, f"out{suffix}") == []
+
+
+def test_a_write_that_fails_only_when_flushed_is_not_hidden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    sink = MotSink(tmp_path / "out.txt")
+    sink.write(frame_of(0), tracks_of(1))
+    monkeypatch.setattr(sinks.os, "fsync", full)
+    with pytest.raises(RunError, match="the disk is full"):
+        sink.close()
+    assert left_over(tmp_path) == ["out.txt"]
 
 
 def test_a_folder_that_disappears_is_a_clear_error(tmp_path: Path) -> None:
