@@ -45,7 +45,7 @@ def load(folder: Path, fingerprint: str) -> tuple[dict[str, Any] | None, str]:
     head, body = text[: len(_HEAD) + 40], text[len(_HEAD) + 42 :]
     if head != _HEAD + _checksum(body):
         return None, f"The cache {path} is damaged; it is rebuilt."
-    data = json.loads(b"{" + body)
+    data: dict[str, Any] = json.loads(b"{" + body)
     if data["scanner_version"] != SCANNER_VERSION:
         return None, f"The cache was written by scanner version {data['scanner_version']}; it is rebuilt."
     return (data, "") if data["fingerprint"] == fingerprint else (None, f"The cache {path} is damaged; it is rebuilt.")

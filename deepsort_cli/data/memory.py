@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,10 @@ def recall(
         if not _is_about(data, listing):
             notes.append(f"The cache in {folder} does not fit the files; it is rebuilt.")
         elif _still_holds(data, listing, settings):
+            newest = max(listing.changed, default=0)
+            if newest > data["newest"]:  # compared once is enough
+                with contextlib.suppress(OSError):
+                    cache.store(folder, fingerprint, data | {"newest": newest})
             return _from_json(data, root, settings), notes
     return None, notes
 

@@ -130,6 +130,9 @@ def test_copy_and_move_keep_the_cache(root: Path, tmp_path: Path) -> None:
     shutil.copytree(root, tmp_path / "copy", copy_function=shutil.copyfile)
     copied = scan_dataset(tmp_path / "copy")
     assert copied.from_cache
+    (file,) = (tmp_path / "copy" / ".reid_cache").iterdir()
+    newest = max(path.stat().st_ctime_ns for path in (tmp_path / "copy").glob("*.jpg"))
+    assert json.loads(file.read_text())["newest"] == newest  # so that they are compared by content only once
     assert copied.manifest.file(0).is_relative_to(tmp_path / "copy")
     root.rename(tmp_path / "moved")
     moved = scan_dataset(tmp_path / "moved")
