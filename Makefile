@@ -45,7 +45,7 @@ install: $(VENV)/.base
 
 demo: $(VENV)/.base
 	@mkdir -p .demo
-	$(BIN)/deepsort track --source demo --save .demo/demo.mp4 --save-txt .demo/demo.txt --overwrite
+	$(BIN)/deepsort track --source demo --conf 0.7 --save .demo/demo.mp4 --save-txt .demo/demo.txt --overwrite
 	@echo "Watch .demo/demo.mp4"
 
 test: $(VENV)/.dev
