@@ -46,6 +46,9 @@ def audit(
 
     if test_root is None:
         return scan_dataset(root, settings, compare=True, progress=told("checking"), comparing=told("comparing"))
+    inner, outer = sorted((root.resolve(), test_root.resolve()), key=lambda path: len(path.parts), reverse=True)
+    if inner.is_relative_to(outer):
+        raise InputError(f"--test-root {test_root} and --root {root}: one lies inside the other. Scan {outer} instead.")
     train = scan_dataset(root, settings, progress=told("checking"))
     test = scan_dataset(test_root, settings, progress=told("checking the test set"))
     both = _join(train, test)
@@ -62,8 +65,6 @@ def audit(
 def _join(train: ScanResult, test: ScanResult) -> ScanResult:
     """Two scans as one of the folder that holds both; what is not split is all training, or all gallery."""
     roots = [train.root.resolve(), test.root.resolve()]
-    if roots[0].is_relative_to(roots[1]) or roots[1].is_relative_to(roots[0]):
-        raise InputError(f"--test-root {test.root} and --root {train.root}: one lies inside the other. Scan that one.")
     common = Path(os.path.commonpath(roots))
     parts: list[Part] = []
     problems: list[list[Problem]] = [[], []]

@@ -10,7 +10,6 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from deepsort_cli.core.types import IntArray
 from deepsort_cli.data.files import Problem, printable
@@ -140,6 +139,12 @@ class Facts:
     def names(self, positions: Iterable[int]) -> tuple[str, ...]:
         """The same, fit to be printed."""
         return tuple(map(printable, self.files(positions)))
+
+    def people(self, pids: IntArray) -> tuple[str, ...]:
+        """The first few people, by number, or by folder where the number is one of ours."""
+        chosen = pids[:EXAMPLES].tolist()
+        first = {pid: self.paths[np.argmax(self.pids == pid)] for pid in chosen if pid > ZERO_PERSON}
+        return tuple(printable(f"identity {first[pid].split('/')[-2] if pid in first else pid}") for pid in chosen)
 
 
 Check = Callable[[Facts], Iterator[Finding]]
@@ -286,7 +291,7 @@ def identity_overlap(facts: Facts) -> Iterator[Finding]:
         "info" if restarts else "error",
         "Identities both in training and test parts",
         len(both),
-        _people(both),
+        facts.people(both),
         "MSMT17 numbers each part from 0, so equal numbers are different people there."
         if restarts
         else "Give every person to one side only: the test must be on people never seen. If the parts are merely "
@@ -335,7 +340,7 @@ def small_identities(facts: Facts) -> Iterator[Finding]:
             "info" if settings.drop_small else "warning",
             f"Identities with fewer than {settings.min_samples} images",
             len(small),
-            _people(small),
+            facts.people(small),
             f"An identity needs two images to form a positive pair. {dropped}",
         )
 
@@ -375,7 +380,7 @@ def cameras_per_identity(facts: Facts) -> Iterator[Finding]:
             "warning",
             "Identities seen by a single camera",
             len(single),
-            _people(single),
+            facts.people(single),
             "They teach nothing about other cameras. Add images from another camera, or leave the people out.",
         )
 
@@ -564,10 +569,6 @@ def _image_groups(
         examples = tuple(printable(" = ".join(facts.paths[i] for i in group[:4])) for group in groups[:EXAMPLES])
         files = [i for group in groups for i in group[:2]]
         yield Finding(code, severity, title, len(groups), examples, remedy, facts.files(files))
-
-
-def _people(pids: npt.NDArray[np.int64]) -> tuple[str, ...]:
-    return tuple(f"identity {pid}" for pid in pids[:EXAMPLES])
 
 
 def _is_utf8(text: str) -> bool:

@@ -46,7 +46,7 @@ class Verdict(NamedTuple):
     """What was found in one file.
 
     Attributes:
-        reason: empty when the image is usable, else a code from `deepsort_cli.data.reasons.REASONS`.
+        reason: empty when the image is usable, else a code from `deepsort_cli.data.findings.REASONS`.
         detail: what exactly is wrong, for people.
         width: pixels.
         height: pixels.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -15,7 +17,9 @@ EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
 """Endings of image files, in lower case; any case is accepted."""
 
 ZERO_PERSON = 1_000_000_000
-"""The pid given to identity 0 of MSMT17 and of `id_0000` folders: there 0 is a person, in Market-1501 a distractor."""
+"""The pid given to identity 0 of MSMT17 and of `id_0000` folders: there 0 is a person, in Market-1501 a distractor.
+
+People whose folders bear no number get higher pids."""
 
 PART_ROLES = {
     "bounding_box_train": "train",
@@ -209,24 +213,22 @@ def camera_in_name(name: str) -> int | None:
 
 
 def _number_people(paths: Sequence[str]) -> dict[str, int]:
-    """Folder name → pid: the number in `id_0012`, `0012` or `person_12`; other names are numbered after the highest.
+    """Folder name → pid: the number in `id_0012`, `0012` or `person_12`, else one computed from the name.
 
-    Folder 0 holds distractors where its files are named `0000_c…` as in Market-1501, and a person otherwise.
+    The same name gets the same pid in every part of a dataset. Folder 0 holds distractors where its files are named
+    `0000_c…` as in Market-1501, and a person otherwise.
     """
-    people: dict[str, int] = {}
-    unnumbered = []
     first_name: dict[str, str] = {}
     for path in paths:
         folder, _, name = path.partition("/")
         first_name.setdefault(folder, name)
-    for folder, name in sorted(first_name.items()):
+    people: dict[str, int] = {}
+    for folder, name in first_name.items():
         match = _FOLDER.fullmatch(folder)
         if match is None:
-            unnumbered.append(folder)
-            continue
-        pid = int(match["pid"])
-        distractors = (FLAT_NAMES["cuhk03"].match(name) or {"pid": "1"})["pid"].strip("0") == ""
-        people[folder] = ZERO_PERSON if pid == 0 and not distractors else pid
-    highest = max((pid for pid in people.values() if pid != ZERO_PERSON), default=0)
-    people.update({folder: max(highest, 0) + i for i, folder in enumerate(unnumbered, start=1)})
+            people[folder] = ZERO_PERSON + 1 + zlib.crc32(os.fsencode(folder))
+        else:
+            named = FLAT_NAMES["cuhk03"].match(name)
+            is_person = named is None or int(named["pid"]) != 0
+            people[folder] = int(match["pid"]) or (ZERO_PERSON if is_person else 0)
     return people

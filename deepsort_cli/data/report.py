@@ -131,7 +131,7 @@ def _reasons(result: ScanResult) -> Iterator[str]:
     yield f"<h2>Files left out ({len(result.invalid):,} invalid, {len(result.skipped):,} others)</h2>\n"
     if counts:
         rows = ((reason, REASONS[reason][1], f"{count:,}") for reason, count in counts.items())
-        yield _table(("reason", "files that are", "files"), rows, numeric=2)
+        yield _table(("reason", "what they are", "files"), rows, numeric=2)
 
 
 def _finding(result: ScanResult, finding: Finding) -> str:

@@ -20,7 +20,7 @@ def split_by_identity(manifest: Manifest, val_ratio: float, seed: int) -> tuple[
 
     As in Market-1501 there is one query per identity and camera, and every query finds an image of its identity in
     the gallery under another camera (any other image where the dataset has no cameras). Identities that cannot
-    offer that stay in training; so do none of the distractors (pid 0) and junk images (pid −1), which are left out.
+    offer that stay in training. Distractors (pid 0) and junk images (pid −1) are left out.
 
     Args:
         manifest: the images to divide.
@@ -35,8 +35,10 @@ def split_by_identity(manifest: Manifest, val_ratio: float, seed: int) -> tuple[
     """
     if not 0.0 < val_ratio < 1.0:
         raise InputError(f"val_ratio {val_ratio}: expected a share between 0 and 1, for example 0.1.")
-    people = np.unique(manifest.pids[manifest.pids > 0])
-    images_of = {int(pid): np.flatnonzero(manifest.pids == pid) for pid in people}
+    named = np.flatnonzero(manifest.pids > 0)
+    named = named[np.argsort(manifest.pids[named], kind="stable")]
+    people, starts = np.unique(manifest.pids[named], return_index=True)
+    images_of = dict(zip(people.tolist(), np.split(named, starts[1:]), strict=False))
     able = [pid for pid in images_of if _can_validate(manifest, images_of[pid])]
     if not able or len(people) < 2:
         what = "seen by two cameras" if manifest.has_cameras else "with two images"
@@ -53,7 +55,7 @@ def split_by_identity(manifest: Manifest, val_ratio: float, seed: int) -> tuple[
         chosen = _choose_queries(manifest, images_of[int(pid)], rng)
         query += chosen
         gallery += [int(i) for i in images_of[int(pid)] if i not in chosen]
-    train = np.flatnonzero((manifest.pids > 0) & ~np.isin(manifest.pids, held_out))
+    train = np.sort(named[~np.isin(manifest.pids[named], held_out)])
     return manifest[train], manifest[sorted(query)], manifest[sorted(gallery)]
 
 
@@ -100,14 +102,11 @@ def _choose_queries(manifest: Manifest, images: np.ndarray, rng: np.random.Gener
     """Positions of the queries of one identity: one per camera, yet one image under another camera stays behind."""
     if not manifest.has_cameras:
         return [int(rng.choice(images))]
-    cameras = manifest.camids[images]
+    camera_of = manifest.camids
     queries: list[int] = []
-    for camera in np.unique(cameras):
-        candidates = images[cameras == camera]
-        rest = [i for i in images if i not in queries]
-        pick = int(rng.choice(candidates))
-        queries_then = [*queries, pick]
-        left = [i for i in rest if i != pick]
-        if all(any(manifest.camids[g] != manifest.camids[q] for g in left) for q in queries_then):
-            queries = queries_then
+    for camera in np.unique(camera_of[images]):
+        candidate = [*queries, int(rng.choice(images[camera_of[images] == camera]))]
+        left = {int(camera_of[i]) for i in images if i not in candidate}
+        if all(left - {int(camera_of[query])} for query in candidate):
+            queries = candidate
     return queries

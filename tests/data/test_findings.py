@@ -224,6 +224,13 @@ def test_identity_zero_that_is_a_person_is_mentioned(tmp_path: Path, person: Cal
     assert {code: finding.count for code, finding in by_code(audit(tmp_path)).items()} == {"person_zero": 2}
 
 
+def test_people_known_by_name_are_called_by_it(tmp_path: Path, person: Callable[..., Image.Image]) -> None:
+    for i, path in enumerate(("train/alice/c1.jpg", "train/alice/c2.jpg", "test/alice/c1.jpg", "test/bob/c2.jpg")):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        person(i).save(tmp_path / path)
+    assert by_code(audit(tmp_path))["identity_overlap"].examples == ("identity alice",)
+
+
 def test_worst_first(faulty: tuple[Path, dict[str, str]]) -> None:
     ranks = [SEVERITIES.index(finding.severity) for finding in audit(faulty[0]).findings]
     assert ranks == sorted(ranks)

@@ -54,9 +54,13 @@ def test_identity_folders(folder: str, pid: int) -> None:
     assert layout.people[folder] == pid
 
 
-def test_folders_without_numbers_are_numbered_after_the_others() -> None:
-    layout = recognise(["bob/1.jpg", "alice/1.jpg", "id_0041/1.jpg"])
-    assert layout.people == {"id_0041": 41, "alice": 42, "bob": 43}
+def test_named_folders_get_the_same_number_in_every_part() -> None:
+    train = recognise(["bob/1.jpg", "alice/1.jpg", "id_0041/1.jpg"]).people
+    test = recognise(["alice/7.jpg", "zoë/1.jpg", "carol/1.jpg"]).people
+    assert train["id_0041"] == 41
+    assert train["alice"] == test["alice"]
+    assert len({*train.values(), *test.values()}) == 5
+    assert min(train["alice"], train["bob"]) > ZERO_PERSON
 
 
 def test_folder_zero_is_a_person_unless_its_names_say_distractor() -> None:
