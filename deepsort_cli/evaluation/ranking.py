@@ -115,6 +115,9 @@ def rank(
         InputError: if embedding sizes differ, or values are NaN or infinite.
         ValueError: if lengths do not agree.
     """
+    if (len(query), len(gallery)) != (len(q_pids), len(g_pids)):
+        sizes = f"{len(query)} and {len(gallery)} embeddings, {len(q_pids)} and {len(g_pids)} person ids"
+        raise ValueError(f"query and gallery need one person id per embedding, got {sizes}")
     kept = np.flatnonzero(np.asarray(g_pids) != JUNK)
     if len(kept) < len(g_pids):
         gallery, g_pids, g_camids = gallery[kept], g_pids[kept], g_camids[kept]

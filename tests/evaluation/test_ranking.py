@@ -154,3 +154,7 @@ def test_bad_embeddings_are_refused() -> None:
         rank(good, np.ones((2, 5)), *ids)
     with pytest.raises(ValueError, match="one person id and one camera id per row"):
         rank(good, good, ids[0], ids[1], np.array([0]), ids[3])
+    with pytest.raises(ValueError, match="one person id per embedding"):
+        rank(good, np.ones((3, 4)), *ids)
+    with pytest.raises(ValueError, match=r"distances must have shape \(2, 2\)"):
+        rank_distances(np.ones((2, 3)), *ids)
