@@ -13,6 +13,8 @@ COMMANDS = {
     "scan": "Check a Re-ID dataset before training on it.",
     "reorganize": "Turn a flat Re-ID dataset into id_xxxx folders.",
     "train": "Train a Re-ID model on a folder of person crops.",
+    "finetune": "Prepare a trained Re-ID model for other people, and train it on them.",
+    "export": "Turn a checkpoint into an ONNX model for the tracker, and verify it.",
     "eval": "Evaluate a Re-ID model and recommend a threshold for the tracker.",
     "track": "Track people (or anything a detector finds) in video.",
     "score": "Score tracking results against ground truth: HOTA, MOTA, IDF1.",

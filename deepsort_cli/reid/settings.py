@@ -157,3 +157,77 @@ class TrainConfig(Settings):
     optimizer: OptimizerSettings = Field(OptimizerSettings(), description="Optimizer.")
     scheduler: SchedulerSettings = Field(SchedulerSettings(), description="Learning rate.")
     training: TrainingSettings = Field(TrainingSettings(), description="Run.")
+
+
+class ResetSettings(Settings):
+    """Which parts of a checkpoint start afresh when it is prepared for other data."""
+
+    classifier: bool = Field(True, description="Start the classifier afresh, for the identities of the target.")
+    bnneck: bool = Field(False, description="Start BNNeck afresh; it does so anyway where the checkpoint has none.")
+    fc: bool = Field(False, description="Start the fully connected layer afresh.")
+
+
+class NewModelSettings(Settings):
+    """What may differ between a checkpoint and the model prepared from it."""
+
+    neck: Literal["bnneck", "none"] = Field("bnneck", description="BatchNorm between triplet loss and classifier.")
+    feature_dim: int | None = Field(None, ge=0, le=8192, description="Length of the features; null: the checkpoint's.")
+    height: int | None = Field(None, ge=16, le=4096, description="Input height in pixels; null: the checkpoint's.")
+    width: int | None = Field(None, ge=16, le=4096, description="Input width in pixels; null: the checkpoint's.")
+
+
+class FinetuneConfig(Settings):
+    """Everything that preparing a checkpoint for other data, and training it there, can be told."""
+
+    source_checkpoint: Path | None = Field(
+        None, description="Checkpoint to start from: ours, torchreid's, fast-reid's."
+    )
+    target_dataset: DataSettings = Field(DataSettings(), description="The new data.")
+    output_path: Path | None = Field(
+        None, description="The prepared checkpoint; default: CHECKPOINT-TARGET.pth in the current folder."
+    )
+    overwrite: bool = Field(False, description="Replace an existing output_path.")
+    reset: ResetSettings = Field(ResetSettings(), description="What starts afresh; the backbone is always kept.")
+    model: NewModelSettings = Field(NewModelSettings(), description="The new model.")
+    train: bool = Field(False, description="Go straight on and train, with the settings below.")
+    backbone_lr_factor: float = Field(0.1, ge=0, description="Learning rate of the backbone, as a factor on lr.")
+    augment: AugmentSettings = Field(AugmentSettings(), description="Augmentation.")
+    loss: LossSettings = Field(LossSettings(), description="Losses.")
+    optimizer: OptimizerSettings = Field(OptimizerSettings(), description="Optimizer.")
+    scheduler: SchedulerSettings = Field(SchedulerSettings(), description="Learning rate.")
+    training: TrainingSettings = Field(
+        TrainingSettings(epochs=30, freeze_feature_layers=True, freeze_epochs=3),
+        description="Run: shorter than from scratch, and the head learns alone at first.",
+    )
+
+
+class ExportSettings(Settings):
+    """How a checkpoint becomes an ONNX embedder."""
+
+    dynamic_batch: bool = Field(True, description="Accept any number of crops at once.")
+    batch: int | None = Field(
+        None, ge=1, le=1024, description="Accept exactly so many crops; null: dynamic_batch, or 1."
+    )
+    opset: int = Field(17, ge=13, le=20, description="Version of the ONNX operators.")
+    simplify: bool = Field(True, description="Simplify the graph with onnxsim.")
+    verify: bool = Field(True, description="Compare the file with PyTorch before it gets its name.")
+    half: bool = Field(False, description="Compute in float16: half the size, for devices that are fast at it.")
+    int8: bool = Field(False, description="Compute in 8-bit integers (static quantisation); calibrate with --query.")
+    calibration_crops: int = Field(256, ge=8, le=10_000, description="Crops from which int8 learns value ranges.")
+    threshold: float | None = Field(
+        None, gt=0, le=2, description="max_cosine_distance to recommend; null: from metrics, the data, the checkpoint."
+    )
+    metrics: Path | None = Field(None, description="metrics.json of `deepsort eval`: its threshold and figures.")
+    height: int | None = Field(
+        None, ge=16, le=4096, description="Input height; null: what the checkpoint says, or 256."
+    )
+    width: int | None = Field(None, ge=16, le=4096, description="Input width; null: what the checkpoint says, or 128.")
+    training_data: str = Field("", description="Name of the training data, stored in the file.")
+    license: str = Field("", description="Terms of the weights, stored in the file.")
+    benchmark: bool = Field(False, description="Measure the time per batch beside PyTorch's.")
+
+    @model_validator(mode="after")
+    def _one_precision(self) -> ExportSettings:
+        if self.half and self.int8:
+            raise ValueError("half and int8 exclude each other; choose one")
+        return self

@@ -13,6 +13,8 @@ COMMAND_SETTINGS = {
     "reorganize": "deepsort_cli.settings.reorganize:ReorganizeSettings",
     "eval": "deepsort_cli.settings.evaluate:EvalSettings",
     "train": "deepsort_cli.settings.train:TrainSettings",
+    "finetune": "deepsort_cli.settings.finetune:FinetuneSettings",
+    "export": "deepsort_cli.settings.export:ExportCommandSettings",
 }
 """Subcommand → its settings class."""
 

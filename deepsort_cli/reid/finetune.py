@@ -1,0 +1,275 @@
+"""Preparing a checkpoint for other data: the backbone stays, what depends on the identities starts afresh."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import torch
+
+from deepsort_cli.core.errors import InputError
+from deepsort_cli.core.files import check_output_file
+from deepsort_cli.reid.checkpoint import CheckpointInfo, load_model, save_checkpoint
+from deepsort_cli.reid.osnet import OSNet
+from deepsort_cli.reid.progress import Progress
+from deepsort_cli.reid.run_folder import versions
+from deepsort_cli.reid.sampler import seed_of
+from deepsort_cli.reid.settings import FinetuneConfig, ModelSettings, ResetSettings, TrainConfig
+from deepsort_cli.reid.train_data import check_batches, load_data
+
+BACKBONE_PATTERNS = ("conv*", "pool*")
+"""All parameters but those of the head; only `ain` variants have the second kind."""
+
+
+@dataclass(frozen=True)
+class TensorReport:
+    """What became of the tensors of a checkpoint.
+
+    Attributes:
+        kept: names of those taken over.
+        fresh: (name, why) of those of the new model that were initialised.
+        ignored: (name, why) of those of the checkpoint that the new model does not use.
+    """
+
+    kept: tuple[str, ...]
+    fresh: tuple[tuple[str, str], ...]
+    ignored: tuple[tuple[str, str], ...]
+
+    def parts(self) -> dict[str, dict[str, int]]:
+        """Numbers of tensors by part of the model: `{"fc": {"kept": 7}, "classifier": {"fresh": 1}, …}`."""
+        counts: dict[str, Counter[str]] = {}
+        for what, names in (
+            ("kept", self.kept),
+            ("fresh", [name for name, _ in self.fresh]),
+            ("ignored", [name for name, _ in self.ignored]),
+        ):
+            for name in names:
+                counts.setdefault(part_of(name), Counter())[what] += 1
+        return {part: dict(found) for part, found in counts.items()}
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A checkpoint made ready for other data.
+
+    Attributes:
+        path: the file.
+        source: description of the checkpoint it came from.
+        info: its own description.
+        tensors: what became of each tensor.
+        images, identities: of the target that are trained on.
+        held_out: identities of the target that are validated on.
+        config: settings of the training that follows.
+        remarks: what the user should know.
+    """
+
+    path: Path
+    source: CheckpointInfo
+    info: CheckpointInfo
+    tensors: TensorReport
+    images: int
+    identities: int
+    held_out: int
+    config: TrainConfig
+    remarks: tuple[str, ...]
+
+    def train_command(self) -> str:
+        """A `deepsort train` command that starts from the prepared file."""
+        data, model = self.config.data, self.config.model
+        words = ["deepsort", "train", "--root", str(data.root), "--pretrained", str(self.path)]
+        if data.test_root is not None:
+            words += ["--test-root", str(data.test_root)]
+        default = TrainConfig()
+        if model.name != default.model.name:
+            words += ["--model", model.name]
+        for key, value, usual in (
+            ("data.val_ratio", data.val_ratio, default.data.val_ratio),
+            ("model.feature_dim", model.feature_dim, default.model.feature_dim),
+            ("model.neck", model.neck, default.model.neck),
+            ("model.input.height", model.input.height, default.model.input.height),
+            ("model.input.width", model.input.width, default.model.input.width),
+        ):
+            if value != usual:
+                words += ["--set", f"{key}={value}"]
+        return shlex.join(words)
+
+
+def prepare(config: FinetuneConfig, progress: Progress | None = None) -> Prepared:
+    """Write a checkpoint with the backbone of `source_checkpoint` and a head for `target_dataset`.
+
+    Its classifier has one class for each identity that `deepsort train` will train on with the same data settings.
+
+    Raises:
+        InputError: the checkpoint, the data or the output cannot be used, or they do not fit each other.
+        RunError: the file cannot be written.
+    """
+    progress = progress or Progress()
+    source_path = config.source_checkpoint
+    if source_path is None:
+        raise InputError("no checkpoint given. Try: deepsort finetune CHECKPOINT.pth --target DIR")
+    if config.target_dataset.root is None:
+        raise InputError(f"no target given. Try: deepsort finetune {source_path} --target DIR")
+    source, source_info = load_model(source_path)
+    output = config.output_path or default_output(source_path, config.target_dataset.root)
+    if output.exists() and output.samefile(source_path):
+        raise InputError(f"--output {output}: this is the checkpoint itself. Choose another name.")
+    train_config = training_config(config, source_info, output)
+    resumes = config.train and (run_folder(train_config) / "checkpoints" / "last.pth").exists()
+    check_output_file(output, overwrite=config.overwrite or resumes, option="--output")
+
+    data = load_data(config.target_dataset, config.training.seed, progress)
+    if config.train:
+        check_batches(data, config.training, processes=1)
+    if len(data.pids) < 2:
+        raise InputError(
+            f"{config.target_dataset.root}: {len(data.pids)} identity to train on; telling people apart takes at "
+            "least 2. Add people, or lower target_dataset.val_ratio."
+        )
+    _check_classifier(source_info, config, data.pids.tolist())
+    torch.manual_seed(seed_of(config.training.seed))
+    settings = train_config.model
+    model = OSNet(settings.name, len(data.pids), settings.feature_dim, settings.neck)
+    tensors = transfer(source, model, config.reset, source_info.keys.unexpected)
+    info = replace(
+        source_info,
+        num_classes=len(data.pids),
+        feature_dim=settings.feature_dim,
+        neck=settings.neck,
+        preprocess=settings.input,
+        pids=tuple(data.pids.tolist()),
+        epoch=0,
+        metrics={},
+        versions=versions(),
+        source="deepsort",
+    )
+    save_checkpoint(output, model.state_dict(), info)
+    return Prepared(
+        path=output,
+        source=source_info,
+        info=info,
+        tensors=tensors,
+        images=len(data.train),
+        identities=len(data.pids),
+        held_out=0 if data.query is None else len(set(data.query.pids.tolist())),
+        config=train_config,
+        remarks=tuple(_remarks(config, source_info, tensors)),
+    )
+
+
+def transfer(source: OSNet, model: OSNet, reset: ResetSettings, unread: tuple[str, ...] = ()) -> TensorReport:
+    """Copy everything from `source` into `model` but what `reset` names and what differs in shape.
+
+    Args:
+        unread: entries of the file that `source` itself has no use for.
+    """
+    there, here = source.state_dict(), model.state_dict()
+    reasons: dict[str, str] = {}
+    for name, value in here.items():
+        part = part_of(name)
+        if getattr(reset, part, False):
+            reasons[name] = "reset"
+        elif name not in there:
+            reasons[name] = "not in the checkpoint"
+        elif there[name].shape != value.shape:
+            reasons[name] = f"{list(there[name].shape)} in the checkpoint, {list(value.shape)} here"
+    # A neck or classifier follows the features it was trained on.
+    if any(name.startswith("fc.") for name in reasons):
+        for name in here:
+            if part_of(name) in ("bnneck", "classifier"):
+                reasons.setdefault(name, "fc starts afresh")
+    kept = tuple(name for name in here if name not in reasons)
+    model.load_state_dict({name: there[name] for name in kept}, strict=False)
+    ignored = [(name, "the new model has none") for name in [*there, *unread] if name not in here]
+    ignored += [(name, "replaced") for name in there if name in reasons]
+    return TensorReport(kept, tuple(reasons.items()), tuple(ignored))
+
+
+def part_of(name: str) -> str:
+    """The part of the model a tensor belongs to: conv1 … conv5, fc, bnneck, classifier."""
+    return name.partition(".")[0]
+
+
+def training_config(config: FinetuneConfig, source: CheckpointInfo, output: Path) -> TrainConfig:
+    """The settings of the training that goes on from the prepared checkpoint."""
+    sizes = {"height": config.model.height, "width": config.model.width}
+    settings = ModelSettings(
+        name=source.name,
+        feature_dim=source.feature_dim if config.model.feature_dim is None else config.model.feature_dim,
+        neck=config.model.neck,
+        pretrained=output,
+        input=source.preprocess.model_copy(update={name: size for name, size in sizes.items() if size is not None}),
+    )
+    names = [name for name, _ in OSNet(settings.name).named_parameters()]
+    multipliers = dict(config.optimizer.layer_lr_multipliers)  # what the user names comes first and wins
+    for pattern in BACKBONE_PATTERNS:
+        if any(fnmatchcase(name, pattern) for name in names):
+            multipliers.setdefault(pattern, config.backbone_lr_factor)
+    root = config.target_dataset.root
+    name = config.training.name or f"finetune-{source.name}-{root.resolve().name if root else 'target'}"
+    return TrainConfig(
+        data=config.target_dataset,
+        model=settings,
+        augment=config.augment,
+        loss=config.loss,
+        optimizer=config.optimizer.model_copy(update={"layer_lr_multipliers": multipliers}),
+        scheduler=config.scheduler,
+        training=config.training.model_copy(update={"name": name}),
+    )
+
+
+def run_folder(config: TrainConfig) -> Path:
+    """Where the training of a prepared checkpoint keeps its files."""
+    return config.training.output_dir / str(config.training.name)
+
+
+def default_output(checkpoint: Path, root: Path) -> Path:
+    """Name of the prepared checkpoint in the current folder."""
+    return Path(f"{checkpoint.stem}-{root.resolve().name}.pth")
+
+
+def _check_classifier(source: CheckpointInfo, config: FinetuneConfig, pids: list[int]) -> None:
+    """Make sure that a classifier which is to be kept tells apart the people of the target.
+
+    Raises:
+        InputError: it does not, or stands on features that start afresh.
+    """
+    reset, model = config.reset, config.model
+    if reset.classifier:
+        return
+    remedy = "Leave reset.classifier on (--reset-classifier)."
+    if source.num_classes == 0:
+        raise InputError(f"{config.source_checkpoint}: has no classifier that could be kept. {remedy}")
+    if source.num_classes != len(pids):
+        raise InputError(
+            f"{config.source_checkpoint}: its classifier tells {source.num_classes} identities apart, but "
+            f"{config.target_dataset.root} has {len(pids)} to train on. {remedy}"
+        )
+    if source.pids and list(source.pids) != pids:
+        raise InputError(
+            f"{config.source_checkpoint}: its classifier was trained on other people than those of "
+            f"{config.target_dataset.root}: their ids differ. {remedy}"
+        )
+    if reset.fc or reset.bnneck or source.neck != model.neck or model.feature_dim not in (None, source.feature_dim):
+        raise InputError(
+            "the classifier cannot be kept while the layers before it start afresh or change. "
+            f"{remedy} Else keep fc and neck as they are: --keep-fc --keep-bnneck --neck {source.neck}."
+        )
+
+
+def _remarks(config: FinetuneConfig, source: CheckpointInfo, tensors: TensorReport) -> list[str]:
+    remarks = []
+    if any(part_of(name) == "bnneck" for name, _ in tensors.fresh):
+        remarks.append("its BNNeck is new and knows nothing yet: train before you evaluate or export it")
+    if source.source != "deepsort" and config.model.height is None:
+        size = source.preprocess
+        remarks.append(f"the checkpoint does not say its input size; {size.height}×{size.width} is assumed")
+    frozen, epochs = config.training.freeze_epochs, config.training.epochs
+    if config.train and config.training.freeze_feature_layers and frozen is not None and frozen >= epochs:
+        remarks.append(
+            f"the backbone stays frozen for all {epochs} epochs: training.freeze_epochs is {frozen}. Lower it to "
+            "train the backbone too"
+        )
+    return remarks
