@@ -230,7 +230,7 @@ def _read(path: Path) -> dict[str, Any]:
             f"{path}: is not a PyTorch checkpoint, or holds Python objects other than tensors. Such a file could run "
             "code, so it was not opened. If you trust it, save only its state_dict with the program that wrote it."
         ) from None
-    except (RuntimeError, OSError, EOFError, ValueError, KeyError, AttributeError, TypeError) as error:
+    except Exception as error:  # the unpickler stumbles over arbitrary bytes in every possible way
         reason = str(error).strip().split("\n")[0][:120] or type(error).__name__
         raise InputError(f"{path}: is not a PyTorch checkpoint, or is damaged ({reason}).") from None
     if not isinstance(content, dict):

@@ -178,6 +178,8 @@ def test_files_that_are_no_checkpoints(tmp_path: Path, randomised: OSNet) -> Non
     files = {
         "empty.pth": b"",
         "text.pth": b"hello\n" * 40,
+        "log.pth": b"run  folder\nepoch 1/12  loss 5.8\n" * 9,
+        "accounts.pth": b"root:x:0:0:root:/root:/bin/bash\n" * 9,
         "cut.pth": cut[: len(cut) // 2],
         "picture.pth": b"\x89PNG\r\n\x1a\n" + bytes(range(256)),
     }
