@@ -106,6 +106,7 @@ class TrainDisplay(Progress):
             self.best = f"{best['mAP']:.1%}"
         validated = f"  mAP {row['mAP']:.1%}  rank 1 {row['rank1']:.1%}" if "mAP" in row else ""
         marked = "  best" if validated and best is row else ""
+        self.bars.reset(self.epoch_bar, description="step")
         line = (
             f"epoch {row['epoch']:>3}/{self.epochs}  loss {row['loss']:.3f}  ce {row['ce']:.3f}  "
             f"triplet {row['triplet']:.3f}  accuracy {row['accuracy']:.1%}  active {row['active']:.0%}  "

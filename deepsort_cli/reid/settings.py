@@ -36,9 +36,14 @@ class DataSettings(Settings):
 class ModelSettings(Settings):
     """The network."""
 
-    name: ModelName = Field("osnet_x0_25", description="OSNet variant: width, and ibn or ain for other domains.")
+    name: ModelName = Field(
+        "osnet_x0_25",
+        description="osnet_x1_0, x0_75, x0_5, x0_25, ibn_x1_0 or ain_x1_0; the last two for other domains.",
+    )
     feature_dim: int = Field(512, ge=0, le=8192, description="Length of the features; 0 takes the last convolution's.")
-    neck: Literal["bnneck", "none"] = Field("bnneck", description="BatchNorm between triplet loss and classifier.")
+    neck: Literal["bnneck", "none"] = Field(
+        "bnneck", description="bnneck (BatchNorm between triplet loss and classifier) or none."
+    )
     pretrained: Path | None = Field(None, description="Checkpoint to start from: ours, torchreid's or fast-reid's.")
     input: Preprocess = Field(Preprocess(), description="Input size and normalisation.")
 
@@ -86,8 +91,8 @@ class LossSettings(Settings):
 class OptimizerSettings(Settings):
     """How parameters are updated."""
 
-    name: Literal["adam", "adamw", "sgd"] = Field("adam", description="Optimizer.")
-    lr: float = Field(1e-3, gt=0, description="Highest learning rate; 3.5e-4 suits a pretrained start.")
+    name: Literal["adam", "adamw", "sgd"] = Field("adam", description="adam, adamw or sgd.")
+    lr: float = Field(3e-3, gt=0, description="Highest learning rate; 3.5e-4 suits a pretrained start.")
     weight_decay: float = Field(5e-4, ge=0, description="Weight decay; BatchNorm and biases get none.")
     momentum: float = Field(0.9, ge=0, lt=1, description="Momentum of sgd.")
     layer_lr_multipliers: dict[str, Annotated[float, Field(ge=0)]] = Field(
@@ -98,7 +103,7 @@ class OptimizerSettings(Settings):
 class SchedulerSettings(Settings):
     """The course of the learning rate: linear warm-up, then cosine or steps."""
 
-    name: Literal["cosine", "multistep"] = Field("cosine", description="Course after the warm-up.")
+    name: Literal["cosine", "multistep"] = Field("cosine", description="cosine or multistep, after the warm-up.")
     warmup_epochs: float | None = Field(None, ge=0, description="Length of the warm-up; null is epochs/10, at most 10.")
     warmup_factor: float = Field(0.01, gt=0, le=1, description="Where the warm-up starts, as a factor on lr.")
     final_factor: float = Field(0.01, ge=0, le=1, description="Where cosine ends, as a factor on lr.")
@@ -109,7 +114,7 @@ class SchedulerSettings(Settings):
 class TrainingSettings(Settings):
     """The run."""
 
-    epochs: int = Field(120, ge=1, description="Passes over all identities.")
+    epochs: int = Field(100, ge=1, description="Passes over all identities.")
     batch_size: int = Field(64, ge=2, description="Images per step, over all processes: identities × instances.")
     instances: int = Field(4, ge=2, description="Images per identity in a batch (K).")
     accum_steps: int = Field(1, ge=1, description="Batches per update; the triplet loss still sees one at a time.")
@@ -120,7 +125,9 @@ class TrainingSettings(Settings):
     ema_decay: float | None = Field(
         None, gt=0, lt=1, description="Decay of averaged weights, which are then validated and kept; null is off."
     )
-    amp: Literal["auto", "off", "bf16", "fp16"] = Field("auto", description="Mixed precision; auto: on GPUs only.")
+    amp: Literal["auto", "off", "bf16", "fp16"] = Field(
+        "auto", description="Mixed precision: auto (on GPUs only), off, bf16 or fp16."
+    )
     channels_last: bool = Field(True, description="Memory layout with channels innermost; faster nearly everywhere.")
     compile: bool = Field(False, description="Compile the model with torch.compile.")
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1 or mps.")
@@ -193,7 +200,7 @@ class FinetuneConfig(Settings):
     backbone_lr_factor: float = Field(0.1, ge=0, description="Learning rate of the backbone, as a factor on lr.")
     augment: AugmentSettings = Field(AugmentSettings(), description="Augmentation.")
     loss: LossSettings = Field(LossSettings(), description="Losses.")
-    optimizer: OptimizerSettings = Field(OptimizerSettings(), description="Optimizer.")
+    optimizer: OptimizerSettings = Field(OptimizerSettings(lr=1e-3), description="Optimizer.")
     scheduler: SchedulerSettings = Field(SchedulerSettings(), description="Learning rate.")
     training: TrainingSettings = Field(
         TrainingSettings(epochs=30, freeze_feature_layers=True, freeze_epochs=3),

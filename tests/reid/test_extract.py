@@ -74,6 +74,7 @@ def test_broken_files_are_named(tmp_path: Path, content: bytes) -> None:
             read_image(tmp_path / name)
 
 
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 def test_huge_pictures_are_refused_before_decoding(tmp_path: Path) -> None:
     header = cv2.imencode(".png", np.zeros((1, 1, 3), np.uint8))[1].tobytes()
     size = (20_000).to_bytes(4, "big") + (8_000).to_bytes(4, "big")
