@@ -40,6 +40,9 @@ from deepsort_cli.reid.validation import COLLAPSE_ADVICE, METRICS, best_row, cha
 DIVERGED = 10.0
 """A loss this many times that of the first steps will not come back."""
 
+OUT_OF_MEMORY = ("not enough memory", "can't allocate memory", "bad_alloc")
+"""How PyTorch says on a CPU that memory ran out; it has no exception of its own for that."""
+
 GPU_REPORT_EVERY = 10
 """Updates between two reports on a GPU, which has to wait for each; a CPU reports every one."""
 
@@ -599,7 +602,7 @@ def _plain_errors(config: TrainConfig, device: torch.device, log: logging.Logger
     except Exception as error:
         log.exception("stopped")
         text = str(error)
-        if isinstance(error, torch.OutOfMemoryError | MemoryError) or "not enough memory" in text:
+        if isinstance(error, torch.OutOfMemoryError | MemoryError) or any(sign in text for sign in OUT_OF_MEMORY):
             raise RunError(
                 f"out of memory on {device} with --batch-size {config.training.batch_size} at "
                 f"{config.model.input.height}×{config.model.input.width}. Lower one of them, set --amp bf16, or "

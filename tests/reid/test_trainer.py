@@ -514,6 +514,7 @@ def test_broken_weights_are_never_saved(make: Make) -> None:
     [
         torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
         RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 99999999999 bytes."),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory: Error code 12"),
         MemoryError(),
     ],
 )
