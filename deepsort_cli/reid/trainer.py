@@ -267,8 +267,6 @@ class Trainer:
         """Between two updates: report, notice trouble, save now and then, stop if asked to."""
         save_is_due = time.monotonic() - self.last_save > 60 * self.config.training.save_every_minutes
         window = self.meter.read(stop=self.stop.requested, save=save_is_due and self.ranks.main)
-        if self.position.first_loss is None:
-            self.position.first_loss = window.figures["loss"]
         self._check_loss(window.figures["loss"], epoch, step)
         rate, wait = window.images_per_second, window.wait
         self.progress.step(StepReport(epoch + 1, step, steps, window.figures, lr, rate, wait))
@@ -354,7 +352,9 @@ class Trainer:
     def _check_loss(self, loss: float, epoch: int, step: int) -> None:
         if not math.isfinite(loss):
             raise self._diverged("the loss is no longer a finite number", epoch + 1, step)
-        first = self.position.first_loss or loss
+        if self.position.first_loss is None:
+            self.position.first_loss = loss
+        first = self.position.first_loss
         if loss > DIVERGED * max(first, 1.0):
             raise self._diverged(f"the loss rose from {first:.3g} to {loss:.3g}", epoch + 1, step)
 
