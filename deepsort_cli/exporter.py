@@ -308,6 +308,9 @@ def recommend(
             )
         if stored.get("threshold") is None:
             warnings.append(f"{settings.metrics} recommends no threshold: its data has no pairs to find one from")
+    if threshold is not None and not 0 < threshold <= 2:
+        warnings.append(f"the threshold {threshold:g} ({source}) is of no use: the model hardly tells images apart")
+        threshold = None
     if settings.threshold is not None:
         threshold, source = settings.threshold, "given by hand"
     if threshold is None:
@@ -336,7 +339,7 @@ def read_metrics(path: Path) -> dict[str, Any]:
     if not isinstance(found, dict) or "mAP" not in found or "threshold" not in found:
         raise InputError(f"--metrics {path}: is no metrics.json of `deepsort eval`: it has no mAP and threshold.")
     threshold = found["threshold"]
-    if threshold is not None and not (isinstance(threshold, int | float) and 0 < threshold <= 2):
+    if threshold is not None and not (isinstance(threshold, int | float) and 0 <= threshold <= 2):
         raise InputError(f"--metrics {path}: its threshold {threshold!r} is no cosine distance between 0 and 2.")
     return found
 

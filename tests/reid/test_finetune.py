@@ -1,0 +1,158 @@
+"""Preparing a checkpoint for other data: what is kept, what is fresh, what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from deepsort_cli.core.errors import InputError  # noqa: E402
+from deepsort_cli.core.preprocess import Preprocess  # noqa: E402
+from deepsort_cli.data.settings import ScanSettings  # noqa: E402
+from deepsort_cli.reid.checkpoint import CheckpointInfo, load_model, save_checkpoint  # noqa: E402
+from deepsort_cli.reid.distributed import Ranks  # noqa: E402
+from deepsort_cli.reid.finetune import Prepared, prepare, transfer  # noqa: E402
+from deepsort_cli.reid.learner import Learner  # noqa: E402
+from deepsort_cli.reid.osnet import VARIANTS, OSNet  # noqa: E402
+from deepsort_cli.reid.progress import Progress  # noqa: E402
+from deepsort_cli.reid.settings import DataSettings, FinetuneConfig, ResetSettings, TrainConfig  # noqa: E402
+from deepsort_cli.reid.train_data import load_data  # noqa: E402
+
+SMALL = Preprocess(height=64, width=32, mean=(0.4, 0.4, 0.4))
+
+
+def stirred(model: OSNet) -> OSNet:
+    """Every entry differs from a fresh model's."""
+    for value in model.state_dict().values():
+        if value.is_floating_point():
+            value.uniform_(0.5, 1.5)
+        else:
+            value.fill_(7)
+    return model
+
+
+@pytest.fixture(scope="module")
+def torchreid(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("models") / "public.pth"
+    model = stirred(OSNet("osnet_x0_25", num_classes=30))
+    torch.save({"module." + name: value for name, value in model.state_dict().items()}, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def ours(tmp_path_factory: pytest.TempPathFactory, people: Path) -> Path:
+    """As trained on `people` with a tenth held out."""
+    path = tmp_path_factory.mktemp("models") / "ours.pth"
+    pids = load_data(target(people), 0, Progress()).pids
+    info = CheckpointInfo("osnet_x0_25", len(pids), 64, "bnneck", SMALL, tuple(pids.tolist()), "fp", 9, {"mAP": 0.5})
+    save_checkpoint(path, stirred(info.build()).state_dict(), info)
+    return path
+
+
+def target(people: Path) -> DataSettings:
+    return DataSettings(root=people, scan=ScanSettings(use_cache=False))
+
+
+def run(source: Path, people: Path, output: Path, **options: object) -> Prepared:
+    config = FinetuneConfig(source_checkpoint=source, target_dataset=target(people), output_path=output)
+    return prepare(config.model_copy(update=options))
+
+
+def test_torchreid_keeps_backbone_and_fc_and_gets_a_new_head(torchreid: Path, people: Path, tmp_path: Path) -> None:
+    prepared = run(torchreid, people, tmp_path / "out.pth")
+    before, after = load_model(torchreid)[0].state_dict(), load_model(tmp_path / "out.pth")[0].state_dict()
+    assert {name.split(".")[0] for name in prepared.tensors.kept} == {"conv1", "conv2", "conv3", "conv4", "conv5", "fc"}
+    assert all(torch.equal(before[name], after[name]) for name in prepared.tensors.kept)
+    assert {name.split(".")[0] for name, _ in prepared.tensors.fresh} == {"bnneck", "classifier"}
+    assert dict(prepared.tensors.ignored) == {
+        "classifier.bias": "the new model has none",
+        "classifier.weight": "replaced",
+    }
+    assert len(prepared.tensors.kept) + len(prepared.tensors.fresh) == len(after)
+    assert prepared.source.source == "torchreid"
+    # 16 people, of whom two are held out, as `deepsort train` does.
+    assert (prepared.identities, prepared.held_out) == (14, 2)
+    assert after["classifier.weight"].shape == (14, 512)
+    assert any("BNNeck is new" in remark for remark in prepared.remarks)
+    assert any("input size" in remark for remark in prepared.remarks)
+
+
+def test_our_checkpoint_keeps_its_neck_input_and_provenance(ours: Path, people: Path, tmp_path: Path) -> None:
+    prepared = run(ours, people, tmp_path / "out.pth")
+    model, info = load_model(tmp_path / "out.pth")
+    assert [name for name, _ in prepared.tensors.fresh] == ["classifier.weight"]
+    assert (info.preprocess, info.feature_dim, info.neck, info.fingerprint) == (SMALL, 64, "bnneck", "fp")
+    assert (info.epoch, dict(info.metrics)) == (0, {})
+    assert torch.equal(model.bnneck.running_mean, load_model(ours)[0].bnneck.running_mean)
+    assert prepared.remarks == ()
+
+
+def test_resets(ours: Path, people: Path, tmp_path: Path) -> None:
+    neck = run(ours, people, tmp_path / "a.pth", reset=ResetSettings(bnneck=True))
+    assert {name.split(".")[0] for name, _ in neck.tensors.fresh} == {"bnneck", "classifier"}
+    fc = run(ours, people, tmp_path / "b.pth", reset=ResetSettings(fc=True))
+    assert {name.split(".")[0] for name, _ in fc.tensors.fresh} == {"fc", "bnneck", "classifier"}
+    assert dict(fc.tensors.fresh)["bnneck.weight"] == "fc starts afresh"
+    keep = run(ours, people, tmp_path / "c.pth", reset=ResetSettings(classifier=False))
+    assert keep.tensors.fresh == ()
+    assert torch.equal(load_model(ours)[0].classifier.weight, load_model(tmp_path / "c.pth")[0].classifier.weight)
+
+
+def test_the_same_call_writes_the_same_weights(ours: Path, people: Path, tmp_path: Path) -> None:
+    first, second = (load_model(run(ours, people, tmp_path / name).path)[0].state_dict() for name in ("a.pth", "b.pth"))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+@pytest.mark.parametrize("name", list(VARIANTS))
+def test_backbones_of_all_architectures_are_kept(name: str) -> None:
+    source, model = OSNet(name, 5, 0, "none"), OSNet(name, 9, 0, "bnneck")
+    report = transfer(source, model, ResetSettings())
+    assert {part for part, counts in report.parts().items() if "fresh" in counts} == {"bnneck", "classifier"}
+    backbone = [key for key in model.state_dict() if not key.startswith(("bnneck", "classifier"))]
+    assert list(report.kept) == backbone
+    assert all(torch.equal(model.state_dict()[key], source.state_dict()[key]) for key in backbone)
+
+
+def test_training_continues_slowly_with_a_frozen_backbone_first(torchreid: Path, people: Path, tmp_path: Path) -> None:
+    """The defaults of --train, as the learner understands them."""
+    training = FinetuneConfig().training.model_copy(update={"batch_size": 16})
+    config = run(torchreid, people, tmp_path / "out.pth", train=True, training=training).config
+    assert config.model.pretrained == tmp_path / "out.pth"
+    learner = Learner(OSNet("osnet_x0_25", 14, 512, "bnneck"), config, torch.device("cpu"), Ranks.from_environment())
+    rates = {group.frozen: group.lr for group in learner.groups}
+    assert rates[True] == pytest.approx(0.1 * rates[False])
+    assert all(name.startswith("conv") for group in learner.groups if group.frozen for name in group.names)
+    assert not learner.start_epoch(0)
+    assert learner.start_epoch(config.training.freeze_epochs)
+    assert config.training.epochs < TrainConfig().training.epochs
+
+
+def test_the_command_that_trains_it(ours: Path, torchreid: Path, people: Path, tmp_path: Path) -> None:
+    plain = run(torchreid, people, tmp_path / "a.pth").train_command()
+    assert plain == f"deepsort train --root {people} --pretrained {tmp_path / 'a.pth'}"
+    other = run(ours, people, tmp_path / "b.pth").train_command()
+    for words in ("model.feature_dim=64", "model.input.height=64", "model.input.width=32"):
+        assert f"--set {words}" in other
+
+
+def test_what_does_not_fit_is_refused(torchreid: Path, ours: Path, people: Path, tmp_path: Path) -> None:
+    keep = ResetSettings(classifier=False)
+    with pytest.raises(InputError, match=r"tells 30 identities apart, but .* has 14"):
+        run(torchreid, people, tmp_path / "a.pth", reset=keep)
+    with pytest.raises(InputError, match="classifier cannot be kept"):
+        run(ours, people, tmp_path / "a.pth", reset=ResetSettings(classifier=False, fc=True))
+    model, info = load_model(ours)
+    save_checkpoint(
+        tmp_path / "others.pth",
+        model.state_dict(),
+        CheckpointInfo(info.name, 14, 64, "bnneck", SMALL, tuple(range(900, 914))),
+    )
+    with pytest.raises(InputError, match="other people"):
+        run(tmp_path / "others.pth", people, tmp_path / "a.pth", reset=keep)
+    with pytest.raises(InputError, match="14 identities to train on, but a batch of 64 takes 16"):
+        run(ours, people, tmp_path / "a.pth", train=True)
+    with pytest.raises(InputError, match="the checkpoint itself"):
+        run(tmp_path / "others.pth", people, tmp_path / "others.pth", overwrite=True)
+    assert not (tmp_path / "a.pth").exists()

@@ -1,0 +1,198 @@
+"""Exporting as a library call: what is verified, what is stored, what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("onnx")
+
+from deepsort_cli.core.errors import InputError, RunError  # noqa: E402
+from deepsort_cli.core.preprocess import Preprocess  # noqa: E402
+from deepsort_cli.data.settings import ScanSettings  # noqa: E402
+from deepsort_cli.evaluation.settings import EvaluationDataSettings  # noqa: E402
+from deepsort_cli.exporter import BATCHES, generated_crops, read_metrics, recommend, run_export, verify  # noqa: E402
+from deepsort_cli.perception.embedders import Embedder  # noqa: E402
+from deepsort_cli.perception.runtime import open_session  # noqa: E402
+from deepsort_cli.reid.checkpoint import CheckpointInfo, load_model, save_checkpoint  # noqa: E402
+from deepsort_cli.reid.extract import extract_features  # noqa: E402
+from deepsort_cli.reid.settings import ExportSettings  # noqa: E402
+
+SMALL = Preprocess(height=64, width=32, mean=(0.3, 0.4, 0.5), std=(0.2, 0.25, 0.3), resize="area")
+INFO = CheckpointInfo(
+    "osnet_x0_25", 3, 32, "bnneck", SMALL, (1, 2, 3), "fingerprint", 7, {"mAP": 0.4}, {"torch": "2.9"}
+)
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("models") / "model.pth"
+    torch.manual_seed(0)
+    model = INFO.build()
+    # As a trained neck does: it centres the features, so that those of different people point in different directions.
+    model.train()
+    for _ in range(20):
+        model(torch.randn(32, 3, 64, 32) + torch.randn(32, 3, 1, 1))
+    save_checkpoint(path, model.state_dict(), INFO)
+    return path
+
+
+def test_the_file_is_an_embedder_that_needs_no_further_word(checkpoint: Path, tmp_path: Path) -> None:
+    told = []
+    result = run_export(
+        checkpoint,
+        tmp_path / "new folder" / "a.onnx",
+        ExportSettings(threshold=0.31, license="CC0", training_data="people"),
+        on_check=told.append,
+    )
+    assert [check.batch for check in result.checks] == list(BATCHES) == [1, 2, 7, 32]
+    assert all(check.passed for check in result.checks)
+    assert tuple(told) == result.checks
+    assert result.warnings == ()
+    embedder = Embedder(open_session(result.path))
+    assert embedder.metadata == result.metadata
+    assert embedder.threshold == 0.31
+    assert embedder.metadata.preprocess == SMALL
+    assert (result.metadata.architecture, result.metadata.embedding_size) == ("osnet_x0_25", 32)
+    assert (result.metadata.training_fingerprint, result.metadata.training_data) == ("fingerprint", "people")
+    assert dict(result.metadata.metrics) == {"mAP": 0.4}
+    assert result.metadata.normalized
+    assert len(result.metadata.checkpoint_sha256) == 64
+    assert result.metadata.versions["trained with torch"] == "2.9"
+    crops = generated_crops(5, seed=9)
+    wanted = extract_features(load_model(checkpoint)[0], crops, SMALL)
+    assert np.abs(embedder.embed_crops(crops) - wanted).max() <= 1e-5
+    assert [path.name for path in result.path.parent.iterdir()] == ["a.onnx"]
+
+
+def test_exporting_twice_gives_the_same_file(checkpoint: Path, tmp_path: Path) -> None:
+    for name in ("a.onnx", "b.onnx"):
+        run_export(checkpoint, tmp_path / name)
+    assert (tmp_path / "a.onnx").read_bytes() == (tmp_path / "b.onnx").read_bytes()
+
+
+def test_a_fixed_batch_is_verified_at_all_sizes(checkpoint: Path, tmp_path: Path) -> None:
+    result = run_export(checkpoint, tmp_path / "a.onnx", ExportSettings(batch=4, benchmark=True))
+    assert [check.batch for check in result.checks] == list(BATCHES)
+    assert open_session(result.path).input_shape == (4, 3, 64, 32)
+    [timing] = result.timings
+    assert timing.batch == 4
+    assert min(timing.onnx, timing.pytorch) > 0
+
+
+def test_verification_notices_what_is_wrong(checkpoint: Path, tmp_path: Path) -> None:
+    result = run_export(checkpoint, tmp_path / "a.onnx")
+    model, info = load_model(checkpoint)
+    crops = generated_crops(32)
+    verify(result.path, model, info.preprocess, crops)
+    with pytest.raises(RunError, match="verification failed"):  # the file says another resize than the model had
+        verify(result.path, model, info.preprocess.model_copy(update={"resize": "nearest"}), crops)
+    with torch.no_grad():
+        model.bnneck.running_mean += 0.1
+    with pytest.raises(RunError, match="verification failed"):
+        verify(result.path, model, info.preprocess, crops)
+
+
+@pytest.mark.parametrize("before", [None, b"the old file"])
+def test_a_failed_check_leaves_no_file(tmp_path: Path, before: bytes | None) -> None:
+    model = INFO.build()
+    torch.nn.init.constant_(model.conv5.conv.weight, float("nan"))
+    save_checkpoint(tmp_path / "bad.pth", model.state_dict(), INFO)
+    target = tmp_path / "bad.onnx"
+    if before is not None:
+        target.write_bytes(before)
+    with pytest.raises(RunError, match="no file was written"):
+        run_export(tmp_path / "bad.pth", overwrite=True)
+    assert (target.read_bytes() if target.exists() else None) == before
+    assert {path.name for path in tmp_path.iterdir()} <= {"bad.pth", "bad.onnx"}
+
+
+@pytest.mark.parametrize("options", [{"half": True}, {"int8": True}])
+def test_the_cost_of_lower_precision_is_measured(
+    checkpoint: Path, market: Path, tmp_path: Path, options: dict[str, bool]
+) -> None:
+    data = EvaluationDataSettings(root=market, scan=ScanSettings(use_cache=False))
+    result = run_export(checkpoint, tmp_path / "a.onnx", ExportSettings(**options, calibration_crops=16), data)
+    assert result.loss is not None
+    assert 0.9 < result.loss.min_cosine <= result.loss.mean_cosine < 1
+    assert result.loss.mAP_before is not None
+    # What the file says is measured on the file itself.
+    assert result.metadata.metrics["mAP"] == pytest.approx(result.loss.mAP_after)
+    assert "12 identities" in result.metadata.threshold_source
+    assert str(market.parent) not in json.dumps(result.metadata.to_props())
+
+
+def test_what_the_user_should_know(tmp_path: Path) -> None:
+    model = INFO.build()
+    torch.save(model.state_dict(), tmp_path / "bare.pth")
+    result = run_export(tmp_path / "bare.pth", settings=ExportSettings(verify=False, int8=True, calibration_crops=8))
+    text = " ".join(result.warnings)
+    for words in ("BNNeck was never trained", "256×128 is assumed", "not verified", "generated crops", "no threshold"):
+        assert words in text
+    assert result.checks == ()
+    sized = run_export(
+        tmp_path / "bare.pth", tmp_path / "b.onnx", ExportSettings(height=64, width=32, threshold=0.2, verify=False)
+    )
+    assert "assumed" not in " ".join(sized.warnings)
+    assert (sized.metadata.height, sized.metadata.width) == (64, 32)
+
+
+FIGURES: dict[str, Any] = {
+    "mAP": 51.5,
+    "rank1": 60.0,
+    "threshold": 0.35,
+    "threshold_criterion": "1 % of the wrong pairs accepted",
+    "threshold_pairs": "same-camera",
+    "query_identities": 40,
+    "model": {"sha256": "me", "path": "best.pth"},
+    "data": {"query": "some/where/people/query"},
+}
+
+
+def test_where_the_threshold_comes_from() -> None:
+    stored = CheckpointInfo("osnet_x0_25", 0, 0, "none", metrics={"threshold": 0.2, "mAP": 0.1})
+    plain = ExportSettings()
+    found = recommend(plain, stored, None, None, "me")
+    assert (found.threshold, found.source, dict(found.metrics)) == (0.2, "stored in the checkpoint", {"mAP": 0.1})
+    found = recommend(plain, stored, None, FIGURES, "me")
+    assert found.threshold == 0.35
+    assert found.source == "1 % of the wrong pairs accepted, same-camera pairs, 40 identities of people/query"
+    assert dict(found.metrics) == {"mAP": 0.515, "rank1": 0.6}
+    found = recommend(plain, stored, FIGURES | {"threshold": 0.4}, FIGURES, "me")
+    assert (found.threshold, found.warnings) == (0.4, ())
+    found = recommend(ExportSettings(threshold=0.5), stored, FIGURES, FIGURES, "me")
+    assert (found.threshold, found.source) == (0.5, "given by hand")
+    assert "another file" in recommend(plain, stored, FIGURES, None, "other").warnings[0]
+    useless = recommend(plain, stored, FIGURES | {"threshold": 0.0}, None, "me")
+    assert useless.threshold is None
+    assert "hardly tells images apart" in useless.warnings[0]
+    nothing = recommend(plain, CheckpointInfo("osnet_x0_25", 0, 0, "none"), None, None, "me")
+    assert nothing.threshold is None
+    assert "no threshold is known" in nothing.warnings[0]
+
+
+def test_metrics_files(tmp_path: Path) -> None:
+    (tmp_path / "metrics.json").write_text(json.dumps(FIGURES))
+    assert read_metrics(tmp_path / "metrics.json") == read_metrics(tmp_path) == FIGURES
+    for content in ("{", "[]", "{}", json.dumps(FIGURES | {"threshold": 7}), json.dumps(FIGURES | {"threshold": "x"})):
+        (tmp_path / "wrong.json").write_text(content)
+        with pytest.raises(InputError, match=r"wrong\.json"):
+            read_metrics(tmp_path / "wrong.json")
+    with pytest.raises(InputError, match="no such file"):
+        read_metrics(tmp_path / "missing.json")
+
+
+def test_names_that_cannot_be_used(checkpoint: Path, tmp_path: Path) -> None:
+    (tmp_path / "there.onnx").write_bytes(b"old")
+    for output, words in (("there.onnx", "--overwrite"), ("model.bin", r"ends in \.onnx"), (".", r"ends in \.onnx")):
+        with pytest.raises(InputError, match=words):
+            run_export(checkpoint, tmp_path / output)
+    with pytest.raises(InputError, match="ONNX model already"):
+        run_export(tmp_path / "there.onnx")
+    with pytest.raises(InputError, match="no checkpoint"):
+        run_export(None)
