@@ -431,11 +431,10 @@ class Trainer:
         report, source = load_pretrained(model, path)
         for line in report.lines():
             self.note(f"{path.name}: {line}")
-        if source.preprocess != self.config.model.input:
-            self.warn(
-                f"{path} was trained with other input settings: {source.preprocess}. "
-                "Set model.input accordingly unless that is intended."
-            )
+        then, now = source.preprocess, self.config.model.input
+        for name in ("mean", "std", "channel_order"):  # another size does no harm
+            if getattr(then, name) != getattr(now, name):
+                self.warn(f"{path} was trained with model.input.{name} {getattr(then, name)}, not {getattr(now, name)}")
         return f"{source.source} weights from {path}"
 
     def _announce(self, cached: int, workers: int) -> None:
