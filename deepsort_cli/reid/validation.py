@@ -106,6 +106,8 @@ def has_collapsed(history: Sequence[Mapping[str, float]], settings: LossSettings
     trained = [row for row in history if row["epoch"] > 0]
     if len(trained) < 3 or not settings.triplet_weight or "mAP" not in history[-1]:
         return False
+    if chance == 1:  # one person alone: whatever is found is right
+        return False
     first, last = trained[0], trained[-1]
     point = math.log(2) if settings.triplet_margin is None else settings.triplet_margin
     skill = (last["mAP"] - chance) / (1 - chance)

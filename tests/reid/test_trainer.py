@@ -544,6 +544,7 @@ def test_collapse_is_noticed_and_health_is_not_mistaken_for_it(make: Make) -> No
     assert not has_collapsed(collapsing(0.301, 6.5, 0.005), loss, chance=0.0035)  # nothing is learned yet at all
     assert not has_collapsed(collapsing(0.301, 2.6, 0.15), loss, chance=0.0035)  # people are found
     assert not has_collapsed(collapsing(0.301, 2.6, 0.015)[2:], loss, chance=0.0035)  # too early to say
+    assert not has_collapsed(collapsing(0.301, 2.6, 1.0), loss, chance=1.0)  # one person alone is always found
     soft = make(loss__triplet_margin=None).loss
     assert has_collapsed(collapsing(0.694, 2.6, 0.015), soft, chance=0.0035)
     assert not has_collapsed(collapsing(0.301, 2.6, 0.015), soft, chance=0.0035)
