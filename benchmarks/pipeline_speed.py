@@ -33,7 +33,7 @@ from deepsort_cli.perception.detectors import open_detector
 from deepsort_cli.perception.embedders import open_embedder
 from deepsort_cli.perception.runtime import Session, available_cpus, open_session
 from deepsort_cli.perception.settings import DetectorSettings, EmbedderSettings, RuntimeSettings
-from deepsort_cli.pipeline import track
+from deepsort_cli.pipeline import Observer, Progress, track
 from deepsort_cli.video.settings import OutputSettings, SourceSettings
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -111,15 +111,21 @@ def side_by_side(recorded: list, detector: Path, reid: Path, threads: int) -> Ca
 
 def pipeline(video: Path, detector: Path, reid: Path, frames: int, output: OutputSettings) -> tuple[float, float]:
     """Frames per second, and those that the CPU time used would allow if no core were ever idle."""
-    begin = time.process_time()
+    begin = 0.0
+
+    def start(progress: Progress) -> None:
+        nonlocal begin
+        begin = time.process_time()
+
     (summary,) = track(
         [str(video)],
         source=SourceSettings(max_frames=frames),
         detector=DetectorSettings(model_path=str(detector)),
         reid=EmbedderSettings(model_path=str(reid)),
         output=output,
+        observer=Observer(started=start),
     )
-    used = time.process_time() - begin  # opening the models included, a few tens of milliseconds
+    used = time.process_time() - begin
     return summary.fps, available_cpus() * summary.frames / used
 
 
