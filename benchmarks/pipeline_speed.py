@@ -29,9 +29,10 @@ from typing import Any
 import cv2
 import numpy as np
 
+from deepsort_cli.core.cpus import available_cpus
 from deepsort_cli.perception.detectors import open_detector
 from deepsort_cli.perception.embedders import open_embedder
-from deepsort_cli.perception.runtime import Session, available_cpus, open_session
+from deepsort_cli.perception.runtime import Session, open_session
 from deepsort_cli.perception.settings import DetectorSettings, EmbedderSettings, RuntimeSettings
 from deepsort_cli.pipeline import Observer, Progress, track
 from deepsort_cli.video.settings import OutputSettings, SourceSettings

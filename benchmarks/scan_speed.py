@@ -31,9 +31,9 @@ import numpy as np
 import psutil
 from PIL import Image
 
+from deepsort_cli.core.cpus import available_cpus
 from deepsort_cli.data.scan import scan_dataset
 from deepsort_cli.data.settings import ScanSettings
-from deepsort_cli.data.workers import available_cpus
 
 DATA = Path(os.environ.get("DEEPSORT_TEST_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 

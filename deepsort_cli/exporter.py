@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from deepsort_cli.core.cpus import available_cpus
 from deepsort_cli.core.embedder_metadata import EmbedderMetadata
 from deepsort_cli.core.errors import DeepsortError, InputError, RunError
 from deepsort_cli.core.files import atomic_path, check_output_file
@@ -29,7 +30,7 @@ from deepsort_cli.evaluation.settings import EvaluationDataSettings, EvaluationS
 from deepsort_cli.evaluator import Listener, load_data
 from deepsort_cli.extraction import Extractor, extract, file_sha256, read_image
 from deepsort_cli.perception.embedders import Embedder
-from deepsort_cli.perception.runtime import available_cpus, open_session
+from deepsort_cli.perception.runtime import open_session
 from deepsort_cli.perception.settings import RuntimeSettings
 from deepsort_cli.reid.checkpoint import CheckpointInfo, load_model
 from deepsort_cli.reid.export import check_packages, neck_is_untrained, quantize, write_graph, write_metadata

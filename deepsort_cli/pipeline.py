@@ -20,11 +20,11 @@ from typing import Literal
 import cv2
 
 from deepsort_cli.core import Detections, Frame, InputError
+from deepsort_cli.core.cpus import available_cpus
 from deepsort_cli.core.streams import Ahead, Behind, InParallel, clock, timed
 from deepsort_cli.perception.classes import COCO_NAMES, select_classes
 from deepsort_cli.perception.detectors import Detector, open_detector
 from deepsort_cli.perception.embedders import Embedder, open_embedder, resolve_model
-from deepsort_cli.perception.runtime import available_cpus
 from deepsort_cli.perception.settings import DEFAULT_CONF, DetectorSettings, EmbedderSettings, RuntimeSettings
 from deepsort_cli.perception.stored import StoredDetections
 from deepsort_cli.tracking import Tracker, TrackerSettings

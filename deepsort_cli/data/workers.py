@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
-import os
 import signal
 import sys
 import threading
@@ -15,6 +14,7 @@ from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from typing import TypeVar
 
+from deepsort_cli.core.cpus import available_cpus
 from deepsort_cli.core.errors import RunError
 
 Progress = Callable[[int, int], None]
@@ -76,13 +76,6 @@ def for_each_file(
     finally:
         executor.shutdown(cancel_futures=True)
     return done
-
-
-def available_cpus() -> int:
-    """CPUs this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _work_on_chunk(work: Callable[[str], Result], paths: Sequence[str]) -> list[Result]:

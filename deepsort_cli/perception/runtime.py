@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
+from deepsort_cli.core.cpus import available_cpus
 from deepsort_cli.core.errors import InputError, RunError
 from deepsort_cli.perception.settings import RuntimeSettings
 
@@ -147,18 +148,6 @@ def session_options(threads: int) -> ort.SessionOptions:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
     return options
-
-
-def available_cpus() -> int:
-    """CPUs this process may use: its affinity, and the quota of its container (cgroup v2)."""
-    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-        if quota != "max":
-            cpus = min(cpus, max(1, round(int(quota) / int(period))))
-    except (OSError, ValueError):
-        pass
-    return cpus
 
 
 def choose_providers(device: str, available: Sequence[str], index: int = 0) -> list[tuple[str, dict[str, str]]]:

@@ -21,8 +21,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from deepsort_cli.core.cpus import available_cpus
 from deepsort_cli.core.errors import InputError, RunError
-from deepsort_cli.data.workers import available_cpus
 from deepsort_cli.reid.checkpoint import CheckpointInfo, load_pretrained, read_checkpoint, save_checkpoint
 from deepsort_cli.reid.crops import Crops, EpochBatches, TrainingImages, build_loader
 from deepsort_cli.reid.curves import draw_curves

@@ -13,8 +13,9 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from pydantic import ValidationError
 
+from deepsort_cli.core.cpus import available_cpus
 from deepsort_cli.core.errors import InputError, RunError
-from deepsort_cli.perception.runtime import available_cpus, choose_providers, open_session, session_options
+from deepsort_cli.perception.runtime import choose_providers, open_session, session_options
 from deepsort_cli.perception.settings import RuntimeSettings
 
 ALL = [
