@@ -96,8 +96,14 @@ def open_run(path: Path) -> Iterator[RunFolder]:
             raise InputError(f"{path}: another training runs in this folder. Wait for it, or choose another --name.")
         run = RunFolder(path)
         # What a killed process left half written.
-        for leftover in [*path.glob(".*.json"), *run.checkpoints.glob(".*.pth"), *run.curves.parent.glob(".*.png")]:
-            leftover.unlink()
+        for folder, pattern in (
+            (path, ".*.json"),
+            (path, ".*.yaml"),
+            (run.checkpoints, ".*.pth"),
+            (run.curves.parent, ".*.png"),
+        ):
+            for leftover in folder.glob(pattern):
+                leftover.unlink()
         yield run
 
 
