@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deepsort_cli.cli.options import Config, Flags, Json, PrintConfig, Quiet, Set, Verbose, command_app
-from deepsort_cli.core.errors import InputError
+from deepsort_cli.cli.requirements import require_torch
 from deepsort_cli.settings.train import TrainSettings
 
 if TYPE_CHECKING:
@@ -50,8 +49,7 @@ def train(
     With several GPUs: [bold]torchrun --nproc-per-node N -m deepsort_cli train …[/bold]
     """
     settings, report = flags.start(ctx)
-    if importlib.util.find_spec("torch") is None or importlib.util.find_spec("torchvision") is None:
-        raise InputError("training needs PyTorch, which is not installed. Get it: pip install 'deepsort-cli[train]'")
+    require_torch("training")
     if os.environ.get("RANK", "0") != "0":
         report = replace(report, quiet=True, json=False)  # torchrun starts several of us; the first one speaks
 
