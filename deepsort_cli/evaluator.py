@@ -23,7 +23,7 @@ from deepsort_cli.evaluation.settings import (
 )
 from deepsort_cli.evaluation.summary import summary_text
 from deepsort_cli.extraction import Extractor, extract, open_extractor
-from deepsort_cli.perception.embedders import bundled_model
+from deepsort_cli.perception.bundled import bundled_model, model_file
 from deepsort_cli.perception.settings import RuntimeSettings
 
 RUNS = "runs/*/checkpoints/best.pth"
@@ -80,7 +80,7 @@ def run_evaluation(
     """Evaluate a Re-ID model, or two on the same data, and write the report.
 
     Args:
-        model: a .onnx model or .pth checkpoint; None takes what `find_model` finds.
+        model: a .onnx model, a .pth checkpoint or the name of a bundled model; None takes what `find_model` finds.
         against: a second model to compare with.
 
     Raises:
@@ -94,7 +94,7 @@ def run_evaluation(
         listener.info(f"Evaluating {path} ({source}).")
     models = [open_extractor(path, runtime, extraction.batch_size)]
     if against is not None:
-        models.append(open_extractor(against, runtime, extraction.batch_size))
+        models.append(open_extractor(model_file(against), runtime, extraction.batch_size))
     check_output_folder(report.dir, option="--output-dir")
     images = prepare(*load_data(data, listener), ignore_camera=evaluation.ignore_camera)
     for note in images.notes:
@@ -130,7 +130,7 @@ def find_model(given: Path | None) -> tuple[Path, str]:
         InputError: there is none.
     """
     if given is not None:
-        return given, "given"
+        return model_file(given), "given"
     runs = sorted(Path().glob(RUNS), key=lambda path: path.stat().st_mtime)
     if runs:
         return runs[-1], "the best checkpoint of the newest run"

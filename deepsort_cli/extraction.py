@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deepsort_cli.core.errors import InputError
+from deepsort_cli.core.files import file_sha256
 from deepsort_cli.core.preprocess import Preprocess
 from deepsort_cli.core.types import Image
 from deepsort_cli.data.files import printable
@@ -118,15 +118,6 @@ def read_image(path: Path) -> Image:
             f"{printable(str(path))}: the image cannot be decoded. `deepsort scan --paranoid` finds such files."
         )
     return np.asarray(image, dtype=np.uint8)
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _read_ahead(images: Manifest, preprocess: Preprocess, batch_size: int) -> Iterator[tuple[slice, Image]]:

@@ -24,7 +24,7 @@ from deepsort_cli.core.cpus import available_cpus
 from deepsort_cli.core.streams import Ahead, Behind, InParallel, clock, timed
 from deepsort_cli.perception.classes import COCO_NAMES, select_classes
 from deepsort_cli.perception.detectors import Detector, open_detector
-from deepsort_cli.perception.embedders import Embedder, open_embedder, resolve_model
+from deepsort_cli.perception.embedders import Embedder, open_embedder
 from deepsort_cli.perception.settings import DEFAULT_CONF, DetectorSettings, EmbedderSettings, RuntimeSettings
 from deepsort_cli.perception.stored import StoredDetections
 from deepsort_cli.tracking import Tracker, TrackerSettings
@@ -249,7 +249,8 @@ def _load_detections(path: Path, settings: DetectorSettings) -> StoredDetections
 def _open_parts(settings: _Settings, stored: StoredDetections | None, use_model_threshold: bool) -> _Parts:
     named = settings.reid.model_path is not None
     stored_features = stored is not None and stored.has_features and not named
-    wants_model = not stored_features and resolve_model(settings.reid) is not None
+    # Stored detections are replayed as they are, and often without images; a model that is named embeds them anew.
+    wants_model = named or stored is None
     cpus = available_cpus()
     workers = max(1, min(MOST_WORKERS, cpus // max(1, settings.runtime.threads)))
     runtime = settings.runtime.model_copy(update={"threads": settings.runtime.threads or max(1, cpus // workers)})

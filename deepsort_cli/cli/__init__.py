@@ -17,12 +17,21 @@ COMMANDS = {
     "export": "Turn a checkpoint into an ONNX model for the tracker, and verify it.",
     "eval": "Evaluate a Re-ID model and recommend a threshold for the tracker.",
     "track": "Track people (or anything a detector finds) in video.",
+    "models": "List the Re-ID models that come with the package.",
     "score": "Score tracking results against ground truth: HOTA, MOTA, IDF1.",
 }
 """Subcommand → one-line summary. The module of `name` is `deepsort_cli.cli.<name>`, its Typer app is called `app`."""
 
 MODULES = {"eval": "evaluate"}
 """Subcommands whose module bears another name, because `eval` and the like are Python's own words."""
+
+
+def without_switch_types(params: list[Any]) -> list[Any]:
+    """The same options; in the help, those that take no value show none."""
+    for param in params:
+        if getattr(param, "is_flag", False):
+            param.metavar = ""
+    return params
 
 
 class LazyGroup(TyperGroup):
@@ -34,6 +43,9 @@ class LazyGroup(TyperGroup):
             module = importlib.import_module(f"deepsort_cli.cli.{MODULES.get(name, name)}")
             command = typer.main.get_command(module.app)
         return name, command, rest
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        return without_switch_types(super().get_params(ctx))
 
     def invoke(self, ctx: Any) -> Any:
         from deepsort_cli.cli.console import exit_on_error

@@ -1,8 +1,9 @@
-"""Writing files so that an interrupted program leaves either the old file, or the whole new one."""
+"""Files: written so that an interrupted program leaves either the old one or the whole new one; identified."""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
@@ -79,3 +80,12 @@ def check_output_folder(folder: Path, *, option: str) -> None:
     except OSError as error:
         reason = error.strerror or error
         raise InputError(f"{option}: cannot write in {folder} ({reason}). Choose another folder.") from None
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

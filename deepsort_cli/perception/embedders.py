@@ -11,11 +11,11 @@ import numpy.typing as npt
 from deepsort_cli.core.embedder_metadata import EmbedderMetadata
 from deepsort_cli.core.errors import DeepsortError, InputError
 from deepsort_cli.core.types import FloatArray, Image
+from deepsort_cli.perception.bundled import bundled_model, model_file
 from deepsort_cli.perception.runtime import Session, open_session
 from deepsort_cli.perception.settings import EmbedderSettings, RuntimeSettings
 
 Features = npt.NDArray[np.float32]
-ASSETS = Path(__file__).resolve().parent.parent / "assets"
 
 
 def open_embedder(settings: EmbedderSettings | None = None, runtime: RuntimeSettings | None = None) -> Embedder | None:
@@ -30,17 +30,17 @@ def open_embedder(settings: EmbedderSettings | None = None, runtime: RuntimeSett
 
 
 def resolve_model(settings: EmbedderSettings) -> Path | None:
-    """The model file the settings name; without one the bundled model, where there is one."""
-    if settings.model_path is None:
+    """The model file the settings name; without one the bundled model.
+
+    Raises:
+        RunError: the bundled model is damaged.
+    """
+    name = settings.model_path
+    if name is None:
         return bundled_model()
-    if settings.model_path.lower() in ("none", ""):
+    if name.lower() in ("none", ""):
         return None
-    return Path(settings.model_path)
-
-
-def bundled_model() -> Path | None:
-    """The Re-ID model that comes with the package."""
-    return next(iter(sorted(ASSETS.glob("*.onnx"))), None)
+    return model_file(name)
 
 
 class Embedder:

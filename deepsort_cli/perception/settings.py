@@ -53,7 +53,8 @@ class EmbedderSettings(Settings):
     """Which Re-ID model describes appearance."""
 
     model_path: str | None = Field(
-        None, description="Re-ID ONNX model, or none: motion and overlap only. Default: the bundled model, else none."
+        None,
+        description="Re-ID ONNX model, a bundled one by name, or none: motion and overlap only. Default: osnet_x0_25, bundled.",
     )
     batch_size: int = Field(32, ge=1, le=1024, description="Most crops given to the model at once.")
 

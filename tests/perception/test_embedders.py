@@ -11,7 +11,6 @@ from onnx import helper
 
 from deepsort_cli.core.embedder_metadata import EmbedderMetadata
 from deepsort_cli.core.errors import InputError
-from deepsort_cli.perception import embedders
 from deepsort_cli.perception.embedders import Embedder, open_embedder
 from deepsort_cli.perception.settings import EmbedderSettings, RuntimeSettings
 
@@ -113,15 +112,8 @@ def test_pooling_without_flattening_will_do(colour_embedder) -> None:
     np.testing.assert_allclose(features, np.eye(3)[[2, 1, 0]], atol=1e-6)
 
 
-def test_none_and_the_bundled_model(colour_embedder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_none_names_no_model() -> None:
     assert open_embedder(EmbedderSettings(model_path="none")) is None
-    monkeypatch.setattr(embedders, "ASSETS", tmp_path / "nothing")
-    assert open_embedder() is None
-    monkeypatch.setattr(embedders, "ASSETS", tmp_path)
-    colour_embedder(name="bundled.onnx")
-    bundled = open_embedder()
-    assert bundled is not None
-    assert bundled.name == "bundled.onnx"
 
 
 def test_bad_metadata_names_the_file(colour_embedder) -> None:

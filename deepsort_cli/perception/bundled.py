@@ -1,0 +1,86 @@
+"""The Re-ID models that come with the package, each with its model card.
+
+`assets/` holds them as `<name>.onnx` and `<name>.md`; `assets/SHA256SUMS`, in the format of the `sha256sum` tool, says
+what the files must be. The first one listed there is the default.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from deepsort_cli.core.errors import RunError
+from deepsort_cli.core.files import file_sha256
+
+ASSETS = Path(__file__).resolve().parent.parent / "assets"
+CHECKSUMS = "SHA256SUMS"
+
+
+@dataclass(frozen=True)
+class BundledModel:
+    """A model in the box.
+
+    Attributes:
+        name: what `--reid` and `deepsort models` call it.
+        path: the ONNX file.
+        sha256: what its SHA-256 must be, in hexadecimal.
+    """
+
+    name: str
+    path: Path
+    sha256: str
+
+    @property
+    def card(self) -> str:
+        """The model card, Markdown."""
+        return self.path.with_suffix(".md").read_text(encoding="utf-8")
+
+    def checked(self) -> Path:
+        """The file, after making sure that it is the one that was published.
+
+        Raises:
+            RunError: it is missing or differs.
+        """
+        remedy = "Reinstall the package, or name another model with --reid (none: no appearance)."
+        try:
+            found = file_sha256(self.path)
+        except OSError as error:
+            raise RunError(f"{self.path}: the bundled model cannot be read ({error.strerror}). {remedy}") from None
+        if found != self.sha256:
+            raise RunError(
+                f"{self.path}: the bundled model is damaged or was replaced: its SHA-256 is {found}, expected "
+                f"{self.sha256}. {remedy}"
+            )
+        return self.path
+
+
+def bundled_models() -> list[BundledModel]:
+    """All of them, the default first."""
+    sums = ASSETS / CHECKSUMS
+    if not sums.is_file():
+        return []
+    entries = [line.split(maxsplit=1) for line in sums.read_text(encoding="ascii").splitlines() if line.strip()]
+    files = [(digest, ASSETS / name.lstrip("*")) for digest, name in entries]
+    return [BundledModel(path.stem, path, digest) for digest, path in files]
+
+
+def bundled_model(name: str | None = None) -> Path | None:
+    """The checked file of the default model, or of the one called `name`; None where there is none.
+
+    Raises:
+        RunError: the file is missing or damaged.
+    """
+    for model in bundled_models():
+        if name is None or model.name == name:
+            return model.checked()
+    return None
+
+
+def model_file(name: str | Path) -> Path:
+    """The file of this name where there is one, else the bundled model called so, else the name as it is.
+
+    Raises:
+        RunError: the bundled model is damaged.
+    """
+    path = Path(name)
+    return path if path.exists() else bundled_model(str(name)) or path
