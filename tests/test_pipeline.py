@@ -241,7 +241,6 @@ def test_threshold_of_the_model_is_used_when_asked(monkeypatch: pytest.MonkeyPat
         def __call__(self, image: np.ndarray, boxes: np.ndarray) -> np.ndarray:
             return np.ones((len(boxes), 4), np.float32)
 
-    monkeypatch.setattr(pipeline, "resolve_model", lambda settings: Path("model.onnx"))
     monkeypatch.setattr(pipeline, "open_embedder", lambda settings, runtime: Model())
     demo = DemoSettings(width=160, height=120, people=1, frames=2)
     for use, expected in [(True, 0.37), (False, 0.5)]:

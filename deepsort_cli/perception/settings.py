@@ -54,7 +54,7 @@ class EmbedderSettings(Settings):
 
     model_path: str | None = Field(
         None,
-        description="Re-ID ONNX model, a bundled one by name, or none: motion and overlap only. Default: osnet_x0_25, bundled.",
+        description="Re-ID ONNX model, the name of a bundled one, or none: motion and overlap only. Default: bundled.",
     )
     batch_size: int = Field(32, ge=1, le=1024, description="Most crops given to the model at once.")
 
@@ -75,3 +75,13 @@ class RuntimeSettings(Settings):
         if name not in DEVICES or (":" in value and not index.isdecimal()):
             raise ValueError(f"expected one of {', '.join(DEVICES)}, optionally with a number as in cuda:1")
         return value.lower()
+
+
+class CameraMotionSettings(Settings):
+    """Compensation of a moving camera."""
+
+    method: Literal["none", "flow", "ecc"] = Field(
+        "none",
+        description="Compensate a moving camera: none, flow (follows corners of the background), or ecc (aligns images).",
+    )
+    size: int = Field(320, ge=64, le=4096, description="Longer side in pixels of the small image it is measured on.")
