@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import signal
 from typing import Annotated, Any
 
@@ -98,4 +99,6 @@ def main() -> None:
     """Entry point of the installed `deepsort` script."""
     # `docker stop` and the like: finish files as after Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if "_DEEPSORT_COMPLETE" in os.environ:
+        os.environ["COLUMNS"] = "1000"  # the shell asks for completions, each with its description on one line
     app(prog_name="deepsort")

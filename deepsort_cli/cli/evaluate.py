@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from deepsort_cli.cli.console import Reporter
-from deepsort_cli.cli.options import Config, Flags, Json, PrintConfig, Quiet, Set, Verbose, command_app
+from deepsort_cli.cli.options import Config, Flags, Json, PrintConfig, Quiet, Set, Verbose, command_app, examples
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.settings.evaluate import EvalSettings
 
@@ -18,7 +18,14 @@ app = command_app()
 flags = Flags(EvalSettings)
 
 
-@app.command("eval")
+@app.command(
+    "eval",
+    epilog=examples(
+        "deepsort eval reid.onnx --root market1501",
+        "deepsort eval best.pth --query query/ --gallery gallery/ --json",
+        "deepsort eval new.onnx --against old.onnx --root market1501",
+    ),
+)
 def evaluate(
     ctx: typer.Context,
     model: Annotated[

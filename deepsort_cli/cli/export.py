@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deepsort_cli.cli.console import Reporter
-from deepsort_cli.cli.options import Config, Flags, Json, PrintConfig, Quiet, Set, Verbose, command_app
+from deepsort_cli.cli.options import Config, Flags, Json, PrintConfig, Quiet, Set, Verbose, command_app, examples
 from deepsort_cli.cli.requirements import require_torch
 from deepsort_cli.settings.export import ExportCommandSettings
 
@@ -22,7 +22,13 @@ app = command_app()
 flags = Flags(ExportCommandSettings)
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "deepsort export runs/people/checkpoints/best.pth --output reid.onnx --root market1501",
+        "deepsort export best.pth --metrics results/eval_20260101_120000/metrics.json",
+        "deepsort export best.pth --int8 --query market1501/query --output reid_int8.onnx",
+    )
+)
 def export(
     ctx: typer.Context,
     checkpoint: Annotated[

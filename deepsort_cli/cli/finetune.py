@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deepsort_cli.cli.console import Reporter
-from deepsort_cli.cli.options import Config, Flags, Json, PrintConfig, Quiet, Set, Verbose, command_app
+from deepsort_cli.cli.options import Config, Flags, Json, PrintConfig, Quiet, Set, Verbose, command_app, examples
 from deepsort_cli.cli.requirements import require_torch
 from deepsort_cli.settings.finetune import FinetuneSettings
 
@@ -20,7 +20,12 @@ app = command_app()
 flags = Flags(FinetuneSettings)
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "deepsort finetune osnet.pth --target people/ --train",
+        "deepsort finetune osnet.pth --target people/ --output prepared.pth",
+    )
+)
 def finetune(
     ctx: typer.Context,
     checkpoint: Annotated[

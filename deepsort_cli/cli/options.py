@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
+import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar, get_args, get_origin
 
 import typer
 from pydantic_core import PydanticUndefined
+from rich.markup import escape
+from typer.core import TyperCommand
 
+from deepsort_cli.cli import without_switch_types
 from deepsort_cli.cli.console import Reporter
 from deepsort_cli.settings import CommandSettings, field_at, resolve, to_yaml
 from deepsort_cli.settings.loader import default_at
@@ -28,6 +34,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only errors and warn
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say more.", rich_help_panel="General")]
 
 Model = TypeVar("Model", bound=CommandSettings)
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Flags(Generic[Model]):
@@ -52,10 +59,14 @@ class Flags(Generic[Model]):
         default = default_at(self.model, key)
         self._keys[names[0].split("/")[0]] = key
         shown = {True: "on", False: "off"}.get(default, default) if isinstance(default, bool) else default
+        text = help or field.description or ""
+        if default is None:
+            text = text.replace("; null: ", "; default: ")  # null is YAML's word; a flag is just not given
         return typer.Option(
             *names,
-            help=_with_default(help or field.description or "", shown),
+            help=_with_default(text, shown),
             show_default=False,
+            autocompletion=_completion(field.annotation),
             rich_help_panel=panel,
             **options,
         )
@@ -91,14 +102,58 @@ class Flags(Generic[Model]):
         return settings, Reporter(params.get("json", False), params.get("quiet", False), params.get("verbose", False))
 
 
-def command_app() -> typer.Typer:
+class Command(TyperCommand):
+    """A subcommand whose help has flowing paragraphs, no types on switches, and --help among the general options."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if self.help:
+            self.help = re.sub(r"(?<!\n)\n(?!\n)", " ", inspect.cleandoc(self.help))
+
+    def get_help_option(self, ctx: Any) -> Any:
+        option: Any = super().get_help_option(ctx)
+        if option is not None:
+            option.rich_help_panel = "General"
+        return option
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        return without_switch_types(super().get_params(ctx))
+
+
+class CommandApp(typer.Typer):
+    """A Typer app whose commands are `Command`."""
+
+    def command(
+        self, name: str | None = None, *, cls: type[Any] | None = None, **options: Any
+    ) -> Callable[[Function], Function]:
+        return super().command(name, cls=cls or Command, **options)
+
+
+def command_app() -> CommandApp:
     """The Typer app of one subcommand module."""
-    return typer.Typer(
+    return CommandApp(
         add_completion=False,
         rich_markup_mode="rich",
         pretty_exceptions_show_locals=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
+
+
+def examples(*commands: str) -> str:
+    """The epilog of a command's help: commands to copy, one a line."""
+    return "\n\n".join(["[bold]Examples[/bold]", *map(escape, commands)])
+
+
+def _completion(annotation: Any) -> Callable[[str], list[str]] | None:
+    """What the shell offers after a flag whose field allows a few words only; None for all other fields."""
+    words = [
+        word
+        for part in (annotation, *get_args(annotation))
+        if get_origin(part) is Literal
+        for word in get_args(part)
+        if isinstance(word, str)
+    ]
+    return (lambda incomplete: [word for word in words if word.startswith(incomplete)]) if words else None
 
 
 def _with_default(text: str, default: Any) -> str:

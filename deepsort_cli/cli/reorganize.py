@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from deepsort_cli.cli.options import Config, Flags, Json, PrintConfig, Quiet, Set, Verbose, command_app
+from deepsort_cli.cli.options import Config, Flags, Json, PrintConfig, Quiet, Set, Verbose, command_app, examples
 from deepsort_cli.cli.scan import progress_bars
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.settings.reorganize import ReorganizeSettings
@@ -19,14 +19,19 @@ flags = Flags(ReorganizeSettings)
 SHOWN = 5
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "deepsort reorganize --src market1501/bounding_box_train --dst people/ --dry-run",
+        "deepsort reorganize --src market1501/bounding_box_train --dst people/ --mode hardlink",
+    )
+)
 def reorganize(
     ctx: typer.Context,
-    src: Annotated[Path | None, flags("src", "--src")] = None,
-    dst: Annotated[Path | None, flags("dst", "--dst")] = None,
-    mode: Annotated[str | None, flags("mode", "--mode", metavar="link|copy|hardlink")] = None,
-    layout: Annotated[str | None, flags("layout", "--layout", metavar="NAME")] = None,
-    dry_run: Annotated[bool | None, flags("dry_run", "--dry-run")] = None,
+    src: Annotated[Path | None, flags("src", "--src", panel="Dataset")] = None,
+    dst: Annotated[Path | None, flags("dst", "--dst", panel="Dataset")] = None,
+    mode: Annotated[str | None, flags("mode", "--mode", metavar="link|copy|hardlink", panel="Dataset")] = None,
+    layout: Annotated[str | None, flags("layout", "--layout", metavar="LAYOUT", panel="Dataset")] = None,
+    dry_run: Annotated[bool | None, flags("dry_run", "--dry-run", panel="Dataset")] = None,
     config: Config = None,
     set_: Set = None,
     print_config: PrintConfig = False,

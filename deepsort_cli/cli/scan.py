@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deepsort_cli.cli.console import Reporter
-from deepsort_cli.cli.options import Config, Flags, Json, PrintConfig, Quiet, Set, Verbose, command_app
+from deepsort_cli.cli.options import Config, Flags, Json, PrintConfig, Quiet, Set, Verbose, command_app, examples
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.settings.scan import ScanCommandSettings
 
@@ -28,17 +28,18 @@ INVALID_FOUND = 2
 STYLES = {"error": "bold red", "warning": "yellow", "info": "cyan"}
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "deepsort scan --root market1501",
+        "deepsort scan --root people/ --html report.html",
+        "deepsort scan --root train/ --test-root test/ --fail-on-invalid",
+    )
+)
 def scan(
     ctx: typer.Context,
     root: Annotated[Path | None, flags("data.root", "--root", panel="Dataset")] = None,
     test_root: Annotated[Path | None, flags("data.test_root", "--test-root", panel="Dataset")] = None,
-    layout: Annotated[
-        str | None,
-        flags(
-            "data.scan.layout", "--layout", panel="Dataset", metavar="auto|folders|market1501|dukemtmc|cuhk03|msmt17"
-        ),
-    ] = None,
+    layout: Annotated[str | None, flags("data.scan.layout", "--layout", panel="Dataset", metavar="LAYOUT")] = None,
     allow_links: Annotated[
         list[Path] | None, flags("data.scan.link_sources", "--allow-links", panel="Dataset", metavar="DIR")
     ] = None,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deepsort_cli.cli.options import Config, Flags, Json, PrintConfig, Quiet, Set, Verbose, command_app
+from deepsort_cli.cli.options import Config, Flags, Json, PrintConfig, Quiet, Set, Verbose, command_app, examples
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.settings.score import ScoreSettings
 
@@ -24,14 +24,21 @@ HEADINGS = {
 }  # fmt: skip
 
 
-@app.command(epilog="[bold]Example[/bold]\n\ndeepsort score --gt MOT17-05-FRCNN --results out.txt")
+@app.command(
+    epilog=examples(
+        "deepsort score --gt MOT17-05-FRCNN --results out.txt",
+        "deepsort score --gt MOT17/train --results results/ --csv scores.csv",
+    )
+)
 def score(
     ctx: typer.Context,
-    gt: Annotated[Path | None, flags("gt", "--gt")] = None,
-    results: Annotated[Path | None, flags("results", "--results", "-r")] = None,
-    benchmark: Annotated[str | None, flags("benchmark", "--benchmark", metavar="MOT15|MOT16|MOT17|MOT20")] = None,
-    csv: Annotated[Path | None, flags("csv", "--csv", metavar="FILE")] = None,
-    overwrite: Annotated[bool | None, flags("overwrite", "--overwrite/--no-overwrite")] = None,
+    gt: Annotated[Path | None, flags("gt", "--gt", panel="Scoring")] = None,
+    results: Annotated[Path | None, flags("results", "--results", "-r", panel="Scoring")] = None,
+    benchmark: Annotated[
+        str | None, flags("benchmark", "--benchmark", metavar="MOT15|MOT16|MOT17|MOT20", panel="Scoring")
+    ] = None,
+    csv: Annotated[Path | None, flags("csv", "--csv", metavar="FILE", panel="Scoring")] = None,
+    overwrite: Annotated[bool | None, flags("overwrite", "--overwrite/--no-overwrite", panel="Scoring")] = None,
     config: Config = None,
     set_: Set = None,
     print_config: PrintConfig = False,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deepsort_cli.cli.options import Config, Flags, Json, PrintConfig, Quiet, Set, Verbose, command_app
+from deepsort_cli.cli.options import Config, Flags, Json, PrintConfig, Quiet, Set, Verbose, command_app, examples
 from deepsort_cli.cli.requirements import require_torch
 from deepsort_cli.settings.train import TrainSettings
 
@@ -20,7 +20,13 @@ app = command_app()
 flags = Flags(TrainSettings)
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "deepsort train --root people/",
+        "deepsort train --root market1501/bounding_box_train --test-root market1501 --model osnet_x1_0",
+        "deepsort train --root people/ --pretrained osnet.pth --lr 3.5e-4 --set augment.jitter=0.5",
+    )
+)
 def train(
     ctx: typer.Context,
     root: Annotated[Path | None, flags("data.root", "--root", panel="Data")] = None,
