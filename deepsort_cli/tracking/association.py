@@ -110,3 +110,46 @@ def lonely_pairs(
     per_row = np.bincount(rows, minlength=n_rows)
     per_column = np.bincount(columns, minlength=n_columns)
     return np.asarray((per_row[rows] == 1) & (per_column[columns] == 1))
+
+
+def weighted_cost(
+    appearance: FloatArray, motion: FloatArray, weight: float, threshold: float, gate: float
+) -> FloatArray:
+    """Costs of appearance and motion together, (P,) each: eq. 5 of Wojke et al. 2017, made dimensionless.
+
+    Cosine distances and squared Mahalanobis distances have different units. Here each counts in units of its own
+    limit, and the sum is scaled back to a cosine distance: c = λ · threshold · min(d²/gate, 1) + (1 − λ) · cosine.
+    As in the paper, λ ranks pairs and does not admit them: a pair is admissible where its cosine distance alone is
+    within the threshold, whatever λ; others cost inf. Hence every admissible cost is at most the threshold.
+
+    StrongSORT's 0.98 · cosine + 0.02 · d², at its threshold of 0.45, ranks as λ = 0.30 does here.
+
+    Args:
+        appearance: cosine distances.
+        motion: squared Mahalanobis distances.
+        weight: λ from 0 (appearance only) to 1.
+        threshold: largest admissible cosine distance.
+        gate: the squared Mahalanobis distance that weighs as much as `threshold`.
+    """
+    cost = weight * threshold * np.minimum(motion / gate, 1.0) + (1.0 - weight) * appearance
+    return np.where(appearance <= threshold, np.minimum(cost, threshold), np.inf)
+
+
+def settled_rows(
+    gated: np.ndarray[tuple[int, int], np.dtype[np.bool_]], overlapping: np.ndarray[tuple[int, int], np.dtype[np.bool_]]
+) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Tracks that match their only detection whatever it looks like.
+
+    Such a pair may match by appearance (`gated`) and by overlap (`overlapping`), and neither of the two may match
+    anything else in either stage. If its appearance fits, the cascade matches it; if not, the IoU stage does.
+
+    Args:
+        gated: (T, N) pairs that appearance may match.
+        overlapping: (T, N) pairs that the IoU stage may match.
+
+    Returns:
+        (T,) mask of tracks.
+    """
+    possible = gated | overlapping
+    alone = (possible.sum(axis=1) == 1)[:, None] & (possible.sum(axis=0) == 1)
+    return np.asarray((gated & overlapping & alone).any(axis=1))

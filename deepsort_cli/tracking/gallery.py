@@ -35,10 +35,14 @@ class Gallery:
 
     A slot is a row of one (slots, budget, D) array used as a ring; slots of deleted tracks are used again, so memory
     depends on the largest number of simultaneous tracks only. With `budget` None the rings grow without bound.
+
+    With `ema_alpha` α a slot holds one feature instead, the running mean e ← normalise(α e + (1 − α) f) of StrongSORT
+    (Du et al. 2023), which begins with the first f.
     """
 
-    def __init__(self, budget: int | None) -> None:
-        self.budget = budget
+    def __init__(self, budget: int | None, ema_alpha: float | None = None) -> None:
+        self.budget = budget if ema_alpha is None else 1
+        self.ema_alpha = ema_alpha
         self.size = 0
         self._rings: Features = np.empty((0, 0, 0), np.float32)
         self._counts: IntArray = np.empty(0, np.int64)
@@ -77,6 +81,8 @@ class Gallery:
         if len(slots) == 0:
             return
         counts = self._counts[slots]
+        if self.ema_alpha is not None:
+            features = self._blended(slots, features)
         if self.budget is None and counts.max() >= self._rings.shape[1]:
             grown = np.empty((len(self._rings), 2 * self._rings.shape[1], self.size), np.float32)
             grown[:, : self._rings.shape[1]] = self._rings
@@ -117,6 +123,15 @@ class Gallery:
             if len(stored):
                 result[start:end] = 1.0 - (stored @ features[columns[start:end]].T).max(axis=0)
         return result
+
+    def _blended(self, slots: IntArray, features: Features) -> Features:
+        """The running means of M slots after one more unit feature each."""
+        assert self.ema_alpha is not None
+        empty = self.is_empty(slots)[:, None]
+        past = np.where(empty, features, self._rings[slots, 0])
+        mean, usable = normalise(np.float32(self.ema_alpha) * past + np.float32(1 - self.ema_alpha) * features)
+        # Opposite features can cancel out; then the past stays.
+        return np.where(usable[:, None], mean, past)
 
     def _first_capacity(self) -> int:
         return self.budget if self.budget is not None else _FIRST_UNBOUNDED

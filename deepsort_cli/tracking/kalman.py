@@ -99,16 +99,70 @@ def predict(state: KalmanState) -> None:
     state.vv += process_vv
 
 
-def innovation_variance(state: KalmanState) -> FloatArray:
-    """(T, 4) variances of predicted measurements: the diagonal of S = H P Hᵀ + R."""
-    return np.asarray(state.pp + (state.position[:, 3:4] * _MEASUREMENT + _aspect(1e-1)) ** 2)
+def similarity(motion: npt.ArrayLike) -> FloatArray:
+    """A camera motion as (2, 3) float64, checked: [A | t] with A a rotation times a positive scale.
+
+    Raises:
+        ValueError: the shape is another, a value is not finite, or A shears, mirrors or collapses the image. Such a
+            motion would couple x with y, which boxes parallel to the axes cannot follow.
+    """
+    matrix = np.asarray(motion, dtype=np.float64)
+    if matrix.shape != (2, 3):
+        raise ValueError(f"camera_motion must have shape (2, 3), the matrix [A | t] of pixels, got {matrix.shape}")
+    if not np.isfinite(matrix).all():
+        raise ValueError(f"camera_motion must be finite, got {matrix.tolist()}")
+    (a, b), (c, d) = matrix[:, :2]
+    scale = np.hypot(a, c)
+    if scale < 1e-6 or max(abs(a - d), abs(b + c)) > 1e-3 * scale:
+        raise ValueError(
+            "camera_motion must be a similarity, rotation × scale with a translation: [[a, −b, tx], [b, a, ty]]; "
+            f"got {matrix.tolist()}. Fit one, for example with cv2.estimateAffinePartial2D."
+        )
+    return matrix
 
 
-def update(state: KalmanState, rows: IntArray, measurements: FloatArray) -> None:
-    """Correct the tracks at `rows` (M distinct positions) with (M, 4) measurements x, y, a, h, in place."""
+def move_camera(state: KalmanState, motion: FloatArray) -> None:
+    """Carry every track, in place, from the previous frame's pixels to this frame's (camera motion compensation).
+
+    For a similarity with scale s: centres move by A p + t and their velocities by A v; heights and their velocities
+    grow by s, aspect ratios stay. The covariance becomes M Σ Mᵀ with M = diag(A, 1, s) for positions and velocities
+    alike. x and y always have equal variances in this filter, so A diag(σ², σ²) Aᵀ = s² diag(σ², σ²): blocks stay
+    blocks, and the result is exact.
+
+    Before or after `predict` makes no difference: the constant-velocity motion commutes with M, and the process noise
+    grows with the height as the covariance does.
+
+    Args:
+        motion: (2, 3) as `similarity` returns it.
+    """
+    linear, shift = motion[:, :2], motion[:, 2]
+    scale = np.sqrt(np.linalg.det(linear))
+    growth = np.array([scale, scale, 1.0, scale])
+    state.position[:, :2] = state.position[:, :2] @ linear.T + shift
+    state.velocity[:, :2] = state.velocity[:, :2] @ linear.T
+    state.position[:, 3] *= scale
+    state.velocity[:, 3] *= scale
+    for covariance in (state.pp, state.pv, state.vv):
+        covariance *= growth**2
+
+
+def innovation_variance(state: KalmanState, noise: FloatArray | float = 1.0) -> FloatArray:
+    """(T, 4) variances of predicted measurements: the diagonal of S = H P Hᵀ + R, with R times `noise`."""
+    return np.asarray(state.pp + noise * (state.position[:, 3:4] * _MEASUREMENT + _aspect(1e-1)) ** 2)
+
+
+def update(state: KalmanState, rows: IntArray, measurements: FloatArray, confidences: FloatArray | None = None) -> None:
+    """Correct the tracks at `rows` (M distinct positions) with (M, 4) measurements x, y, a, h, in place.
+
+    With `confidences`, (M,) scores in [0, 1], the measurement noise R becomes (1 − confidence) R: the noise scale
+    adaptive filter of GIAOTracker (Du et al. 2021), also in StrongSORT. Values beyond count as the nearest bound.
+    """
     chosen = state[rows]
+    noise: FloatArray | float = 1.0
+    if confidences is not None:
+        noise = 1.0 - np.clip(np.nan_to_num(confidences, nan=0.0), 0.0, 1.0)[:, None]
     # A height of exactly zero leaves no noise at all; the floor turns 0 / 0 into 0.
-    variance = np.maximum(innovation_variance(chosen), np.finfo(np.float64).tiny)
+    variance = np.maximum(innovation_variance(chosen, noise), np.finfo(np.float64).tiny)
     innovation = measurements - chosen.position
     gain_p, gain_v = chosen.pp / variance, chosen.pv / variance
     state.position[rows] = chosen.position + gain_p * innovation

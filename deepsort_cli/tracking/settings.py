@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from deepsort_cli.core.settings import Settings
 
@@ -25,7 +25,7 @@ Regions = Annotated[tuple[str, ...], BeforeValidator(_one_or_many)]
 
 
 class TrackerSettings(Settings):
-    """Parameters of DeepSORT, with the defaults of Wojke et al. 2017."""
+    """Parameters of DeepSORT, with the defaults of Wojke et al. 2017, and later ideas, all off by default."""
 
     max_cosine_distance: float = Field(
         0.2, ge=0.0, le=2.0, description="Largest cosine distance at which an appearance may match."
@@ -37,6 +37,46 @@ class TrackerSettings(Settings):
     max_age: int = Field(30, ge=1, description="Frames a confirmed track survives without a detection.")
     n_init: int = Field(3, ge=1, description="Detections that confirm a track, the first one included.")
     gating: bool = Field(True, description="Refuse appearance matches that the motion model finds implausible.")
+
+    motion_weight: float = Field(
+        0.0, ge=0.0, le=1.0, description="λ: how much motion ranks admissible matches beside appearance; 0: not at all."
+    )
+    nsa: bool = Field(
+        False, description="Follow confident detections more closely: measurement noise times 1 − score (NSA)."
+    )
+    ema_alpha: float | None = Field(
+        None,
+        ge=0.0,
+        lt=1.0,
+        description="Weight of the past in one running mean of appearance per track, in place of the gallery; "
+        "null: gallery.",
+    )
+    low_score: float | None = Field(
+        None,
+        description="Detections scored from here to high_score may continue tracks by overlap, no more; null: off.",
+    )
+    high_score: float = Field(0.5, description="Lowest score of a full detection; only used with low_score.")
+    low_iou_distance: float = Field(
+        0.5, ge=0.0, le=1.0, description="Largest 1 − IoU at which a low-scored box may continue a track."
+    )
+    per_class: bool = Field(False, description="Match detections with tracks of their own class only.")
+    reentry_age: int = Field(
+        0, ge=0, description="Frames for which a deleted track may get its id back by appearance; 0: off."
+    )
+    reentry_distance: float | None = Field(
+        None, ge=0.0, le=2.0, description="Largest cosine distance for that; null: max_cosine_distance."
+    )
+    refresh_every: int | None = Field(
+        None,
+        ge=1,
+        description="Embed only where appearance can decide, and each track again after so many frames; null: always.",
+    )
+
+    @model_validator(mode="after")
+    def _check_scores(self) -> TrackerSettings:
+        if self.low_score is not None and not self.low_score < self.high_score:
+            raise ValueError(f"low_score {self.low_score:g} must be below high_score {self.high_score:g}")
+        return self
 
 
 class RefinementSettings(Settings):

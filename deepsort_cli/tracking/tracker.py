@@ -5,17 +5,16 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from deepsort_cli.core.boxes import iou, tlwh_to_xyxy, xyxy_to_tlwh
+from deepsort_cli.core.boxes import iou, tlwh_to_xyxy
 from deepsort_cli.core.types import Detections, FloatArray, IntArray, Tracks
 from deepsort_cli.tracking import kalman
-from deepsort_cli.tracking.association import cascade, lonely_pairs, match
-from deepsort_cli.tracking.gallery import Features, Gallery, normalise
+from deepsort_cli.tracking.association import cascade, lonely_pairs, match, settled_rows, weighted_cost
+from deepsort_cli.tracking.gallery import Gallery
+from deepsort_cli.tracking.lost import LostGallery
+from deepsort_cli.tracking.observation import Embed, Looks, Observation, usable_rows
 from deepsort_cli.tracking.settings import TrackerSettings
 
-LARGEST_COORDINATE = 1e7
-"""Boxes beyond this many pixels are ignored: their squares would drown the rest of the arithmetic."""
-SMALLEST_SIDE = 1e-3
-"""Boxes narrower or lower than this many pixels are ignored: they have no aspect ratio."""
+_LONG_AGO = -(2**62)
 
 
 class Tracker:
@@ -28,6 +27,25 @@ class Tracker:
     Decisions are those of the reference implementation. Two shortcuts that cannot change them save most of the work:
     appearance is compared only for pairs that the motion gate admits, and a pair without a rival is decided by the
     first gallery feature found within the threshold.
+
+    What later trackers added is off unless `TrackerSettings` or an argument of `update` turns it on:
+
+    - `camera_motion` (BoT-SORT, StrongSORT): tracks are carried along when the camera moves.
+    - `embed`, with `refresh_every`: appearance is computed only where it can change a decision; see `update`.
+    - `motion_weight`: motion helps to rank admissible matches (`association.weighted_cost`).
+    - `nsa` (GIAOTracker): confident detections are followed more closely (`kalman.update`).
+    - `ema_alpha` (StrongSORT): a running mean instead of a gallery (`gallery.Gallery`).
+    - `low_score` (ByteTrack): confirmed tracks seen in the previous frame and still without a match may continue with
+      a low-scored box that overlaps. As in ByteTrack, tentative tracks and those lost for longer may not, and such a
+      box begins no track. Its feature, if any, is ignored: it mostly shows whoever is in front.
+    - `per_class`: tracks and detections of different classes never match.
+    - `reentry_age`: a track deleted after `max_age` gets its id back when a new track, at the moment it is confirmed,
+      looks like it (`lost.LostGallery`). Ids are reported from then on only, so no reported id ever changes.
+
+    Attributes:
+        settings: what it was made with.
+        seen: detections since the last `reset` that could be embedded: usable boxes, low-scored ones left out.
+        embedded: how many of them `embed` was asked for; the rest was saved.
 
     Example:
         >>> import numpy as np
@@ -43,6 +61,9 @@ class Tracker:
 
     def reset(self) -> None:
         """Forget everything; ids start from 1 again. Call it between videos."""
+        self.seen = 0
+        self.embedded = 0
+        self._frame = 0
         self._next_id = 1
         self._state = kalman.KalmanState.empty()
         self._ids: IntArray = np.empty(0, np.int64)
@@ -53,21 +74,41 @@ class Tracker:
         self._class_ids: IntArray = np.empty(0, np.int64)
         self._detection_index: IntArray = np.empty(0, np.int64)
         self._slots: IntArray = np.empty(0, np.int64)
-        self._gallery = Gallery(self.settings.nn_budget)
+        self._last_look: IntArray = np.empty(0, np.int64)
+        """Number of the frame that gave each track its newest feature."""
+        self._gallery = Gallery(self.settings.nn_budget, self.settings.ema_alpha)
+        self._lost = LostGallery(self.settings.reentry_age)
 
     def __len__(self) -> int:
         """Number of tracks alive, tentative ones included."""
         return len(self._ids)
 
-    def update(self, detections: Detections) -> Tracks:
+    def update(
+        self,
+        detections: Detections,
+        camera_motion: npt.ArrayLike | None = None,
+        embed: Embed | None = None,
+    ) -> Tracks:
         """Track one frame.
 
         Boxes that are not finite, have no area, or lie beyond ±10⁷ pixels are ignored. A feature that is not finite or
         of length zero counts as unknown appearance: its detection can only be matched by IoU. With `features` None
-        that holds for all.
+        and no `embed` that holds for all.
+
+        With `embed` and the setting `refresh_every`, detections are embedded only where their appearance can change
+        this frame's decisions. A pair of track and detection without any rival, in the cascade or in the IoU stage,
+        that overlaps enough for the IoU stage is a match whatever it looks like, and a detection beyond the motion
+        gate of every confirmed track is not compared with any. Given the same galleries, the matches are therefore
+        exactly those of embedding everything. Galleries differ: beside what decisions asked for, a track is embedded
+        when it is confirmed and whenever its newest feature is `refresh_every` frames old, so later decisions are
+        made on fewer features, spread over a longer time. Without `refresh_every` everything is embedded, in one call.
 
         Args:
             detections: what was found in this frame; call with `Detections.empty()` when nothing was.
+            camera_motion: (2, 3) similarity [A | t] that takes the previous frame's pixels to this frame's; applied
+                to position, velocity and covariance of all tracks before they are predicted. None: the camera rests.
+            embed: gives the features, (k, D) float32, of detections by their positions in `detections`, (k,) int64;
+                called at most three times per frame.
 
         Returns:
             Confirmed tracks matched in this frame or in the previous one. The latter carry a predicted box and
@@ -75,93 +116,96 @@ class Tracker:
 
         Raises:
             InputError: if features change their dimension before `reset()`.
+            ValueError: if `camera_motion` is no similarity, both features and `embed` are given, or `embed` returns
+                another shape.
         """
-        usable = _usable_rows(detections.boxes)
-        boxes = xyxy_to_tlwh(detections.boxes[usable])
-        measurements = _measurements(boxes)
-        features, known = self._prepare_features(detections, usable)
+        if embed is not None and detections.features is not None:
+            raise ValueError("give features with the detections or embed, not both")
+        motion = None if camera_motion is None else kalman.similarity(camera_motion)
+        full, low = self._split(detections)
+        looks = Looks(full, detections.features, embed, self._gallery.set_size)
+        lazy = embed is not None and self.settings.refresh_every is not None
+        if not lazy:
+            looks.look(np.arange(len(full)))
 
+        self._frame += 1
+        if motion is not None:
+            kalman.move_camera(self._state, motion)
         kalman.predict(self._state)
         self._time_since_update += 1
         self._detection_index[:] = -1
 
-        tracks, columns, unmatched = self._associate(boxes, measurements, features, known)
-        self._update_matched(tracks, columns, usable, detections, measurements)
-        self._remember(self._slots[tracks], columns, features, known)
+        tracks, columns, unmatched = self._associate(full, looks, lazy)
+        self._update_matched(tracks, columns, full)
+        self._learn(tracks, columns, looks, lazy)
+        self._continue_with(low)
         self._delete_lost()
-        self._begin(unmatched, usable, detections, measurements, features, known)
+        begun = self._begin(unmatched, full)
+        self._learn(begun, unmatched, looks, lazy)
+        self._recognise_returned()
+        self.seen += len(full)
+        self.embedded += looks.embedded
         return self._report()
 
-    def _prepare_features(
-        self, detections: Detections, usable: IntArray
-    ) -> tuple[Features | None, npt.NDArray[np.bool_]]:
-        if detections.features is None or len(usable) == 0:
-            return None, np.zeros(len(usable), bool)
-        self._gallery.set_size(detections.features.shape[1])
-        return normalise(detections.features[usable])
+    def _split(self, detections: Detections) -> tuple[Observation, Observation]:
+        """The usable detections: those that take part in everything, and those that only continue tracks."""
+        usable = usable_rows(detections.boxes)
+        if self.settings.low_score is None:
+            return Observation.of(detections, usable), Observation.of(detections, usable[:0])
+        scores = detections.scores[usable]
+        full = scores >= self.settings.high_score
+        low = ~full & (scores >= self.settings.low_score)
+        return Observation.of(detections, usable[full]), Observation.of(detections, usable[low])
 
-    def _associate(
-        self,
-        boxes: FloatArray,
-        measurements: FloatArray,
-        features: Features | None,
-        known: npt.NDArray[np.bool_],
-    ) -> tuple[IntArray, IntArray, IntArray]:
-        """Matched tracks, their detections (columns of `measurements`), and the unmatched detections, in order."""
+    def _associate(self, seen: Observation, looks: Looks, lazy: bool) -> tuple[IntArray, IntArray, IntArray]:
+        """Matched tracks, their detections (columns of `seen`), and the unmatched detections, in order."""
         confirmed = np.flatnonzero(self._confirmed)
-        won, taken, unmatched = self._match_by_appearance(confirmed, measurements, features, known)
+        won, taken, unmatched = self._match_by_appearance(confirmed, seen, looks, lazy)
 
         # The reference lists leftover tracks in the iteration order of a Python set, which for small sets of large
         # integers is not ascending. The order of rows decides ties in the solver, hence the order of new ids.
         leftover = np.array(list(set(confirmed.tolist()) - set(won.tolist())), dtype=np.int64)
         just_lost = leftover[self._time_since_update[leftover] == 1]
         candidates = np.concatenate([np.flatnonzero(~self._confirmed), just_lost])
-        # Left, top, width, height, as in the reference: many costs tie, and the solver's choice among them hangs on the
-        # last bit of this arithmetic.
-        overlap = iou(_boxes(self._state.position[candidates]), boxes[unmatched])
-        rows, columns, rest = match(1.0 - overlap, self.settings.max_iou_distance)
+        cost = self._overlap_cost(candidates, seen, unmatched)
+        rows, columns, rest = match(cost, self.settings.max_iou_distance)
         return (
             np.concatenate([won, candidates[rows]]),
             np.concatenate([taken, unmatched[columns]]),
             unmatched[rest],
         )
 
+    def _overlap_cost(self, tracks: IntArray, seen: Observation, columns: IntArray | slice = slice(None)) -> FloatArray:
+        """(T, N) 1 − IoU of tracks and detections; inf between classes where they are kept apart."""
+        # Left, top, width, height, as in the reference: many costs tie, and the solver's choice among them hangs on the
+        # last bit of this arithmetic.
+        cost = 1.0 - iou(_boxes(self._state.position[tracks]), seen.boxes[columns])
+        if self.settings.per_class:
+            cost[self._class_ids[tracks][:, None] != seen.class_ids[columns]] = np.inf
+        return cost
+
     def _match_by_appearance(
-        self,
-        confirmed: IntArray,
-        measurements: FloatArray,
-        features: Features | None,
-        known: npt.NDArray[np.bool_],
+        self, confirmed: IntArray, seen: Observation, looks: Looks, lazy: bool
     ) -> tuple[IntArray, IntArray, IntArray]:
         """The matching cascade over confirmed tracks. Tracks come back as positions among all tracks."""
         settings = self.settings
-        state, slots = self._state[confirmed], self._slots[confirmed]
-        n = len(measurements)
-        rows = columns = np.empty(0, np.int64)
-        if features is not None and len(confirmed):
-            if settings.gating:
-                rows, columns = kalman.gated_pairs(state, measurements)
-            else:
-                rows, columns = np.divmod(np.arange(len(confirmed) * n), n)
-            comparable = known[columns] & ~self._gallery.is_empty(slots)[rows]
-            rows, columns = rows[comparable], columns[comparable]
+        rows, columns = self._comparable_pairs(confirmed, seen, looks)
+        settled = np.zeros(len(confirmed), bool)
+        if lazy:
+            settled = self._settled(confirmed, rows, columns, seen)
+            looks.look(np.unique(columns[~settled[rows]]))
+        keep = looks.known[columns] | settled[rows]
+        rows, columns = rows[keep], columns[keep]
 
         def distances(rows: IntArray, columns: IntArray) -> FloatArray:
-            assert features is not None
-            costs = np.full(len(rows), np.inf)
-            undecided = np.ones(len(rows), bool)
-            lonely = np.flatnonzero(lonely_pairs(rows, columns, len(confirmed), n))
-            newest = self._gallery.newest(slots[rows[lonely]])
-            quick = 1.0 - np.einsum("pd,pd->p", newest, features[columns[lonely]])
-            decided = quick <= settings.max_cosine_distance
-            costs[lonely[decided]] = quick[decided]
-            undecided[lonely[decided]] = False
-            costs[undecided] = self._gallery.distances(slots, features, rows[undecided], columns[undecided])
+            costs = np.zeros(len(rows))  # of settled pairs any cost is admissible and has no rival
+            compared = np.flatnonzero(~settled[rows])
+            costs[compared] = self._appearance_cost(confirmed, seen, looks, rows[compared], columns[compared])
             return costs
 
         won, taken, unmatched = cascade(
             self._time_since_update[confirmed],
-            n,
+            len(seen),
             rows,
             columns,
             distances,
@@ -170,29 +214,78 @@ class Tracker:
         )
         return confirmed[won], taken, unmatched
 
-    def _update_matched(
-        self,
-        tracks: IntArray,
-        columns: IntArray,
-        usable: IntArray,
-        detections: Detections,
-        measurements: FloatArray,
-    ) -> None:
-        kalman.update(self._state, tracks, measurements[columns])
-        inputs = usable[columns]
+    def _comparable_pairs(self, confirmed: IntArray, seen: Observation, looks: Looks) -> tuple[IntArray, IntArray]:
+        """Pairs (position in `confirmed`, detection) that motion and class admit and whose track has a look."""
+        if not looks.possible or len(confirmed) == 0:
+            return np.empty(0, np.int64), np.empty(0, np.int64)
+        if self.settings.gating:
+            rows, columns = kalman.gated_pairs(self._state[confirmed], seen.measurements)
+        else:
+            rows, columns = np.divmod(np.arange(len(confirmed) * len(seen)), len(seen))
+        keep = ~self._gallery.is_empty(self._slots[confirmed])[rows]
+        if self.settings.per_class:
+            keep &= self._class_ids[confirmed][rows] == seen.class_ids[columns]
+        return rows[keep], columns[keep]
+
+    def _settled(
+        self, confirmed: IntArray, rows: IntArray, columns: IntArray, seen: Observation
+    ) -> npt.NDArray[np.bool_]:
+        """(T,) mask of confirmed tracks that match their only detection whatever it looks like."""
+        gated = np.zeros((len(self), len(seen)), bool)
+        gated[confirmed[rows], columns] = True
+        everyone = np.arange(len(self))
+        overlapping = self._overlap_cost(everyone, seen) <= self.settings.max_iou_distance
+        overlapping[self._confirmed & (self._time_since_update > 1)] = False
+        return settled_rows(gated, overlapping)[confirmed]
+
+    def _appearance_cost(
+        self, confirmed: IntArray, seen: Observation, looks: Looks, rows: IntArray, columns: IntArray
+    ) -> FloatArray:
+        """(P,) costs of pairs (position in `confirmed`, detection) in the cascade."""
+        settings = self.settings
+        slots = self._slots[confirmed]
+        costs = np.full(len(rows), np.inf)
+        undecided = np.ones(len(rows), bool)
+        lonely = np.flatnonzero(lonely_pairs(rows, columns, len(confirmed), len(seen)))
+        if len(lonely):
+            newest = self._gallery.newest(slots[rows[lonely]])
+            quick = 1.0 - np.einsum("pd,pd->p", newest, looks.features[columns[lonely]])
+            decided = quick <= settings.max_cosine_distance
+            costs[lonely[decided]] = quick[decided]
+            undecided[lonely[decided]] = False
+        costs[undecided] = self._gallery.distances(slots, looks.features, rows[undecided], columns[undecided])
+        if settings.motion_weight == 0:
+            return costs
+        state, limit = self._state[confirmed], settings.max_cosine_distance
+        motion = kalman.squared_mahalanobis(state, seen.measurements, rows, columns)
+        return weighted_cost(costs, motion, settings.motion_weight, limit, kalman.GATE)
+
+    def _update_matched(self, tracks: IntArray, columns: IntArray, seen: Observation) -> None:
+        confidences = seen.scores[columns] if self.settings.nsa else None
+        kalman.update(self._state, tracks, seen.measurements[columns], confidences)
         self._hits[tracks] += 1
         self._time_since_update[tracks] = 0
-        self._detection_index[tracks] = inputs
-        self._scores[tracks] = detections.scores[inputs]
-        self._class_ids[tracks] = detections.class_ids[inputs]
+        self._detection_index[tracks] = seen.inputs[columns]
+        self._scores[tracks] = seen.scores[columns]
+        self._class_ids[tracks] = seen.class_ids[columns]
         self._confirmed[tracks] |= self._hits[tracks] >= self.settings.n_init
 
-    def _remember(
-        self, slots: IntArray, columns: IntArray, features: Features | None, known: npt.NDArray[np.bool_]
-    ) -> None:
-        if features is not None:
-            keep = known[columns]
-            self._gallery.append(slots[keep], features[columns[keep]])
+    def _learn(self, tracks: IntArray, columns: IntArray, looks: Looks, lazy: bool) -> None:
+        """Add the looks of detections to the galleries of their tracks; embed those that are due."""
+        if lazy:
+            due = self._frame - self._last_look[tracks] >= (self.settings.refresh_every or 1)
+            looks.look(columns[due & self._confirmed[tracks]])
+        keep = looks.known[columns]
+        self._gallery.append(self._slots[tracks[keep]], looks.features[columns[keep]])
+        self._last_look[tracks[keep]] = self._frame
+
+    def _continue_with(self, low: Observation) -> None:
+        """Second association: low-scored detections continue confirmed tracks that were seen in the previous frame."""
+        if len(low) == 0:
+            return
+        tracks = np.flatnonzero(self._confirmed & (self._time_since_update == 1))
+        rows, columns, _ = match(self._overlap_cost(tracks, low), self.settings.low_iou_distance)
+        self._update_matched(tracks[rows], columns, low)
 
     def _delete_lost(self) -> None:
         """A tentative track dies on its first miss, a confirmed one after `max_age` frames without a detection."""
@@ -200,43 +293,67 @@ class Tracker:
         alive = self._time_since_update <= limit
         if alive.all():
             return
+        if self.settings.reentry_age:
+            for row in np.flatnonzero(~alive & self._confirmed).tolist():
+                self._lost.add(
+                    track_id=int(self._ids[row]),
+                    class_id=int(self._class_ids[row]),
+                    last_seen=self._frame - int(self._time_since_update[row]),
+                    frame=self._frame,
+                    features=self._gallery.features(int(self._slots[row])),
+                )
         self._gallery.release(self._slots[~alive])
         self._state = self._state[alive]
         for name in _PER_TRACK:
             setattr(self, name, getattr(self, name)[alive])
 
-    def _begin(
-        self,
-        columns: IntArray,
-        usable: IntArray,
-        detections: Detections,
-        measurements: FloatArray,
-        features: Features | None,
-        known: npt.NDArray[np.bool_],
-    ) -> None:
+    def _begin(self, columns: IntArray, seen: Observation) -> IntArray:
+        """Begin a track with each of these detections; returns their positions among all tracks."""
         n = len(columns)
         if n == 0:
-            return
-        inputs = usable[columns]
-        slots = self._gallery.allocate(n)
-        self._state = self._state.joined(kalman.initiate(measurements[columns]))
+            return np.empty(0, np.int64)
+        self._state = self._state.joined(kalman.initiate(seen.measurements[columns]))
         new = {
             "_ids": np.arange(self._next_id, self._next_id + n),
             "_confirmed": np.full(n, self.settings.n_init <= 1),
             "_hits": np.ones(n, np.int64),
             "_time_since_update": np.zeros(n, np.int64),
-            "_scores": detections.scores[inputs],
-            "_class_ids": detections.class_ids[inputs],
-            "_detection_index": inputs,
-            "_slots": slots,
+            "_scores": seen.scores[columns],
+            "_class_ids": seen.class_ids[columns],
+            "_detection_index": seen.inputs[columns],
+            "_slots": self._gallery.allocate(n),
+            "_last_look": np.full(n, _LONG_AGO),
         }
         for name in _PER_TRACK:
             setattr(self, name, np.concatenate([getattr(self, name), new[name]]))
         self._next_id += n
-        self._remember(slots, columns, features, known)
+        return np.arange(len(self) - n, len(self))
+
+    def _recognise_returned(self) -> None:
+        """Give tracks confirmed in this frame the id of a deleted track that looks like them."""
+        self._lost.expire(self._frame)
+        if len(self._lost) == 0:
+            return
+        settings = self.settings
+        confirmed_now = self._confirmed & (self._hits == settings.n_init) & (self._time_since_update == 0)
+        tracks = np.flatnonzero(confirmed_now)
+        if len(tracks) == 0:
+            return
+        threshold = settings.max_cosine_distance if settings.reentry_distance is None else settings.reentry_distance
+        found = self._lost.claim(
+            [self._gallery.features(slot) for slot in self._slots[tracks].tolist()],
+            self._class_ids[tracks],
+            # A tentative track is matched in every frame.
+            first_seen=self._frame - settings.n_init + 1,
+            threshold=threshold,
+            per_class=settings.per_class,
+        )
+        for position, old_id in found.items():
+            self._ids[tracks[position]] = old_id
 
     def _report(self) -> Tracks:
         shown = np.flatnonzero(self._confirmed & (self._time_since_update <= 1))
+        shown = shown[np.argsort(self._ids[shown])]  # an id that came back is not in its place
         return Tracks(
             ids=self._ids[shown],
             boxes=tlwh_to_xyxy(_boxes(self._state.position[shown])),
@@ -256,21 +373,8 @@ _PER_TRACK = (
     "_class_ids",
     "_detection_index",
     "_slots",
+    "_last_look",
 )
-
-
-def _usable_rows(boxes: FloatArray) -> IntArray:
-    """Positions of the (N, 4) boxes that can be tracked."""
-    with np.errstate(invalid="ignore", over="ignore"):
-        sized = np.all(boxes[:, 2:] - boxes[:, :2] >= SMALLEST_SIDE, axis=1)
-        near = np.all(np.abs(boxes) <= LARGEST_COORDINATE, axis=1)
-    return np.flatnonzero(sized & near)
-
-
-def _measurements(boxes: FloatArray) -> FloatArray:
-    """Left, top, width, height → centre x, centre y, width / height, height."""
-    size = boxes[:, 2:]
-    return np.concatenate([boxes[:, :2] + size / 2, size[:, :1] / size[:, 1:], size[:, 1:]], axis=1)
 
 
 def _boxes(positions: FloatArray) -> FloatArray:
