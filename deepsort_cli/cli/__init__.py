@@ -19,6 +19,7 @@ COMMANDS = {
     "eval": "Evaluate a Re-ID model and recommend a threshold for the tracker.",
     "track": "Track people (or anything a detector finds) in video.",
     "models": "List the Re-ID models that come with the package.",
+    "refine": "Fill gaps in tracking results, smooth them, drop short tracks.",
     "score": "Score tracking results against ground truth: HOTA, MOTA, IDF1.",
 }
 """Subcommand → one-line summary. The module of `name` is `deepsort_cli.cli.<name>`, its Typer app is called `app`."""

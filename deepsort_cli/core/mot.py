@@ -117,6 +117,19 @@ def read_table(path: Path, *, min_columns: int = MIN_COLUMNS, max_columns: int =
     return np.asarray(table, dtype=np.float64)
 
 
+def check_unique(path: Path, table: FloatArray) -> None:
+    """Refuse a table read from `path` in which an id occurs twice in a frame.
+
+    Raises:
+        InputError: naming file and line.
+    """
+    _, first, counts = np.unique(table[:, :2], axis=0, return_index=True, return_counts=True)
+    if (counts > 1).any():
+        row = int(first[counts > 1].min())
+        frame, track_id = table[row, :2]
+        raise InputError(f"{path}, line {line_of_row(path, row)}: id {track_id:g} occurs twice in frame {frame:g}.")
+
+
 def line_of_row(path: Path, row: int) -> int:
     """The line (from 1) of a table file that holds its `row`-th row (from 0), for messages."""
     lines = path.read_text(encoding="utf-8-sig").splitlines()

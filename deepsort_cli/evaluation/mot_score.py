@@ -19,7 +19,7 @@ import numpy as np
 
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.files import atomic_open
-from deepsort_cli.core.mot import line_of_row, read_seqinfo, read_table
+from deepsort_cli.core.mot import check_unique, line_of_row, read_seqinfo, read_table
 from deepsort_cli.core.types import FloatArray
 
 Benchmark = Literal["MOT15", "MOT16", "MOT17", "MOT20"]
@@ -154,11 +154,7 @@ def _check(path: Path, table: FloatArray, length: int) -> None:
     if len(beyond):
         line = line_of_row(path, int(beyond[0]))
         raise InputError(f"{path}, line {line}: frame {table[beyond[0], 0]:g}, but the sequence has {length} frames.")
-    _, first, counts = np.unique(table[:, :2], axis=0, return_index=True, return_counts=True)
-    if (counts > 1).any():
-        row = int(first[counts > 1].min())
-        frame, track_id = table[row, :2]
-        raise InputError(f"{path}, line {line_of_row(path, row)}: id {track_id:g} occurs twice in frame {frame:g}.")
+    check_unique(path, table)
 
 
 def _check_results(path: Path, table: FloatArray) -> None:

@@ -8,6 +8,7 @@ from deepsort_cli.settings.loader import CommandSettings, documented_yaml, field
 
 COMMAND_SETTINGS = {
     "track": "deepsort_cli.settings.track:TrackSettings",
+    "refine": "deepsort_cli.settings.refine:RefineSettings",
     "score": "deepsort_cli.settings.score:ScoreSettings",
     "scan": "deepsort_cli.settings.scan:ScanCommandSettings",
     "reorganize": "deepsort_cli.settings.reorganize:ReorganizeSettings",

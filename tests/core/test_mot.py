@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deepsort_cli.core.errors import InputError
-from deepsort_cli.core.mot import format_row, format_rows, read_seqinfo, read_table
+from deepsort_cli.core.mot import check_unique, format_row, format_rows, read_seqinfo, read_table
 
 
 @pytest.fixture
@@ -161,3 +161,11 @@ def test_reads_the_real_sequences(shared_data: Path) -> None:
         truth = read_table(folder / "gt" / "gt.txt")
         assert truth[:, 0].min() >= 1
         assert truth[:, 0].max() <= info.length
+
+
+def test_an_id_twice_in_a_frame_is_refused(table) -> None:
+    path = table("1,1,0,0,1,1,1\n\n1,2,0,0,1,1,1\n1,1,0,0,1,1,1\n")
+    with pytest.raises(InputError, match="line 1: id 1 occurs twice in frame 1"):
+        check_unique(path, read_table(path))
+    path = table("1,1,0,0,1,1,1\n2,1,0,0,1,1,1\n")
+    check_unique(path, read_table(path))

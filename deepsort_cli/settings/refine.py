@@ -1,0 +1,19 @@
+"""Settings of `deepsort refine`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+
+from deepsort_cli.settings.loader import CommandSettings
+from deepsort_cli.tracking.settings import RefinementSettings
+
+
+class RefineSettings(CommandSettings):
+    """Everything `deepsort refine` can be told."""
+
+    results: Path | None = Field(None, description="Tracking results to refine, as MOTChallenge text.")
+    output: Path | None = Field(None, description="Where to write the refined results.")
+    refinement: RefinementSettings = Field(RefinementSettings(), description="What to do to the tracks.")
+    overwrite: bool = Field(False, description="Replace the output if it exists; it may then be the input itself.")
