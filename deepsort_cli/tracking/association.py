@@ -16,6 +16,9 @@ from deepsort_cli.core.types import FloatArray, IntArray
 CLAMP = 1e-5
 """What a cost above the threshold counts beyond the threshold while solving."""
 
+Distances = Callable[[IntArray, IntArray], FloatArray]
+"""Costs of pairs: their rows (P,) and columns (P,) → (P,)."""
+
 _NONE = np.empty(0, np.int64)
 
 
@@ -57,7 +60,7 @@ def cascade(
     n_detections: int,
     rows: IntArray,
     columns: IntArray,
-    distances: Callable[[IntArray, IntArray], FloatArray],
+    distances: Distances,
     threshold: float,
     max_age: int,
 ) -> tuple[IntArray, IntArray, IntArray]:

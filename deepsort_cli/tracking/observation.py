@@ -54,6 +54,7 @@ class Looks:
     Attributes:
         features: (N, D) float32; zeros where unknown.
         known: (N,) whether the feature is known.
+        possible: whether features can be known at all.
         embedded: how many were embedded so far.
     """
 
@@ -74,15 +75,11 @@ class Looks:
         self._asked = np.zeros(len(seen), bool)
         self.features: Features = np.empty((len(seen), 0), np.float32)
         self.known: npt.NDArray[np.bool_] = np.zeros(len(seen), bool)
+        self.possible = len(seen) > 0 and (features is not None or embed is not None)
         self.embedded = 0
         if features is not None and len(seen):
             check_size(features.shape[1])
             self.features, self.known = normalise(features[seen.inputs])
-
-    @property
-    def possible(self) -> bool:
-        """Whether any feature is known or can be."""
-        return self._embed is not None or bool(self.known.any())
 
     def look(self, columns: IntArray) -> None:
         """Embed those of these detections that were not embedded before; does nothing where there is no way to.

@@ -8,8 +8,8 @@ import numpy.typing as npt
 from deepsort_cli.core.boxes import iou, tlwh_to_xyxy
 from deepsort_cli.core.types import Detections, FloatArray, IntArray, Tracks
 from deepsort_cli.tracking import kalman
-from deepsort_cli.tracking.association import cascade, lonely_pairs, match, settled_rows, weighted_cost
-from deepsort_cli.tracking.gallery import Gallery
+from deepsort_cli.tracking.association import Distances, cascade, lonely_pairs, match, settled_rows, weighted_cost
+from deepsort_cli.tracking.gallery import Features, Gallery
 from deepsort_cli.tracking.lost import LostGallery
 from deepsort_cli.tracking.observation import Embed, Looks, Observation, usable_rows
 from deepsort_cli.tracking.settings import TrackerSettings
@@ -138,20 +138,22 @@ class Tracker:
         tracks, columns, unmatched = self._associate(full, looks, lazy)
         self._update_matched(tracks, columns, full)
         self._learn(tracks, columns, looks, lazy)
-        self._continue_with(low)
+        if low is not None:
+            self._continue_with(low)
         self._delete_lost()
-        begun = self._begin(unmatched, full)
-        self._learn(begun, unmatched, looks, lazy)
+        if len(unmatched):
+            begun = self._begin(unmatched, full)
+            self._learn(begun, unmatched, looks, lazy)
         self._recognise_returned()
         self.seen += len(full)
         self.embedded += looks.embedded
         return self._report()
 
-    def _split(self, detections: Detections) -> tuple[Observation, Observation]:
+    def _split(self, detections: Detections) -> tuple[Observation, Observation | None]:
         """The usable detections: those that take part in everything, and those that only continue tracks."""
         usable = usable_rows(detections.boxes)
         if self.settings.low_score is None:
-            return Observation.of(detections, usable), Observation.of(detections, usable[:0])
+            return Observation.of(detections, usable), None
         scores = detections.scores[usable]
         full = scores >= self.settings.high_score
         low = ~full & (scores >= self.settings.low_score)
@@ -194,21 +196,30 @@ class Tracker:
         if lazy:
             settled = self._settled(confirmed, rows, columns, seen)
             looks.look(np.unique(columns[~settled[rows]]))
-        keep = looks.known[columns] | settled[rows]
-        rows, columns = rows[keep], columns[keep]
+        if not looks.known.all():
+            keep = looks.known[columns] | settled[rows]
+            rows, columns = rows[keep], columns[keep]
+
+        slots = self._slots[confirmed]
 
         def distances(rows: IntArray, columns: IntArray) -> FloatArray:
-            costs = np.zeros(len(rows))  # of settled pairs any cost is admissible and has no rival
-            compared = np.flatnonzero(~settled[rows])
-            costs[compared] = self._appearance_cost(confirmed, seen, looks, rows[compared], columns[compared])
-            return costs
+            if not lazy:
+                return self._appearance_cost(slots, looks.features, rows, columns)
+            found = np.zeros(len(rows))  # any admissible cost will do for settled pairs: they have no rival
+            unsettled = np.flatnonzero(~settled[rows])
+            found[unsettled] = self._appearance_cost(slots, looks.features, rows[unsettled], columns[unsettled])
+            return found
+
+        costs: Distances = distances
+        if settings.motion_weight > 0:
+            costs = self._with_motion(distances, confirmed, seen)
 
         won, taken, unmatched = cascade(
             self._time_since_update[confirmed],
             len(seen),
             rows,
             columns,
-            distances,
+            costs,
             settings.max_cosine_distance,
             settings.max_age,
         )
@@ -222,10 +233,14 @@ class Tracker:
             rows, columns = kalman.gated_pairs(self._state[confirmed], seen.measurements)
         else:
             rows, columns = np.divmod(np.arange(len(confirmed) * len(seen)), len(seen))
-        keep = ~self._gallery.is_empty(self._slots[confirmed])[rows]
+        empty = self._gallery.is_empty(self._slots[confirmed])
+        if empty.any():
+            keep = ~empty[rows]
+            rows, columns = rows[keep], columns[keep]
         if self.settings.per_class:
-            keep &= self._class_ids[confirmed][rows] == seen.class_ids[columns]
-        return rows[keep], columns[keep]
+            keep = self._class_ids[confirmed][rows] == seen.class_ids[columns]
+            rows, columns = rows[keep], columns[keep]
+        return rows, columns
 
     def _settled(
         self, confirmed: IntArray, rows: IntArray, columns: IntArray, seen: Observation
@@ -238,27 +253,30 @@ class Tracker:
         overlapping[self._confirmed & (self._time_since_update > 1)] = False
         return settled_rows(gated, overlapping)[confirmed]
 
-    def _appearance_cost(
-        self, confirmed: IntArray, seen: Observation, looks: Looks, rows: IntArray, columns: IntArray
-    ) -> FloatArray:
-        """(P,) costs of pairs (position in `confirmed`, detection) in the cascade."""
-        settings = self.settings
-        slots = self._slots[confirmed]
+    def _appearance_cost(self, slots: IntArray, features: Features, rows: IntArray, columns: IntArray) -> FloatArray:
+        """(P,) cosine distances of pairs (position in `slots`, detection), or any admissible one without a rival."""
         costs = np.full(len(rows), np.inf)
         undecided = np.ones(len(rows), bool)
-        lonely = np.flatnonzero(lonely_pairs(rows, columns, len(confirmed), len(seen)))
+        lonely = np.flatnonzero(lonely_pairs(rows, columns, len(slots), len(features)))
         if len(lonely):
             newest = self._gallery.newest(slots[rows[lonely]])
-            quick = 1.0 - np.einsum("pd,pd->p", newest, looks.features[columns[lonely]])
-            decided = quick <= settings.max_cosine_distance
+            quick = 1.0 - np.einsum("pd,pd->p", newest, features[columns[lonely]])
+            decided = quick <= self.settings.max_cosine_distance
             costs[lonely[decided]] = quick[decided]
             undecided[lonely[decided]] = False
-        costs[undecided] = self._gallery.distances(slots, looks.features, rows[undecided], columns[undecided])
-        if settings.motion_weight == 0:
-            return costs
-        state, limit = self._state[confirmed], settings.max_cosine_distance
-        motion = kalman.squared_mahalanobis(state, seen.measurements, rows, columns)
-        return weighted_cost(costs, motion, settings.motion_weight, limit, kalman.GATE)
+        costs[undecided] = self._gallery.distances(slots, features, rows[undecided], columns[undecided])
+        return costs
+
+    def _with_motion(self, distances: Distances, confirmed: IntArray, seen: Observation) -> Distances:
+        """The same distances with motion added by its weight."""
+        state, settings = self._state[confirmed], self.settings
+
+        def weighted(rows: IntArray, columns: IntArray) -> FloatArray:
+            motion = kalman.squared_mahalanobis(state, seen.measurements, rows, columns)
+            appearance = distances(rows, columns)
+            return weighted_cost(appearance, motion, settings.motion_weight, settings.max_cosine_distance, kalman.GATE)
+
+        return weighted
 
     def _update_matched(self, tracks: IntArray, columns: IntArray, seen: Observation) -> None:
         confidences = seen.scores[columns] if self.settings.nsa else None
@@ -275,14 +293,14 @@ class Tracker:
         if lazy:
             due = self._frame - self._last_look[tracks] >= (self.settings.refresh_every or 1)
             looks.look(columns[due & self._confirmed[tracks]])
+        if not looks.possible:
+            return
         keep = looks.known[columns]
         self._gallery.append(self._slots[tracks[keep]], looks.features[columns[keep]])
         self._last_look[tracks[keep]] = self._frame
 
     def _continue_with(self, low: Observation) -> None:
         """Second association: low-scored detections continue confirmed tracks that were seen in the previous frame."""
-        if len(low) == 0:
-            return
         tracks = np.flatnonzero(self._confirmed & (self._time_since_update == 1))
         rows, columns, _ = match(self._overlap_cost(tracks, low), self.settings.low_iou_distance)
         self._update_matched(tracks[rows], columns, low)
@@ -310,8 +328,6 @@ class Tracker:
     def _begin(self, columns: IntArray, seen: Observation) -> IntArray:
         """Begin a track with each of these detections; returns their positions among all tracks."""
         n = len(columns)
-        if n == 0:
-            return np.empty(0, np.int64)
         self._state = self._state.joined(kalman.initiate(seen.measurements[columns]))
         new = {
             "_ids": np.arange(self._next_id, self._next_id + n),
@@ -331,9 +347,9 @@ class Tracker:
 
     def _recognise_returned(self) -> None:
         """Give tracks confirmed in this frame the id of a deleted track that looks like them."""
-        self._lost.expire(self._frame)
         if len(self._lost) == 0:
             return
+        self._lost.expire(self._frame)
         settings = self.settings
         confirmed_now = self._confirmed & (self._hits == settings.n_init) & (self._time_since_update == 0)
         tracks = np.flatnonzero(confirmed_now)
