@@ -129,11 +129,8 @@ class Tracker:
             looks.look(np.arange(len(full)))
 
         self._frame += 1
-        if motion is not None:
-            kalman.move_camera(self._state, motion)
-        kalman.predict(self._state)
+        self._move_on(motion)
         self._time_since_update += 1
-        self._detection_index[:] = -1
 
         tracks, columns, unmatched = self._associate(full, looks, lazy)
         self._update_matched(tracks, columns, full)
@@ -148,6 +145,32 @@ class Tracker:
         self.seen += len(full)
         self.embedded += looks.embedded
         return self._report()
+
+    def coast(self, camera_motion: npt.ArrayLike | None = None) -> Tracks:
+        """Pass over a frame in which nobody looked: tracks move on as predicted, and none counts as missed.
+
+        For detectors that run on every n-th frame only. Everything the settings count in frames (`max_age`, `n_init`,
+        …) counts the frames looked at, those given to `update`.
+
+        Args:
+            camera_motion: as in `update`.
+
+        Returns:
+            The tracks of the last `update`, at their predicted places; `detection_index` is −1, and
+            `time_since_update` is still that of the last frame looked at.
+
+        Raises:
+            ValueError: if `camera_motion` is no similarity.
+        """
+        self._move_on(None if camera_motion is None else kalman.similarity(camera_motion))
+        return self._report()
+
+    def _move_on(self, motion: FloatArray | None) -> None:
+        """One frame ahead, with the (2, 3) motion of the camera."""
+        if motion is not None:
+            kalman.move_camera(self._state, motion)
+        kalman.predict(self._state)
+        self._detection_index[:] = -1
 
     def _split(self, detections: Detections) -> tuple[Observation, Observation | None]:
         """The usable detections: those that take part in everything, and those that only continue tracks."""

@@ -264,6 +264,55 @@ def test_shortcuts_change_no_decision(monkeypatch: pytest.MonkeyPatch) -> None:
     assert max(ids[-1] for ids, _ in fast if ids) > 12, "the scene must be hard enough to lose people"
 
 
+class TestCoast:
+    """Frames that nobody looked at."""
+
+    def walk(self, tracker: Tracker, frames: int, every: int) -> list[Tracks]:
+        """Somebody walks 4 pixels a frame; the detector looks at every n-th frame."""
+        found = []
+        for frame in range(frames):
+            if frame % every:
+                found.append(tracker.coast())
+            else:
+                box = np.array([[100.0 + 4 * frame, 50, 140 + 4 * frame, 150]])
+                found.append(tracker.update(Detections(box)))
+        return found
+
+    def test_tracks_follow_their_way(self) -> None:
+        found = self.walk(Tracker(), frames=31, every=3)
+        assert [len(tracks) for tracks in found] == [0] * 6 + [1] * 25  # confirmed by the third look
+        assert all(tracks.ids.tolist() == [1] for tracks in found[6:])
+        assert [tracks.detection_index.tolist() for tracks in found[-4:]] == [[0], [-1], [-1], [0]]
+        assert all(tracks.time_since_update.tolist() == [0] for tracks in found[6:])
+        for frame in range(20, 31):
+            assert found[frame].boxes[0, 0] == pytest.approx(100 + 4 * frame, abs=1.0)
+
+    def test_nobody_ages(self) -> None:
+        """Not even a tentative track, which dies when it is looked for in vain."""
+        tracker = Tracker(TrackerSettings(max_age=1))
+        tracker.update(Detections(np.array([[0.0, 0, 40, 100]])))
+        for _ in range(10):
+            tracker.coast()
+        assert len(tracker) == 1
+        tracker.update(Detections.empty())
+        assert len(tracker) == 0
+
+    def test_moves_with_the_camera(self) -> None:
+        tracker = Tracker(TrackerSettings(n_init=1))
+        tracker.update(Detections(np.array([[10.0, 20, 50, 120]])))
+        tracks = tracker.coast(camera_motion=[[1, 0, 7], [0, 1, -3]])
+        np.testing.assert_allclose(tracks.boxes, [[17, 17, 57, 117]])
+
+    def test_until_somebody_is_missed(self) -> None:
+        """A miss is reported as one predicted row (paper), and that row's age stays while coasting."""
+        tracker = Tracker()
+        self.walk(tracker, frames=5, every=2)
+        tracker.update(Detections.empty())
+        assert tracker.coast().time_since_update.tolist() == [1]
+        tracker.update(Detections.empty())
+        assert len(tracker.coast()) == 0
+
+
 @pytest.mark.real_data
 @pytest.mark.parametrize(
     "sequence", ["MOT17-05-FRCNN", "PETS09-S2L1", "TUD-Campus", "TUD-Stadtmitte", "ETH-Bahnhof", "KITTI-17"]
