@@ -145,10 +145,10 @@ def _report(result: ScanResult, verbose: bool) -> Iterator[RenderableType]:
     yield f"[dim]{when}, fingerprint {result.fingerprint[:12]}[/dim]"
     rows = summarise_parts(result)
     odd = [name for name in ("junk", "distractors") if any(getattr(row, name) for row in rows)]
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")  # fits 80 columns
     for name in ("part", "layout"):
         table.add_column(name)
-    for name in ("identities", "images", "cameras", "per identity", "median", *odd):
+    for name in ("identities", "images", "cameras", "per id", "median", *odd):
         table.add_column(name, justify="right")
     for row in rows:
         table.add_row(
