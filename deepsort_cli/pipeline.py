@@ -21,17 +21,24 @@ import cv2
 
 from deepsort_cli.core import Detections, Frame, InputError
 from deepsort_cli.core.cpus import available_cpus
+from deepsort_cli.core.mot import Comparison, check_unique, read_table
+from deepsort_cli.core.regions import Counts, check_inside, parse_lines, parse_zones
 from deepsort_cli.core.streams import Ahead, Behind, InParallel, clock, timed
+from deepsort_cli.core.types import FloatArray
 from deepsort_cli.perception.classes import COCO_NAMES, select_classes
 from deepsort_cli.perception.detectors import Detector, open_detector
 from deepsort_cli.perception.embedders import Embedder, open_embedder
 from deepsort_cli.perception.settings import DEFAULT_CONF, DetectorSettings, EmbedderSettings, RuntimeSettings
 from deepsort_cli.perception.stored import StoredDetections
 from deepsort_cli.tracking import Tracker, TrackerSettings
-from deepsort_cli.video.outputs import Outputs
+from deepsort_cli.tracking.counting import RegionCounter
+from deepsort_cli.tracking.refinement import refine
+from deepsort_cli.tracking.settings import CountingSettings, RefinementSettings
+from deepsort_cli.video.outputs import Outputs, Refine
 from deepsort_cli.video.settings import DemoSettings, OutputSettings, SourceSettings
 from deepsort_cli.video.sinks import unique_names
 from deepsort_cli.video.sources import BlankSource, Source, open_source
+from deepsort_cli.video.whole_run import ComparisonSink
 
 READ_AHEAD = 4
 WRITE_BEHIND = 8
@@ -78,6 +85,8 @@ class Summary:
         ending: the source ended, the user quit the window, or Ctrl-C.
         detector, embedder: what was used; embedder is None without appearance.
         max_cosine_distance: the appearance threshold in force.
+        counts: the final counts of lines and zones, None where there are none.
+        comparison: the written tracks beside the ground truth of the same frames, where it was asked for.
     """
 
     source: str
@@ -92,6 +101,8 @@ class Summary:
     detector: str
     embedder: str | None
     max_cosine_distance: float
+    counts: Counts | None = None
+    comparison: Comparison | None = None
 
     @property
     def fps(self) -> float:
@@ -128,6 +139,10 @@ def track(
     runtime: RuntimeSettings | None = None,
     tracker: TrackerSettings | None = None,
     output: OutputSettings | None = None,
+    refinement: RefinementSettings | None = None,
+    counting: CountingSettings | None = None,
+    compare: bool = False,
+    ground_truth: Path | None = None,
     use_model_threshold: bool = False,
     observer: Observer | None = None,
 ) -> list[Summary]:
@@ -137,7 +152,10 @@ def track(
         sources: what `open_source` understands; may be empty with `detections`.
         detections: stored detections to use instead of a detector; only with a single source.
         use_model_threshold: take `max_cosine_distance` from the embedder's metadata where it has one.
-        source, demo, detector, reid, runtime, tracker, output: settings of the parts.
+        source, demo, detector, reid, runtime, tracker, output, refinement, counting: settings of the parts.
+        compare: keep each source's results and ground truth in its summary, for scoring.
+        ground_truth: ground truth for `compare` where a source has none of its own: a file, a sequence folder, or a
+            folder of sequence folders named like the sources.
         observer: is told about progress.
 
     Raises:
@@ -153,7 +171,10 @@ def track(
         runtime or RuntimeSettings(),
         tracker or TrackerSettings(),
         output or OutputSettings(),
+        refinement or RefinementSettings(),
+        counting or CountingSettings(),
     )
+    counter = _Counting(settings.counting)
     observer = observer or Observer()
     stored = None
     if detections is not None:
@@ -176,15 +197,21 @@ def track(
         plans = [Outputs.plan(settings.output, name, len(opened) > 1) for name in names]
         for item, spec, plan in zip(opened, sources or [""], plans, strict=True):
             plan.check(item, Path(spec) if spec else None, settings.output.overwrite)
+            counter.check(item)
+        truths = [
+            _ground_truth(item, name, ground_truth, len(opened) > 1) if compare else None
+            for item, name in zip(opened, names, strict=True)
+        ]
         if parts.embedder is None and not parts.stored_features:
             observer.note("no Re-ID model: tracking by motion and overlap (name one with --reid MODEL.onnx)")
         if parts.workers > 1:  # the workers use the cores, OpenCV's own threads would be in their way
             stack.callback(cv2.setNumThreads, cv2.getNumThreads())
             cv2.setNumThreads(1)
         summaries = []
-        for item, name, plan in zip(opened, names, plans, strict=True):
+        for item, name, plan, truth in zip(opened, names, plans, truths, strict=True):
+            comparison = ComparisonSink(name, truth, item.ground_truth) if compare else None
             with item:
-                summary = _track_source(item, name, plan, settings, parts, observer)
+                summary = _track_source(item, name, plan, settings, parts, counter, comparison, observer)
             summaries.append(summary)
             observer.finished(summary)
             if summary.ending == "interrupted":
@@ -203,6 +230,27 @@ class _Settings:
     runtime: RuntimeSettings
     tracker: TrackerSettings
     output: OutputSettings
+    refinement: RefinementSettings
+    counting: CountingSettings
+
+    @property
+    def refine(self) -> Refine | None:
+        return (lambda table: refine(table, self.refinement)) if self.refinement.wanted else None
+
+
+class _Counting:
+    """The lines and zones of a run, read once, and fresh counts for every source."""
+
+    def __init__(self, settings: CountingSettings) -> None:
+        self._lines, self._zones = parse_lines(settings.lines), parse_zones(settings.zones)
+        self._margin = settings.margin
+
+    def check(self, source: Source) -> None:
+        if source.width and source.height:  # unknown where no pixels are read
+            check_inside(self._lines, self._zones, source.width, source.height, source.name)
+
+    def start(self) -> RegionCounter | None:
+        return RegionCounter(self._lines, self._zones, self._margin) if self._lines or self._zones else None
 
 
 @dataclass(frozen=True)
@@ -312,21 +360,54 @@ def _open(
     return BlankSource(detections.stem, stored.last_frame, settings.source)
 
 
+def _ground_truth(source: Source, name: str, given: Path | None, many: bool) -> FloatArray | None:
+    """The ground truth of a source, read before any work is done; None where the source knows it frame by frame."""
+    path = source.ground_truth_file
+    if given is not None:
+        own, only = given / name / "gt" / "gt.txt", (given, given / "gt" / "gt.txt")
+        path = next((place for place in (own, *only) if place.is_file()), None)
+        if path is None:
+            raise InputError(f"--gt {given}: neither a file, nor gt/gt.txt, nor {name}/gt/gt.txt inside.")
+        if many and path in only:
+            raise InputError(
+                f"--gt {given}: belongs to one source, but several are given. Give a folder with {name}/gt/gt.txt."
+            )
+    elif source.kind == "demo":
+        return None
+    if path is None:
+        raise InputError(
+            f"--score: {name} has no ground truth. It comes with demo and MOTChallenge sequences (gt/gt.txt); "
+            "for other sources name it with --gt FILE."
+        )
+    table = read_table(path, min_columns=7)
+    check_unique(path, table)
+    return table
+
+
 def _track_source(
-    source: Source, name: str, plan: Outputs, settings: _Settings, parts: _Parts, observer: Observer
+    source: Source,
+    name: str,
+    plan: Outputs,
+    settings: _Settings,
+    parts: _Parts,
+    counting: _Counting,
+    comparison: ComparisonSink | None,
+    observer: Observer,
 ) -> Summary:
     output = settings.output
     progress = Progress(name, source.frame_count)
     observer.started(progress)
     seconds = {"read": 0.0, "detect": 0.0, "embed": 0.0, "track": 0.0}
     tracker = Tracker(parts.tracker)
+    counter = counting.start()
+    counts: Counts | None = None
     meter = _Meter()
     ids: set[int] = set()
     rows = 0
     ending: Ending = "end"
 
     begin = time.perf_counter()
-    sinks = plan.open(source, output, parts.class_names, observer.warn)
+    sinks = plan.open(source, output, parts.class_names, observer.warn, refine=settings.refine, comparison=comparison)
     with sinks, contextlib.ExitStack() as stack:
         # A window must be served by the main thread; without one, writing has a thread of its own.
         threaded = sinks.display is None
@@ -347,10 +428,12 @@ def _track_source(
                     tracks = tracker.update(item.detections)
                 if output.emit == "matched":
                     tracks = tracks[tracks.time_since_update == 0]
+                if counter is not None:
+                    counts = counter.update(tracks)
                 ids.update(tracks.ids.tolist())
                 rows += len(tracks)
                 progress.fps = meter.tick()
-                written = (frame, tracks, progress.fps if output.show_fps else None)
+                written = (frame, tracks, counts, progress.fps if output.show_fps else None)
                 if writer is not None:
                     writer.put(written)
                 else:
@@ -381,6 +464,8 @@ def _track_source(
         detector=parts.detector_name,
         embedder=parts.embedder.name if parts.embedder else "stored features" if parts.stored_features else None,
         max_cosine_distance=parts.tracker.max_cosine_distance,
+        counts=counts,
+        comparison=comparison.comparison() if comparison is not None else None,
     )
 
 

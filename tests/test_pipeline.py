@@ -186,7 +186,7 @@ class TestEndings:
     def test_full_disk_surfaces(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         write = sinks.JsonlSink.write
 
-        def failing(self: sinks.JsonlSink, frame: Frame, tracks: Tracks) -> None:
+        def failing(self: sinks.JsonlSink, frame: Frame, tracks: Tracks, counts: object = None) -> None:
             if frame.index == 5:
                 raise sinks.write_error(tmp_path / "out.jsonl", OSError(errno.ENOSPC, "No space left on device"))
             write(self, frame, tracks)
@@ -215,7 +215,7 @@ class TestEndings:
             def __init__(self, title: str) -> None:
                 self.stopped = False
 
-            def write(self, frame: Frame, tracks: Tracks) -> None:
+            def write(self, frame: Frame, tracks: Tracks, counts: object = None) -> None:
                 assert threading.current_thread() is threading.main_thread()
                 self.stopped = frame.index == 4
 

@@ -64,16 +64,21 @@ def score(
     if settings.csv is not None:
         write_csv(settings.csv, scores)
     if report.json:
-        report.result([_rounded(item) for item in scores])
+        report.result([rounded(item) for item in scores])
     else:
-        from rich.console import Console
-
-        console = Console(highlight=False)
-        console.width = max(console.width, 110)  # a wrapped terminal line is easier to read than cut figures
-        console.print(_table(scores))
+        print_scores(scores)
 
 
-def _rounded(score: Score) -> dict[str, Any]:
+def print_scores(scores: list[Score]) -> None:
+    """A table of scores on stdout."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    console.width = max(console.width, 110)  # a wrapped terminal line is easier to read than cut figures
+    console.print(_table(scores))
+
+
+def rounded(score: Score) -> dict[str, Any]:
     """Percentages with two decimals, counts as they are."""
     values = vars(score)
     return {key: round(100 * value, 2) if isinstance(value, float) else value for key, value in values.items()}
@@ -89,7 +94,7 @@ def _table(scores: list[Score]) -> Any:
     for heading in HEADINGS.values():
         table.add_column(heading, justify="right")
     for item in scores:
-        values = _rounded(item)
+        values = rounded(item)
         cells = [f"{values[key]:.2f}" if isinstance(values[key], float) else str(values[key]) for key in HEADINGS]
         table.add_row(escape(item.sequence), *cells, end_section=item is scores[-2] if len(scores) > 1 else False)
     return table

@@ -9,6 +9,7 @@ import typer
 
 from deepsort_cli.cli.console import Reporter
 from deepsort_cli.cli.options import Config, Flags, Json, PrintConfig, Quiet, Set, Verbose, command_app
+from deepsort_cli.cli.score import print_scores, rounded
 from deepsort_cli.settings.track import TrackSettings
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ app = command_app()
 flags = Flags(TrackSettings)
 
 SOURCE, DETECTOR, REID, TRACKER, OUTPUT = "Source", "Detector", "Appearance", "Tracker", "Output"
+COUNTING, AFTERWARDS = "Counting", "At the end"
 
 
 @app.command(
@@ -56,10 +58,25 @@ def track(
     save_csv: Annotated[Path | None, flags("output.save_csv", "--save-csv", metavar="FILE", panel=OUTPUT)] = None,
     save_crops: Annotated[Path | None, flags("output.save_crops", "--save-crops", metavar="DIR", panel=OUTPUT)] = None,
     save_gt: Annotated[Path | None, flags("output.save_gt", "--save-gt", metavar="FILE", panel=OUTPUT)] = None,
+    save_summary: Annotated[
+        Path | None, flags("output.save_summary", "--save-summary", metavar="FILE", panel=OUTPUT)
+    ] = None,
+    save_timeline: Annotated[
+        Path | None, flags("output.save_timeline", "--save-timeline", metavar="FILE", panel=OUTPUT)
+    ] = None,
     emit: Annotated[str | None, flags("output.emit", "--emit", metavar="matched|paper", panel=OUTPUT)] = None,
     display: Annotated[bool | None, flags("output.display", "--display/--no-display", panel=OUTPUT)] = None,
     show_fps: Annotated[bool | None, flags("output.show_fps", "--show-fps/--no-show-fps", panel=OUTPUT)] = None,
     overwrite: Annotated[bool | None, flags("output.overwrite", "--overwrite/--no-overwrite", panel=OUTPUT)] = None,
+    line: Annotated[list[str] | None, flags("counting.lines", "--line", metavar="LINE", panel=COUNTING)] = None,
+    zone: Annotated[list[str] | None, flags("counting.zones", "--zone", metavar="ZONE", panel=COUNTING)] = None,
+    interpolate: Annotated[
+        str | None, flags("refinement.interpolate", "--interpolate", metavar="linear|gaussian", panel=AFTERWARDS)
+    ] = None,
+    max_gap: Annotated[int | None, flags("refinement.max_gap", "--max-gap", panel=AFTERWARDS)] = None,
+    min_length: Annotated[int | None, flags("refinement.min_length", "--min-length", panel=AFTERWARDS)] = None,
+    score: Annotated[bool | None, flags("score", "--score/--no-score", panel=AFTERWARDS)] = None,
+    gt: Annotated[Path | None, flags("gt", "--gt", metavar="PATH", panel=AFTERWARDS)] = None,
     device: Annotated[str | None, flags("runtime.device", "--device", metavar="DEVICE", panel="General")] = None,
     config: Config = None,
     set_: Set = None,
@@ -76,6 +93,11 @@ def track(
     settings, report = flags.start(ctx)
     from deepsort_cli.pipeline import track as run
 
+    wants_scores = settings.score or settings.gt is not None
+    if wants_scores:
+        from deepsort_cli.evaluation.mot_score import require_trackeval, score_comparisons
+
+        require_trackeval()
     with _Screen(report) as screen:
         summaries = run(
             settings.source,
@@ -87,10 +109,23 @@ def track(
             runtime=settings.runtime,
             tracker=settings.tracker.resolved(),
             output=settings.output,
+            refinement=settings.refinement,
+            counting=settings.counting,
+            compare=wants_scores,
+            ground_truth=settings.gt,
             use_model_threshold=settings.tracker.max_cosine_distance is None,
             observer=screen.observer,
         )
-    report.result([_as_json(summary) for summary in summaries])
+    data = [_as_json(summary) for summary in summaries]
+    if wants_scores:
+        scores = score_comparisons([summary.comparison for summary in summaries if summary.comparison is not None])
+        if report.json:
+            for entry, one in zip(data, scores, strict=False):
+                entry["scores"] = rounded(one)
+            data += [{"source": one.sequence, "scores": rounded(one)} for one in scores[len(data) :]]
+        else:
+            print_scores(scores)
+    report.result(data)
 
 
 class _Screen:
@@ -133,6 +168,9 @@ class _Screen:
         self._report.show(_table(summary))
         for path in summary.outputs:
             self._report.info(f"wrote {path}")
+        if summary.comparison is not None and summary.comparison.left_out:
+            left_out = summary.comparison.left_out
+            self._report.info(f"scored on the frames tracked: {left_out} other frames with ground truth are left out")
 
 
 def _table(summary: Summary) -> Any:
@@ -146,6 +184,12 @@ def _table(summary: Summary) -> Any:
     table.add_row("speed", f"{summary.fps:.1f} fps over {summary.seconds:.1f} s")
     stages = "  ".join(f"{stage} {value:.1f}" for stage, value in summary.stage_ms.items())
     table.add_row("ms per frame", stages)
+    if summary.counts is not None:
+        for line in summary.counts.lines:
+            table.add_row(escape(line.line.name), f"{line.inward} in, {line.outward} out")
+        for zone in summary.counts.zones:
+            texts = (f"{zone.inside} inside", f"{zone.entered} entered", f"{zone.distinct} in all")
+            table.add_row(escape(zone.zone.name), ", ".join(texts))
     appearance = "none (motion and overlap)"
     if summary.embedder:
         appearance = f"{escape(summary.embedder)}, max cosine distance {summary.max_cosine_distance:g}"
@@ -155,6 +199,7 @@ def _table(summary: Summary) -> Any:
 
 
 def _as_json(summary: Summary) -> dict[str, Any]:
+    counts = {} if summary.counts is None else {"counts": summary.counts.as_json()}
     return {
         "source": summary.source,
         "kind": summary.kind,
@@ -168,5 +213,6 @@ def _as_json(summary: Summary) -> dict[str, Any]:
         "detector": summary.detector,
         "embedder": summary.embedder,
         "max_cosine_distance": summary.max_cosine_distance,
+        **counts,
         "outputs": [str(path) for path in summary.outputs],
     }

@@ -40,6 +40,23 @@ class SequenceInfo:
     height: int
 
 
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The results of one sequence and its ground truth, for scoring.
+
+    Attributes:
+        name: the sequence's name.
+        results: (N, 10) result rows.
+        ground_truth: (M, 7 to 10) ground truth rows of the same frames.
+        left_out: how many frames with ground truth are left out, because they were not tracked.
+    """
+
+    name: str
+    results: FloatArray
+    ground_truth: FloatArray
+    left_out: int = 0
+
+
 def read_seqinfo(folder: Path) -> SequenceInfo:
     """Read `seqinfo.ini` of a sequence folder.
 

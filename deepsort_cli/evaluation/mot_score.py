@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import importlib.util
 import io
 import shutil
 import tempfile
@@ -17,9 +18,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from deepsort_cli.core.errors import InputError
+from deepsort_cli.core.errors import InputError, RunError
 from deepsort_cli.core.files import atomic_open
-from deepsort_cli.core.mot import check_unique, line_of_row, read_seqinfo, read_table
+from deepsort_cli.core.mot import Comparison, check_unique, line_of_row, read_seqinfo, read_table
 from deepsort_cli.core.types import FloatArray
 
 Benchmark = Literal["MOT15", "MOT16", "MOT17", "MOT20"]
@@ -92,6 +93,40 @@ def score(ground_truth: Path, results: Path, benchmark: Benchmark | None = None)
         if benchmarks[pair.name] != "MOT15" and tables[pair.name].shape[1] < 8:
             raise InputError(f"{pair.ground_truth}: no class in column 8, which {benchmark} needs. Use MOT15.")
     return _run_trackeval(pairs, tables, lengths, benchmarks)
+
+
+def require_trackeval() -> None:
+    """Make sure that the scorer is installed, without importing it.
+
+    Raises:
+        InputError: it is not; the message says how to get it.
+    """
+    if importlib.util.find_spec("trackeval") is None:
+        raise InputError("scoring needs the TrackEval package: pip install 'deepsort-cli[score]'")
+
+
+def score_comparisons(comparisons: Sequence[Comparison]) -> list[Score]:
+    """Score tracks that are in memory, as `score` does those in files; names must differ.
+
+    Raises:
+        RunError: there is no ground truth in the frames of a sequence.
+        InputError: the scorer refuses the ground truth, or TrackEval is not installed.
+    """
+    for one in comparisons:
+        if not len(one.ground_truth):
+            raise RunError(f"{one.name}: no ground truth in the frames tracked, so there is nothing to score.")
+    with tempfile.TemporaryDirectory() as folder:
+        pairs = []
+        for one in comparisons:
+            path = Path(folder) / f"{one.name}.txt"
+            np.savetxt(path, one.results, fmt=["%d", "%d", *["%.2f"] * 4, *["%d"] * 4], delimiter=",")
+            pairs.append(Pair(one.name, path, path))
+        return _run_trackeval(
+            pairs,
+            tables={one.name: one.ground_truth for one in comparisons},
+            lengths={one.name: int(max(_last(one.ground_truth), _last(one.results))) for one in comparisons},
+            benchmarks={one.name: guess_benchmark(one.name, one.ground_truth) for one in comparisons},
+        )
 
 
 def find_pairs(ground_truth: Path, results: Path) -> list[Pair]:
@@ -173,10 +208,9 @@ def _run_trackeval(
     lengths: Mapping[str, int],
     benchmarks: Mapping[str, Benchmark],
 ) -> list[Score]:
-    try:
-        import trackeval
-    except ImportError:
-        raise InputError("scoring needs the TrackEval package: pip install 'deepsort-cli[score]'") from None
+    require_trackeval()
+    import trackeval
+
     quiet = {"PRINT_CONFIG": False}
     metrics = [trackeval.metrics.HOTA(), trackeval.metrics.CLEAR(quiet), trackeval.metrics.Identity(quiet)]
     results: dict[str, dict[str, Any]] = {metric.get_name(): {} for metric in metrics}

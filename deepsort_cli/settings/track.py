@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
-from deepsort_cli.perception.settings import DetectorSettings, EmbedderSettings, RuntimeSettings
+from deepsort_cli.perception.settings import (
+    DEFAULT_CONF,
+    HOG_CONF,
+    CameraMotionSettings,
+    DetectorSettings,
+    EmbedderSettings,
+    RuntimeSettings,
+)
 from deepsort_cli.settings.loader import CommandSettings
-from deepsort_cli.tracking.settings import TrackerSettings
+from deepsort_cli.tracking.settings import CountingSettings, RefinementSettings, TrackerSettings
 from deepsort_cli.video.settings import DemoSettings, OutputSettings, SourceSettings
 
 
@@ -19,8 +27,22 @@ def _one_or_many(value: Any) -> Any:
     return [str(item) if isinstance(item, int | Path) else item for item in values]
 
 
+PRESETS: dict[str, dict[str, Any]] = {
+    "deepsort": {},
+    "strong": {
+        "tracker.low_score": 0.1,
+        "camera_motion.method": "flow",
+    },
+    "fast": {
+        "detector.interval": 2,
+        "tracker.refresh_every": 10,
+    },
+}
+"""What each preset sets, by dotted key. Measured by `benchmarks/tracking_quality.py`; see docs/TRACKING.md."""
+
+
 class TrackerOptions(TrackerSettings):
-    """The tracker's settings, with a threshold that may be left to the Re-ID model."""
+    """The tracker's settings, with thresholds that may be left to the Re-ID model and to the detector's confidence."""
 
     max_cosine_distance: float | None = Field(  # type: ignore[assignment]
         None,
@@ -29,27 +51,74 @@ class TrackerOptions(TrackerSettings):
         description="Largest cosine distance at which an appearance may match; null: the model's own, else 0.2.",
     )
 
-    def resolved(self) -> TrackerSettings:
-        """The tracker's own settings; the canonical threshold where none is given."""
+    high_score: float | None = Field(  # type: ignore[assignment]
+        None, description="With low_score: lowest score of a full detection; null: the detector's conf."
+    )
+
+    @model_validator(mode="after")
+    def _check_scores(self) -> TrackerOptions:
+        return self  # once the detector's confidence is known
+
+    def resolved(self, conf: float = DEFAULT_CONF) -> TrackerSettings:
+        """The tracker's own settings; where none is given, the canonical threshold, and the detector's confidence."""
         values = self.model_dump()
         if self.max_cosine_distance is None:
             del values["max_cosine_distance"]
+        if self.high_score is None:
+            values["high_score"] = conf
         return TrackerSettings(**values)
 
 
 class TrackSettings(CommandSettings):
     """Everything `deepsort track` can be told."""
 
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = PRESETS
+
+    preset: Literal["deepsort", "strong", "fast"] = Field(
+        "deepsort",
+        description="deepsort: exactly the original; strong: more accurate; fast: at least twice the frames per second.",
+    )
     source: Annotated[tuple[str, ...], BeforeValidator(_one_or_many)] = Field(
         (), description="Camera number, video, image folder or glob, MOT sequence, URL, or demo; repeat for several."
     )
     detections: Path | None = Field(
         None, description="Stored detections (MOT det.txt, .npy, .npz) to track instead of running a detector."
     )
+    score: bool = Field(
+        False, description="Score the tracks against ground truth at the end: of a MOT sequence, or of the demo scene."
+    )
+    gt: Path | None = Field(
+        None, description="Ground truth to score against, for a source without its own: a file or a sequence folder."
+    )
     input: SourceSettings = Field(SourceSettings(), description="Which frames of the source.")
     demo: DemoSettings = Field(DemoSettings(), description="The generated scene of `--source demo`.")
     detector: DetectorSettings = Field(DetectorSettings(), description="The detector.")
     reid: EmbedderSettings = Field(EmbedderSettings(), description="The Re-ID model.")
+    camera_motion: CameraMotionSettings = Field(CameraMotionSettings(), description="A moving camera.")
     runtime: RuntimeSettings = Field(RuntimeSettings(), description="Device and threads of the networks.")
     tracker: TrackerOptions = Field(TrackerOptions(), description="The DeepSORT tracker.")
+    refinement: RefinementSettings = Field(
+        RefinementSettings(), description="What is done to the tracks before they go into tables, at the end."
+    )
+    counting: CountingSettings = Field(CountingSettings(), description="Lines and zones where people are counted.")
     output: OutputSettings = Field(OutputSettings(), description="What to write and show.")
+
+    @property
+    def tracker_settings(self) -> TrackerSettings:
+        """The tracker's own settings, with nothing left open."""
+        return self.tracker.resolved(self._conf)
+
+    @property
+    def _conf(self) -> float:
+        """Lowest confidence of a full detection."""
+        if self.detector.conf is not None:
+            return self.detector.conf
+        return HOG_CONF if self.detector.is_hog and self.detections is None else DEFAULT_CONF
+
+    @model_validator(mode="after")
+    def _check_low_score(self) -> TrackSettings:
+        low, high = self.tracker.low_score, self.tracker.high_score
+        if low is not None and low >= (self._conf if high is None else high):
+            name = f"the detector's conf {self._conf:g}" if high is None else f"tracker.high_score {high:g}"
+            raise ValueError(f"tracker.low_score {low:g} must be below {name}; null turns it off")
+        return self

@@ -10,7 +10,9 @@ from typing import TypeVar
 
 from deepsort_cli.core import Frame, InputError, Tracks
 from deepsort_cli.core.files import check_output_file, check_output_folder
+from deepsort_cli.core.regions import Counts
 from deepsort_cli.core.streams import clock
+from deepsort_cli.core.types import FloatArray
 from deepsort_cli.video.overlay import Overlay
 from deepsort_cli.video.settings import OutputSettings
 from deepsort_cli.video.sinks import (
@@ -26,7 +28,9 @@ from deepsort_cli.video.sinks import (
     remove_old_crops,
 )
 from deepsort_cli.video.sources import Source
+from deepsort_cli.video.whole_run import TIMELINE_SUFFIXES, ComparisonSink, RefinedSink, SummarySink, TimelineSink
 
+Refine = Callable[[FloatArray], FloatArray]
 AnySink = TypeVar("AnySink", bound=Sink)
 
 
@@ -38,6 +42,8 @@ class Outputs:
     txt: Path | None
     jsonl: Path | None
     csv: Path | None
+    summary: Path | None
+    timeline: Path | None
     ground_truth: Path | None
     crops: Path | None
 
@@ -51,6 +57,8 @@ class Outputs:
             place(output.save_txt),
             place(output.save_jsonl),
             place(output.save_csv),
+            place(output.save_summary),
+            place(output.save_timeline),
             place(output.save_gt),
             place(output.save_crops),
         )
@@ -61,12 +69,18 @@ class Outputs:
             "--save-txt": self.txt,
             "--save-jsonl": self.jsonl,
             "--save-csv": self.csv,
+            "--save-summary": self.summary,
+            "--save-timeline": self.timeline,
             "--save-gt": self.ground_truth,
         }
         return {option: path for option, path in named.items() if path is not None}
 
     def check(self, source: Source, place: Path | None, overwrite: bool) -> None:
         """Refuse outputs that cannot be written, that exist, or that are the source itself."""
+        if self.timeline is not None and self.timeline.suffix.lower() not in TIMELINE_SUFFIXES:
+            raise InputError(f"--save-timeline {self.timeline}: use one of {', '.join(TIMELINE_SUFFIXES)}.")
+        if self.ground_truth is not None and source.kind != "demo":
+            raise InputError("--save-gt: only the demo scene knows its ground truth (--source demo).")
         seen: dict[Path, str] = {}
         for option, path in self.files().items():
             if path.resolve() in seen:
@@ -84,10 +98,24 @@ class Outputs:
                         "crops, or choose another folder."
                     )
                 remove_old_crops(self.crops)
-        if self.ground_truth is not None and source.kind != "demo":
-            raise InputError("--save-gt: only the demo scene knows its ground truth (--source demo).")
 
-    def open(self, source: Source, output: OutputSettings, names: dict[int, str], warn: Callable[[str], None]) -> Sinks:
+    def open(
+        self,
+        source: Source,
+        output: OutputSettings,
+        names: dict[int, str],
+        warn: Callable[[str], None],
+        *,
+        refine: Refine | None = None,
+        comparison: ComparisonSink | None = None,
+    ) -> Sinks:
+        """Open all sinks.
+
+        Args:
+            refine: refines the tracks before they go into tables of any kind, at the end; see `RefinedSink`. Pictures
+                and crops show them as they are during the run.
+            comparison: takes the tracks that go into the tables.
+        """
         with contextlib.ExitStack() as opened:  # if one cannot be opened, those before it are closed
 
             def add(sink: AnySink) -> AnySink:
@@ -108,12 +136,18 @@ class Outputs:
                     warn=warn,
                 )
                 pictures.append(add(video))
+            tables: list[Sink] = [] if comparison is None else [comparison]
             if self.txt is not None:
-                data.append(add(MotSink(self.txt)))
+                tables.append(add(MotSink(self.txt)))
             if self.jsonl is not None:
-                data.append(add(JsonlSink(self.jsonl, names)))
+                tables.append(add(JsonlSink(self.jsonl, names)))
             if self.csv is not None:
-                data.append(add(CsvSink(self.csv, names)))
+                tables.append(add(CsvSink(self.csv, names)))
+            if self.summary is not None:
+                tables.append(add(SummarySink(self.summary, names)))
+            if self.timeline is not None:
+                tables.append(add(TimelineSink(self.timeline, source.name, source.output_fps)))
+            data += tables if refine is None or not tables else [RefinedSink(refine, tables)]
             if self.ground_truth is not None:
                 data.append(add(GroundTruthSink(self.ground_truth, source.ground_truth)))
             if self.crops is not None:
@@ -132,18 +166,18 @@ class Sinks:
     overlay: Overlay
     seconds: dict[str, float] = field(default_factory=lambda: {"write": 0.0, "draw": 0.0, "encode": 0.0})
 
-    def write(self, item: tuple[Frame, Tracks, float | None]) -> None:
-        """Write a frame, its tracks, and the speed to draw into the picture (None for none)."""
-        frame, tracks, fps = item
+    def write(self, item: tuple[Frame, Tracks, Counts | None, float | None]) -> None:
+        """Write a frame, its tracks, the counts after it, and the speed to draw into the picture (None for none)."""
+        frame, tracks, counts, fps = item
         with clock(self.seconds, "write"):
             for sink in self.data:
-                sink.write(frame, tracks)
+                sink.write(frame, tracks, counts)
         if self.pictures and frame.image is not None:
             with clock(self.seconds, "draw"):
-                image = self.overlay.draw(frame.image, tracks, fps=fps)
+                image = self.overlay.draw(frame.image, tracks, fps=fps, counts=counts)
             with clock(self.seconds, "encode"):
                 for sink in self.pictures:
-                    sink.write(Frame(frame.index, image, frame.time), tracks)
+                    sink.write(Frame(frame.index, image, frame.time), tracks, counts)
 
     def close(self) -> None:
         """Close every sink, also when one of them fails; the first failure is raised at the end."""

@@ -1,4 +1,4 @@
-"""Drawing tracks into frames: box, label and fading trail, in a colour of each id's own."""
+"""Drawing into frames: tracks with box, label and fading trail of their own colour, lines and zones with counts."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import numpy.typing as npt
 from PIL import Image as PillowImage
 from PIL import ImageDraw, ImageFont
 
+from deepsort_cli.core.regions import Counts, Line, Zone
 from deepsort_cli.core.types import Image, Tracks
 from deepsort_cli.video.settings import OutputSettings
 
@@ -24,6 +25,9 @@ Colour = tuple[int, int, int]
 _GOLDEN = 0.6180339887498949
 _BANDS = 6
 """Steps of opacity along a trail."""
+
+_REGION: Colour = (0, 190, 255)
+"""Amber: no id's colour stays on it for long, and it reads on light and dark ground."""
 
 _KEEP_LOST = 90
 """Frames that the trail of a track without news is kept, should it come back."""
@@ -39,18 +43,24 @@ class Overlay:
         self._last_seen: dict[int, int] = {}
         self._frame = 0
 
-    def draw(self, image: Image, tracks: Tracks, *, fps: float | None = None) -> Image:
+    def draw(self, image: Image, tracks: Tracks, *, fps: float | None = None, counts: Counts | None = None) -> Image:
         """Draw the tracks of the next frame into `image`, in place, and return it.
 
         Args:
             image: (H, W, 3) uint8 BGR.
             tracks: all tracks to show; those only predicted in this frame get a thin dashed box.
             fps: processing speed to write into the corner; None for none.
+            counts: lines and zones to draw, with their counts.
         """
         self._frame += 1
         height, width = image.shape[:2]
         size = self._settings.scale * min(height, 0.75 * width) / 576
         self._remember(tracks)
+        if counts is not None:
+            for zone_count in counts.zones:
+                _draw_zone(image, zone_count.zone, size)
+            for line_count in counts.lines:
+                _draw_line(image, line_count.line, size)
         for track_id in tracks.ids.tolist():
             self._draw_trail(image, track_id, size)
         # Nearer people, lower in the picture, come last and lie on top.
@@ -59,6 +69,8 @@ class Overlay:
             self._draw_box(image, tracks, i, size)
         for i in order.tolist():
             self._draw_label(image, tracks, i, size)
+        if counts is not None:
+            _draw_counts(image, counts, size)
         if fps is not None:
             _put(image, _tag([f"{fps:.1f} fps"], (40, 40, 40), _text_size(size)), round(8 * size), round(8 * size))
         return image
@@ -119,6 +131,49 @@ class Overlay:
         # Above the box where there is room, else inside its upper edge.
         top = box[1] - tag.shape[0] if box[1] >= tag.shape[0] else box[1]
         _put(image, tag, box[0] - max(1, round(2 * size)) // 2, top)
+
+
+def _draw_zone(image: Image, zone: Zone, size: float) -> None:
+    """A zone's ground tinted and its border drawn."""
+    corners = np.round(zone.points).astype(np.int32)
+    x1, y1 = np.maximum(corners.min(axis=0), 0)
+    x2, y2 = np.minimum(corners.max(axis=0) + 1, image.shape[1::-1])
+    if x2 > x1 and y2 > y1:
+        opacity = np.zeros((y2 - y1, x2 - x1), dtype=np.uint8)
+        cv2.fillPoly(opacity, [corners - (x1, y1)], 40)
+        _tint(image[y1:y2, x1:x2], opacity, _REGION)
+    cv2.polylines(image, [corners], True, _REGION, max(1, round(2 * size)), cv2.LINE_AA)
+
+
+def _draw_line(image: Image, line: Line, size: float) -> None:
+    """A line with an arrow across its middle that points inwards."""
+    start, end = np.array(line.start), np.array(line.end)
+    along = (end - start) / np.linalg.norm(end - start)
+    middle, inwards = (start + end) / 2, np.array([-along[1], along[0]])
+    tail, tip = middle - 9 * size * inwards, middle + 16 * size * inwards
+    for colour, extra in (((20, 20, 20), 2), (_REGION, 0)):  # dark edges, to be seen on light ground
+        thickness = max(1, round(3 * size)) + extra
+        cv2.line(image, _pixel(start), _pixel(end), colour, thickness, cv2.LINE_AA)
+        cv2.arrowedLine(image, _pixel(tail), _pixel(tip), colour, thickness, cv2.LINE_AA, tipLength=0.45)
+
+
+def _draw_counts(image: Image, counts: Counts, size: float) -> None:
+    """The numbers of every line, at its start, and of every zone, above its highest corner."""
+    height = _text_size(size)
+    plates = [
+        (_tag([c.line.name, f"{c.inward} in · {c.outward} out"], _REGION, height), _pixel(np.array(c.line.start)))
+        for c in counts.lines
+    ]
+    for c in counts.zones:
+        highest = min(c.zone.points, key=lambda point: (point[1], point[0]))
+        texts = [c.zone.name, f"{c.inside} inside · {c.entered} entered · {c.distinct} in all"]
+        plates.append((_tag(texts, _REGION, height), _pixel(np.array(highest))))
+    for plate, (x, y) in plates:
+        _put(image, plate, x, y - plate.shape[0] - max(1, round(2 * size)))
+
+
+def _pixel(point: npt.NDArray[np.float64]) -> tuple[int, int]:
+    return round(float(point[0])), round(float(point[1]))
 
 
 def _text_size(size: float) -> int:

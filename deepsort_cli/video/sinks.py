@@ -30,7 +30,8 @@ import numpy as np
 from deepsort_cli.core.boxes import xyxy_to_tlwh
 from deepsort_cli.core.errors import InputError, RunError
 from deepsort_cli.core.mot import format_rows
-from deepsort_cli.core.types import Frame, Image, Tracks
+from deepsort_cli.core.regions import Counts
+from deepsort_cli.core.types import FloatArray, Frame, Image, Tracks
 from deepsort_cli.video.demo import GroundTruth
 
 ClassNames = Mapping[int, str]
@@ -40,8 +41,8 @@ class Sink(ABC):
     """Takes every frame's tracks, in order. `close` finishes the output; leaving the `with` block closes."""
 
     @abstractmethod
-    def write(self, frame: Frame, tracks: Tracks) -> None:
-        """Take one frame.
+    def write(self, frame: Frame, tracks: Tracks, counts: Counts | None = None) -> None:
+        """Take one frame, its tracks and, where people are counted, the counts after it.
 
         Raises:
             RunError: the output cannot be written any more (disk full, folder gone, …).
@@ -145,7 +146,7 @@ class MotSink(Sink):
     def __init__(self, path: Path) -> None:
         self._file = _LineFile(path)
 
-    def write(self, frame: Frame, tracks: Tracks) -> None:
+    def write(self, frame: Frame, tracks: Tracks, counts: Counts | None = None) -> None:
         self._file.append(format_rows(frame.index + 1, tracks.ids, xyxy_to_tlwh(tracks.boxes)))
 
     def close(self) -> None:
@@ -156,14 +157,15 @@ class JsonlSink(Sink):
     """One JSON object per frame, also for frames without tracks.
 
     Keys: `frame` (from 1), `time` (seconds) and `tracks`, a list of `id`, `box` ([x1, y1, x2, y2] in pixels), `score`
-    (null where unknown), `class_id`, `class` and `time_since_update`.
+    (null where unknown), `class_id`, `class` and `time_since_update`. Where people are counted also `counts`, those of
+    all lines and zones after the frame.
     """
 
     def __init__(self, path: Path, class_names: ClassNames | None = None) -> None:
         self._file = _LineFile(path)
         self._names = class_names or {}
 
-    def write(self, frame: Frame, tracks: Tracks) -> None:
+    def write(self, frame: Frame, tracks: Tracks, counts: Counts | None = None) -> None:
         listed = [
             {
                 "id": track_id,
@@ -176,6 +178,8 @@ class JsonlSink(Sink):
             for track_id, box, score, class_id, age in _rows(tracks)
         ]
         record = {"frame": frame.index + 1, "time": round(frame.time, 4), "tracks": listed}
+        if counts is not None:
+            record["counts"] = counts.as_json()
         self._file.append(json.dumps(record, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n")
 
     def close(self) -> None:
@@ -191,7 +195,7 @@ class CsvSink(Sink):
         self._file = _LineFile(path, header=",".join(self.COLUMNS) + "\n")
         self._names = class_names or {}
 
-    def write(self, frame: Frame, tracks: Tracks) -> None:
+    def write(self, frame: Frame, tracks: Tracks, counts: Counts | None = None) -> None:
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerows(
             (
@@ -222,20 +226,31 @@ class GroundTruthSink(Sink):
         self._file = _LineFile(path)
         self._ground_truth = ground_truth
 
-    def write(self, frame: Frame, tracks: Tracks) -> None:
+    def write(self, frame: Frame, tracks: Tracks, counts: Counts | None = None) -> None:
         truth = self._ground_truth(frame.index)
         if truth is None:
             return
-        rows = zip(truth.ids.tolist(), xyxy_to_tlwh(truth.boxes).tolist(), truth.visibility.tolist(), strict=True)
         self._file.append(
             "".join(
-                f"{frame.index + 1},{i},{x:.2f},{y:.2f},{w:.2f},{h:.2f},{int(seen > 0)},1,{seen:.4f}\n"
-                for i, (x, y, w, h), seen in rows
+                f"{frame:.0f},{i:.0f},{x:.2f},{y:.2f},{w:.2f},{h:.2f},{valid:.0f},{class_id:.0f},{seen:.4f}\n"
+                for frame, i, x, y, w, h, valid, class_id, seen in ground_truth_rows(frame.index, truth).tolist()
             )
         )
 
     def close(self) -> None:
         self._file.close()
+
+
+def ground_truth_rows(index: int, truth: GroundTruth) -> FloatArray:
+    """(N, 9) ground truth of the frame with this 0-based index as MOTChallenge has it, rounded as it is written."""
+    rows = np.empty((len(truth.ids), 9))
+    rows[:, 0] = index + 1
+    rows[:, 1] = truth.ids
+    rows[:, 2:6] = np.round(xyxy_to_tlwh(truth.boxes), 2)
+    rows[:, 6] = truth.visibility > 0
+    rows[:, 7] = 1
+    rows[:, 8] = np.round(truth.visibility, 4)
+    return rows
 
 
 class CropSink(Sink):
@@ -245,7 +260,7 @@ class CropSink(Sink):
         self._folder = folder
         self._options = [cv2.IMWRITE_JPEG_QUALITY, quality]
 
-    def write(self, frame: Frame, tracks: Tracks) -> None:
+    def write(self, frame: Frame, tracks: Tracks, counts: Counts | None = None) -> None:
         if frame.image is None:
             raise ValueError("crops need frames with images")
         seen = tracks[tracks.time_since_update == 0]
@@ -316,7 +331,7 @@ class VideoSink(Sink):
         self._encoder = _choose_encoder(path, fps, codec, crf, preset, real_time, warn)
         self._closed = False
 
-    def write(self, frame: Frame, tracks: Tracks) -> None:
+    def write(self, frame: Frame, tracks: Tracks, counts: Counts | None = None) -> None:
         if frame.image is None:
             raise ValueError("a video needs frames with images")
         self._encoder.add(frame.image, frame.time)
@@ -606,7 +621,7 @@ class DisplaySink(Sink):
         self._open = False
         self.stopped = False
 
-    def write(self, frame: Frame, tracks: Tracks) -> None:
+    def write(self, frame: Frame, tracks: Tracks, counts: Counts | None = None) -> None:
         if frame.image is None or self.stopped:
             return
         if not self._open:

@@ -109,11 +109,13 @@ class Source(ABC):
         frame_count: number of frames that will be yielded, as far as the source knows; None when it does not end.
         is_live: frames arrive in real time; they are numbered in the order they are yielded.
         sequence: `seqinfo.ini` of a MOTChallenge sequence.
+        ground_truth_file: its `gt/gt.txt`, where there is one.
     """
 
     kind: str
     is_live = False
     sequence: SequenceInfo | None = None
+    ground_truth_file: Path | None = None
 
     def __init__(
         self, name: str, size: tuple[int, int], fps: float, settings: SourceSettings, total: int | None
@@ -542,7 +544,16 @@ def _open_folder(
                 f"MOTChallenge sequence. Image files end in {', '.join(sorted(IMAGE_SUFFIXES))}."
             )
         return ImagesSource(images, settings, kind="images", name=folder.resolve().name, pixels=pixels)
+    source = _open_sequence(folder, settings, pixels=pixels, frame_count=frame_count, warn=warn)
+    if (folder / "gt" / "gt.txt").is_file():
+        source.ground_truth_file = folder / "gt" / "gt.txt"
+    return source
 
+
+def _open_sequence(
+    folder: Path, settings: SourceSettings, *, pixels: bool, frame_count: int | None, warn: Warn
+) -> Source:
+    """A MOTChallenge sequence: its images, its only video, or no pixels at all."""
     sequence = read_seqinfo(folder) if (folder / "seqinfo.ini").is_file() else None
     image_folder = folder / (sequence.image_folder if sequence else "img1")
     images = _images_in(image_folder) if image_folder.is_dir() else []
