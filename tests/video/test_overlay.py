@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from deepsort_cli.core.regions import Counts, Line, LineCount, Zone, ZoneCount
 from deepsort_cli.core.types import Tracks
 from deepsort_cli.video.overlay import Overlay, colour_of, text_colour_on
 from deepsort_cli.video.settings import OutputSettings
@@ -169,3 +170,41 @@ def test_nothing_a_tracker_reports_breaks_it(
     tracks.scores[:] = score
     for _ in range(3):
         overlay.draw(blank(width, height), tracks, fps=1.0)
+
+
+DOOR, SHOP = Line("door", (40, 200), (280, 200)), Zone("shop", ((60, 60), (260, 60), (260, 150), (60, 150)))
+
+
+def amber(image: np.ndarray) -> np.ndarray:
+    return image[..., 2].astype(int) - image[..., 0] > 60
+
+
+def test_lines_and_zones_are_drawn_where_they_are() -> None:
+    counts = Counts((LineCount(DOOR),), (ZoneCount(SHOP),))
+    image = Overlay(PLAIN).draw(blank(), Tracks.empty(), counts=counts)
+    assert amber(image[198:203, 42:278]).any(axis=0).all()
+    assert amber(image[60:150, 58:63]).any(axis=1).all()
+    inside, outside = image[100, 160].astype(int), image[170, 160].astype(int)
+    assert inside[2] > inside[0] + 10  # tinted
+    assert (outside == GREY).all()
+    assert amber(image[204:, 150:170]).any(), "the arrow points inwards, downwards here"
+
+
+def test_counts_are_shown_and_lie_on_top() -> None:
+    def drawn(counts: Counts | None, boxes: list[list[float]]) -> np.ndarray:
+        return Overlay(PLAIN).draw(blank(), tracks_of(boxes), counts=counts)
+
+    few, many = (Counts((LineCount(DOOR, n, 0),), (ZoneCount(SHOP, n, n, n),)) for n in (1, 8))
+    changed = (drawn(few, []) != drawn(many, [])).any(axis=2)
+    assert changed[180:200, 40:].any()
+    assert changed[40:60, 60:].any()
+    assert not changed[61:180].any()
+    boxes = [[30.0, 30.0, 200.0, 220.0]]
+    assert (drawn(few, boxes) == drawn(few, []))[186:197, 42:100].all()
+
+
+@given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)), min_size=3, max_size=6, unique=True))
+@settings(max_examples=30, deadline=None)
+def test_regions_of_any_shape_can_be_drawn(corners: list) -> None:
+    counts = Counts((LineCount(Line("a", corners[0], corners[1])),), (ZoneCount(Zone("b", tuple(corners))),))
+    Overlay(PLAIN).draw(blank(40, 40), Tracks.empty(), counts=counts)
