@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from deepsort_cli.core import InputError
-from deepsort_cli.evaluation.mot_score import COMBINED, find_pairs, score, write_csv
+from deepsort_cli.core import InputError, RunError
+from deepsort_cli.core.mot import Comparison, read_table
+from deepsort_cli.evaluation.mot_score import (
+    COMBINED,
+    find_pairs,
+    require_trackeval,
+    score,
+    score_comparisons,
+    write_csv,
+)
 
 pytest.importorskip("trackeval", reason="needs the extra [score]")
 
@@ -139,3 +149,35 @@ def test_equals_the_scores_of_another_tracker(shared_data: Path, name: str, expe
     (item,) = score(folder, folder / "devkit_result.txt")
     found = [round(value, 6) for value in (item.HOTA, item.DetA, item.AssA, item.MOTA, item.IDF1)]
     assert (*found, item.false_positives, item.misses, item.id_switches) == expected
+
+
+class TestComparisons:
+    def tables(self, tmp_path: Path, name: str = "SEQ") -> tuple[Path, Path, Comparison]:
+        gt = sequence(tmp_path, name)
+        rows = [(frame, i, 100 * i + 3 * frame) for frame in range(1, 7) for i in (1, 2) if (frame, i) != (4, 1)]
+        found = result(tmp_path / f"{name}.txt", rows)
+        return gt, found, Comparison(name, read_table(found), read_table(gt / "gt" / "gt.txt"))
+
+    def test_equal_to_files(self, tmp_path: Path) -> None:
+        gt, found, comparison = self.tables(tmp_path)
+        assert score_comparisons([comparison]) == score(gt, found)
+
+    def test_several_are_combined(self, tmp_path: Path) -> None:
+        comparisons = [self.tables(tmp_path, name)[2] for name in ("A", "B")]
+        assert [one.sequence for one in score_comparisons(comparisons)] == ["A", "B", COMBINED]
+
+    def test_no_results(self, tmp_path: Path) -> None:
+        _, _, comparison = self.tables(tmp_path)
+        (one,) = score_comparisons([replace(comparison, results=np.empty((0, 10)))])
+        assert (one.misses, one.false_positives, one.HOTA) == (12, 0, 0)
+
+    def test_no_ground_truth(self, tmp_path: Path) -> None:
+        _, _, comparison = self.tables(tmp_path)
+        with pytest.raises(RunError, match="SEQ: no ground truth in the frames tracked"):
+            score_comparisons([replace(comparison, ground_truth=np.empty((0, 9)))])
+
+
+def test_missing_scorer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"pip install 'deepsort-cli\[score\]'"):
+        require_trackeval()
