@@ -1,34 +1,46 @@
 """From a source to written tracks: source → detector → embedder → tracker → sinks.
 
     reader thread       worker threads                  this thread        writer thread
-    decode frames  ──▶  find objects, embed crops  ──▶  track, in order ──▶ text, crops, drawing, encoding
+    decode frames  ──▶  find objects, embed crops, ──▶  track, in order ──▶ text, crops, drawing, encoding
+                        measure camera motion
 
 Several frames are perceived at once, one by each worker with single-threaded networks: small networks gain little from
 many threads each, but frames are independent. Short queues join the threads, so memory does not grow; frames stay in
 order. An error in any thread ends the run in this one; whatever ends it, sinks are closed and leave usable files.
+
+Camera motion needs two frames: each carries a small picture of the one before it. Where embeddings are computed only on
+demand (`TrackerSettings.refresh_every`), the tracker asks for them, so that happens in this thread.
 """
 
 from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import cv2
+import numpy as np
 
 from deepsort_cli.core import Detections, Frame, InputError
 from deepsort_cli.core.cpus import available_cpus
 from deepsort_cli.core.mot import Comparison, check_unique, read_table
 from deepsort_cli.core.regions import Counts, check_inside, parse_lines, parse_zones
 from deepsort_cli.core.streams import Ahead, Behind, InParallel, clock, timed
-from deepsort_cli.core.types import FloatArray
+from deepsort_cli.core.types import FloatArray, IntArray, Tracks
+from deepsort_cli.perception.camera_motion import CameraMotion, GreyImage
 from deepsort_cli.perception.classes import COCO_NAMES, select_classes
 from deepsort_cli.perception.detectors import Detector, open_detector
-from deepsort_cli.perception.embedders import Embedder, open_embedder
-from deepsort_cli.perception.settings import DEFAULT_CONF, DetectorSettings, EmbedderSettings, RuntimeSettings
+from deepsort_cli.perception.embedders import Embedder, Features, open_embedder
+from deepsort_cli.perception.settings import (
+    DEFAULT_CONF,
+    CameraMotionSettings,
+    DetectorSettings,
+    EmbedderSettings,
+    RuntimeSettings,
+)
 from deepsort_cli.perception.stored import StoredDetections
 from deepsort_cli.tracking import Tracker, TrackerSettings
 from deepsort_cli.tracking.counting import RegionCounter
@@ -44,6 +56,8 @@ READ_AHEAD = 4
 WRITE_BEHIND = 8
 MOST_WORKERS = 8
 LIVE_WORKERS = 2
+
+NO_IMAGES = "{}: no images, so the camera's motion is not compensated (name them with --source)."
 
 Ending = Literal["end", "quit", "interrupted"]
 
@@ -85,6 +99,10 @@ class Summary:
         ending: the source ended, the user quit the window, or Ctrl-C.
         detector, embedder: what was used; embedder is None without appearance.
         max_cosine_distance: the appearance threshold in force.
+        frames_detected: frames the detector looked at; all of them unless `DetectorSettings.interval` says otherwise.
+        embedded, embeddings_skipped: how many detections were embedded, and how many need not be because
+            `TrackerSettings.refresh_every` is on.
+        camera_motions: frames whose camera motion could be measured; None where it is not compensated.
         counts: the final counts of lines and zones, None where there are none.
         comparison: the written tracks beside the ground truth of the same frames, where it was asked for.
     """
@@ -101,6 +119,10 @@ class Summary:
     detector: str
     embedder: str | None
     max_cosine_distance: float
+    frames_detected: int
+    embedded: int
+    embeddings_skipped: int
+    camera_motions: int | None
     counts: Counts | None = None
     comparison: Comparison | None = None
 
@@ -138,6 +160,7 @@ def track(
     reid: EmbedderSettings | None = None,
     runtime: RuntimeSettings | None = None,
     tracker: TrackerSettings | None = None,
+    camera_motion: CameraMotionSettings | None = None,
     output: OutputSettings | None = None,
     refinement: RefinementSettings | None = None,
     counting: CountingSettings | None = None,
@@ -152,7 +175,8 @@ def track(
         sources: what `open_source` understands; may be empty with `detections`.
         detections: stored detections to use instead of a detector; only with a single source.
         use_model_threshold: take `max_cosine_distance` from the embedder's metadata where it has one.
-        source, demo, detector, reid, runtime, tracker, output, refinement, counting: settings of the parts.
+        source, demo, detector, reid, runtime, tracker, camera_motion, output, refinement, counting: settings of the
+            parts. With `tracker.low_score`, that is the detector's lowest confidence, in place of its own.
         compare: keep each source's results and ground truth in its summary, for scoring.
         ground_truth: ground truth for `compare` where a source has none of its own: a file, a sequence folder, or a
             folder of sequence folders named like the sources.
@@ -163,13 +187,17 @@ def track(
         RunError: a source or an output failed while running; finished parts are kept.
         KeyboardInterrupt: after everything was closed properly.
     """
+    detector, tracker = detector or DetectorSettings(), tracker or TrackerSettings()
+    if tracker.low_score is not None:
+        detector = detector.model_copy(update={"conf": tracker.low_score})
     settings = _Settings(
         source or SourceSettings(),
         demo or DemoSettings(),
-        detector or DetectorSettings(),
+        detector,
         reid or EmbedderSettings(),
         runtime or RuntimeSettings(),
-        tracker or TrackerSettings(),
+        tracker,
+        camera_motion or CameraMotionSettings(),
         output or OutputSettings(),
         refinement or RefinementSettings(),
         counting or CountingSettings(),
@@ -229,6 +257,7 @@ class _Settings:
     reid: EmbedderSettings
     runtime: RuntimeSettings
     tracker: TrackerSettings
+    camera_motion: CameraMotionSettings
     output: OutputSettings
     refinement: RefinementSettings
     counting: CountingSettings
@@ -254,38 +283,105 @@ class _Counting:
 
 
 @dataclass(frozen=True)
+class _Look:
+    """A frame to be perceived.
+
+    Attributes:
+        frame: the frame.
+        detects: whether the detector's turn has come.
+        before, now: small pictures of the previous frame and this one, where camera motion is to be measured.
+    """
+
+    frame: Frame
+    detects: bool
+    before: GreyImage | None
+    now: GreyImage | None
+
+
+@dataclass(frozen=True)
+class _Perceived:
+    """What was seen in a frame, and the seconds it took. `detections` is None where the detector did not look."""
+
+    frame: Frame
+    detections: Detections | None
+    motion: FloatArray | None
+    detect_seconds: float
+    embed_seconds: float
+    camera_seconds: float
+
+
+@dataclass(frozen=True)
 class _Parts:
-    """The opened detector (or stored detections) and embedder, shared by all sources and threads."""
+    """The opened detector (or stored detections), embedder and camera motion, shared by all sources and threads."""
 
     detect: Callable[[Frame], Detections]
     detector_name: str
     class_names: dict[int, str]
     embedder: Embedder | None
+    camera: CameraMotion | None
     stored_features: bool
     reads_pixels: bool
     workers: int
+    interval: int
     tracker: TrackerSettings
 
-    def perceive(self, frame: Frame) -> _Perceived:
-        """Detections with their features."""
-        begin = time.perf_counter()
-        found = self.detect(frame)
-        middle = time.perf_counter()
-        if self.embedder is not None and frame.image is not None:
-            found = found.with_features(self.embedder(frame.image, found.boxes))
-        elif not self.stored_features:
-            found = found.with_features(None)
-        return _Perceived(frame, found, middle - begin, time.perf_counter() - middle)
+    @property
+    def embeds_on_demand(self) -> bool:
+        return self.embedder is not None and self.tracker.refresh_every is not None
 
+    def looks(self, frames: Iterable[Frame]) -> Iterator[_Look]:
+        """The frames, in order, with what is to be done with each."""
+        before = None
+        for position, frame in enumerate(frames):
+            now = self.camera.shrink(frame.image) if self.camera is not None and frame.image is not None else None
+            yield _Look(frame, position % self.interval == 0, before, now)
+            before = now
 
-@dataclass(frozen=True)
-class _Perceived:
-    """What was seen in a frame, and the seconds it took."""
+    def perceive(self, look: _Look) -> _Perceived:
+        """Detections, with their features unless those are computed on demand, and camera motion."""
+        times = [time.perf_counter()]
+        frame, found = look.frame, self.detect(look.frame) if look.detects else None
+        times.append(time.perf_counter())
+        if found is not None and not self.stored_features:
+            found = found.with_features(None if self.embeds_on_demand else self._features(frame, found))
+        times.append(time.perf_counter())
+        motion = None
+        if self.camera is not None and frame.image is not None and look.before is not None and look.now is not None:
+            boxes = None if found is None else found.boxes
+            motion = self.camera(look.before, look.now, frame.image.shape[:2], boxes)
+        times.append(time.perf_counter())
+        return _Perceived(frame, found, motion, *np.diff(times).tolist())
 
-    frame: Frame
-    detections: Detections
-    detect_seconds: float
-    embed_seconds: float
+    def _features(self, frame: Frame, found: Detections) -> Features | None:
+        """(N, D) features; NaN, unknown, for the low-scored detections, whose appearance is never looked at."""
+        if self.embedder is None or frame.image is None:
+            return None
+        if self.tracker.low_score is None:
+            return self.embedder(frame.image, found.boxes)
+        full = found.scores >= self.tracker.high_score
+        features = np.full((len(found), self.embedder.feature_size), np.nan, dtype=np.float32)
+        features[full] = self.embedder(frame.image, found.boxes[full])
+        return features
+
+    def follow(self, tracker: Tracker, item: _Perceived, seconds: dict[str, float]) -> Tracks:
+        """Track one frame; adds the time that takes to `seconds`."""
+        embedding = {"embed": 0.0}
+
+        def embed(positions: IntArray) -> Features:
+            assert self.embedder is not None
+            assert item.frame.image is not None
+            assert item.detections is not None
+            with clock(embedding, "embed"):
+                return self.embedder(item.frame.image, item.detections.boxes[positions])
+
+        with clock(seconds, "track"):
+            if item.detections is None:
+                tracks = tracker.coast(item.motion)
+            else:
+                tracks = tracker.update(item.detections, item.motion, embed if self.embeds_on_demand else None)
+        seconds["track"] -= embedding["embed"]
+        seconds["embed"] += embedding["embed"]
+        return tracks
 
 
 def _load_detections(path: Path, settings: DetectorSettings) -> StoredDetections:
@@ -313,9 +409,11 @@ def _open_parts(settings: _Settings, stored: StoredDetections | None, use_model_
         detector_name=detector.name if detector is not None else "stored detections",
         class_names=detector.class_names if detector is not None else COCO_NAMES,
         embedder=embedder,
+        camera=CameraMotion(settings.camera_motion) if settings.camera_motion.method != "none" else None,
         stored_features=stored_features,
         reads_pixels=detector is not None or embedder is not None,
         workers=workers,
+        interval=settings.detector.interval if detector is not None else 1,  # stored detections cost nothing
         tracker=tracker,
     )
 
@@ -343,20 +441,35 @@ def _open(
 ) -> Source:
     output = settings.output
     pixels = parts.reads_pixels or output.display or output.save_video is not None or output.save_crops is not None
-    if spec is not None:
-        frame_count = stored.last_frame if stored is not None else None
-        return open_source(
-            spec, settings.source, settings.demo, pixels=pixels, frame_count=frame_count, warn=observer.warn
-        )
+    folder = None
+    if spec is None:
+        assert detections is not None
+        folder = next((parent for parent in detections.parents[:2] if (parent / "seqinfo.ini").is_file()), None)
+    where = str(folder) if folder is not None else spec
+    if where is not None:
+        frame_count = stored.last_frame if stored is not None and spec is not None else None
+
+        def opened(pixels: bool) -> Source:
+            return open_source(
+                where, settings.source, settings.demo, pixels=pixels, frame_count=frame_count, warn=observer.warn
+            )
+
+        if parts.camera is None or pixels:
+            return opened(pixels)
+        try:
+            return opened(True)
+        except InputError:
+            source = opened(False)  # says what is wrong if it is not only the images
+            observer.warn(NO_IMAGES.format(source.name))
+            return source
     assert detections is not None
     assert stored is not None
-    folder = next((parent for parent in detections.parents[:2] if (parent / "seqinfo.ini").is_file()), None)
-    if folder is not None:
-        return open_source(str(folder), settings.source, settings.demo, pixels=pixels, warn=observer.warn)
     if pixels:
         raise InputError("--source is missing: a Re-ID model, video, crops or a window need the frames' images.")
     if stored.last_frame == 0:
         raise InputError(f"--detections {detections}: holds no detection, and no --source says how long to run.")
+    if parts.camera is not None:
+        observer.warn(NO_IMAGES.format(detections.stem))
     return BlankSource(detections.stem, stored.last_frame, settings.source)
 
 
@@ -397,13 +510,14 @@ def _track_source(
     output = settings.output
     progress = Progress(name, source.frame_count)
     observer.started(progress)
-    seconds = {"read": 0.0, "detect": 0.0, "embed": 0.0, "track": 0.0}
+    seconds = {"read": 0.0, "detect": 0.0, "embed": 0.0, "camera": 0.0, "track": 0.0}
     tracker = Tracker(parts.tracker)
     counter = counting.start()
     counts: Counts | None = None
     meter = _Meter()
     ids: set[int] = set()
-    rows = 0
+    rows = detected = 0
+    measured: int | None = None
     ending: Ending = "end"
 
     begin = time.perf_counter()
@@ -413,19 +527,22 @@ def _track_source(
         threaded = sinks.display is None
         writer = stack.enter_context(Behind(sinks.write, WRITE_BEHIND)) if threaded else None
         try:
-            frames: Iterable[Frame] = timed(source, seconds, "read")
+            looks: Iterable[_Look] = timed(parts.looks(source), seconds, "read")
             if source.is_live:  # cameras and streams have a reading thread of their own; few frames in flight, no delay
                 workers = min(parts.workers, LIVE_WORKERS)
-                seen = stack.enter_context(InParallel(parts.perceive, frames, workers, waiting=0))
+                seen = stack.enter_context(InParallel(parts.perceive, looks, workers, waiting=0))
             else:
-                frames = stack.enter_context(Ahead(frames, READ_AHEAD))
-                seen = stack.enter_context(InParallel(parts.perceive, frames, parts.workers, waiting=1))
+                looks = stack.enter_context(Ahead(looks, READ_AHEAD))
+                seen = stack.enter_context(InParallel(parts.perceive, looks, parts.workers, waiting=1))
             for item in seen:
                 frame = item.frame
                 seconds["detect"] += item.detect_seconds
                 seconds["embed"] += item.embed_seconds
-                with clock(seconds, "track"):
-                    tracks = tracker.update(item.detections)
+                detected += item.detections is not None
+                if parts.camera is not None and frame.image is not None:
+                    seconds["camera"] += item.camera_seconds
+                    measured = (measured or 0) + (item.motion is not None)
+                tracks = parts.follow(tracker, item, seconds)
                 if output.emit == "matched":
                     tracks = tracks[tracks.time_since_update == 0]
                 if counter is not None:
@@ -464,6 +581,10 @@ def _track_source(
         detector=parts.detector_name,
         embedder=parts.embedder.name if parts.embedder else "stored features" if parts.stored_features else None,
         max_cosine_distance=parts.tracker.max_cosine_distance,
+        frames_detected=detected,
+        embedded=tracker.embedded if parts.embeds_on_demand else tracker.seen if parts.embedder is not None else 0,
+        embeddings_skipped=tracker.seen - tracker.embedded if parts.embeds_on_demand else 0,
+        camera_motions=measured,
         counts=counts,
         comparison=comparison.comparison() if comparison is not None else None,
     )

@@ -130,7 +130,7 @@ class TestCamera:
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
         """Ctrl-C while the reader waits to reconnect ends at once."""
-        cameras = iter([FakeCamera(3)])
+        cameras = iter([FakeCamera(3, delay=0.3)])
         monkeypatch.setattr(sources, "open_capture", lambda target, timeout: next(cameras, FakeCamera(0)))
 
         def interrupt(message: str) -> None:

@@ -25,11 +25,12 @@ COUNTING, AFTERWARDS = "Counting", "At the end"
 @app.command(
     epilog="[bold]Examples[/bold]\n\n"
     "deepsort track --source video.mp4 --detector yolox.onnx --reid osnet.onnx --save out.mp4\n\n"
-    "deepsort track --source 0 --display\n\n"
+    "deepsort track --source 0 --preset fast --display\n\n"
     "deepsort track --source MOT17-05 --detections MOT17-05/det/det.txt --save-txt out.txt --emit paper"
 )
 def track(
     ctx: typer.Context,
+    preset: Annotated[str | None, flags("preset", "--preset", "-p", metavar="deepsort|strong|fast")] = None,
     source: Annotated[list[str] | None, flags("source", "--source", "-s", metavar="SOURCE", panel=SOURCE)] = None,
     detections: Annotated[Path | None, flags("detections", "--detections", metavar="FILE", panel=SOURCE)] = None,
     start: Annotated[int | None, flags("input.start", "--start", panel=SOURCE)] = None,
@@ -41,6 +42,7 @@ def track(
     classes: Annotated[str | None, flags("detector.classes", "--classes", metavar="LIST", panel=DETECTOR)] = None,
     imgsz: Annotated[str | None, flags("detector.imgsz", "--imgsz", metavar="SIZE", panel=DETECTOR)] = None,
     max_det: Annotated[int | None, flags("detector.max_det", "--max-det", panel=DETECTOR)] = None,
+    detect_every: Annotated[int | None, flags("detector.interval", "--detect-every", panel=DETECTOR)] = None,
     reid: Annotated[str | None, flags("reid.model_path", "--reid", metavar="MODEL", panel=REID)] = None,
     max_cosine_distance: Annotated[
         float | None, flags("tracker.max_cosine_distance", "--max-cosine-distance", panel=REID)
@@ -52,6 +54,11 @@ def track(
     max_age: Annotated[int | None, flags("tracker.max_age", "--max-age", panel=TRACKER)] = None,
     n_init: Annotated[int | None, flags("tracker.n_init", "--n-init", panel=TRACKER)] = None,
     gating: Annotated[bool | None, flags("tracker.gating", "--gating/--no-gating", panel=TRACKER)] = None,
+    low_score: Annotated[float | None, flags("tracker.low_score", "--low-score", panel=TRACKER)] = None,
+    reentry: Annotated[int | None, flags("tracker.reentry_age", "--reentry", panel=TRACKER)] = None,
+    camera_motion: Annotated[
+        str | None, flags("camera_motion.method", "--camera-motion", metavar="none|flow|ecc", panel=TRACKER)
+    ] = None,
     save: Annotated[Path | None, flags("output.save_video", "--save", "-o", metavar="FILE", panel=OUTPUT)] = None,
     save_txt: Annotated[Path | None, flags("output.save_txt", "--save-txt", metavar="FILE", panel=OUTPUT)] = None,
     save_jsonl: Annotated[Path | None, flags("output.save_jsonl", "--save-jsonl", metavar="FILE", panel=OUTPUT)] = None,
@@ -93,6 +100,8 @@ def track(
     settings, report = flags.start(ctx)
     from deepsort_cli.pipeline import track as run
 
+    if overruled := settings.overruled():
+        report.info(f"preset {settings.preset}, except {', '.join(overruled)}")
     wants_scores = settings.score or settings.gt is not None
     if wants_scores:
         from deepsort_cli.evaluation.mot_score import require_trackeval, score_comparisons
@@ -107,7 +116,8 @@ def track(
             detector=settings.detector,
             reid=settings.reid,
             runtime=settings.runtime,
-            tracker=settings.tracker.resolved(),
+            tracker=settings.tracker_settings,
+            camera_motion=settings.camera_motion,
             output=settings.output,
             refinement=settings.refinement,
             counting=settings.counting,
@@ -193,8 +203,15 @@ def _table(summary: Summary) -> Any:
     appearance = "none (motion and overlap)"
     if summary.embedder:
         appearance = f"{escape(summary.embedder)}, max cosine distance {summary.max_cosine_distance:g}"
-    table.add_row("detector", escape(summary.detector))
+    seen = f", on {summary.frames_detected} of {summary.frames} frames"
+    table.add_row("detector", escape(summary.detector) + (seen if summary.frames_detected < summary.frames else ""))
     table.add_row("appearance", appearance)
+    if summary.embeddings_skipped:
+        kept = summary.embedded + summary.embeddings_skipped
+        part = f"{summary.embeddings_skipped:,} of {kept:,} skipped ({summary.embeddings_skipped / kept:.0%})"
+        table.add_row("embeddings", part)
+    if summary.camera_motions is not None:
+        table.add_row("camera motion", f"measured in {summary.camera_motions} of {max(0, summary.frames - 1)} frames")
     return table
 
 
@@ -213,6 +230,10 @@ def _as_json(summary: Summary) -> dict[str, Any]:
         "detector": summary.detector,
         "embedder": summary.embedder,
         "max_cosine_distance": summary.max_cosine_distance,
+        "frames_detected": summary.frames_detected,
+        "embedded": summary.embedded,
+        "embeddings_skipped": summary.embeddings_skipped,
+        "camera_motions": summary.camera_motions,
         **counts,
         "outputs": [str(path) for path in summary.outputs],
     }

@@ -17,12 +17,11 @@ from deepsort_cli.perception.heads import recognise
 from deepsort_cli.perception.letterbox import GREY, Letterbox
 from deepsort_cli.perception.nms import nms
 from deepsort_cli.perception.runtime import Session, open_session
-from deepsort_cli.perception.settings import DEFAULT_CONF, DetectorSettings, RuntimeSettings
+from deepsort_cli.perception.settings import DEFAULT_CONF, HOG_CONF, DetectorSettings, RuntimeSettings
 
 DEFAULT_SIZE = 640
 DEFAULT_STRIDE = 32
 DEFAULT_IOU, HOG_IOU = 0.45, 0.2
-HOG_CONF = 0.5
 HOG_PERSON = (0.48, 0.7)
 """Width and height of the person as parts of hog's window: near the best F1 on PETS09-S2L1."""
 HOG_SLOPE, HOG_OFFSET = 1.8, -1.0
@@ -51,7 +50,7 @@ def open_detector(settings: DetectorSettings | None = None, runtime: RuntimeSett
         InputError: the model cannot be used, or a setting does not fit it.
     """
     settings = settings or DetectorSettings()
-    if settings.model_path is None or settings.model_path.lower() in ("hog", ""):
+    if settings.model_path is None or settings.is_hog:
         return HogDetector(settings)
     return OnnxDetector(open_session(settings.model_path, runtime), settings)
 

@@ -11,8 +11,8 @@ from deepsort_cli.core.settings import CommaInts, CommaStrings, Settings
 DEVICES = ("auto", "cpu", "cuda", "tensorrt", "coreml", "openvino", "directml", "rocm", "migraphx")
 
 
-DEFAULT_CONF = 0.3
-"""Lowest confidence of ONNX detectors and stored detections, where none is given."""
+DEFAULT_CONF, HOG_CONF = 0.3, 0.5
+"""Lowest confidence of ONNX detectors and stored detections, and of hog, where none is given."""
 
 
 class DetectorSettings(Settings):
@@ -38,8 +38,15 @@ class DetectorSettings(Settings):
     )
     imgsz: CommaInts = Field((), description="Input size of models with dynamic size: 640, or height,width.")
     max_det: int = Field(300, ge=1, le=10_000, description="Most detections kept per frame.")
+    interval: int = Field(
+        1, ge=1, le=100, description="Run the detector on every n-th frame only; in between, tracks move as predicted."
+    )
     hog_stride: int = Field(8, ge=4, le=64, multiple_of=4, description="Step of hog's search window in pixels.")
     hog_scale: float = Field(1.05, gt=1.0, le=2.0, description="Factor between the image sizes hog searches.")
+
+    @property
+    def is_hog(self) -> bool:
+        return self.model_path is None or self.model_path.lower() in ("hog", "")
 
     @field_validator("imgsz")
     @classmethod
@@ -82,6 +89,6 @@ class CameraMotionSettings(Settings):
 
     method: Literal["none", "flow", "ecc"] = Field(
         "none",
-        description="Compensate a moving camera: none, flow (follows corners of the background), or ecc (aligns images).",
+        description="Compensate a moving camera: none, flow (follows corners of the background), ecc (aligns images).",
     )
     size: int = Field(320, ge=64, le=4096, description="Longer side in pixels of the small image it is measured on.")

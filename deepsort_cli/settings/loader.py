@@ -1,6 +1,6 @@
 """Merge the layers of settings and explain what is wrong with them.
 
-Precedence, weakest first: defaults, YAML file, environment (`DEEPSORT_TRACKER__MAX_AGE=30`),
+Precedence, weakest first: defaults, preset, YAML file, environment (`DEEPSORT_TRACKER__MAX_AGE=30`),
 `--set tracker.max_age=30`, command line flags. pydantic-settings does the merging; this module adds where each value
 came from, so that an error names the file, variable or flag and the nearest valid key.
 """
@@ -11,7 +11,7 @@ import difflib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, cast, get_args
+from typing import Any, ClassVar, TypeVar, cast, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -27,7 +27,13 @@ ENV_SWITCHES = frozenset({"DEEPSORT_TRACEBACK", "DEEPSORT_TEST_DATA"})
 
 
 class CommandSettings(BaseSettings):
-    """Base of the settings of one subcommand."""
+    """Base of the settings of one subcommand.
+
+    A command with a field `preset` names in `presets` what each of its values sets.
+    """
+
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    """Preset → values by dotted key."""
 
     model_config = SettingsConfigDict(
         env_prefix=ENV_PREFIX,
@@ -79,12 +85,16 @@ def resolve(
             dotenv_settings: PydanticBaseSettingsSource,
             file_secret_settings: PydanticBaseSettingsSource,
         ) -> tuple[PydanticBaseSettingsSource, ...]:
-            return (
+            given = (
                 InitSettingsSource(settings_cls, init_kwargs=flag_values),
                 InitSettingsSource(settings_cls, init_kwargs=set_values),
                 env_settings,
                 InitSettingsSource(settings_cls, init_kwargs=yaml_values),
             )
+            preset = next((values["preset"] for source in given if "preset" in (values := source())), None)
+            # One that does not exist is left to validation.
+            values = _nest(model.presets.get(preset, {})) if isinstance(preset, str) else {}
+            return (*given, InitSettingsSource(settings_cls, init_kwargs=values))
 
     def origin(key: str) -> str:
         if _holds(flag_values, key):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -76,7 +76,7 @@ class TrackSettings(CommandSettings):
 
     preset: Literal["deepsort", "strong", "fast"] = Field(
         "deepsort",
-        description="deepsort: exactly the original; strong: more accurate; fast: at least twice the frames per second.",
+        description="deepsort: as in the paper; strong: more accurate; fast: at least twice the frames per second.",
     )
     source: Annotated[tuple[str, ...], BeforeValidator(_one_or_many)] = Field(
         (), description="Camera number, video, image folder or glob, MOT sequence, URL, or demo; repeat for several."
@@ -102,6 +102,16 @@ class TrackSettings(CommandSettings):
     )
     counting: CountingSettings = Field(CountingSettings(), description="Lines and zones where people are counted.")
     output: OutputSettings = Field(OutputSettings(), description="What to write and show.")
+
+    def overruled(self) -> list[str]:
+        """What the preset would set but something stronger (YAML, environment, flags) set otherwise, as key=value."""
+        values = self.model_dump(mode="json")
+        found = []
+        for key, wanted in self.presets[self.preset].items():
+            section, _, name = key.partition(".")
+            if values[section][name] != wanted:
+                found.append(f"{key}={values[section][name]}")
+        return found
 
     @property
     def tracker_settings(self) -> TrackerSettings:
