@@ -88,7 +88,7 @@ def resolve(
             given = (
                 InitSettingsSource(settings_cls, init_kwargs=flag_values),
                 InitSettingsSource(settings_cls, init_kwargs=set_values),
-                env_settings,
+                InitSettingsSource(settings_cls, init_kwargs=_of_this_command(model, env_settings())),
                 InitSettingsSource(settings_cls, init_kwargs=yaml_values),
             )
             preset = next((values["preset"] for source in given if "preset" in (values := source())), None)
@@ -270,6 +270,17 @@ def _check_environment(model: type[BaseModel]) -> None:
         if not any(key in set(_keys(other)) for other in all_commands()):
             nearest = ENV_PREFIX + _nearest(model, key).upper().replace(".", "__")
             raise InputError(f"environment variable {name}: unknown setting. The nearest valid one is {nearest}.")
+
+
+def _of_this_command(model: type[BaseModel], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values from the environment without those that only other commands know; sections are shared among commands."""
+    own = {}
+    for name, value in values.items():
+        field = model.model_fields.get(name)
+        if field is not None:
+            inner = _submodel(field)
+            own[name] = _of_this_command(inner, value) if inner and isinstance(value, Mapping) else value
+    return own
 
 
 def _mapping_keys(model: type[BaseModel]) -> list[str]:

@@ -78,6 +78,15 @@ def test_unknown_environment_variable_names_the_nearest(monkeypatch: pytest.Monk
         resolve(TrackSettings)
 
 
+def test_variables_of_another_command_are_left_alone_in_a_section_that_both_have(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DEEPSORT_REPORT__PLOTS", "false")  # of eval
+    monkeypatch.setenv("DEEPSORT_REPORT__HTML", "report.html")
+    settings = resolve(settings_of("scan"))
+    assert settings.model_dump()["report"] == {"html": Path("report.html"), "fail_on_invalid": False}
+
+
 def test_bad_value_in_environment_names_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DEEPSORT_TRACKER__MAX_AGE", "old")
     with pytest.raises(InputError, match="environment variable DEEPSORT_TRACKER__MAX_AGE"):
