@@ -230,6 +230,8 @@ def track(
             _ground_truth(item, name, ground_truth, len(opened) > 1) if compare else None
             for item, name in zip(opened, names, strict=True)
         ]
+        if settings.refinement.wanted:
+            _tell_what_is_refined(settings.output, compare, observer)
         if parts.embedder is None and not parts.stored_features:
             observer.note("no Re-ID model: tracking by motion and overlap (name one with --reid MODEL.onnx)")
         if parts.workers > 1:  # the workers use the cores, OpenCV's own threads would be in their way
@@ -471,6 +473,14 @@ def _open(
     if parts.camera is not None:
         observer.warn(NO_IMAGES.format(detections.stem))
     return BlankSource(detections.stem, stored.last_frame, settings.source)
+
+
+def _tell_what_is_refined(output: OutputSettings, compare: bool, observer: Observer) -> None:
+    tables = (output.save_txt, output.save_jsonl, output.save_csv, output.save_summary, output.save_timeline)
+    if not compare and all(path is None for path in tables):
+        observer.warn("refinement changes tables only, and none is asked for: --save-txt, --save-csv, --save-jsonl, …")
+    elif output.save_video is not None or output.display:
+        observer.note("tables get refined tracks at the end; the picture shows them as they are during the run")
 
 
 def _ground_truth(source: Source, name: str, given: Path | None, many: bool) -> FloatArray | None:

@@ -64,7 +64,7 @@ class TrackerSettings(Settings):
         0, ge=0, description="Frames for which a deleted track may get its id back by appearance; 0: off."
     )
     reentry_distance: float | None = Field(
-        None, ge=0.0, le=2.0, description="Largest cosine distance for that; null: max_cosine_distance."
+        None, ge=0.0, le=2.0, description="Largest cosine distance for that; null: half of max_cosine_distance."
     )
     refresh_every: int | None = Field(
         None,
@@ -97,9 +97,12 @@ class RefinementSettings(Settings):
 class CountingSettings(Settings):
     """Lines and zones in the picture where people are counted by where they stand."""
 
-    lines: Regions = Field((), description="Count who crosses: [name=]x1,y1,x2,y2 in pixels; repeat for several.")
+    lines: Regions = Field(
+        (), description="Count who crosses the line x1,y1,x2,y2 in pixels, or name=x1,y1,x2,y2; repeat for several."
+    )
     zones: Regions = Field(
-        (), description="Count who is inside: [name=]x1,y1,x2,y2,x3,y3,… around it in pixels; repeat for several."
+        (),
+        description="Count who is inside x1,y1,x2,y2,x3,y3,… around a zone, or name=x1,y1,…; repeat for several.",
     )
     margin: float = Field(
         0.05,
