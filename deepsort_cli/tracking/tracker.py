@@ -99,9 +99,10 @@ class Tracker:
         this frame's decisions. A pair of track and detection without any rival, in the cascade or in the IoU stage,
         that overlaps enough for the IoU stage is a match whatever it looks like, and a detection beyond the motion
         gate of every confirmed track is not compared with any. Given the same galleries, the matches are therefore
-        exactly those of embedding everything. Galleries differ: beside what decisions asked for, a track is embedded
-        when it is confirmed and whenever its newest feature is `refresh_every` frames old, so later decisions are
-        made on fewer features, spread over a longer time. Without `refresh_every` everything is embedded, in one call.
+        exactly those of embedding everything (tracks begun in the same frame may be numbered in another order).
+        Galleries differ: beside what decisions asked for, a track is embedded when it is confirmed and whenever its
+        newest feature is `refresh_every` frames old, so later decisions are made on fewer features, spread over a
+        longer time. Without `refresh_every` everything is embedded, in one call.
 
         Args:
             detections: what was found in this frame; call with `Detections.empty()` when nothing was.
@@ -378,7 +379,10 @@ class Tracker:
         tracks = np.flatnonzero(confirmed_now)
         if len(tracks) == 0:
             return
-        threshold = settings.max_cosine_distance if settings.reentry_distance is None else settings.reentry_distance
+        # No motion gate narrows this search down, so the default is stricter than that of the cascade.
+        threshold = settings.reentry_distance
+        if threshold is None:
+            threshold = settings.max_cosine_distance / 2
         found = self._lost.claim(
             [self._gallery.features(slot) for slot in self._slots[tracks].tolist()],
             self._class_ids[tracks],

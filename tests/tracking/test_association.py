@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from deepsort_cli.tracking.association import CLAMP, cascade, lonely_pairs, match
+from deepsort_cli.tracking.association import CLAMP, cascade, lonely_pairs, match, settled_rows, weighted_cost
 
 costs = st.tuples(st.integers(1, 4), st.integers(1, 4)).flatmap(
     lambda shape: arrays(float, shape, elements=st.floats(0, 1))
@@ -78,3 +78,56 @@ def test_cascade_ends_at_max_age() -> None:
 def test_lonely_pairs() -> None:
     rows, columns = np.array([0, 1, 1, 2, 3]), np.array([0, 1, 2, 3, 3])
     assert lonely_pairs(rows, columns, 4, 4).tolist() == [True, False, False, False, False]
+
+
+pairs = arrays(float, st.integers(1, 20), elements=st.floats(0, 2))
+
+
+@settings(max_examples=100, deadline=None)
+@given(pairs, st.floats(0, 1), st.floats(0.01, 1), st.data())
+def test_weighted_cost(appearance: np.ndarray, weight: float, threshold: float, data: st.DataObject) -> None:
+    """λ ranks and does not admit: admissible is what appearance alone admits; λ = 0 and 1 are the two distances."""
+    gate = 9.4877
+    motion = data.draw(arrays(float, appearance.shape, elements=st.floats(0, 40)))
+    cost = weighted_cost(appearance, motion, weight, threshold, gate)
+    fits = appearance <= threshold
+    assert ((cost <= threshold) == fits).all()
+    np.testing.assert_allclose(weighted_cost(appearance, motion, 0, threshold, gate)[fits], appearance[fits])
+    alone = weighted_cost(appearance, motion, 1, threshold, gate)
+    np.testing.assert_allclose(alone[fits], threshold * np.minimum(motion[fits] / gate, 1))
+    nearer = weighted_cost(appearance, motion / 2, weight, threshold, gate)
+    assert (nearer <= cost).all()
+
+
+def test_motion_breaks_a_tie_of_looks() -> None:
+    looks, motion = np.array([0.1, 0.1]), np.array([1.0, 8.0])
+    near, far = weighted_cost(looks, motion, 0.3, threshold=0.2, gate=9.4877)
+    assert near < far
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(1, 5), st.integers(1, 5), st.integers(0, 2**32 - 1))
+def test_settled_pairs_match_whatever_they_look_like(n: int, m: int, seed: int) -> None:
+    """The cascade and the IoU stage on random looks: a settled pair is a match in one of them."""
+    rng = np.random.default_rng(seed)
+    overlap = np.where(rng.random((n, m)) < 0.35, rng.random((n, m)), 0)
+    gated = (rng.random((n, m)) < 0.25) | (overlap > 0.6)
+    settled = settled_rows(gated, 1 - overlap <= 0.7)
+    rows, columns = np.nonzero(gated)
+    for _ in range(3):
+        looks = rng.random((n, m))
+        won, taken, unmatched = cascade(
+            np.ones(n, np.int64), m, rows, columns, lambda r, c, looks=looks: looks[r, c], threshold=0.5, max_age=30
+        )
+        left = np.setdiff1d(np.arange(n), won)
+        more_rows, more_columns, _ = match(1 - overlap[left][:, unmatched], 0.7)
+        matched = dict(zip([*won, *left[more_rows]], [*taken, *unmatched[more_columns]], strict=True))
+        for row in np.flatnonzero(settled):
+            assert matched[row] == np.flatnonzero(gated[row])[0]
+
+
+def test_which_pairs_are_settled() -> None:
+    gated = np.array([[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 0]], bool)
+    overlapping = np.array([[1, 0, 0, 0], [0, 0, 0, 0], [0, 0, 1, 1], [0, 0, 0, 0]], bool)
+    # The first is alone in both; the second does not overlap; the third overlaps another detection as well.
+    assert settled_rows(gated, overlapping).tolist() == [True, False, False, False]

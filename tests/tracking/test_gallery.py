@@ -79,3 +79,37 @@ def test_changing_dimension_is_refused() -> None:
     gallery.set_size(128)
     with pytest.raises(InputError, match="from 128 to 512"):
         gallery.set_size(512)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.floats(0, 0.99), st.integers(0, 2**32 - 1))
+def test_running_mean_of_appearance(alpha: float, seed: int) -> None:
+    """One unit feature per slot, e ← normalise(α e + (1 − α) f), beginning with the first f."""
+    rng = np.random.default_rng(seed)
+    gallery = Gallery(budget=100, ema_alpha=alpha)
+    gallery.set_size(8)
+    slots = gallery.allocate(3)
+    expected: dict[int, np.ndarray] = {}
+    for _ in range(10):
+        chosen = rng.choice(slots, size=2, replace=False)
+        features = unit(rng, 2)
+        gallery.append(chosen, features)
+        for slot, feature in zip(chosen.tolist(), features.astype(float), strict=True):
+            mean = alpha * expected[slot] + (1 - alpha) * feature if slot in expected else feature
+            expected[slot] = mean / np.linalg.norm(mean)
+    for slot, mean in expected.items():
+        np.testing.assert_allclose(gallery.features(slot), mean[None], atol=1e-5)
+    gallery.release(slots)
+    fresh = gallery.allocate(1)
+    feature = unit(rng, 1)
+    gallery.append(fresh, feature)
+    np.testing.assert_allclose(gallery.features(int(fresh[0])), feature, atol=1e-6)
+
+
+def test_opposite_looks_do_not_erase_a_running_mean() -> None:
+    gallery = Gallery(budget=None, ema_alpha=0.5)
+    gallery.set_size(2)
+    slot = gallery.allocate(1)
+    gallery.append(slot, np.array([[1, 0]], np.float32))
+    gallery.append(slot, np.array([[-1, 0]], np.float32))
+    assert gallery.features(int(slot[0])).tolist() == [[1, 0]]

@@ -65,8 +65,20 @@ class MatrixFilter:
         noise = np.diag(np.array([h / 20, h / 20, 1e-1, h / 20]) ** 2)
         return self.measure @ self.cov @ self.measure.T + noise
 
-    def update(self, z: np.ndarray) -> None:
-        innovation = self.innovation()
+    def move_camera(self, motion: np.ndarray) -> None:
+        """M Σ Mᵀ in full: the (x, y) parts turn, mix and grow, heights grow, aspect ratios stay."""
+        linear = motion[:, :2]
+        block = np.eye(4)
+        block[:2, :2] = linear
+        block[3, 3] = np.linalg.norm(linear[:, 0])
+        m = np.kron(np.eye(2), block)
+        self.mean = m @ self.mean
+        self.mean[:2] += motion[:, 2]
+        self.cov = m @ self.cov @ m.T
+
+    def update(self, z: np.ndarray, confidence: float = 0.0) -> None:
+        measured = self.measure @ self.cov @ self.measure.T
+        innovation = measured + (1 - confidence) * (self.innovation() - measured)
         gain = self.cov @ self.measure.T @ np.linalg.inv(innovation)
         self.mean = self.mean + gain @ (z - self.measure @ self.mean)
         self.cov = self.cov - gain @ innovation @ gain.T
@@ -143,3 +155,101 @@ def test_gate_with_no_detections(n: int) -> None:
     state = kalman.initiate(np.repeat(FIRST, n, axis=0))
     rows, columns = kalman.gated_pairs(state, np.empty((0, 4)))
     assert len(rows) == len(columns) == 0
+
+
+camera_motion = st.tuples(
+    st.floats(0.7, 1.4), st.floats(-np.pi, np.pi), st.floats(-300, 300), st.floats(-300, 300)
+).map(lambda values: similar(*values))
+
+
+def similar(scale: float, angle: float, x: float, y: float) -> np.ndarray:
+    a, b = scale * np.cos(angle), scale * np.sin(angle)
+    return np.array([[a, -b, x], [b, a, y]])
+
+
+def covariance(state: kalman.KalmanState) -> np.ndarray:
+    """The 8 × 8 matrix that the blocks of a single track stand for."""
+    pp, pv, vv = (np.diag(part[0]) for part in (state.pp, state.pv, state.vv))
+    return np.block([[pp, pv], [pv, vv]])
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    measurement,
+    st.lists(
+        st.tuples(measurement, st.none() | st.floats(0, 0.99), st.none() | camera_motion), min_size=1, max_size=12
+    ),
+)
+def test_camera_motion_and_adaptive_noise_equal_the_matrix_form(
+    first: np.ndarray, steps: list[tuple[np.ndarray, float | None, np.ndarray | None]]
+) -> None:
+    """All 64 entries: a similarity leaves the covariance in blocks, also when noise adapts to the confidence."""
+    blocks, matrices = kalman.initiate(first[None]), MatrixFilter(first)
+    zero = np.zeros(1, np.int64)
+    for z, confidence, motion in steps:
+        if motion is not None:
+            kalman.move_camera(blocks, motion)
+            matrices.move_camera(motion)
+        kalman.predict(blocks)
+        matrices.predict()
+        if confidence is not None:
+            kalman.update(blocks, zero, z[None], np.array([confidence]))
+            matrices.update(z, confidence)
+        assert_allclose(np.r_[blocks.position[0], blocks.velocity[0]], matrices.mean, rtol=1e-6, atol=1e-6)
+        scale = np.sqrt(np.maximum(np.diag(matrices.cov), 1e-30))
+        assert_allclose(covariance(blocks) / np.outer(scale, scale), matrices.cov / np.outer(scale, scale), atol=1e-6)
+        assert (blocks.pp[:, 0] == blocks.pp[:, 1]).all(), "what makes it exact"
+
+
+@settings(max_examples=50, deadline=None)
+@given(measurement, measurement, camera_motion)
+def test_camera_motion_commutes_with_prediction(first: np.ndarray, second: np.ndarray, motion: np.ndarray) -> None:
+    def track() -> kalman.KalmanState:
+        state = kalman.initiate(first[None])
+        kalman.predict(state)
+        kalman.update(state, np.zeros(1, np.int64), second[None])
+        return state
+
+    before, after = track(), track()
+    kalman.move_camera(before, motion)
+    kalman.predict(before)
+    kalman.predict(after)
+    kalman.move_camera(after, motion)
+    assert_allclose(before.position, after.position, rtol=1e-9, atol=1e-9)
+    assert_allclose(before.velocity, after.velocity, rtol=1e-9, atol=1e-9)
+    assert_allclose(covariance(before), covariance(after), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("motion", "message"),
+    [
+        (np.eye(3), r"shape \(2, 3\).*\(3, 3\)"),
+        ([[1, 0, np.nan], [0, 1, 0]], "finite"),
+        ([[1, 0.2, 0], [0, 1, 0]], "must be a similarity.*estimateAffinePartial2D"),
+        ([[1, 0, 0], [0, 1.5, 0]], "must be a similarity"),
+        ([[1, 0, 0], [0, -1, 0]], "must be a similarity"),
+        ([[0, 0, 5], [0, 0, 5]], "must be a similarity"),
+    ],
+)
+def test_camera_motions_that_are_refused(motion: object, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        kalman.similarity(motion)  # type: ignore[arg-type]
+
+
+def test_similarity_forgives_rounding() -> None:
+    motion = similar(1.1, 0.3, 5, -7).astype(np.float32)
+    assert_allclose(kalman.similarity(motion), motion)
+
+
+def test_confident_detections_are_followed_more_closely() -> None:
+    """R (1 − c): c = 0 is the plain filter, c = 1 takes the measurement as it is; scores beyond count as these."""
+    target = np.array([[110.0, 200.0, 0.5, 80.0]])
+    x = {}
+    for confidence in (None, np.nan, -3.0, 0.0, 0.5, 0.9, 1.0, 40.0):
+        state = kalman.initiate(FIRST)
+        kalman.predict(state)
+        kalman.update(state, np.zeros(1, np.int64), target, None if confidence is None else np.array([confidence]))
+        x[confidence] = state.position[0, 0]
+        assert (state.pp >= 0).all()
+    assert x[None] == x[-3.0] == x[0.0]
+    assert x[0.0] < x[0.5] < x[0.9] < x[1.0] == x[40.0] == 110
