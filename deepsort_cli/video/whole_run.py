@@ -132,9 +132,10 @@ class _Lives:
             life.distance += math.dist(life.last_foot, foot)
             life.last_frame, life.last_time, life.last_foot = frame.index + 1, frame.time, foot
             life.frames += 1
-            life.matched += int(tracks.time_since_update[i] == 0)
+            matched = bool(tracks.detection_index[i] >= 0)
+            life.matched += matched
             life.classes[int(tracks.class_ids[i])] += 1
-            if tracks.time_since_update[i] == 0 and math.isfinite(tracks.scores[i]):
+            if matched and math.isfinite(tracks.scores[i]):
                 life.score_sum += float(tracks.scores[i])
                 life.scores += 1
 

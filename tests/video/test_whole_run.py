@@ -31,7 +31,7 @@ def at(places: dict[int, float], class_id: int = 0, age: int = 0, score: float =
         scores=np.full(len(x), score),
         class_ids=np.full(len(x), class_id, np.int64),
         time_since_update=np.full(len(x), age, np.int64),
-        detection_index=np.arange(len(x)),
+        detection_index=np.full(len(x), -1) if age else np.arange(len(x)),
     )
 
 
