@@ -478,9 +478,13 @@ def _open(
 def _tell_what_is_refined(output: OutputSettings, compare: bool, observer: Observer) -> None:
     tables = (output.save_txt, output.save_jsonl, output.save_csv, output.save_summary, output.save_timeline)
     if not compare and all(path is None for path in tables):
-        observer.warn("refinement changes tables only, and none is asked for: --save-txt, --save-csv, --save-jsonl, …")
-    elif output.save_video is not None or output.display:
-        observer.note("tables get refined tracks at the end; the picture shows them as they are during the run")
+        observer.warn(
+            "refinement changes text outputs only, and none is asked for: --save-txt, --save-csv, --save-jsonl, …"
+        )
+    else:
+        observer.note(
+            "text outputs get refined tracks at the end; pictures, counts and the table below are of the run itself"
+        )
 
 
 def _ground_truth(source: Source, name: str, given: Path | None, many: bool) -> FloatArray | None:

@@ -5,6 +5,7 @@ They write when they are closed, also after Ctrl-C or an error, about the frames
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import math
 from collections import Counter
@@ -53,14 +54,13 @@ class RefinedSink(Sink):
         if self._closed:
             return
         self._closed = True
-        try:
+        with contextlib.ExitStack() as stack:  # closes every sink, also when refining or one of them fails
+            for sink in self._sinks:
+                stack.callback(sink.close)
             if self._frames:
                 for (frame, _, counts), tracks in zip(self._frames, self._refined(), strict=True):
                     for sink in self._sinks:
                         sink.write(frame, tracks, counts)
-        finally:
-            for sink in self._sinks:
-                sink.close()
 
     def _refined(self) -> list[Tracks]:
         given = [tracks for _, tracks, _ in self._frames]
