@@ -5,6 +5,11 @@ from deepsort_cli.tracking import Tracker, TrackerSettings
 
 tracker = Tracker(TrackerSettings(max_age=30))
 tracks = tracker.update(Detections(boxes=boxes, scores=scores, features=features))
+
+With features on demand, and a camera that moves:
+
+tracker = Tracker(TrackerSettings(refresh_every=10))
+tracks = tracker.update(found, camera_motion=motion, embed=lambda positions: embedder(image, found.boxes[positions]))
 """
 
 from __future__ import annotations
@@ -14,9 +19,10 @@ from typing import TYPE_CHECKING, Any
 from deepsort_cli.tracking.settings import TrackerSettings
 
 if TYPE_CHECKING:
+    from deepsort_cli.tracking.observation import Embed
     from deepsort_cli.tracking.tracker import Tracker
 
-__all__ = ["Tracker", "TrackerSettings"]
+__all__ = ["Embed", "Tracker", "TrackerSettings"]
 
 
 def __getattr__(name: str) -> Any:
@@ -25,4 +31,8 @@ def __getattr__(name: str) -> Any:
         from deepsort_cli.tracking.tracker import Tracker
 
         return Tracker
+    if name == "Embed":
+        from deepsort_cli.tracking.observation import Embed
+
+        return Embed
     raise AttributeError(name)

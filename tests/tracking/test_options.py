@@ -82,6 +82,28 @@ class TestCameraMotion:
         tracks = tracker.update(people(), camera_motion=[[1.5, 0, 10], [0, 1.5, -20]])
         np.testing.assert_allclose(tracks.boxes, [[130, 205, 190, 355]])
 
+    @settings(max_examples=12, deadline=None)
+    @given(st.integers(0, 2**32 - 1), st.booleans())
+    def test_pan_and_zoom_change_no_decision(self, seed: int, nsa: bool) -> None:
+        """Seen through a camera that pans and zooms by known amounts, the same people get the same ids."""
+        rng = np.random.default_rng(seed)
+        resting, moving = Tracker(TrackerSettings(nsa=nsa)), Tracker(TrackerSettings(nsa=nsa))
+        scale, shift = 1.0, np.zeros(2)
+        for detections in scene(seed, frames=30):
+            zoom, pan = np.exp(rng.normal(0, 0.05)), rng.normal(0, 40, 2)
+            scale, shift = zoom * scale, zoom * shift + pan
+            boxes = scale * detections.boxes + np.tile(shift, 2)
+            expected = resting.update(detections)
+            found = moving.update(
+                Detections(boxes, detections.scores, detections.class_ids, detections.features),
+                camera_motion=np.c_[zoom * np.eye(2), pan],
+            )
+            assert (found.ids.tolist(), found.detection_index.tolist()) == (
+                expected.ids.tolist(),
+                expected.detection_index.tolist(),
+            )
+            np.testing.assert_allclose(found.boxes, scale * expected.boxes + np.tile(shift, 2), atol=1e-6)
+
     def test_resting_camera_changes_nothing(self) -> None:
         assert walk(Tracker()) == walk(Tracker(), camera_motion=np.eye(2, 3))
 
