@@ -243,3 +243,15 @@ class TestScore:
         assert message in words(done)
         assert "Traceback" not in done.stderr
         assert not (tmp_path / "out.txt").exists()
+
+    @pytest.mark.real_data
+    def test_published_figures(self, deepsort: Run, tmp_path: Path, shared_data: Path) -> None:
+        """The canonical tracker's scores at the end of its run, with preprocessing for MOT17."""
+        folder = shared_data / "mot" / "MOT17-05-FRCNN"
+        done = deepsort(
+            "track", "--detections", folder / "det" / "det_features.npz", "--conf", 0.3, "--iou", 1,
+            "--max-cosine-distance", 0.2, "--emit", "paper", "--score", "--json",
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        scores = json.loads(done.stdout)[0]["scores"]
+        assert (scores["HOTA"], scores["MOTA"], scores["IDF1"], scores["id_switches"]) == (46.08, 47.61, 60.13, 22)
