@@ -1,8 +1,8 @@
 """README.md stays true: its commands and Python run, its links lead somewhere, its error messages exist.
 
-Every command of a `console` block is either run, in order, in one folder that holds generated stand-ins for the files it
-names, or is matched by `NOT_RUN`, which says why not. Environment variables keep the runs short. Commands that are not
-run, and those of docs/, must at least parse: a flag or key that does not exist fails.
+Every command of a `console` block is either run, in order, in one folder that holds generated stand-ins for the files
+it names, or is matched by `NOT_RUN`, which says why not. Environment variables keep the runs short. Commands that are
+not run, and those of docs/, must at least parse: a flag or key that does not exist fails.
 """
 
 from __future__ import annotations
