@@ -55,6 +55,7 @@ class Looks:
         features: (N, D) float32; zeros where unknown.
         known: (N,) whether the feature is known.
         possible: whether features can be known at all.
+        lazy: whether features are embedded only when asked for.
         embedded: how many were embedded so far.
     """
 
@@ -63,11 +64,13 @@ class Looks:
         seen: Observation,
         features: Features | None,
         embed: Embed | None,
+        lazy: bool,
         check_size: Callable[[int], None],
     ) -> None:
         """Take (N', D) features of all the caller's detections, or a way to embed them, or neither.
 
-        `check_size` is told the number of dimensions D and may refuse it.
+        `lazy` embeds only what `look` asks for, else all are embedded now. `check_size` is told the number of
+        dimensions D and may refuse it.
         """
         self._inputs = seen.inputs
         self._embed = embed
@@ -80,6 +83,9 @@ class Looks:
         if features is not None and len(seen):
             check_size(features.shape[1])
             self.features, self.known = normalise(features[seen.inputs])
+        self.lazy = lazy and embed is not None
+        if not self.lazy:
+            self.look(np.arange(len(seen)))
 
     def look(self, columns: IntArray) -> None:
         """Embed those of these detections that were not embedded before; does nothing where there is no way to.

@@ -124,24 +124,22 @@ class Tracker:
             raise ValueError("give features with the detections or embed, not both")
         motion = None if camera_motion is None else kalman.similarity(camera_motion)
         full, low = self._split(detections)
-        looks = Looks(full, detections.features, embed, self._gallery.set_size)
-        lazy = embed is not None and self.settings.refresh_every is not None
-        if not lazy:
-            looks.look(np.arange(len(full)))
+        lazy = self.settings.refresh_every is not None
+        looks = Looks(full, detections.features, embed, lazy, self._gallery.set_size)
 
         self._frame += 1
         self._move_on(motion)
         self._time_since_update += 1
 
-        tracks, columns, unmatched = self._associate(full, looks, lazy)
+        tracks, columns, unmatched = self._associate(full, looks)
         self._update_matched(tracks, columns, full)
-        self._learn(tracks, columns, looks, lazy)
+        self._learn(tracks, columns, looks)
         if low is not None:
             self._continue_with(low)
         self._delete_lost()
         if len(unmatched):
             begun = self._begin(unmatched, full)
-            self._learn(begun, unmatched, looks, lazy)
+            self._learn(begun, unmatched, looks)
         self._recognise_returned()
         self.seen += len(full)
         self.embedded += looks.embedded
@@ -183,10 +181,10 @@ class Tracker:
         low = ~full & (scores >= self.settings.low_score)
         return Observation.of(detections, usable[full]), Observation.of(detections, usable[low])
 
-    def _associate(self, seen: Observation, looks: Looks, lazy: bool) -> tuple[IntArray, IntArray, IntArray]:
+    def _associate(self, seen: Observation, looks: Looks) -> tuple[IntArray, IntArray, IntArray]:
         """Matched tracks, their detections (columns of `seen`), and the unmatched detections, in order."""
         confirmed = np.flatnonzero(self._confirmed)
-        won, taken, unmatched = self._match_by_appearance(confirmed, seen, looks, lazy)
+        won, taken, unmatched = self._match_by_appearance(confirmed, seen, looks)
 
         # The reference lists leftover tracks in the iteration order of a Python set, which for small sets of large
         # integers is not ascending. The order of rows decides ties in the solver, hence the order of new ids.
@@ -211,13 +209,13 @@ class Tracker:
         return cost
 
     def _match_by_appearance(
-        self, confirmed: IntArray, seen: Observation, looks: Looks, lazy: bool
+        self, confirmed: IntArray, seen: Observation, looks: Looks
     ) -> tuple[IntArray, IntArray, IntArray]:
         """The matching cascade over confirmed tracks. Tracks come back as positions among all tracks."""
         settings = self.settings
         rows, columns = self._comparable_pairs(confirmed, seen, looks)
         settled = np.zeros(len(confirmed), bool)
-        if lazy:
+        if looks.lazy:
             settled = self._settled(confirmed, rows, columns, seen)
             looks.look(np.unique(columns[~settled[rows]]))
         if not looks.known.all():
@@ -227,7 +225,7 @@ class Tracker:
         slots = self._slots[confirmed]
 
         def distances(rows: IntArray, columns: IntArray) -> FloatArray:
-            if not lazy:
+            if not looks.lazy:
                 return self._appearance_cost(slots, looks.features, rows, columns)
             found = np.zeros(len(rows))  # any admissible cost will do for settled pairs: they have no rival
             unsettled = np.flatnonzero(~settled[rows])
@@ -312,13 +310,14 @@ class Tracker:
         self._class_ids[tracks] = seen.class_ids[columns]
         self._confirmed[tracks] |= self._hits[tracks] >= self.settings.n_init
 
-    def _learn(self, tracks: IntArray, columns: IntArray, looks: Looks, lazy: bool) -> None:
+    def _learn(self, tracks: IntArray, columns: IntArray, looks: Looks) -> None:
         """Add the looks of detections to the galleries of their tracks; embed those that are due."""
-        if lazy:
-            due = self._frame - self._last_look[tracks] >= (self.settings.refresh_every or 1)
-            looks.look(columns[due & self._confirmed[tracks]])
         if not looks.possible:
             return
+        if looks.lazy:
+            assert self.settings.refresh_every is not None
+            due = self._frame - self._last_look[tracks] >= self.settings.refresh_every
+            looks.look(columns[due & self._confirmed[tracks]])
         keep = looks.known[columns]
         self._gallery.append(self._slots[tracks[keep]], looks.features[columns[keep]])
         self._last_look[tracks[keep]] = self._frame

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -238,7 +239,8 @@ def naive_distances(self, slots, features, rows, columns):  # type: ignore[no-un
     )
 
 
-def test_shortcuts_change_no_decision(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("options", [{}, {"motion_weight": 0.5}, {"ema_alpha": 0.9}, {"gating": False}])
+def test_shortcuts_change_no_decision(monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]) -> None:
     """The lonely-pair shortcut and the gate-first order against computing everything."""
     import deepsort_cli.tracking.tracker as module
     from deepsort_cli.tracking.gallery import Gallery
@@ -247,7 +249,7 @@ def test_shortcuts_change_no_decision(monkeypatch: pytest.MonkeyPatch) -> None:
         rng = np.random.default_rng(7)
         looks = rng.normal(size=(12, 16))
         centre, velocity = rng.uniform(0, 300, (12, 2)), rng.normal(0, 4, (12, 2))
-        tracker, out = Tracker(), []
+        tracker, out = Tracker(TrackerSettings(**options)), []
         for _ in range(80):
             centre = centre + velocity
             seen = np.flatnonzero(rng.random(12) > 0.2)
