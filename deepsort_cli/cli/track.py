@@ -180,7 +180,7 @@ class _Screen:
             self._report.info(f"wrote {path}")
         if summary.comparison is not None and summary.comparison.left_out:
             left_out = summary.comparison.left_out
-            self._report.info(f"scored on the frames tracked: {left_out} other frames with ground truth are left out")
+            self._report.info(f"frames with ground truth left out of the scores, because not tracked: {left_out}")
 
 
 def _table(summary: Summary) -> Any:

@@ -200,7 +200,7 @@ class TestScore:
         assert done.returncode == 0, done.stderr
         (summary,) = json.loads(done.stdout)
         assert summary["scores"]["misses"] == 4  # two people in the two frames before their tracks are confirmed
-        assert "14 other frames with ground truth are left out" in words(done)
+        assert "left out of the scores, because not tracked: 14" in words(done)
 
     def test_several_sources(self, deepsort: Run, tmp_path: Path) -> None:
         sources = []
