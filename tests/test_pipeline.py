@@ -15,6 +15,7 @@ import pytest
 
 from deepsort_cli import pipeline
 from deepsort_cli.core import Detections, Frame, InputError, RunError, Tracks
+from deepsort_cli.perception.settings import CameraMotionSettings, DetectorSettings
 from deepsort_cli.pipeline import Observer, Summary, track
 from deepsort_cli.tracking import Tracker, TrackerSettings
 from deepsort_cli.video import outputs, sinks, sources
@@ -249,3 +250,70 @@ def test_threshold_of_the_model_is_used_when_asked(monkeypatch: pytest.MonkeyPat
         )
         assert summary.max_cosine_distance == expected
         assert summary.embedder == "model"
+
+
+class TestOptions:
+    """Options that reach beyond the tracker: who looks at which frame, and what is embedded."""
+
+    @pytest.fixture
+    def crew(self, monkeypatch: pytest.MonkeyPatch) -> list[float | int]:
+        """A detector of two people, one of them at a score of 0.2, and an embedder.
+
+        The list holds the detector's confidences (floats) and how many boxes each call embedded (ints).
+        """
+        calls: list[float | int] = []
+
+        class Pair:
+            name = "pair"
+            class_names = {0: "person"}  # noqa: RUF012
+
+            def __init__(self, settings: DetectorSettings) -> None:
+                self.conf = settings.conf or 0.3
+                calls.append(self.conf)
+
+            def __call__(self, image: np.ndarray) -> Detections:
+                found = Detections(np.array([[20.0, 60, 60, 160], [200.0, 60, 240, 160]]), np.array([0.9, 0.2]))
+                return found[found.scores >= self.conf]
+
+        class Model:
+            name, feature_size, threshold = "model", 4, None
+
+            def __call__(self, image: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+                calls.append(len(boxes))
+                return np.ones((len(boxes), 4), np.float32)
+
+        monkeypatch.setattr(pipeline, "open_detector", lambda settings, runtime: Pair(settings))
+        monkeypatch.setattr(pipeline, "open_embedder", lambda settings, runtime: Model())
+        return calls
+
+    def test_detector_on_every_third_frame(self, crew: list[float | int], tmp_path: Path) -> None:
+        output = OutputSettings(save_txt=tmp_path / "out.txt")
+        (summary,) = track(["demo"], demo=DEMO, detector=DetectorSettings(interval=3), output=output)
+        assert (summary.frames, summary.frames_detected, summary.embedded) == (30, 10, 10)
+        assert crew[1:] == [1] * 10
+        assert rows(tmp_path / "out.txt")[:, 0].tolist() == list(range(7, 31)), "reported in between as well"
+
+    def test_embedding_on_demand(self, crew: list[float | int]) -> None:
+        """Nobody else is near: after confirmation, once in ten frames is enough."""
+        (summary,) = track(["demo"], demo=DEMO, tracker=TrackerSettings(refresh_every=10))
+        assert summary.embedded == sum(crew[1:]) == 3
+        assert summary.embeddings_skipped == 27
+        assert summary.tracks == 1
+
+    def test_low_scores_are_detected_but_not_embedded(self, crew: list[float | int], tmp_path: Path) -> None:
+        (summary,) = track(["demo"], demo=DEMO, tracker=TrackerSettings(low_score=0.1, high_score=0.3))
+        assert crew[0] == 0.1
+        assert crew[1:] == [1] * 30
+        assert summary.tracks == 1, "a low score begins no track"
+
+    def test_camera_motion_of_a_still_scene(self, crew: list[float | int], tmp_path: Path) -> None:
+        texts = []
+        for method in ("none", "flow"):
+            output = OutputSettings(save_txt=tmp_path / f"{method}.txt")
+            camera = CameraMotionSettings(method=method)  # type: ignore[arg-type]
+            (summary,) = track(["demo"], demo=DEMO, camera_motion=camera, output=output)
+            texts.append(rows(tmp_path / f"{method}.txt"))
+        np.testing.assert_allclose(texts[0], texts[1], atol=1.5)
+        assert summary.camera_motions is not None
+        assert 0 < summary.camera_motions <= 29
+        assert "camera" in summary.stage_ms

@@ -18,6 +18,7 @@ from deepsort_cli.settings import (
     to_yaml,
 )
 from deepsort_cli.settings.track import TrackSettings
+from deepsort_cli.tracking import TrackerSettings
 
 
 def write(folder: Path, text: str) -> Path:
@@ -40,6 +41,56 @@ def test_each_layer_wins_over_the_ones_below(tmp_path: Path, monkeypatch: pytest
     tracker = settings.tracker
     assert (tracker.max_age, tracker.n_init, tracker.nn_budget, tracker.max_iou_distance) == (1, 12, 23, 0.4)
     assert tracker.gating is True
+
+
+class TestPresets:
+    """The weakest layer after the defaults; the preset itself may come from any layer."""
+
+    def test_from_every_layer(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        config = write(tmp_path, "preset: fast")
+        assert resolve(TrackSettings, config=config).detector.interval == 2
+        monkeypatch.setenv("DEEPSORT_PRESET", "deepsort")
+        assert resolve(TrackSettings, config=config).detector.interval == 1
+        assert resolve(TrackSettings, config=config, overrides=["preset=fast"]).detector.interval == 2
+        assert resolve(TrackSettings, overrides=["preset=fast"], flags={"preset": "deepsort"}).detector.interval == 1
+
+    def test_everything_else_wins_over_it(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        config = write(tmp_path, "detector: {interval: 5}")
+        settings = resolve(TrackSettings, config=config, flags={"preset": "fast"})
+        assert settings.detector.interval == 5
+        assert settings.tracker.refresh_every == 10
+        assert settings.overruled() == ["detector.interval=5"]
+        monkeypatch.setenv("DEEPSORT_TRACKER__REFRESH_EVERY", "7")
+        assert resolve(TrackSettings, flags={"preset": "fast"}).tracker.refresh_every == 7
+
+    def test_the_resolved_settings_say_what_it_set(self, tmp_path: Path) -> None:
+        """Saved and loaded again they mean the same, whatever the preset means by then."""
+        text = to_yaml(resolve(TrackSettings, flags={"preset": "fast"}))
+        values = yaml.safe_load(text)
+        assert values["preset"] == "fast"
+        assert values["detector"]["interval"] == 2
+        assert to_yaml(resolve(TrackSettings, config=write(tmp_path, text))) == text
+
+    def test_every_preset_is_valid(self) -> None:
+        for preset in TrackSettings.presets:
+            assert resolve(TrackSettings, flags={"preset": preset}).overruled() == []
+
+    def test_unknown(self, tmp_path: Path) -> None:
+        with pytest.raises(InputError, match=r"config.yaml: `preset` 'best': input should be 'deepsort', 'strong'"):
+            resolve(TrackSettings, config=write(tmp_path, "preset: best"))
+
+
+def test_low_scores_end_where_the_detector_begins() -> None:
+    def tracker(*overrides: str) -> TrackerSettings:
+        return resolve(TrackSettings, overrides=["tracker.low_score=0.1", *overrides]).tracker_settings
+
+    assert tracker("detector.model_path=yolox.onnx").high_score == 0.3
+    assert tracker("detector.conf=0.6").high_score == 0.6
+    assert tracker("detector.model_path=hog").high_score == 0.5
+    assert tracker("detections=det.txt").high_score == 0.3
+    assert tracker("tracker.high_score=0.7").high_score == 0.7
+    with pytest.raises(InputError, match=r"low_score 0.1 must be below the detector's conf 0.05"):
+        tracker("detector.conf=0.05")
 
 
 def test_without_layers_all_is_default() -> None:
