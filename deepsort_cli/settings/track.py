@@ -30,7 +30,7 @@ def _one_or_many(value: Any) -> Any:
 PRESETS: dict[str, dict[str, Any]] = {
     "deepsort": {},
     "strong": {
-        "tracker.low_score": 0.1,
+        "tracker.ema_alpha": 0.9,
         "camera_motion.method": "flow",
     },
     "fast": {
