@@ -255,6 +255,14 @@ def anchors(document: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
+def test_architecture_names_files_that_exist() -> None:
+    text = (REPOSITORY / "docs" / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    named = [name for name in re.findall(r"`([\w/]+(?:\.py|/))`", text) if name != "test_detectors.py"]
+    assert len(named) > 20
+    places = (REPOSITORY, REPOSITORY / "deepsort_cli")
+    assert [name for name in named if not any((place / name).exists() for place in places)] == []
+
+
 def test_messages_of_the_troubleshooting_table_exist() -> None:
     table = README.read_text(encoding="utf-8").split("## Troubleshooting")[1].split("\n## ")[0]
     quoted = [re.match(r"\| `([^`]+)`", line)[1] for line in table.splitlines() if line.startswith("| `")]  # type: ignore[index]
