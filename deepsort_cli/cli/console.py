@@ -73,9 +73,18 @@ def exit_on_error() -> Iterator[None]:
     try:
         yield
     except DeepsortError as error:
-        console = Console(stderr=True, highlight=False)
-        console.print(Panel(escape(str(error)), title="error", title_align="left", border_style="red"))
+        _show_error(str(error))
         raise typer.Exit(error.exit_code) from None
+    except ImportError as error:
+        # OpenCV's wheels want two libraries that servers without a screen do not have.
+        if not any(library in str(error) for library in ("libGL", "libgthread", "libglib")):
+            raise
+        message = (
+            f"OpenCV cannot be loaded: {error}. On Debian or Ubuntu: sudo apt-get install -y libgl1 libglib2.0-0. "
+            "Or take its build without windows: pip uninstall -y opencv-python, pip install 'opencv-python-headless<5'"
+        )
+        _show_error(message)
+        raise typer.Exit(1) from None
     except KeyboardInterrupt:
         Console(stderr=True, highlight=False).print("interrupted")
         raise typer.Exit(INTERRUPTED) from None
@@ -83,3 +92,8 @@ def exit_on_error() -> Iterator[None]:
         # Point stdout elsewhere, so that the interpreter's last flush does not fail as well.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(1) from None
+
+
+def _show_error(message: str) -> None:
+    panel = Panel(escape(message), title="error", title_align="left", border_style="red")
+    Console(stderr=True, highlight=False).print(panel)
