@@ -45,6 +45,7 @@ from deepsort_cli.tracking import Tracker
 from deepsort_cli.tracking.refinement import refine
 from deepsort_cli.video.demo import DemoScene
 from deepsort_cli.video.settings import DemoSettings, OutputSettings, SourceSettings
+from deepsort_cli.video.sinks import ground_truth_rows
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 LOWEST, CONF = 0.1, 0.3
@@ -197,12 +198,8 @@ def video(path: Path, frames: int | None = None) -> Callable[[], Iterator[Image]
 
 def demo(seed: int) -> tuple[Callable[[], Iterator[Image]], FloatArray]:
     scene = DemoScene(DemoSettings(people=PEOPLE, frames=DEMO_FRAMES, seed=seed))
-    rows = []
-    for index in range(DEMO_FRAMES):
-        truth = scene.ground_truth(index)
-        for person, box in zip(truth.ids, xyxy_to_tlwh(truth.boxes), strict=True):
-            rows.append([index + 1, person, *box, 1])
-    return lambda: (scene.render(index) for index in range(DEMO_FRAMES)), np.array(rows, dtype=np.float64)
+    truth = [ground_truth_rows(index, scene.ground_truth(index)) for index in range(DEMO_FRAMES)]
+    return lambda: (scene.render(index) for index in range(DEMO_FRAMES)), np.concatenate(truth)
 
 
 def moving(

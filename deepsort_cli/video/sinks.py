@@ -263,7 +263,7 @@ class CropSink(Sink):
     def write(self, frame: Frame, tracks: Tracks, counts: Counts | None = None) -> None:
         if frame.image is None:
             raise ValueError("crops need frames with images")
-        seen = tracks[tracks.time_since_update == 0]
+        seen = tracks[tracks.detection_index >= 0]  # a predicted box may miss the person
         for track_id, box, *_ in _rows(seen):
             crop = _cut(frame.image, box)
             if crop is None:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,7 @@ def tracks_of(*ids: int, age: int = 0) -> Tracks:
         scores=np.full(count, 0.875),
         class_ids=np.full(count, 2, dtype=np.int64),
         time_since_update=np.full(count, age, dtype=np.int64),
-        detection_index=np.arange(count, dtype=np.int64),
+        detection_index=np.full(count, -1) if age else np.arange(count, dtype=np.int64),
     )
 
 
@@ -453,6 +454,8 @@ def test_crops_lie_in_a_folder_per_id_and_are_clipped(tmp_path: Path) -> None:
 def test_only_matched_tracks_are_cropped(tmp_path: Path) -> None:
     with CropSink(tmp_path) as sink:
         sink.write(frame_of(0, np.zeros((60, 60, 3), np.uint8)), tracks_of(1, age=1))
+        between = replace(tracks_of(1), detection_index=np.array([-1]))  # the detector did not look
+        sink.write(frame_of(1, np.zeros((60, 60, 3), np.uint8)), between)
     assert left_over(tmp_path) == []
 
 
