@@ -212,7 +212,7 @@ def moving(
     rng = np.random.default_rng(seed)
     time = np.arange(count)[:, None]
     sway = np.sin(2 * np.pi * (time / [90, 130] + rng.random(2)))
-    corner = (np.array([width, height]) - size) / 2 * (1 + 0.8 * sway) + rng.normal(0, 2.5, (count, 2))
+    corner = (np.array([width, height]) - size) / 2 * (1 + 0.8 * sway) + rng.normal(0, 6.0, (count, 2))
     corner = np.clip(np.rint(corner), 0, np.array([width, height]) - size).astype(int)
 
     def window() -> Iterator[Image]:

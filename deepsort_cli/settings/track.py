@@ -31,6 +31,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "deepsort": {},
     "strong": {
         "tracker.ema_alpha": 0.9,
+        "tracker.nsa": True,
         "tracker.reentry_age": 300,
         "camera_motion.method": "flow",
     },
