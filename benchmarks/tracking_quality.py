@@ -97,6 +97,12 @@ class Sequence:
     live: bool
 
 
+def settings_for(values: list[str], threshold: float | None) -> TrackSettings:
+    """Settings with these values, and the appearance threshold, None for the usual one."""
+    chosen = [] if threshold is None else [f"tracker.max_cosine_distance={threshold}"]
+    return resolve(TrackSettings, overrides=[f"detector.conf={CONF}", *chosen, *values])
+
+
 def replay(sequence: Sequence, settings: TrackSettings) -> Comparison:
     """Track a recording as `deepsort track` would."""
     tracker = Tracker(settings.tracker_settings)
@@ -268,6 +274,7 @@ def speeds(video: Path, detector: str, reid: str | None, frames: int, rounds: in
                 detector=settings.detector,
                 reid=EmbedderSettings(model_path=reid),
                 tracker=settings.tracker_settings,
+                use_model_threshold=True,
                 camera_motion=settings.camera_motion,
                 output=output,
             )
@@ -299,19 +306,20 @@ def main() -> None:
         print("skipped: no Re-ID model; name one with --reid", file=sys.stderr)
         return
     recorded = list(sequences(Recorder(detector, embedder, arguments.cache), arguments.data))
-    threshold = [] if embedder.threshold is None else [f"tracker.max_cosine_distance={embedder.threshold}"]
+    groups = list(dict.fromkeys(sequence.group for sequence in recorded))
+    # The model's own threshold suits its own features only, not those stored with detections.
+    threshold = dict.fromkeys(groups, embedder.threshold) | {"stored": None}
     scores: dict[str, list[Score]] = {}
     scorer = Scorer()
     for name, values in OPTIONS.items():
-        settings = resolve(TrackSettings, overrides=[f"detector.conf={CONF}", *threshold, *values])
-        scores[name] = [scorer(replay(sequence, settings), sequence.group) for sequence in recorded]
+        settings = {group: settings_for(values, threshold.get(group)) for group in groups}
+        scores[name] = [scorer(replay(one, settings[one.group]), one.group) for one in recorded]
         print(f"{name}: HOTA {mean(scores[name], 'HOTA'):.2f}, IDF1 {mean(scores[name], 'IDF1'):.2f}", file=sys.stderr)
     fps = {}
     film = arguments.data / "video" / "vtest.avi"
     if arguments.rounds and film.is_file():
         fps = speeds(film, str(arguments.detector), arguments.reid, arguments.frames, arguments.rounds)
 
-    groups = list(dict.fromkeys(sequence.group for sequence in recorded))
     base = scores["deepsort"]
     print(f"Means over {len(recorded)} sequences; {embedder.name}, {arguments.detector.name}. ± against deepsort.\n")
     rows = []

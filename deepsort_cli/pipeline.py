@@ -547,7 +547,10 @@ def _track_source(
                 seen = stack.enter_context(InParallel(parts.perceive, looks, workers, waiting=0))
             else:
                 looks = stack.enter_context(Ahead(looks, READ_AHEAD))
-                seen = stack.enter_context(InParallel(parts.perceive, looks, parts.workers, waiting=1))
+                # Frames between detections cost the workers nothing, and embedding on demand keeps this thread busy:
+                # enough frames have to wait for the workers not to run dry meanwhile.
+                waiting = 1 if parts.interval == 1 and not parts.embeds_on_demand else 2 * parts.workers * parts.interval
+                seen = stack.enter_context(InParallel(parts.perceive, looks, parts.workers, waiting))
             for item in seen:
                 frame = item.frame
                 seconds["detect"] += item.detect_seconds

@@ -37,7 +37,9 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
     "fast": {
         "detector.interval": 2,
-        "tracker.refresh_every": 10,
+        "tracker.refresh_every": 4,
+        "tracker.ema_alpha": 0.9,
+        "tracker.nsa": True,
     },
 }
 """What each preset sets, by dotted key. Measured by `benchmarks/tracking_quality.py`; see docs/TRACKING.md."""

@@ -58,7 +58,7 @@ class TestPresets:
         config = write(tmp_path, "detector: {interval: 5}")
         settings = resolve(TrackSettings, config=config, flags={"preset": "fast"})
         assert settings.detector.interval == 5
-        assert settings.tracker.refresh_every == 10
+        assert settings.tracker.refresh_every == 4
         assert settings.overruled() == ["detector.interval=5"]
         monkeypatch.setenv("DEEPSORT_TRACKER__REFRESH_EVERY", "7")
         assert resolve(TrackSettings, flags={"preset": "fast"}).tracker.refresh_every == 7
