@@ -549,7 +549,8 @@ def _track_source(
                 looks = stack.enter_context(Ahead(looks, READ_AHEAD))
                 # Frames between detections cost the workers nothing, and embedding on demand keeps this thread busy:
                 # enough frames have to wait for the workers not to run dry meanwhile.
-                waiting = 1 if parts.interval == 1 and not parts.embeds_on_demand else 2 * parts.workers * parts.interval
+                bursts = parts.interval > 1 or parts.embeds_on_demand
+                waiting = 2 * parts.workers * parts.interval if bursts else 1
                 seen = stack.enter_context(InParallel(parts.perceive, looks, parts.workers, waiting))
             for item in seen:
                 frame = item.frame
