@@ -81,17 +81,22 @@ def rows(path: Path) -> np.ndarray:
 
 
 def test_equals_a_plain_loop(tmp_path: Path) -> None:
-    """Threads change nothing: the same rows as detecting and tracking frame by frame."""
+    """Threads change nothing: the same rows as detecting, embedding and tracking frame by frame."""
     from deepsort_cli.core.boxes import xyxy_to_tlwh
     from deepsort_cli.core.mot import format_rows
     from deepsort_cli.perception.detectors import open_detector
+    from deepsort_cli.perception.embedders import open_embedder
     from deepsort_cli.video.demo import DemoScene
 
     demo = DemoSettings(frames=12)
     track(["demo"], demo=demo, output=OutputSettings(save_txt=tmp_path / "out.txt"))
     scene, detect, tracker, expected = DemoScene(demo), open_detector(), Tracker(), ""
+    embed = open_embedder()
+    assert embed is not None, "the bundled model"
     for index in range(demo.frames):
-        tracks = tracker.update(detect(scene.render(index)))
+        image = scene.render(index)
+        found = detect(image)
+        tracks = tracker.update(found.with_features(embed(image, found.boxes)))
         tracks = tracks[tracks.time_since_update == 0]
         expected += format_rows(index + 1, tracks.ids, xyxy_to_tlwh(tracks.boxes))
     assert (tmp_path / "out.txt").read_text() == expected
