@@ -297,5 +297,7 @@ def _explain(model: type[BaseModel], error: Any, origin: Any) -> str:
         return f"`{key}` is required. Give it with {origin(key)} or in the configuration file."
     message = error["msg"].removeprefix("Value error, ")
     label = where if where.endswith(key) or where.startswith("-") else f"{where}: `{key}`"
-    shown = "" if error["input"] is PydanticUndefined else f" {error['input']!r}"
+    # Of a whole section the message itself says which of its values do not go together.
+    whole = error["input"] is PydanticUndefined or isinstance(error["input"], Mapping)
+    shown = "" if whole else f" {error['input']!r}"
     return f"{label}{shown}: {message[0].lower()}{message[1:]}."

@@ -89,7 +89,7 @@ def test_low_scores_end_where_the_detector_begins() -> None:
     assert tracker("detector.model_path=hog").high_score == 0.5
     assert tracker("detections=det.txt").high_score == 0.3
     assert tracker("tracker.high_score=0.7").high_score == 0.7
-    with pytest.raises(InputError, match=r"low_score 0.1 must be below the detector's conf 0.05"):
+    with pytest.raises(InputError, match=r"^settings: tracker\.low_score 0.1 must be below the detector's conf 0.05"):
         tracker("detector.conf=0.05")
 
 
