@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import math
+from abc import abstractmethod
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from deepsort_cli.core.boxes import tlwh_to_xyxy, xyxy_to_tlwh
-from deepsort_cli.core.files import atomic_open, atomic_path
+from deepsort_cli.core.files import atomic_path
 from deepsort_cli.core.mot import Comparison
 from deepsort_cli.core.regions import Counts
 from deepsort_cli.core.types import FloatArray, Frame, Tracks
@@ -140,7 +141,33 @@ class _Lives:
                 life.scores += 1
 
 
-class SummarySink(Sink):
+class _LivesSink(Sink):
+    """Gathers all tracks and writes about them when closed; nothing where there was no frame."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lives: _Lives | None = _Lives()
+
+    def write(self, frame: Frame, tracks: Tracks, counts: Counts | None = None) -> None:
+        assert self._lives is not None
+        self._lives.add(frame, tracks)
+
+    def close(self) -> None:
+        lives, self._lives = self._lives, None
+        if lives is None or not lives.frames:
+            return
+        try:
+            with atomic_path(self._path) as temporary:
+                self._finish(temporary, lives)
+        except OSError as error:
+            raise write_error(self._path, error) from None
+
+    @abstractmethod
+    def _finish(self, path: Path, lives: _Lives) -> None:
+        """Write the whole file."""
+
+
+class SummarySink(_LivesSink):
     """A CSV table with one row per track.
 
     Columns: `id`; `class_id` and `class` it had most often; `first_frame`, `last_frame` (from 1); `first_second`,
@@ -155,25 +182,14 @@ class SummarySink(Sink):
     )  # fmt: skip
 
     def __init__(self, path: Path, class_names: ClassNames | None = None) -> None:
-        self._path = path
+        super().__init__(path)
         self._names = class_names or {}
-        self._lives: _Lives | None = _Lives()
 
-    def write(self, frame: Frame, tracks: Tracks, counts: Counts | None = None) -> None:
-        assert self._lives is not None
-        self._lives.add(frame, tracks)
-
-    def close(self) -> None:
-        lives, self._lives = self._lives, None
-        if lives is None or not lives.frames:
-            return
-        try:
-            with atomic_open(self._path, newline="") as stream:
-                writer = csv.writer(stream, lineterminator="\n")
-                writer.writerow(self.COLUMNS)
-                writer.writerows(self._row(track_id, life) for track_id, life in sorted(lives.of.items()))
-        except OSError as error:
-            raise write_error(self._path, error) from None
+    def _finish(self, path: Path, lives: _Lives) -> None:
+        with path.open("w", newline="", encoding="utf-8") as stream:
+            writer = csv.writer(stream, lineterminator="\n")
+            writer.writerow(self.COLUMNS)
+            writer.writerows(self._row(track_id, life) for track_id, life in sorted(lives.of.items()))
 
     def _row(self, track_id: int, life: _Life) -> tuple[object, ...]:
         class_id = life.classes.most_common(1)[0][0]
@@ -194,28 +210,16 @@ class SummarySink(Sink):
         )
 
 
-class TimelineSink(Sink):
+class TimelineSink(_LivesSink):
     """A picture with a bar for every track over time, interrupted where it was not seen."""
 
     def __init__(self, path: Path, title: str, fps: float) -> None:
-        self._path = path
+        super().__init__(path)
         self._title = title
         self._frame_seconds = 1 / fps
-        self._lives: _Lives | None = _Lives()
 
-    def write(self, frame: Frame, tracks: Tracks, counts: Counts | None = None) -> None:
-        assert self._lives is not None
-        self._lives.add(frame, tracks)
-
-    def close(self) -> None:
-        lives, self._lives = self._lives, None
-        if lives is None or not lives.frames:
-            return
-        try:
-            with atomic_path(self._path) as temporary:
-                _draw_timeline(temporary, self._title, lives, self._frame_seconds)
-        except OSError as error:
-            raise write_error(self._path, error) from None
+    def _finish(self, path: Path, lives: _Lives) -> None:
+        _draw_timeline(path, self._title, lives, self._frame_seconds)
 
 
 def _draw_timeline(path: Path, title: str, lives: _Lives, frame_seconds: float) -> None:
