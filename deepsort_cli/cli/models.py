@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deepsort_cli.cli.console import Reporter
-from deepsort_cli.cli.options import Json, command_app
+from deepsort_cli.cli.options import Json, command_app, examples
 from deepsort_cli.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -17,10 +17,9 @@ app = command_app()
 
 
 @app.command(
-    epilog="[bold]Examples[/bold]\n\n"
-    "deepsort models\n\n"
-    "deepsort models osnet_x0_25\n\n"
-    "deepsort track --source video.mp4 --reid osnet_x0_25"
+    epilog=examples(
+        "deepsort models", "deepsort models osnet_x0_25", "deepsort track --source video.mp4 --reid osnet_x0_25"
+    )
 )
 def models(
     name: Annotated[
@@ -41,17 +40,16 @@ def models(
         if not found:
             known = ", ".join(model.name for model in bundled_models()) or "none"
             raise InputError(f"{name}: no such model is bundled. Bundled: {known}.")
-    described = [_description(model) for model in found]
-    if json:
-        report.result(described[0] if name is not None else described)
-    elif name is not None:
-        from rich.console import Console
+    from rich.console import Console
+
+    if name is not None and not json:
         from rich.markdown import Markdown
 
         Console().print(Markdown(found[0].card))
-    else:
-        from rich.console import Console
-
+        return
+    described = [_description(model) for model in found]
+    report.result(described[0] if name is not None else described)
+    if not json:
         Console().print(_table(described))
 
 

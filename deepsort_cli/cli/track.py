@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deepsort_cli.cli.console import Reporter
-from deepsort_cli.cli.options import Config, Flags, Json, PrintConfig, Quiet, Set, Verbose, command_app
+from deepsort_cli.cli.options import Config, Flags, Json, PrintConfig, Quiet, Set, Verbose, command_app, examples
 from deepsort_cli.cli.score import print_scores, rounded
 from deepsort_cli.settings.track import TrackSettings
 
@@ -23,10 +23,11 @@ COUNTING, AFTERWARDS = "Counting", "At the end"
 
 
 @app.command(
-    epilog="[bold]Examples[/bold]\n\n"
-    "deepsort track --source video.mp4 --detector yolox.onnx --reid osnet.onnx --save out.mp4\n\n"
-    "deepsort track --source 0 --preset fast --display\n\n"
-    "deepsort track --source MOT17-05 --detections MOT17-05/det/det.txt --save-txt out.txt --emit paper"
+    epilog=examples(
+        "deepsort track --source video.mp4 --detector yolox.onnx --reid osnet.onnx --save out.mp4",
+        "deepsort track --source 0 --preset fast --display",
+        "deepsort track --source MOT17-05 --detections MOT17-05/det/det.txt --save-txt out.txt --emit paper",
+    )
 )
 def track(
     ctx: typer.Context,
