@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from deepsort_cli.cli.console import Reporter
+from deepsort_cli.reid.learner import OPTIONAL_LOSSES
 from deepsort_cli.reid.optim import Group
 from deepsort_cli.reid.progress import Progress, RunPlan, StepReport
 
@@ -91,7 +92,7 @@ class TrainDisplay(Progress):
                 "loss": f"{values['loss']:.3f}",
                 "cross-entropy": f"{values['ce']:.3f}",
                 "triplet": f"{values['triplet']:.3f}",
-                **({"center": f"{values['center']:.3f}"} if values["center"] else {}),
+                **{name: f"{values[name]:.3f}" for name in OPTIONAL_LOSSES if values[name]},
                 "accuracy": f"{values['accuracy']:.0%}",
                 "active triplets": f"{values['active']:.0%}",
                 "lr": f"{report.lr:.2e}",

@@ -84,6 +84,13 @@ class Crops(Sequence[Image]):
         return crop
 
 
+def half_size(preprocess: Preprocess) -> Preprocess:
+    """The same at half the input height and width."""
+    return preprocess.model_copy(
+        update={"height": max(1, preprocess.height // 2), "width": max(1, preprocess.width // 2)}
+    )
+
+
 def build_augmentation(settings: AugmentSettings, preprocess: Preprocess) -> v2.Compose:
     """uint8 (3, H, W) of input size → normalised float32 (3, H, W), changed at random.
 
@@ -106,29 +113,36 @@ def build_augmentation(settings: AugmentSettings, preprocess: Preprocess) -> v2.
 
 
 class TrainingImages(Dataset[tuple[Tensor, int]]):
-    """Augmented images with their class. An index is (image, seed): the seed alone decides the augmentation."""
+    """Augmented images with their class, at the input size or half of it.
+
+    An index is (image, seed, half): the seed alone decides the augmentation.
+    """
 
     def __init__(self, crops: Crops, classes: IntArray, augment: AugmentSettings):
         self.crops = crops
         self.classes = classes
-        self.augment = build_augmentation(augment, crops.preprocess)
+        half = half_size(crops.preprocess)
+        self.sizes = (
+            (crops.preprocess, build_augmentation(augment, crops.preprocess)),
+            (half, build_augmentation(augment.model_copy(update={"pad": augment.pad // 2}), half)),
+        )
 
     def __len__(self) -> int:
         return len(self.crops)
 
-    def __getitem__(self, index: tuple[int, int]) -> tuple[Tensor, int]:
-        i, seed = index
-        preprocess = self.crops.preprocess
+    def __getitem__(self, index: tuple[int, int, bool]) -> tuple[Tensor, int]:
+        i, seed, half = index
+        preprocess, augment = self.sizes[half]
         crop = preprocess.resize_crops([self.crops[i]])[0]
         if preprocess.channel_order == "RGB":
             crop = crop[..., ::-1]
         image = torch.from_numpy(np.ascontiguousarray(crop.transpose(2, 0, 1)))
         torch.default_generator.manual_seed(seed)
-        return self.augment(image), int(self.classes[i])
+        return augment(image), int(self.classes[i])
 
 
 class EpochBatches:
-    """The indices of one epoch for a DataLoader: image positions with their augmentation seeds.
+    """The indices of one epoch for a DataLoader: image positions with their augmentation seeds and size.
 
     A seed depends on the run's seed, the epoch and the place in the batch of all processes, so neither the number of
     workers nor that of processes nor an interruption changes what is drawn.
@@ -139,14 +153,17 @@ class EpochBatches:
         self.batches: IntArray = np.empty((0, 0), dtype=np.int64)
         self.seed = self.epoch = self.start = 0
         self.columns = slice(0)
+        self.half = False
 
-    def set(self, batches: IntArray, seed: int, epoch: int, start: int, ranks: Ranks) -> None:
+    def set(self, batches: IntArray, seed: int, epoch: int, start: int, ranks: Ranks, half: bool = False) -> None:
         """Choose what to deliver next.
 
         Args:
             batches: (steps, images) of all processes; each computes its columns, which hold whole identities.
             start: first step to deliver.
+            half: images at half the input size.
         """
+        self.half = half
         self.batches, self.seed, self.epoch, self.start = batches, seed, epoch, start
         share = batches.shape[1] // ranks.world
         self.columns = slice(ranks.rank * share, (ranks.rank + 1) * share)
@@ -154,11 +171,11 @@ class EpochBatches:
     def __len__(self) -> int:
         return len(self.batches) - self.start
 
-    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+    def __iter__(self) -> Iterator[list[tuple[int, int, bool]]]:
         for step, batch in enumerate(self.batches[self.start :], self.start):
             rng = np.random.default_rng(seed_of(self.seed, self.epoch, step))
             seeds = rng.integers(0, 2**62, size=len(batch))[self.columns]
-            yield list(zip(batch[self.columns].tolist(), seeds.tolist(), strict=True))
+            yield [(i, s, self.half) for i, s in zip(batch[self.columns].tolist(), seeds.tolist(), strict=True)]
 
 
 def build_loader(

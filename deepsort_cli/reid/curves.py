@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from deepsort_cli.core.files import atomic_path
+from deepsort_cli.reid.learner import OPTIONAL_LOSSES
 
 PANELS = (
-    ("Loss", ("loss", "ce", "triplet", "center")),
+    ("Loss", ("loss", "ce", "triplet", "contrastive", "center")),
     ("Triplet distances", ("positive", "negative")),
     ("Batch accuracy and active triplets", ("accuracy", "active")),
     ("Validation", ("mAP", "rank1")),
@@ -38,7 +39,7 @@ def draw_curves(history: Sequence[Mapping[str, float]], path: Path) -> None:
     for axis, (title, names) in zip(axes, PANELS, strict=False):
         for name in names:
             points = [(row["epoch"], row[name]) for row in history if row.get(name) is not None]
-            if not points or (name == "center" and not any(value for _, value in points)):
+            if not points or (name in OPTIONAL_LOSSES and not any(value for _, value in points)):
                 continue
             # A lone validation would not show as a line.
             axis.plot(

@@ -14,13 +14,16 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.reid.distributed import Ranks, gather_rows
-from deepsort_cli.reid.losses import Centers, batch_hard_triplets
+from deepsort_cli.reid.losses import Centers, batch_hard_triplets, supervised_contrastive
 from deepsort_cli.reid.optim import build_optimizer, freeze, parameter_groups, set_learning_rate, train_mode
 from deepsort_cli.reid.osnet import OSNet
 from deepsort_cli.reid.settings import TrainConfig
 
-FIGURES = ("loss", "ce", "triplet", "center", "accuracy", "active", "positive", "negative")
+FIGURES = ("loss", "ce", "triplet", "contrastive", "center", "accuracy", "active", "positive", "negative")
 """What a step is measured by: losses, accuracy in the batch, share of active triplets, their mean distances."""
+
+OPTIONAL_LOSSES = ("contrastive", "center")
+"""Those of `FIGURES` that are 0 throughout unless asked for."""
 
 
 class Learner:
@@ -43,10 +46,11 @@ class Learner:
         self.config = config
         self.device = device
         self.ranks = ranks
-        torch.backends.cudnn.benchmark = True  # the input size never changes
+        torch.backends.cudnn.benchmark = True  # the input size changes once at most
         if ranks.several and device.type == "cuda":
             model = nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
         self.layout = torch.channels_last if config.training.channels_last else torch.contiguous_format
+        model.cosine_scale = config.loss.cosine_scale
         self.model = model.to(device).to(memory_format=self.layout)
         self.frozen = freeze(self.model, config.training)
         groups, self.groups = parameter_groups(self.model, config.optimizer)
@@ -95,7 +99,7 @@ class Learner:
             update: whether this batch completes an update.
 
         Returns:
-            (9,) values of `FIGURES` for this process, and a 1 that counts the step.
+            (10,) values of `FIGURES` for this process, and a 1 that counts the step.
         """
         images = images.to(self.device, memory_format=self.layout, non_blocking=True)
         classes = classes.to(self.device, non_blocking=True)
@@ -115,22 +119,23 @@ class Learner:
         ce = F.cross_entropy(logits, classes, label_smoothing=settings.label_smoothing)
         loss = ce
         zero = ce.new_zeros(())
-        triplet = active = positive = negative = center = zero
-        # Triplets are chosen among the images of all processes.
-        all_features, all_classes = features, classes
-        if settings.triplet_weight or self.centers is not None:
-            all_features, all_classes = gather_rows(features, self.ranks), gather_rows(classes, self.ranks)
-        if settings.triplet_weight:
-            triplet, active, positive, negative = batch_hard_triplets(
-                all_features, all_classes, settings.triplet_margin, settings.normalize_features
-            )
+        contrastive = center = zero
+        # Distances count between the images of all processes.
+        all_features, all_classes = gather_rows(features, self.ranks), gather_rows(classes, self.ranks)
+        triplet, active, positive, negative = batch_hard_triplets(
+            all_features, all_classes, settings.triplet_margin, settings.normalize_features
+        )
+        if settings.triplet_weight:  # otherwise for information
             loss = loss + settings.triplet_weight * triplet
+        if settings.contrastive_weight:
+            contrastive = supervised_contrastive(all_features, all_classes, settings.contrastive_temperature)
+            loss = loss + settings.contrastive_weight * contrastive
         if self.centers is not None:
             center = self.centers(all_features, all_classes)
             loss = loss + settings.center_weight * center
             self.centers.update(all_features, all_classes)
         accuracy = (logits.argmax(dim=1) == classes).float().mean()
-        figures = (loss, ce, triplet, center, accuracy, active, positive, negative, zero + 1)
+        figures = (loss, ce, triplet, contrastive, center, accuracy, active, positive, negative, zero + 1)
         return loss, torch.stack([figure.detach() for figure in figures])
 
     def _update(self, lr: float) -> None:
@@ -184,9 +189,17 @@ def amp_type(name: str, device: torch.device) -> torch.dtype | None:
         InputError: fp16 without a GPU.
     """
     if name == "auto":
+        if device.type == "cpu":
+            return torch.bfloat16 if _cpu_computes_in_bfloat16() else None
         if device.type != "cuda":
             return None
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
     if name == "fp16" and device.type == "cpu":
         raise InputError("--amp fp16: needs a GPU. Use --amp off, or bf16, on a CPU.")
     return {"off": None, "bf16": torch.bfloat16, "fp16": torch.float16}[name]
+
+
+def _cpu_computes_in_bfloat16() -> bool:
+    """Whether the processor has instructions for it; emulated it would be slower than float32."""
+    capabilities = getattr(torch.cpu, "get_capabilities", dict)()  # older PyTorch does not tell
+    return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16"))

@@ -54,6 +54,31 @@ def batch_hard_triplets(features: Tensor, classes: Tensor, margin: float | None,
     return Triplets(losses.mean(), active, positive.detach().mean(), negative.detach().mean())
 
 
+def supervised_contrastive(features: Tensor, classes: Tensor, temperature: float) -> Tensor:
+    """Supervised contrastive loss (Khosla et al. 2020, L_out) over all pairs of a batch.
+
+    Each image must tell its own identity's images from all others by cosine similarity. Unlike batch-hard triplets,
+    which follow one pair of each kind per anchor, every pair has a gradient.
+
+    Args:
+        features: (N, D), before BNNeck; scaled to unit length here.
+        classes: (N,) identities; an image alone of its identity is left out as an anchor.
+        temperature: divides the similarities; smaller stresses the hardest pairs.
+
+    Returns:
+        Scalar, 0 where no identity has two images.
+    """
+    features = F.normalize(features.float(), dim=1)
+    itself = torch.eye(len(features), dtype=torch.bool, device=features.device)
+    similarities = (features @ features.T / temperature).masked_fill(itself, -torch.inf)
+    log_probabilities = similarities - similarities.logsumexp(dim=1, keepdim=True)
+    positives = (classes[:, None] == classes[None, :]) & ~itself
+    # Only positives are summed: the image itself is at minus infinity.
+    sums = torch.where(positives, log_probabilities, 0.0).sum(dim=1)
+    counts = positives.sum(dim=1)
+    return -(sums / counts.clamp_min(1)).sum() / (counts > 0).sum().clamp_min(1)
+
+
 class Centers(nn.Module):
     """Center loss (Wen et al. 2016): pulls features towards a running center of their identity.
 

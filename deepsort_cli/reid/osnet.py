@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from deepsort_cli.core.errors import InputError
@@ -167,6 +168,8 @@ class OSNet(nn.Module):
 
     Attributes:
         embedding_dim: width of the features.
+        cosine_scale: a number makes the logits of training cosine similarities to the classifier's rows times this
+            (Wojke and Bewley 2018); None leaves them scalar products.
 
     Raises:
         InputError: unknown name.
@@ -213,6 +216,7 @@ class OSNet(nn.Module):
             self.bnneck = nn.BatchNorm1d(self.embedding_dim)
             self.bnneck.bias.requires_grad_(False)
         self.classifier = None
+        self.cosine_scale: float | None = None
         if num_classes:
             self.classifier = nn.Linear(self.embedding_dim, num_classes, bias=neck == "none")
         self._initialise()
@@ -255,7 +259,13 @@ class OSNet(nn.Module):
             return embedding
         if self.classifier is None:
             raise RuntimeError("this model was built without a classifier (num_classes=0) and cannot be trained")
-        return features, self.classifier(embedding)
+        if self.cosine_scale is None:
+            return features, self.classifier(embedding)
+        # In float32: bfloat16 tells few cosines apart.
+        with torch.autocast(images.device.type, enabled=False):
+            directions = F.normalize(self.classifier.weight.float(), dim=1)
+            logits = self.cosine_scale * F.normalize(embedding.float(), dim=1) @ directions.T
+            return features, logits if self.classifier.bias is None else logits + self.classifier.bias
 
 
 def count_parameters(model: nn.Module) -> int:

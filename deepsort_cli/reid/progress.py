@@ -43,7 +43,7 @@ class StepReport:
     Attributes:
         epoch: from 1.
         step, steps: done in this epoch, and its number of steps.
-        figures: means since the last report: loss, ce, triplet, center, accuracy, active, positive, negative.
+        figures: means since the last report of `FIGURES` (learner): losses, accuracy in the batch, distances.
         lr: learning rate before multipliers.
         images_per_second: over all processes.
         wait: share of the time spent waiting for images.

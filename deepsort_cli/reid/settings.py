@@ -56,7 +56,7 @@ class AugmentSettings(Settings):
     erase: Probability = Field(0.5, description="Probability of erasing a random rectangle (Zhong 2020).")
     erase_area: Range = Field((0.02, 0.4), description="Smallest and largest erased share of the image.")
     erase_ratio: Range = Field((0.3, 3.33), description="Smallest and largest height-to-width ratio of the rectangle.")
-    jitter: Probability = Field(0.0, description="Probability of colour jitter.")
+    jitter: Probability = Field(0.5, description="Probability of colour jitter.")
     brightness: Strength = Field(0.2, description="Strength of brightness jitter.")
     contrast: Strength = Field(0.15, description="Strength of contrast jitter.")
     saturation: Strength = Field(0.15, description="Strength of saturation jitter.")
@@ -75,7 +75,7 @@ class AugmentSettings(Settings):
 
 
 class LossSettings(Settings):
-    """Label-smoothed cross-entropy + batch-hard triplet loss (+ center loss)."""
+    """Label-smoothed cross-entropy + losses on distances within a batch."""
 
     label_smoothing: float = Field(0.1, ge=0, lt=1, description="Share of the target spread over all identities.")
     triplet_weight: float = Field(1.0, ge=0, description="Weight of the triplet loss; 0 turns it off.")
@@ -84,6 +84,15 @@ class LossSettings(Settings):
         True,
         description="Triplet loss on unit-length features; raw ones collapse when trained from scratch.",
     )
+    contrastive_weight: float = Field(
+        1.0, ge=0, description="Weight of the supervised contrastive loss (Khosla 2020) over all pairs of a batch."
+    )
+    contrastive_temperature: float = Field(0.1, gt=0, le=1, description="Its temperature; smaller stresses hard pairs.")
+    cosine_scale: float | None = Field(
+        None,
+        gt=0,
+        description="Classify by cosine similarity times this (Wojke 2018; 20 is good); null: by scalar product.",
+    )
     center_weight: float = Field(0.0, ge=0, description="Weight of the center loss (0.0005 in Bag of Tricks).")
     center_rate: float = Field(0.5, gt=0, le=1, description="How fast centers follow the features of their identity.")
 
@@ -91,8 +100,8 @@ class LossSettings(Settings):
 class OptimizerSettings(Settings):
     """How parameters are updated."""
 
-    name: Literal["adam", "adamw", "sgd"] = Field("adam", description="adam, adamw or sgd.")
-    lr: float = Field(3e-3, gt=0, description="Highest learning rate; 3.5e-4 suits a pretrained start.")
+    name: Literal["adam", "adamw", "sgd"] = Field("sgd", description="adam, adamw or sgd.")
+    lr: float = Field(0.1, gt=0, description="Highest learning rate; 0.1 is for sgd, adam wants some 1e-3.")
     weight_decay: float = Field(5e-4, ge=0, description="Weight decay; BatchNorm and biases get none.")
     momentum: float = Field(0.9, ge=0, lt=1, description="Momentum of sgd.")
     layer_lr_multipliers: dict[str, Annotated[float, Field(ge=0)]] = Field(
@@ -114,9 +123,13 @@ class SchedulerSettings(Settings):
 class TrainingSettings(Settings):
     """The run."""
 
-    epochs: int = Field(100, ge=1, description="Passes over all identities.")
+    epochs: int = Field(120, ge=1, description="Passes over all identities.")
     batch_size: int = Field(64, ge=2, description="Images per step, over all processes: identities × instances.")
     instances: int = Field(4, ge=2, description="Images per identity in a batch (K).")
+    half_size: Probability = Field(
+        0.8,
+        description="Share of the epochs, the first ones, at half the input height and width; far faster.",
+    )
     accum_steps: int = Field(1, ge=1, description="Batches per update; the triplet loss still sees one at a time.")
     grad_clip: float | None = Field(None, gt=0, description="Largest gradient norm; null does not clip.")
     freeze: CommaStrings = Field((), description="Parameter name patterns that are not trained, e.g. conv1.*,conv2.*.")
@@ -126,7 +139,7 @@ class TrainingSettings(Settings):
         None, gt=0, lt=1, description="Decay of averaged weights, which are then validated and kept; null is off."
     )
     amp: Literal["auto", "off", "bf16", "fp16"] = Field(
-        "auto", description="Mixed precision: auto (on GPUs only), off, bf16 or fp16."
+        "auto", description="Mixed precision: auto (where GPU or CPU compute in it), off, bf16 or fp16."
     )
     channels_last: bool = Field(True, description="Memory layout with channels innermost; faster nearly everywhere.")
     compile: bool = Field(False, description="Compile the model with torch.compile.")
@@ -198,12 +211,12 @@ class FinetuneConfig(Settings):
     model: NewModelSettings = Field(NewModelSettings(), description="The new model.")
     train: bool = Field(False, description="Go straight on and train, with the settings below.")
     backbone_lr_factor: float = Field(0.1, ge=0, description="Learning rate of the backbone, as a factor on lr.")
-    augment: AugmentSettings = Field(AugmentSettings(), description="Augmentation.")
-    loss: LossSettings = Field(LossSettings(), description="Losses.")
-    optimizer: OptimizerSettings = Field(OptimizerSettings(lr=1e-3), description="Optimizer.")
+    augment: AugmentSettings = Field(AugmentSettings(jitter=0.0), description="Augmentation.")
+    loss: LossSettings = Field(LossSettings(contrastive_weight=0.0), description="Losses.")
+    optimizer: OptimizerSettings = Field(OptimizerSettings(name="adam", lr=1e-3), description="Optimizer.")
     scheduler: SchedulerSettings = Field(SchedulerSettings(), description="Learning rate.")
     training: TrainingSettings = Field(
-        TrainingSettings(epochs=30, freeze_feature_layers=True, freeze_epochs=3),
+        TrainingSettings(epochs=30, half_size=0.0, freeze_feature_layers=True, freeze_epochs=3),
         description="Run: shorter than from scratch, and the head learns alone at first.",
     )
 

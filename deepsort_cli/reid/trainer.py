@@ -23,8 +23,9 @@ from torch import Tensor
 
 from deepsort_cli.core.cpus import available_cpus
 from deepsort_cli.core.errors import InputError, RunError
+from deepsort_cli.core.preprocess import Preprocess
 from deepsort_cli.reid.checkpoint import CheckpointInfo, load_pretrained, read_checkpoint, save_checkpoint
-from deepsort_cli.reid.crops import Crops, EpochBatches, TrainingImages, build_loader
+from deepsort_cli.reid.crops import Crops, EpochBatches, TrainingImages, build_loader, half_size
 from deepsort_cli.reid.curves import draw_curves
 from deepsort_cli.reid.distributed import Ranks, choose_device, from_main, main_first, process_group, total
 from deepsort_cli.reid.learner import FIGURES, Learner
@@ -231,7 +232,7 @@ class Trainer:
             self.note(f"all {settings.epochs} epochs are done already. Raise --epochs, or choose another --name.")
         elif not self.position.history and self.position.step == 0 and self.val_crops is not None:
             # Where the run starts from, to measure it by; and trouble with the validation images shows now, not later.
-            row: Row = {"epoch": 0, **self._validate()}
+            row: Row = {"epoch": 0, **self._validate(0)}
             self.position.history.append(row)
             self._keep_best(self._info(row))
 
@@ -240,7 +241,10 @@ class Trainer:
             if self.learner.start_epoch(epoch):
                 self.note(f"epoch {epoch + 1}: all layers are trained from now on")
             plan = self._plan(epoch)
-            self.batches.set(plan, settings.seed, epoch, self.position.step, self.ranks)
+            half = self._is_half(epoch)
+            if epoch and self._is_half(epoch - 1) and not half:
+                self.note(f"epoch {epoch + 1}: images at full size from now on")
+            self.batches.set(plan, settings.seed, epoch, self.position.step, self.ranks, half)
             self.meter.start_epoch(self.position.sums, self.device)
             source = iter(self.loader)
             for step in range(self.position.step, len(plan)):
@@ -272,7 +276,7 @@ class Trainer:
         self.progress.step(StepReport(epoch + 1, step, steps, window.figures, lr, rate, wait))
         if step < steps and (window.stop or window.save):
             self.position.step, self.position.sums = step, self.meter.sums.cpu()
-            self._save(replace(self.info, epoch=epoch))
+            self._save(replace(self.info, epoch=epoch, preprocess=self._input(epoch)))
             if window.stop:
                 self.log.info("interrupted in epoch %d after step %d", epoch + 1, step)
                 raise KeyboardInterrupt
@@ -284,7 +288,7 @@ class Trainer:
         self._check_loss(whole.figures["loss"], epoch, steps)
         row: Row = {"epoch": epoch + 1, "steps": steps, "lr": lr, **whole.figures}
         if (epoch + 1) % settings.eval_every == 0 or epoch + 1 == settings.epochs:
-            row |= self._validate()
+            row |= self._validate(epoch)
         history = [*self.position.history, row]
         best = best_row(history)
         self.position = Position(epoch + 1, first_loss=self.position.first_loss, history=history)
@@ -312,7 +316,17 @@ class Trainer:
             self.log.info("interrupted after epoch %d", epoch + 1)
             raise KeyboardInterrupt
 
-    def _validate(self) -> Row:
+    def _is_half(self, epoch: int) -> bool:
+        """Whether epoch `epoch` (from 0) has images at half the input size (progressive resizing)."""
+        settings = self.config.training
+        return epoch < round(settings.half_size * settings.epochs)
+
+    def _input(self, epoch: int) -> Preprocess:
+        """What the model of that epoch expects."""
+        full = self.config.model.input
+        return half_size(full) if self._is_half(epoch) else full
+
+    def _validate(self, epoch: int) -> Row:
         if self.val_crops is None or self.data.query is None or self.data.gallery is None:
             return {}
         return validate(
@@ -320,6 +334,7 @@ class Trainer:
             self.val_crops,
             self.data.query,
             self.data.gallery,
+            self._input(epoch),
             batch_size=self.config.training.batch_size,
             device=self.device,
             ranks=self.ranks,
@@ -328,7 +343,8 @@ class Trainer:
 
     def _info(self, row: Row) -> CheckpointInfo:
         metrics = {name: row[name] for name in METRICS if name in row}
-        return replace(self.info, epoch=int(row["epoch"]), metrics=metrics)
+        epoch = int(row["epoch"])
+        return replace(self.info, epoch=epoch, metrics=metrics, preprocess=self._input(max(epoch - 1, 0)))
 
     def _keep_best(self, info: CheckpointInfo) -> None:
         if self.run is not None:

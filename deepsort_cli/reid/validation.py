@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 
+from deepsort_cli.core.preprocess import Preprocess
 from deepsort_cli.core.types import Image
 from deepsort_cli.data.manifest import Manifest
 from deepsort_cli.evaluation.ranking import rank
@@ -46,6 +47,7 @@ def validate(
     crops: Crops,
     query: Manifest,
     gallery: Manifest,
+    preprocess: Preprocess,
     *,
     batch_size: int,
     device: torch.device,
@@ -56,12 +58,13 @@ def validate(
 
     Args:
         crops: those of the queries, followed by those of the gallery.
+        preprocess: the input size, which may be smaller than what the crops are kept for.
     """
     rows = range(ranks.rank, len(crops), ranks.world)
     part = extract_features(
         model,
         _Share(crops, rows),
-        crops.preprocess,
+        preprocess,
         batch_size=batch_size,
         device=device,
         on_batch=lambda done: progress.working("validating", done, len(rows)),

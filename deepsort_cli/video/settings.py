@@ -15,7 +15,7 @@ class SourceSettings(Settings):
 
     start: int = Field(0, ge=0, description="Frames to skip at the beginning.")
     stride: int = Field(1, ge=1, description="Process every n-th frame.")
-    max_frames: int | None = Field(None, ge=1, description="Stop after this many processed frames; null for all.")
+    max_frames: int | None = Field(None, ge=1, description="Stop after this many processed frames; null: all.")
     fps: float | None = Field(
         None, gt=0, le=1000, description="Frame rate of image folders, or to put right what a source reports."
     )
@@ -70,7 +70,7 @@ class OutputSettings(Settings):
     show_score: bool = Field(True, description="Write the detection's confidence on labels.")
     trail: int = Field(40, ge=0, le=1000, description="Length of trails in frames; 0 draws none.")
     scale: float = Field(1.0, ge=0.25, le=4.0, description="Size of lines and text, relative to what suits the frame.")
-    codec: str | None = Field(None, description="Encoder of the video, e.g. libx265; null chooses by suffix.")
+    codec: str | None = Field(None, description="Encoder of the video, e.g. libx265; null: by suffix.")
     crf: int = Field(23, ge=0, le=51, description="Video quality: lower is better and bigger.")
     preset: Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"] = (
         Field("veryfast", description="Speed of the H.264 encoder, from ultrafast to veryslow.")

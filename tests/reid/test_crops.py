@@ -48,7 +48,7 @@ def test_what_does_not_fit_is_not_kept(files: list[Path]) -> None:
 
 def test_without_augmentation_the_input_is_that_of_inference(files: list[Path]) -> None:
     crops = Crops(files, SIZE)
-    image, label = TrainingImages(crops, np.arange(24), OFF)[(5, 0)]
+    image, label = TrainingImages(crops, np.arange(24), OFF)[(5, 0, False)]
     expected = SIZE.batch(SIZE.resize_crops([crops[5]]))[0]
     np.testing.assert_allclose(image.numpy(), expected, atol=1e-5)
     assert label == 5
@@ -74,9 +74,18 @@ def test_workers_interruptions_and_processes_change_nothing(files: list[Path]) -
 
 def test_seed_decides_the_augmentation(files: list[Path]) -> None:
     images = TrainingImages(Crops(files, SIZE), np.arange(24), AugmentSettings())
-    assert torch.equal(images[(0, 7)][0], images[(0, 7)][0])
-    distinct = {images[(0, seed)][0].sum().item() for seed in range(8)}
+    assert torch.equal(images[(0, 7, False)][0], images[(0, 7, False)][0])
+    distinct = {images[(0, seed, False)][0].sum().item() for seed in range(8)}
     assert len(distinct) == 8
+
+
+def test_half_size_is_the_same_picture_smaller(files: list[Path]) -> None:
+    crops = Crops(files, SIZE)
+    crops.cache(10**7)  # kept at the full size
+    images = TrainingImages(crops, np.arange(24), OFF)
+    (whole, _), (half, label) = images[(5, 0, False)], images[(5, 0, True)]
+    assert (whole.shape, half.shape, label) == ((3, 48, 24), (3, 24, 12), 5)
+    assert (torch.nn.functional.avg_pool2d(whole[None], 2)[0] - half).abs().mean() < 0.1
 
 
 def test_erased_pixels_have_the_mean_colour() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 torch = pytest.importorskip("torch")
 
-from deepsort_cli.reid.losses import Centers, batch_hard_triplets, euclidean_distances  # noqa: E402
+from deepsort_cli.reid.losses import Centers, batch_hard_triplets, euclidean_distances, supervised_contrastive  # noqa: E402
 
 
 def by_definition(features, classes, margin, normalize):
@@ -82,3 +82,44 @@ def test_centers_follow_their_class() -> None:
     centers.update(features, classes)
     # Wen et al. 2016, eq. 4: the step is the sum of differences over one plus their number.
     torch.testing.assert_close(centers.centers, torch.tensor([[0.5 * 6 / 3, 0.0], [0.0, 0.0], [0.0, 0.5 * 6 / 2]]))
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), temperature=st.sampled_from([0.05, 0.1, 1.0]))
+def test_supervised_contrastive(seed: int, temperature: float) -> None:
+    """Against the sums of Khosla et al. 2020, equation 2, for identities with one to five images."""
+    generator = torch.Generator().manual_seed(seed)
+    classes = torch.randint(0, 4, (9,), generator=generator)
+    features = torch.randn(9, 6, generator=generator)
+    found = supervised_contrastive(features, classes, temperature)
+
+    unit = (features / features.norm(dim=1, keepdim=True)).double()
+    losses = []
+    for i in range(9):
+        others = [k for k in range(9) if k != i]
+        positives = [k for k in others if classes[k] == classes[i]]
+        if positives:
+            total = sum(math.exp(unit[i] @ unit[k] / temperature) for k in others)
+            losses.append(-sum(math.log(math.exp(unit[i] @ unit[k] / temperature) / total) for k in positives))
+            losses[-1] /= len(positives)
+    assert found.item() == pytest.approx(sum(losses) / max(1, len(losses)), rel=1e-4, abs=1e-4)
+
+
+def test_supervised_contrastive_pulls_an_identity_together() -> None:
+    torch.manual_seed(0)
+    features = torch.randn(12, 4, requires_grad=True)
+    classes = torch.arange(4).repeat_interleave(3)
+    for _ in range(60):
+        loss = supervised_contrastive(features, classes, 0.1)
+        (gradient,) = torch.autograd.grad(loss, features)
+        features = (features - 0.5 * gradient).detach().requires_grad_(True)
+    found = batch_hard_triplets(features, classes, 0.3, normalize=True)
+    assert found.positive < 0.5 * found.negative
+
+
+def test_supervised_contrastive_of_strangers_is_nothing() -> None:
+    features = torch.randn(5, 4, requires_grad=True)
+    loss = supervised_contrastive(features, torch.arange(5), 0.1)
+    loss.backward()
+    assert loss.item() == 0
+    assert not features.grad.any()

@@ -109,3 +109,15 @@ def test_unknown_name_lists_the_known_ones() -> None:
 def test_training_without_classifier_is_refused() -> None:
     with pytest.raises(RuntimeError, match="classifier"):
         OSNet("osnet_x0_25").train()(torch.randn(2, 3, 64, 32))
+
+
+def test_cosine_logits_ignore_lengths() -> None:
+    torch.manual_seed(0)
+    model = OSNet("osnet_x0_25", num_classes=10, neck="bnneck").train()
+    model.cosine_scale = 20.0
+    images = torch.randn(4, 3, 64, 32)
+    _, logits = model(images)
+    assert logits.abs().max() <= 20
+    with torch.no_grad():
+        model.classifier.weight *= torch.arange(1.0, 11)[:, None]
+    torch.testing.assert_close(model(images)[1], logits, rtol=1e-3, atol=1e-3)

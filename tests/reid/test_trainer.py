@@ -195,6 +195,8 @@ def test_defaults_of_the_schedule_reach_the_optimizer(make: Make) -> None:
         {"loss__center_weight": 0.0005, "loss__triplet_margin": None, "loss__normalize_features": False},
         {"training__amp": "bf16", "optimizer__name": "sgd", "optimizer__lr": 0.01, "scheduler__name": "multistep"},
         {"model__neck": "none", "model__feature_dim": 0, "loss__triplet_weight": 0, "data__val_ratio": 0},
+        {"loss__contrastive_weight": 2.0, "loss__cosine_scale": 20.0, "training__amp": "bf16"},
+        {"loss__cosine_scale": 10.0, "model__neck": "none", "training__half_size": 0.5},
         {"augment__jitter": 0.5, "augment__grayscale": 0.2, "training__channels_last": False, "data__cache_mb": 0},
     ],
 )
@@ -204,6 +206,30 @@ def test_options_train_too(make: Make, changes: dict[str, Any]) -> None:
     assert result.epochs == 2
     assert load_model(folder_of(config) / "checkpoints" / "best.pth")[1].neck == config.model.neck
     assert all(value == value for value in result.last.values())
+
+
+def test_the_first_epochs_at_half_size(make: Make) -> None:
+    """Three of five epochs; a run interrupted in each part ends as one that was not, and files name their size."""
+    settings = {"training__epochs": 5, "training__half_size": 0.6, "training__eval_every": 1}
+    whole, parts = (make(training__name=name, training__keep_checkpoints=5, **settings) for name in ("whole", "parts"))
+    watch = Watch()
+    train(whole, watch)
+    for at in ((2, 1), (5, 1)):
+
+        def interrupt(report: StepReport, at: tuple[int, int] = at) -> None:
+            if (report.epoch, report.step) == at:
+                os.kill(os.getpid(), signal.SIGINT)
+
+        with pytest.raises(KeyboardInterrupt):
+            train(parts, Watch(interrupt))
+    train(parts)
+    assert_same(whole, parts)
+    assert watch.notes.count("epoch 4: images at full size from now on") == 1
+    heights = []
+    for epoch in range(1, 6):
+        checkpoint = folder_of(whole) / "checkpoints" / f"epoch_{epoch:04d}.pth"
+        heights.append(load_model(checkpoint)[1].preprocess.height)
+    assert heights == [16, 16, 16, 32, 32]
 
 
 def test_averaged_weights_are_what_is_kept(make: Make) -> None:
@@ -434,6 +460,8 @@ def test_two_processes_compute_what_one_computes(make: Make, children: Any, tmp_
         "training__accum_steps": 2,
         "training__eval_every": 1,
         "loss__center_weight": 0.0005,
+        "loss__contrastive_weight": 1.0,
+        "loss__cosine_scale": 20.0,
         "optimizer__name": "sgd",
         "optimizer__lr": 0.01,
     }
