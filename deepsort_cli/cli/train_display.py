@@ -108,9 +108,10 @@ class TrainDisplay(Progress):
         validated = f"  mAP {row['mAP']:.1%}  rank 1 {row['rank1']:.1%}" if "mAP" in row else ""
         marked = "  best" if validated and best is row else ""
         self.bars.reset(self.epoch_bar, description="step")
+        optional = "".join(f"{name} {row[name]:.3f}  " for name in OPTIONAL_LOSSES if row[name])
         line = (
             f"epoch {row['epoch']:>3}/{self.epochs}  loss {row['loss']:.3f}  ce {row['ce']:.3f}  "
-            f"triplet {row['triplet']:.3f}  accuracy {row['accuracy']:.1%}  active {row['active']:.0%}  "
+            f"triplet {row['triplet']:.3f}  {optional}accuracy {row['accuracy']:.1%}  active {row['active']:.0%}  "
             f"lr {row['lr']:.1e}  {seconds:.1f} s{validated}{marked}"
         )
         if not self.report.quiet:

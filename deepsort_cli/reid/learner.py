@@ -201,5 +201,5 @@ def amp_type(name: str, device: torch.device) -> torch.dtype | None:
 
 def _cpu_computes_in_bfloat16() -> bool:
     """Whether the processor has instructions for it; emulated it would be slower than float32."""
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()  # older PyTorch does not tell
+    capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # older PyTorch does not tell
     return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16"))

@@ -96,17 +96,17 @@ def parameter_groups(model: OSNet, settings: OptimizerSettings) -> tuple[list[di
         kind = "weights" if is_weight else "norms and biases"
         label = kind if pattern is None else f"{kind} of {pattern}"
         size = sum(parameter.numel() for parameter in parameters)
-        described.append(Group(label, tuple(names), size, settings.lr * multiplier, decay, frozen))
+        described.append(Group(label, tuple(names), size, settings.highest_lr * multiplier, decay, frozen))
     return groups, described
 
 
 def build_optimizer(groups: list[dict[str, Any]], settings: OptimizerSettings) -> torch.optim.Optimizer:
     """Adam, AdamW or SGD with momentum, as one fused operation: hundreds of small tensors are slow one by one."""
     if settings.name == "sgd":
-        return torch.optim.SGD(groups, lr=settings.lr, momentum=settings.momentum, fused=True)
+        return torch.optim.SGD(groups, lr=settings.highest_lr, momentum=settings.momentum, fused=True)
     if settings.name == "adamw":
-        return torch.optim.AdamW(groups, lr=settings.lr, fused=True)
-    return torch.optim.Adam(groups, lr=settings.lr, fused=True)
+        return torch.optim.AdamW(groups, lr=settings.highest_lr, fused=True)
+    return torch.optim.Adam(groups, lr=settings.highest_lr, fused=True)
 
 
 def lr_factor(settings: SchedulerSettings, epoch: float, epochs: int) -> float:

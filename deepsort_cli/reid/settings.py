@@ -16,6 +16,15 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 Strength = Annotated[float, Field(ge=0, le=1)]
 Range = tuple[float, float]
 
+LEARNING_RATES = {"sgd": (0.1, 0.01), "adam": (3e-3, 3.5e-4), "adamw": (3e-3, 3.5e-4)}
+"""Optimizer → the highest learning rate where none is given: from random weights, from pretrained ones."""
+
+HALF_SIZE = 0.8
+"""Share of the epochs at half size where none is given and weights are random; pretrained ones know their size."""
+
+SMALLEST_INPUT = 16
+"""Pixels of the smallest side OSNet can halve four times."""
+
 
 class DataSettings(Settings):
     """What to learn from and what to validate on."""
@@ -101,12 +110,21 @@ class OptimizerSettings(Settings):
     """How parameters are updated."""
 
     name: Literal["adam", "adamw", "sgd"] = Field("sgd", description="adam, adamw or sgd.")
-    lr: float = Field(0.1, gt=0, description="Highest learning rate; 0.1 is for sgd, adam wants some 1e-3.")
+    lr: float | None = Field(
+        None,
+        gt=0,
+        description="Highest learning rate; null: 0.1 for sgd, 0.003 for adam and adamw; about a tenth if pretrained.",
+    )
     weight_decay: float = Field(5e-4, ge=0, description="Weight decay; BatchNorm and biases get none.")
     momentum: float = Field(0.9, ge=0, lt=1, description="Momentum of sgd.")
     layer_lr_multipliers: dict[str, Annotated[float, Field(ge=0)]] = Field(
         {}, description="Parameter name pattern → factor on lr, e.g. {'conv*': 0.1}; the first match counts."
     )
+
+    @property
+    def highest_lr(self) -> float:
+        """`lr`, or what suits random weights."""
+        return LEARNING_RATES[self.name][0] if self.lr is None else self.lr
 
 
 class SchedulerSettings(Settings):
@@ -126,9 +144,10 @@ class TrainingSettings(Settings):
     epochs: int = Field(120, ge=1, description="Passes over all identities.")
     batch_size: int = Field(64, ge=2, description="Images per step, over all processes: identities × instances.")
     instances: int = Field(4, ge=2, description="Images per identity in a batch (K).")
-    half_size: Probability = Field(
-        0.8,
-        description="Share of the epochs, the first ones, at half the input height and width; far faster.",
+    half_size: Probability | None = Field(
+        None,
+        description="Share of the epochs, the first ones, at half the input height and width, which is far faster; "
+        "null: 0.8, or 0 if pretrained.",
     )
     accum_steps: int = Field(1, ge=1, description="Batches per update; the triplet loss still sees one at a time.")
     grad_clip: float | None = Field(None, gt=0, description="Largest gradient norm; null does not clip.")
@@ -177,6 +196,35 @@ class TrainConfig(Settings):
     optimizer: OptimizerSettings = Field(OptimizerSettings(), description="Optimizer.")
     scheduler: SchedulerSettings = Field(SchedulerSettings(), description="Learning rate.")
     training: TrainingSettings = Field(TrainingSettings(), description="Run.")
+
+    @model_validator(mode="after")
+    def _input_is_large_enough(self) -> TrainConfig:
+        size, halved = self.model.input, bool(self.resolved_half_size)
+        least = 2 * SMALLEST_INPUT if halved else SMALLEST_INPUT
+        if min(size.height, size.width) < least:
+            remedy = " or set training.half_size=0" if halved else ""
+            raise ValueError(
+                f"model.input of {size.height}×{size.width} pixels is too small"
+                f"{' to train at half of it' if halved else ''}; use at least {least} each way{remedy}"
+            )
+        return self
+
+    @property
+    def resolved_half_size(self) -> float:
+        """`training.half_size`, or what suits start and input size."""
+        if self.training.half_size is not None:
+            return self.training.half_size
+        large = min(self.model.input.height, self.model.input.width) >= 2 * SMALLEST_INPUT
+        return HALF_SIZE if large and self.model.pretrained is None else 0.0
+
+    def resolved(self) -> TrainConfig:
+        """The same with numbers where null leaves the choice to what the run starts from."""
+        lr = self.optimizer.lr
+        if lr is None:
+            lr = LEARNING_RATES[self.optimizer.name][self.model.pretrained is not None]
+        optimizer = self.optimizer.model_copy(update={"lr": lr})
+        training = self.training.model_copy(update={"half_size": self.resolved_half_size})
+        return self.model_copy(update={"optimizer": optimizer, "training": training})
 
 
 class ResetSettings(Settings):

@@ -131,6 +131,7 @@ def train(config: TrainConfig, progress: Progress | None = None) -> TrainResult:
         RunError: the loss diverged, memory ran out, or a file could not be written.
         KeyboardInterrupt: interrupted; the state was saved.
     """
+    config = config.resolved()
     ranks = Ranks.from_environment()
     progress = progress if progress is not None and ranks.main else Progress()
     device = choose_device(config.training.device, ranks)
@@ -254,7 +255,7 @@ class Trainer:
                 first = step - step % settings.accum_steps
                 batches = min(settings.accum_steps, len(plan) - first)
                 update = step == first + batches - 1
-                lr = self.config.optimizer.lr * lr_factor(scheduler, epoch + step / len(plan), settings.epochs)
+                lr = self.config.optimizer.highest_lr * lr_factor(scheduler, epoch + step / len(plan), settings.epochs)
                 torch.manual_seed(seed_of(settings.seed, epoch, step))
                 self.meter.add(self.learner.step(images, classes, lr, share=1 / batches, update=update))
                 if update and self._time_to_look_up(step):
@@ -318,8 +319,7 @@ class Trainer:
 
     def _is_half(self, epoch: int) -> bool:
         """Whether epoch `epoch` (from 0) has images at half the input size (progressive resizing)."""
-        settings = self.config.training
-        return epoch < round(settings.half_size * settings.epochs)
+        return epoch < round(self.config.resolved_half_size * self.config.training.epochs)
 
     def _input(self, epoch: int) -> Preprocess:
         """What the model of that epoch expects."""
@@ -380,7 +380,7 @@ class Trainer:
             kept = f"The last good state is kept in {self.run.last}."
         return RunError(
             f"training diverged: {what} (epoch {epoch}, step {step}). {kept} Lower --lr (now "
-            f"{self.config.optimizer.lr:g}), set training.grad_clip, or turn mixed precision off (--amp off)."
+            f"{self.config.optimizer.highest_lr:g}), set training.grad_clip, or turn mixed precision off (--amp off)."
         )
 
     def _plan(self, epoch: int) -> Any:

@@ -36,8 +36,19 @@ TINY = {
     "data": {"val_ratio": 0.25, "scan": {"use_cache": False}},
     "model": {"feature_dim": 32, "input": {"height": 32, "width": 16}},
     "augment": {"pad": 2},
-    "training": {"epochs": 3, "batch_size": 16, "device": "cpu", "eval_every": 2, "name": "run", "tensorboard": False},
+    "training": {
+        "epochs": 3,
+        "batch_size": 16,
+        "half_size": 0,
+        "amp": "off",
+        "device": "cpu",
+        "eval_every": 2,
+        "name": "run",
+        "tensorboard": False,
+    },
 }
+
+BIGGER = {"model__input": {"height": 64, "width": 32}}
 
 
 @pytest.fixture(autouse=True)
@@ -196,7 +207,7 @@ def test_defaults_of_the_schedule_reach_the_optimizer(make: Make) -> None:
         {"training__amp": "bf16", "optimizer__name": "sgd", "optimizer__lr": 0.01, "scheduler__name": "multistep"},
         {"model__neck": "none", "model__feature_dim": 0, "loss__triplet_weight": 0, "data__val_ratio": 0},
         {"loss__contrastive_weight": 2.0, "loss__cosine_scale": 20.0, "training__amp": "bf16"},
-        {"loss__cosine_scale": 10.0, "model__neck": "none", "training__half_size": 0.5},
+        {"loss__cosine_scale": 10.0, "model__neck": "none", "training__half_size": 0.5, **BIGGER},
         {"augment__jitter": 0.5, "augment__grayscale": 0.2, "training__channels_last": False, "data__cache_mb": 0},
     ],
 )
@@ -210,7 +221,7 @@ def test_options_train_too(make: Make, changes: dict[str, Any]) -> None:
 
 def test_the_first_epochs_at_half_size(make: Make) -> None:
     """Three of five epochs; a run interrupted in each part ends as one that was not, and files name their size."""
-    settings = {"training__epochs": 5, "training__half_size": 0.6, "training__eval_every": 1}
+    settings = {"training__epochs": 5, "training__half_size": 0.6, "training__eval_every": 1, **BIGGER}
     whole, parts = (make(training__name=name, training__keep_checkpoints=5, **settings) for name in ("whole", "parts"))
     watch = Watch()
     train(whole, watch)
@@ -229,7 +240,7 @@ def test_the_first_epochs_at_half_size(make: Make) -> None:
     for epoch in range(1, 6):
         checkpoint = folder_of(whole) / "checkpoints" / f"epoch_{epoch:04d}.pth"
         heights.append(load_model(checkpoint)[1].preprocess.height)
-    assert heights == [16, 16, 16, 32, 32]
+    assert heights == [32, 32, 32, 64, 64]
 
 
 def test_averaged_weights_are_what_is_kept(make: Make) -> None:
@@ -617,6 +628,8 @@ def test_bad_input_has_one_clear_message(make: Make, changes: dict[str, Any], me
         ({"augment__erase_area": [0.4, 0.02]}, "ascending"),
         ({"optimizer__lr": 0}, "greater than 0"),
         ({"model__name": "resnet50"}, "osnet_x0_25"),
+        ({"model__input": {"height": 32, "width": 8}}, "at least 16"),
+        ({"training__half_size": 0.5}, r"32×16.*at least 32 each way or set training\.half_size=0"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(make: Make, changes: dict[str, Any], message: str) -> None:

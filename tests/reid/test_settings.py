@@ -1,0 +1,36 @@
+"""What the settings of training mean where nothing is given. Needs no PyTorch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from deepsort_cli.reid.settings import FinetuneConfig, TrainConfig
+
+
+@pytest.mark.parametrize(
+    ("given", "lr", "half_size"),
+    [
+        ({}, 0.1, 0.8),
+        ({"optimizer": {"name": "adamw"}}, 0.003, 0.8),
+        ({"model": {"pretrained": "public.pth"}}, 0.01, 0),
+        ({"model": {"pretrained": "public.pth"}, "optimizer": {"name": "adam"}}, 3.5e-4, 0),
+        ({"model": {"input": {"height": 64, "width": 31}}}, 0.1, 0),  # half of it is too small for OSNet
+        (
+            {"model": {"pretrained": "public.pth"}, "optimizer": {"lr": 0.5}, "training": {"half_size": 0.25}},
+            0.5,
+            0.25,
+        ),
+    ],
+)
+def test_learning_rate_and_size_depend_on_the_start(given: dict[str, Any], lr: float, half_size: float) -> None:
+    config = TrainConfig.model_validate(given).resolved()
+    assert (config.optimizer.lr, config.training.half_size) == (lr, half_size)
+    assert config.resolved() == config
+
+
+def test_fine_tuning_keeps_its_own_gentle_defaults() -> None:
+    config = FinetuneConfig()
+    assert config.optimizer.highest_lr == 1e-3
+    assert config.training.half_size == 0
