@@ -5,7 +5,7 @@ same number of steps is computed on one batch that never leaves the device, with
 two alternate, so a busy machine slows both. What the loop adds is reading, augmenting, moving and measuring images.
 
     python benchmarks/train_speed.py                       # osnet_x0_25 at 256×128 on the CPU, or the GPU with AMP
-    python benchmarks/train_speed.py --steps 60 --jitter   # longer, with colour jitter
+    python benchmarks/train_speed.py --steps 60 --jitter 1 # longer, with colour jitter
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from deepsort_cli.reid.distributed import Ranks, choose_device
 from deepsort_cli.reid.learner import Learner
 from deepsort_cli.reid.osnet import OSNet
 from deepsort_cli.reid.progress import Progress, StepReport
-from deepsort_cli.reid.settings import TrainConfig
+from deepsort_cli.reid.settings import AugmentSettings, TrainConfig
 from deepsort_cli.reid.trainer import train
 
 WARM_UP = 3
@@ -94,7 +94,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=20, help="reports to measure; on a GPU each covers ten steps")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--workers", type=int, default=None)
-    parser.add_argument("--jitter", action="store_true", help="with colour jitter on every image")
+    parser.add_argument("--jitter", type=float, default=AugmentSettings().jitter, help="share of images that get it")
     options = parser.parse_args()
     height, width = map(int, options.size.split("x"))
     with tempfile.TemporaryDirectory() as name:
@@ -106,9 +106,10 @@ def main() -> None:
             {
                 "data": {"root": people, "val_ratio": 0, "scan": {"use_cache": False, "near_duplicates": False}},
                 "model": {"name": options.model, "input": {"height": height, "width": width}},
-                "augment": {"jitter": float(options.jitter)},
+                "augment": {"jitter": options.jitter},
                 "training": {
                     "batch_size": options.batch_size,
+                    "half_size": 0,
                     "device": options.device,
                     "workers": options.workers,
                     "output_dir": Path(name) / "runs",

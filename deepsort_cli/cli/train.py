@@ -24,7 +24,7 @@ flags = Flags(TrainSettings)
     epilog=examples(
         "deepsort train --root people/",
         "deepsort train --root market1501/bounding_box_train --test-root market1501 --model osnet_x1_0",
-        "deepsort train --root people/ --pretrained osnet.pth --lr 3.5e-4 --set augment.jitter=0.5",
+        "deepsort train --root people/ --pretrained osnet.pth --epochs 30 --set augment.grayscale=0.1",
     )
 )
 def train(

@@ -214,6 +214,7 @@ class Trainer:
             fingerprint=data.train.fingerprint,
             versions=versions(),
         )
+        self.half_epochs = round(config.resolved_half_size * config.training.epochs)
         self.meter = Meter(config.training.batch_size, ranks)
         self._announce(cached, workers)
 
@@ -319,7 +320,7 @@ class Trainer:
 
     def _is_half(self, epoch: int) -> bool:
         """Whether epoch `epoch` (from 0) has images at half the input size (progressive resizing)."""
-        return epoch < round(self.config.resolved_half_size * self.config.training.epochs)
+        return epoch < self.half_epochs
 
     def _input(self, epoch: int) -> Preprocess:
         """What the model of that epoch expects."""
@@ -455,18 +456,19 @@ class Trainer:
 
     def _announce(self, cached: int, workers: int) -> None:
         config, data, position = self.config, self.data, self.position
-        size = config.model.input
         held_out = "no validation"
         if data.query is not None and data.gallery is not None:
             held_out = f"{len(data.query):,} queries in {len(data.gallery):,} images, mAP by chance {self.chance:.1%}"
         precision = {None: "float32", torch.bfloat16: "bfloat16", torch.float16: "float16"}[self.learner.amp]
         processes = f", {self.ranks.world} processes" if self.ranks.several else ""
         model = self.learner.model
+        sizes = [_work(model, config.model.input)]
+        if self.half_epochs:
+            sizes.append(f"{_work(model, half_size(config.model.input))} in the first {self.half_epochs} epochs")
         plan = RunPlan(
             folder=self.folder,
             start=self.start,
-            model=f"{model.name}, {count_parameters(model):,} parameters, "
-            f"{count_macs(model, size.height, size.width) / 1e6:,.0f} M multiply-adds at {size.height}×{size.width}",
+            model=f"{model.name}, {count_parameters(model):,} parameters, multiply-adds: {', '.join(sizes)}",
             data=(
                 f"{len(data.train):,} images of {len(data.pids):,} identities"
                 + (f", {cached / 2**20:.0f} MB in memory" if cached else ", decoded as needed"),
@@ -628,6 +630,10 @@ def _plain_errors(config: TrainConfig, device: torch.device, log: logging.Logger
                 f"a loader process died ({text.splitlines()[0]}). Lower --workers, or free memory."
             ) from error
         raise
+
+
+def _work(model: OSNet, size: Preprocess) -> str:
+    return f"{count_macs(model, size.height, size.width) / 1e6:,.0f} M at {size.height}×{size.width}"
 
 
 def default_name(config: TrainConfig) -> str:
