@@ -16,7 +16,7 @@ from deepsort_cli.reid.distributed import Ranks  # noqa: E402
 from deepsort_cli.reid.settings import AugmentSettings  # noqa: E402
 
 SIZE = Preprocess(height=48, width=24)
-OFF = AugmentSettings(flip=0, pad=0, erase=0)
+OFF = AugmentSettings(flip=0, pad=0, erase=0, jitter=0)
 
 
 @pytest.fixture
