@@ -86,9 +86,7 @@ class Crops(Sequence[Image]):
 
 def half_size(preprocess: Preprocess) -> Preprocess:
     """The same at half the input height and width."""
-    return preprocess.model_copy(
-        update={"height": max(1, preprocess.height // 2), "width": max(1, preprocess.width // 2)}
-    )
+    return preprocess.model_copy(update={"height": preprocess.height // 2, "width": preprocess.width // 2})
 
 
 def build_augmentation(settings: AugmentSettings, preprocess: Preprocess) -> v2.Compose:

@@ -23,7 +23,7 @@ FIGURES = ("loss", "ce", "triplet", "contrastive", "center", "accuracy", "active
 """What a step is measured by: losses, accuracy in the batch, share of active triplets, their mean distances."""
 
 OPTIONAL_LOSSES = ("contrastive", "center")
-"""Those of `FIGURES` that are 0 throughout unless asked for."""
+"""Those of `FIGURES` that are computed only where their weight is above 0."""
 
 
 class Learner:
