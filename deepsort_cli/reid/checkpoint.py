@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from deepsort_cli.core.errors import InputError, RunError
 from deepsort_cli.core.files import atomic_path
 from deepsort_cli.core.preprocess import Preprocess
-from deepsort_cli.reid.osnet import VARIANTS, Neck, OSNet
+from deepsort_cli.reid.osnet import VARIANTS, Neck, NeckFeature, OSNet
 
 FORMAT = "deepsort-reid"
 FORMAT_VERSION = 1
@@ -73,6 +73,7 @@ class CheckpointInfo:
         epoch: finished epochs.
         metrics: validation figures of this epoch, such as `mAP` and `rank1`, as fractions.
         versions: software that wrote the file.
+        neck_feature: argument of `OSNet`; `after` for files of other programs and those of ours that do not say.
         source: `deepsort`, `torchreid` or `fast-reid`.
         keys: what was loaded.
     """
@@ -87,12 +88,13 @@ class CheckpointInfo:
     epoch: int = 0
     metrics: Mapping[str, float] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
+    neck_feature: NeckFeature = "after"
     source: str = "deepsort"
     keys: KeyReport = field(default_factory=KeyReport)
 
     def build(self) -> OSNet:
         """A freshly initialised model of this architecture."""
-        return OSNet(self.name, self.num_classes, self.feature_dim, self.neck)
+        return OSNet(self.name, self.num_classes, self.feature_dim, self.neck, self.neck_feature)
 
 
 def save_checkpoint(

@@ -155,9 +155,9 @@ def quantize(source: Path, target: Path, batches: list[Batch]) -> None:
 
 
 def neck_is_untrained(model: OSNet) -> bool:
-    """Whether the model has a BNNeck that never saw a batch, so that it neither scales nor centres anything."""
+    """Whether the embedding passes a BNNeck that never saw a batch, so that it neither scales nor centres anything."""
     neck = model.bnneck
-    if neck is None or neck.running_mean is None or neck.running_var is None:
+    if model.neck_feature == "before" or neck is None or neck.running_mean is None or neck.running_var is None:
         return False
     return bool((neck.running_mean == 0).all() and (neck.running_var == 1).all())
 

@@ -89,6 +89,7 @@ class Prepared:
             ("data.val_ratio", data.val_ratio, default.data.val_ratio),
             ("model.feature_dim", model.feature_dim, default.model.feature_dim),
             ("model.neck", model.neck, default.model.neck),
+            ("model.neck_feature", model.neck_feature, default.model.neck_feature),
             ("model.input.height", model.input.height, default.model.input.height),
             ("model.input.width", model.input.width, default.model.input.width),
         ):
@@ -131,7 +132,7 @@ def prepare(config: FinetuneConfig, progress: Progress | None = None) -> Prepare
     _check_classifier(source_info, config, data.pids.tolist())
     torch.manual_seed(seed_of(config.training.seed))
     settings = train_config.model
-    model = OSNet(settings.name, len(data.pids), settings.feature_dim, settings.neck)
+    model = OSNet(settings.name, len(data.pids), settings.feature_dim, settings.neck, settings.neck_feature)
     tensors = transfer(source, model, config.reset, source_info.keys.unexpected)
     info = replace(
         source_info,
@@ -143,6 +144,7 @@ def prepare(config: FinetuneConfig, progress: Progress | None = None) -> Prepare
         epoch=0,
         metrics={},
         versions=versions(),
+        neck_feature=settings.neck_feature,
         source="deepsort",
     )
     save_checkpoint(output, model.state_dict(), info)
@@ -199,6 +201,7 @@ def training_config(config: FinetuneConfig, source: CheckpointInfo, output: Path
         name=source.name,
         feature_dim=source.feature_dim if config.model.feature_dim is None else config.model.feature_dim,
         neck=config.model.neck,
+        neck_feature=config.model.neck_feature,
         pretrained=output,
         input=source.preprocess.model_copy(update={name: size for name, size in sizes.items() if size is not None}),
     )
@@ -261,7 +264,7 @@ def _check_classifier(source: CheckpointInfo, config: FinetuneConfig, pids: list
 
 def _remarks(config: FinetuneConfig, source: CheckpointInfo, tensors: TensorReport) -> list[str]:
     remarks = []
-    if any(part_of(name) == "bnneck" for name, _ in tensors.fresh):
+    if config.model.neck_feature == "after" and any(part_of(name) == "bnneck" for name, _ in tensors.fresh):
         remarks.append("its BNNeck is new and knows nothing yet: train before you evaluate or export it")
     if source.source != "deepsort" and config.model.height is None:
         size = source.preprocess

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from deepsort_cli.core.errors import InputError
 
 Neck = Literal["bnneck", "none"]
+NeckFeature = Literal["before", "after"]
 
 STREAMS = 4
 """Every block sees four scales: stacks of 1, 2, 3 and 4 light 3×3 convolutions."""
@@ -165,6 +166,8 @@ class OSNet(nn.Module):
         feature_dim: width of the fully connected layer after pooling; 0 leaves it out.
         neck: `bnneck` puts a BatchNorm with frozen bias between feature and classifier, whose classifier has no bias
             (Luo et al. 2019); `none` is the layout of the public checkpoints.
+        neck_feature: what the embedding is where there is a BNNeck: the feature `before` it, which the losses on
+            distances train, or `after` it, which the classifier sees.
 
     Attributes:
         embedding_dim: width of the features.
@@ -175,7 +178,14 @@ class OSNet(nn.Module):
         InputError: unknown name.
     """
 
-    def __init__(self, name: str, num_classes: int = 0, feature_dim: int = 512, neck: Neck = "none"):
+    def __init__(
+        self,
+        name: str,
+        num_classes: int = 0,
+        feature_dim: int = 512,
+        neck: Neck = "none",
+        neck_feature: NeckFeature = "after",
+    ):
         super().__init__()
         if name not in VARIANTS:
             raise InputError(f"unknown model {name!r}. Choose one of {', '.join(VARIANTS)}.")
@@ -183,6 +193,7 @@ class OSNet(nn.Module):
         self.num_classes = num_classes
         self.feature_dim = feature_dim
         self.neck = neck
+        self.neck_feature = neck_feature
         norm = VARIANTS[name].norm
         channels = VARIANTS[name].channels
 
@@ -245,8 +256,8 @@ class OSNet(nn.Module):
         """(N, 3, H, W) normalised RGB → the embedding in eval mode; features and logits in training mode.
 
         Returns:
-            eval: (N, D) embedding, after BNNeck where there is one, not normalised.
-            training: (N, D) features before BNNeck, for the triplet loss, and (N, classes) logits.
+            eval: (N, D) embedding, before or after BNNeck as `neck_feature` says, not normalised.
+            training: (N, D) features before BNNeck, for losses on distances, and (N, classes) logits.
 
         Raises:
             RuntimeError: training mode without a classifier.
@@ -254,6 +265,8 @@ class OSNet(nn.Module):
         features = self.feature_map(images).mean(dim=(2, 3))
         if self.fc is not None:
             features = self.fc(features)
+        if not self.training and self.neck_feature == "before":
+            return features
         embedding = features if self.bnneck is None else self.bnneck(features)
         if not self.training:
             return embedding

@@ -53,6 +53,9 @@ class ModelSettings(Settings):
     neck: Literal["bnneck", "none"] = Field(
         "bnneck", description="bnneck (BatchNorm between triplet loss and classifier) or none."
     )
+    neck_feature: Literal["before", "after"] = Field(
+        "before", description="What the finished model puts out where it has a BNNeck: the feature before or after it."
+    )
     pretrained: Path | None = Field(None, description="Checkpoint to start from: ours, torchreid's or fast-reid's.")
     input: Preprocess = Field(Preprocess(), description="Input size and normalisation.")
 
@@ -65,7 +68,7 @@ class AugmentSettings(Settings):
     erase: Probability = Field(0.5, description="Probability of erasing a random rectangle (Zhong 2020).")
     erase_area: Range = Field((0.02, 0.4), description="Smallest and largest erased share of the image.")
     erase_ratio: Range = Field((0.3, 3.33), description="Smallest and largest height-to-width ratio of the rectangle.")
-    jitter: Probability = Field(0.5, description="Probability of colour jitter.")
+    jitter: Probability = Field(0.0, description="Probability of colour jitter.")
     brightness: Strength = Field(0.2, description="Strength of brightness jitter.")
     contrast: Strength = Field(0.15, description="Strength of contrast jitter.")
     saturation: Strength = Field(0.15, description="Strength of saturation jitter.")
@@ -239,6 +242,9 @@ class NewModelSettings(Settings):
     """What may differ between a checkpoint and the model prepared from it."""
 
     neck: Literal["bnneck", "none"] = Field("bnneck", description="BatchNorm between triplet loss and classifier.")
+    neck_feature: Literal["before", "after"] = Field(
+        "before", description="What the new model puts out where it has a BNNeck: the feature before or after it."
+    )
     feature_dim: int | None = Field(None, ge=0, le=8192, description="Length of the features; null: the checkpoint's.")
     height: int | None = Field(None, ge=16, le=4096, description="Input height in pixels; null: the checkpoint's.")
     width: int | None = Field(None, ge=16, le=4096, description="Input width in pixels; null: the checkpoint's.")
@@ -259,9 +265,9 @@ class FinetuneConfig(Settings):
     model: NewModelSettings = Field(NewModelSettings(), description="The new model.")
     train: bool = Field(False, description="Go straight on and train, with the settings below.")
     backbone_lr_factor: float = Field(0.1, ge=0, description="Learning rate of the backbone, as a factor on lr.")
-    augment: AugmentSettings = Field(AugmentSettings(jitter=0.0), description="Augmentation.")
-    loss: LossSettings = Field(LossSettings(contrastive_weight=0.0), description="Losses.")
-    optimizer: OptimizerSettings = Field(OptimizerSettings(name="adam", lr=1e-3), description="Optimizer.")
+    augment: AugmentSettings = Field(AugmentSettings(), description="Augmentation.")
+    loss: LossSettings = Field(LossSettings(), description="Losses.")
+    optimizer: OptimizerSettings = Field(OptimizerSettings(lr=0.03), description="Optimizer.")
     scheduler: SchedulerSettings = Field(SchedulerSettings(), description="Learning rate.")
     training: TrainingSettings = Field(
         TrainingSettings(epochs=30, half_size=0.0, freeze_feature_layers=True, freeze_epochs=3),

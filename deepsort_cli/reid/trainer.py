@@ -177,7 +177,7 @@ class Trainer:
         # The weights: of an interrupted run, else pretrained, else random.
         torch.manual_seed(seed_of(config.training.seed))
         settings = config.model
-        model = OSNet(settings.name, len(data.pids), settings.feature_dim, settings.neck)
+        model = OSNet(settings.name, len(data.pids), settings.feature_dim, settings.neck, settings.neck_feature)
         found = from_main(self._find_checkpoint(), ranks)
         if found is None and settings.pretrained is not None:
             self.start = self._load_pretrained(model, settings.pretrained)
@@ -213,6 +213,7 @@ class Trainer:
             pids=tuple(data.pids.tolist()),
             fingerprint=data.train.fingerprint,
             versions=versions(),
+            neck_feature=model.neck_feature,
         )
         self.half_epochs = round(config.resolved_half_size * config.training.epochs)
         self.meter = Meter(config.training.batch_size, ranks)

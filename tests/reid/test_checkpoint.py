@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +64,21 @@ def test_round_trip(tmp_path: Path, randomised: OSNet) -> None:
         assert torch.equal(model(images()), randomised(images()))
     assert read_checkpoint(path)["training"] == {"epoch": 4}
     assert not list(tmp_path.glob(".*"))
+
+
+def test_the_side_of_the_neck_is_kept(tmp_path: Path, randomised: OSNet) -> None:
+    path = tmp_path / "a.pth"
+    save_checkpoint(path, randomised.state_dict(), replace(INFO, neck_feature="before"))
+    model, info = load_model(path)
+    assert (info.neck_feature, model.neck_feature) == ("before", "before")
+    with torch.no_grad():
+        assert torch.equal(randomised.bnneck(model(images())), randomised(images()))
+    # A file that does not say has the feature after it.
+    content = torch.load(path, weights_only=True)
+    del content["info"]["neck_feature"]
+    torch.save(content, path)
+    model, info = load_model(path)
+    assert (info.neck_feature, model.neck_feature) == ("after", "after")
 
 
 @pytest.mark.parametrize("wrap", [lambda state: state, lambda state: {"state_dict": state, "epoch": 3}])

@@ -19,10 +19,12 @@ from deepsort_cli.reid.osnet import VARIANTS, OSNet  # noqa: E402
 SMALL = Preprocess(height=64, width=32)
 
 
-def trained(name: str = "osnet_x0_25", feature_dim: int = 32, neck: str = "bnneck") -> OSNet:
+def trained(
+    name: str = "osnet_x0_25", feature_dim: int = 32, neck: str = "bnneck", neck_feature: str = "after"
+) -> OSNet:
     """A model whose statistics are not those of a fresh one."""
     torch.manual_seed(0)
-    model = OSNet(name, 5, feature_dim, neck)
+    model = OSNet(name, 5, feature_dim, neck, neck_feature)
     for key, value in model.state_dict().items():
         if key.endswith("running_mean"):
             value.normal_(std=0.1)
@@ -49,15 +51,16 @@ def expected(model: OSNet, images: np.ndarray) -> np.ndarray:
     return raw / np.linalg.norm(raw, axis=1, keepdims=True)
 
 
-CASES = [(name, 32, "bnneck") for name in VARIANTS]
-CASES += [("osnet_x0_25", 0, "bnneck"), ("osnet_x0_25", 32, "none"), ("osnet_ain_x1_0", 0, "none")]
+CASES = [(name, 32, "bnneck", "after") for name in VARIANTS]
+CASES += [("osnet_x0_25", 32, "bnneck", "before"), ("osnet_x0_25", 0, "bnneck", "after")]
+CASES += [("osnet_x0_25", 32, "none", "after"), ("osnet_ain_x1_0", 0, "none", "after")]
 
 
-@pytest.mark.parametrize(("name", "feature_dim", "neck"), CASES)
+@pytest.mark.parametrize(("name", "feature_dim", "neck", "neck_feature"), CASES)
 def test_every_architecture_gives_the_same_unit_embeddings(
-    tmp_path: Path, name: str, feature_dim: int, neck: str
+    tmp_path: Path, name: str, feature_dim: int, neck: str, neck_feature: str
 ) -> None:
-    model = trained(name, feature_dim, neck)
+    model = trained(name, feature_dim, neck, neck_feature)
     write_graph(model, SMALL, tmp_path / "a.onnx", batch=None, opset=17)
     for count in (1, 3):
         found = embed(tmp_path / "a.onnx", batch(count))
@@ -126,5 +129,6 @@ def test_metadata_replaces_what_was_there(tmp_path: Path) -> None:
 
 def test_untrained_neck_is_noticed() -> None:
     assert neck_is_untrained(OSNet("osnet_x0_25", 3, 32, "bnneck"))
+    assert not neck_is_untrained(OSNet("osnet_x0_25", 3, 32, "bnneck", "before"))
     assert not neck_is_untrained(OSNet("osnet_x0_25", 3, 32, "none"))
     assert not neck_is_untrained(trained())

@@ -17,7 +17,13 @@ from deepsort_cli.reid.finetune import Prepared, prepare, transfer  # noqa: E402
 from deepsort_cli.reid.learner import Learner  # noqa: E402
 from deepsort_cli.reid.osnet import VARIANTS, OSNet  # noqa: E402
 from deepsort_cli.reid.progress import Progress  # noqa: E402
-from deepsort_cli.reid.settings import DataSettings, FinetuneConfig, ResetSettings, TrainConfig  # noqa: E402
+from deepsort_cli.reid.settings import (  # noqa: E402
+    DataSettings,
+    FinetuneConfig,
+    NewModelSettings,
+    ResetSettings,
+    TrainConfig,
+)
 from deepsort_cli.reid.train_data import load_data  # noqa: E402
 
 SMALL = Preprocess(height=64, width=32, mean=(0.4, 0.4, 0.4))
@@ -75,8 +81,16 @@ def test_torchreid_keeps_backbone_and_fc_and_gets_a_new_head(torchreid: Path, pe
     # 16 people, of whom two are held out, as `deepsort train` does.
     assert (prepared.identities, prepared.held_out) == (14, 2)
     assert after["classifier.weight"].shape == (14, 512)
-    assert any("BNNeck is new" in remark for remark in prepared.remarks)
+    assert prepared.info.neck_feature == "before"
+    assert not any("BNNeck is new" in remark for remark in prepared.remarks)
     assert any("input size" in remark for remark in prepared.remarks)
+
+
+def test_embeddings_after_a_new_neck_are_pointed_out(torchreid: Path, people: Path, tmp_path: Path) -> None:
+    prepared = run(torchreid, people, tmp_path / "out.pth", model=NewModelSettings(neck_feature="after"))
+    assert any("BNNeck is new" in remark for remark in prepared.remarks)
+    assert load_model(tmp_path / "out.pth")[0].neck_feature == "after"
+    assert "--set model.neck_feature=after" in prepared.train_command()
 
 
 def test_our_checkpoint_keeps_its_neck_input_and_provenance(ours: Path, people: Path, tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -84,14 +86,18 @@ def test_bnneck_head_follows_the_bag_of_tricks() -> None:
     torch.testing.assert_close(logits, expected)
 
 
-def test_inference_uses_the_feature_after_the_neck() -> None:
-    model = OSNet("osnet_x0_25", num_classes=10, feature_dim=0, neck="bnneck").eval()
+@pytest.mark.parametrize("neck_feature", ["before", "after"])
+def test_inference_uses_the_feature_on_the_chosen_side_of_the_neck(neck_feature: Any) -> None:
+    model = OSNet("osnet_x0_25", num_classes=10, feature_dim=0, neck="bnneck", neck_feature=neck_feature).eval()
     model.bnneck.running_mean.fill_(3.0)
     images = torch.randn(2, 3, 64, 32)
     with torch.no_grad():
         pooled = model.feature_map(images).mean(dim=(2, 3))
-        torch.testing.assert_close(model(images), (pooled - 3) / (1 + 1e-5) ** 0.5)
+        expected = pooled if neck_feature == "before" else (pooled - 3) / (1 + 1e-5) ** 0.5
+        torch.testing.assert_close(model(images), expected)
     assert model.embedding_dim == 128
+    # Training does not depend on it.
+    assert [part.shape for part in model.train()(images)] == [(2, 128), (2, 10)]
 
 
 def test_embedding_does_not_depend_on_the_rest_of_the_batch() -> None:

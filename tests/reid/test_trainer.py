@@ -206,6 +206,7 @@ def test_defaults_of_the_schedule_reach_the_optimizer(make: Make) -> None:
         {"loss__center_weight": 0.0005, "loss__triplet_margin": None, "loss__normalize_features": False},
         {"training__amp": "bf16", "optimizer__name": "sgd", "optimizer__lr": 0.01, "scheduler__name": "multistep"},
         {"model__neck": "none", "model__feature_dim": 0, "loss__triplet_weight": 0, "data__val_ratio": 0},
+        {"model__neck_feature": "after"},
         {"loss__contrastive_weight": 2.0, "loss__cosine_scale": 20.0, "training__amp": "bf16"},
         {"loss__cosine_scale": 10.0, "model__neck": "none", "training__half_size": 0.5, **BIGGER},
         {"augment__jitter": 0.5, "augment__grayscale": 0.2, "training__channels_last": False, "data__cache_mb": 0},
@@ -215,7 +216,8 @@ def test_options_train_too(make: Make, changes: dict[str, Any]) -> None:
     config = make(training__epochs=2, **changes)
     result = train(config)
     assert result.epochs == 2
-    assert load_model(folder_of(config) / "checkpoints" / "best.pth")[1].neck == config.model.neck
+    info = load_model(folder_of(config) / "checkpoints" / "best.pth")[1]
+    assert (info.neck, info.neck_feature) == (config.model.neck, config.model.neck_feature)
     assert all(value == value for value in result.last.values())
 
 
