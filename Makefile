@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# How many processes share the tests: make test TEST_PROCESSES=8
+TEST_PROCESSES ?= 2
 
 .PHONY: help install demo test lint bench configs clean
 
@@ -48,8 +50,9 @@ demo: $(VENV)/.base
 	$(BIN)/deepsort track --source demo --conf 0.7 --save .demo/demo.mp4 --save-txt .demo/demo.txt --overwrite
 	@echo "Watch .demo/demo.mp4"
 
+# Tests of one file share what it has prepared, so a file stays with one process.
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -499,7 +499,8 @@ def test_two_processes_compute_what_one_computes(make: Make, children: Any, tmp_
     one, two = (json.loads((folder_of(config) / "history.json").read_text()) for config in (single, several))
     assert len(one) == len(two) == 3
     for row, other in zip(one, two, strict=True):
-        assert row == pytest.approx(other, rel=1e-3, abs=1e-5)
+        # The features lie 0.002 apart; float32 knows the square of such a distance between unit vectors to some 1e-7.
+        assert row == pytest.approx(other, rel=1e-3, abs=1e-4)
     weights = [read_checkpoint(folder_of(c) / "checkpoints" / "last.pth")["state_dict"] for c in (single, several)]
     for key, value in weights[0].items():
         torch.testing.assert_close(value, weights[1][key], rtol=1e-3, atol=1e-5, msg=key)
