@@ -89,7 +89,11 @@ def _show(prepared: Prepared, report: Reporter) -> None:
     from rich.table import Table
 
     source, info = prepared.source, prepared.info
-    report.info(f"{source.name} from a {source.source} checkpoint, neck {source.neck} → {info.neck}")
+    necks = [
+        f"{model.neck} (embedding {model.neck_feature} it)" if model.neck == "bnneck" else model.neck
+        for model in (source, info)
+    ]
+    report.info(f"{source.name} from a {source.source} checkpoint, neck {' → '.join(necks)}")
     table = Table("part", box=None, padding=(0, 2, 0, 0), header_style="bold")
     for name in ("kept", "re-initialised", "ignored"):
         table.add_column(name, justify="right")
