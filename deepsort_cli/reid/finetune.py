@@ -17,7 +17,7 @@ from deepsort_cli.reid.osnet import OSNet
 from deepsort_cli.reid.progress import Progress
 from deepsort_cli.reid.run_folder import versions
 from deepsort_cli.reid.sampler import seed_of
-from deepsort_cli.reid.settings import FinetuneConfig, ModelSettings, ResetSettings, TrainConfig
+from deepsort_cli.reid.settings import FINETUNING_RATES, FinetuneConfig, ModelSettings, ResetSettings, TrainConfig
 from deepsort_cli.reid.train_data import check_batches, load_data
 
 BACKBONE_PATTERNS = ("conv*", "pool*")
@@ -210,6 +210,7 @@ def training_config(config: FinetuneConfig, source: CheckpointInfo, output: Path
     for pattern in BACKBONE_PATTERNS:
         if any(fnmatchcase(name, pattern) for name in names):
             multipliers.setdefault(pattern, config.backbone_lr_factor)
+    lr = FINETUNING_RATES[config.optimizer.name] if config.optimizer.lr is None else config.optimizer.lr
     root = config.target_dataset.root
     name = config.training.name or f"finetune-{source.name}-{root.resolve().name if root else 'target'}"
     return TrainConfig(
@@ -217,7 +218,7 @@ def training_config(config: FinetuneConfig, source: CheckpointInfo, output: Path
         model=settings,
         augment=config.augment,
         loss=config.loss,
-        optimizer=config.optimizer.model_copy(update={"layer_lr_multipliers": multipliers}),
+        optimizer=config.optimizer.model_copy(update={"lr": lr, "layer_lr_multipliers": multipliers}),
         scheduler=config.scheduler,
         training=config.training.model_copy(update={"name": name}),
     )

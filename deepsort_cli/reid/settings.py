@@ -19,6 +19,9 @@ Range = tuple[float, float]
 LEARNING_RATES = {"sgd": (0.1, 0.01), "adam": (3e-3, 3.5e-4), "adamw": (3e-3, 3.5e-4)}
 """Optimizer → the highest learning rate where none is given: from random weights, from pretrained ones."""
 
+FINETUNING_RATES = {"sgd": 0.03, "adam": 1e-3, "adamw": 1e-3}
+"""The same for `deepsort finetune`, whose backbone learns at a fraction of it."""
+
 HALF_SIZE = 0.8
 """Share of the epochs at half size where none is given and weights are random; pretrained ones know their size."""
 
@@ -116,7 +119,7 @@ class OptimizerSettings(Settings):
     lr: float | None = Field(
         None,
         gt=0,
-        description="Highest learning rate; null: 0.1 for sgd, 0.003 for adam and adamw; about a tenth if pretrained.",
+        description="Highest learning rate; null: 0.1 for sgd, 0.003 for adam and adamw; less from pretrained weights.",
     )
     weight_decay: float = Field(5e-4, ge=0, description="Weight decay; BatchNorm and biases get none.")
     momentum: float = Field(0.9, ge=0, lt=1, description="Momentum of sgd.")
@@ -267,7 +270,7 @@ class FinetuneConfig(Settings):
     backbone_lr_factor: float = Field(0.1, ge=0, description="Learning rate of the backbone, as a factor on lr.")
     augment: AugmentSettings = Field(AugmentSettings(), description="Augmentation.")
     loss: LossSettings = Field(LossSettings(), description="Losses.")
-    optimizer: OptimizerSettings = Field(OptimizerSettings(lr=0.03), description="Optimizer.")
+    optimizer: OptimizerSettings = Field(OptimizerSettings(), description="Optimizer.")
     scheduler: SchedulerSettings = Field(SchedulerSettings(), description="Learning rate.")
     training: TrainingSettings = Field(
         TrainingSettings(epochs=30, half_size=0.0, freeze_feature_layers=True, freeze_epochs=3),

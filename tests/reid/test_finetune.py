@@ -21,6 +21,7 @@ from deepsort_cli.reid.settings import (  # noqa: E402
     DataSettings,
     FinetuneConfig,
     NewModelSettings,
+    OptimizerSettings,
     ResetSettings,
     TrainConfig,
 )
@@ -141,6 +142,16 @@ def test_training_continues_slowly_with_a_frozen_backbone_first(torchreid: Path,
     assert not learner.start_epoch(0)
     assert learner.start_epoch(config.training.freeze_epochs)
     assert config.training.epochs < TrainConfig().training.epochs
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "rate"), [({}, 0.03), ({"name": "adam"}, 0.001), ({"name": "adamw", "lr": 0.5}, 0.5)]
+)
+def test_the_learning_rate_suits_the_optimizer(
+    ours: Path, people: Path, tmp_path: Path, optimizer: dict, rate: float
+) -> None:
+    config = run(ours, people, tmp_path / "a.pth", optimizer=OptimizerSettings(**optimizer)).config
+    assert config.optimizer.lr == rate
 
 
 def test_the_command_that_trains_it(ours: Path, torchreid: Path, people: Path, tmp_path: Path) -> None:

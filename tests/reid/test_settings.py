@@ -30,8 +30,5 @@ def test_learning_rate_and_size_depend_on_the_start(given: dict[str, Any], lr: f
     assert config.resolved() == config
 
 
-def test_fine_tuning_has_a_gentler_rate_of_its_own() -> None:
-    config = FinetuneConfig()
-    assert config.optimizer.highest_lr == 0.03
-    assert config.backbone_lr_factor == 0.1
-    assert config.training.half_size == 0
+def test_fine_tuning_is_at_full_size() -> None:
+    assert FinetuneConfig().training.half_size == 0
