@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -23,12 +24,29 @@ class Frame:
     Attributes:
         index: 0-based position in the source; the MOT frame number is `index + 1`.
         image: (H, W, 3) uint8 BGR, or None where nothing downstream needs pixels.
-        time: seconds since the start of the source.
+        time: seconds since the start of the source, by the source's own clock.
     """
 
     index: int
     image: Image | None
     time: float
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """The container behind a recorded source: what a written video takes over from it beside the pictures.
+
+    Attributes:
+        location: file or URL as PyAV opens it.
+        origin: presentation time in the container, in seconds, at which `Frame.time` is 0.
+        audio: it has a sound track.
+        sample_aspect_ratio: width / height of a pixel as shown; 1 for square ones.
+    """
+
+    location: str
+    origin: float = 0.0
+    audio: bool = False
+    sample_aspect_ratio: Fraction = Fraction(1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from PIL import Image as PillowImage
 
 from deepsort_cli.core.errors import InputError, RunError
 from deepsort_cli.core.mot import DEFAULT_FPS, SequenceInfo, read_seqinfo
-from deepsort_cli.core.types import Frame, Image
+from deepsort_cli.core.types import Frame, Image, Media
 from deepsort_cli.video.demo import DemoScene, GroundTruth
 from deepsort_cli.video.settings import DemoSettings, SourceSettings
 
@@ -110,12 +110,14 @@ class Source(ABC):
         is_live: frames arrive in real time; they are numbered in the order they are yielded.
         sequence: `seqinfo.ini` of a MOTChallenge sequence.
         ground_truth_file: its `gt/gt.txt`, where there is one.
+        media: the container behind a recorded video; None for everything else.
     """
 
     kind: str
     is_live = False
     sequence: SequenceInfo | None = None
     ground_truth_file: Path | None = None
+    media: Media | None = None
 
     def __init__(
         self, name: str, size: tuple[int, int], fps: float, settings: SourceSettings, total: int | None
