@@ -105,7 +105,7 @@ def settings_for(values: list[str], threshold: float | None) -> TrackSettings:
 
 def replay(sequence: Sequence, settings: TrackSettings) -> Comparison:
     """Track a recording as `deepsort track` would."""
-    tracker = Tracker(settings.tracker_settings)
+    tracker = Tracker(settings.tracker.filled(CONF, None))
     interval = settings.detector.interval if sequence.live else 1
     lowest = CONF if settings.tracker.low_score is None else settings.tracker.low_score
     motions = sequence.motions.get(settings.camera_motion.method, itertools.repeat(None))
@@ -273,8 +273,7 @@ def speeds(video: Path, detector: str, reid: str | None, frames: int, rounds: in
                 source=SourceSettings(max_frames=frames),
                 detector=settings.detector,
                 reid=EmbedderSettings(model_path=reid),
-                tracker=settings.tracker_settings,
-                use_model_threshold=True,
+                tracker=settings.tracker,
                 camera_motion=settings.camera_motion,
                 output=output,
             )

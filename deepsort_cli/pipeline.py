@@ -35,7 +35,6 @@ from deepsort_cli.perception.classes import COCO_NAMES, select_classes
 from deepsort_cli.perception.detectors import Detector, open_detector
 from deepsort_cli.perception.embedders import Embedder, Features, open_embedder
 from deepsort_cli.perception.settings import (
-    DEFAULT_CONF,
     CameraMotionSettings,
     DetectorSettings,
     EmbedderSettings,
@@ -166,7 +165,6 @@ def track(
     counting: CountingSettings | None = None,
     compare: bool = False,
     ground_truth: Path | None = None,
-    use_model_threshold: bool = False,
     observer: Observer | None = None,
 ) -> list[Summary]:
     """Track every source, one after the other, each with fresh ids and its own outputs.
@@ -174,9 +172,9 @@ def track(
     Args:
         sources: what `open_source` understands; may be empty with `detections`.
         detections: stored detections to use instead of a detector; only with a single source.
-        use_model_threshold: take `max_cosine_distance` from the embedder's metadata where it has one.
         source, demo, detector, reid, runtime, tracker, camera_motion, output, refinement, counting: settings of the
-            parts. With `tracker.low_score`, that is the detector's lowest confidence, in place of its own.
+            parts. What `tracker` leaves open comes from the embedder and the detector. With `tracker.low_score`, that
+            is the detector's lowest confidence, in place of its own.
         compare: keep each source's results and ground truth in its summary, for scoring.
         ground_truth: ground truth for `compare` where a source has none of its own: a file, a sequence folder, or a
             folder of sequence folders named like the sources.
@@ -187,16 +185,13 @@ def track(
         RunError: a source or an output failed while running; finished parts are kept.
         KeyboardInterrupt: after everything was closed properly.
     """
-    detector, tracker = detector or DetectorSettings(), tracker or TrackerSettings()
-    if tracker.low_score is not None:
-        detector = detector.model_copy(update={"conf": tracker.low_score})
     settings = _Settings(
         source or SourceSettings(),
         demo or DemoSettings(),
-        detector,
+        detector or DetectorSettings(),
         reid or EmbedderSettings(),
         runtime or RuntimeSettings(),
-        tracker,
+        tracker or TrackerSettings(),
         camera_motion or CameraMotionSettings(),
         output or OutputSettings(),
         refinement or RefinementSettings(),
@@ -206,7 +201,7 @@ def track(
     observer = observer or Observer()
     stored = None
     if detections is not None:
-        stored = _load_detections(detections, settings.detector)
+        stored = _load_detections(detections, settings)
         if len(sources) > 1:
             raise InputError(f"--detections {detections}: belongs to one source, but {len(sources)} are given.")
     elif not sources:
@@ -214,7 +209,7 @@ def track(
             "--source is missing: give a video, a folder of images, a camera number, a URL, or demo. "
             "For example: deepsort track --source demo --save demo.mp4"
         )
-    parts = _open_parts(settings, stored, use_model_threshold)
+    parts = _open_parts(settings, stored)
 
     # Everything is opened or checked before the first frame of the first source is worked on.
     opened: list[Source] = []
@@ -263,6 +258,11 @@ class _Settings:
     output: OutputSettings
     refinement: RefinementSettings
     counting: CountingSettings
+
+    def detects_from(self, *, stored: bool) -> float:
+        """Lowest confidence the detector has to report."""
+        low = self.tracker.low_score
+        return self.detector.lowest_confidence(stored=stored) if low is None else low
 
     @property
     def refine(self) -> Refine | None:
@@ -360,7 +360,7 @@ class _Parts:
             return None
         if self.tracker.low_score is None:
             return self.embedder(frame.image, found.boxes)
-        full = found.scores >= self.tracker.high_score
+        full = found.scores >= self.tracker.full_score
         features = np.full((len(found), self.embedder.feature_size), np.nan, dtype=np.float32)
         features[full] = self.embedder(frame.image, found.boxes[full])
         return features
@@ -386,13 +386,13 @@ class _Parts:
         return tracks
 
 
-def _load_detections(path: Path, settings: DetectorSettings) -> StoredDetections:
-    wanted = select_classes(COCO_NAMES, settings.classes) if settings.classes else None
-    conf = DEFAULT_CONF if settings.conf is None else settings.conf
-    return StoredDetections.load(path, conf=conf, iou=settings.iou, classes=wanted)
+def _load_detections(path: Path, settings: _Settings) -> StoredDetections:
+    detector = settings.detector
+    wanted = select_classes(COCO_NAMES, detector.classes) if detector.classes else None
+    return StoredDetections.load(path, conf=settings.detects_from(stored=True), iou=detector.iou, classes=wanted)
 
 
-def _open_parts(settings: _Settings, stored: StoredDetections | None, use_model_threshold: bool) -> _Parts:
+def _open_parts(settings: _Settings, stored: StoredDetections | None) -> _Parts:
     named = settings.reid.model_path is not None
     stored_features = stored is not None and stored.has_features and not named
     # Stored detections are replayed as they are, and often without images; a model that is named embeds them anew.
@@ -401,11 +401,14 @@ def _open_parts(settings: _Settings, stored: StoredDetections | None, use_model_
     workers = max(1, min(MOST_WORKERS, cpus // max(1, settings.runtime.threads)))
     runtime = settings.runtime.model_copy(update={"threads": settings.runtime.threads or max(1, cpus // workers)})
 
-    detector = open_detector(settings.detector, runtime) if stored is None else None
+    wanted = settings.detector.model_copy(update={"conf": settings.detects_from(stored=False)})
+    detector = open_detector(wanted, runtime) if stored is None else None
     embedder = open_embedder(settings.reid, runtime) if wants_model else None
-    tracker = settings.tracker
-    if use_model_threshold and embedder is not None and embedder.threshold is not None:
-        tracker = tracker.model_copy(update={"max_cosine_distance": embedder.threshold})
+    conf = settings.detector.lowest_confidence(stored=stored is not None)
+    try:
+        tracker = settings.tracker.filled(conf, None if embedder is None else embedder.threshold)
+    except ValueError as error:
+        raise InputError(f"tracker.{error}.") from None
     return _Parts(
         detect=_live(detector) if detector is not None else _replayed(stored),
         detector_name=detector.name if detector is not None else "stored detections",
@@ -598,7 +601,7 @@ def _track_source(
         ending=ending,
         detector=parts.detector_name,
         embedder=parts.embedder.name if parts.embedder else "stored features" if parts.stored_features else None,
-        max_cosine_distance=parts.tracker.max_cosine_distance,
+        max_cosine_distance=parts.tracker.appearance_threshold,
         frames_detected=detected,
         embedded=tracker.embedded if parts.embeds_on_demand else tracker.seen if parts.embedder is not None else 0,
         embeddings_skipped=tracker.seen - tracker.embedded if parts.embeds_on_demand else 0,

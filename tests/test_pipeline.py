@@ -240,7 +240,7 @@ class TestEndings:
         assert list(tmp_path.iterdir()) == []
 
 
-def test_threshold_of_the_model_is_used_when_asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_threshold_of_the_model_is_used_where_none_is_given(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     class Model:
         name, feature_size, threshold = "model", 4, 0.37
 
@@ -249,10 +249,8 @@ def test_threshold_of_the_model_is_used_when_asked(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(pipeline, "open_embedder", lambda settings, runtime: Model())
     demo = DemoSettings(width=160, height=120, people=1, frames=2)
-    for use, expected in [(True, 0.37), (False, 0.5)]:
-        (summary,) = track(
-            ["demo"], demo=demo, tracker=TrackerSettings(max_cosine_distance=0.5), use_model_threshold=use
-        )
+    for given, expected in [(None, 0.37), (0.5, 0.5), (0.2, 0.2)]:
+        (summary,) = track(["demo"], demo=demo, tracker=TrackerSettings(max_cosine_distance=given))
         assert summary.max_cosine_distance == expected
         assert summary.embedder == "model"
 

@@ -117,14 +117,13 @@ def track(
             detector=settings.detector,
             reid=settings.reid,
             runtime=settings.runtime,
-            tracker=settings.tracker_settings,
+            tracker=settings.tracker,
             camera_motion=settings.camera_motion,
             output=settings.output,
             refinement=settings.refinement,
             counting=settings.counting,
             compare=wants_scores,
             ground_truth=settings.gt,
-            use_model_threshold=settings.tracker.max_cosine_distance is None,
             observer=screen.observer,
         )
     data = [_as_json(summary) for summary in summaries]

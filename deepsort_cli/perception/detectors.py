@@ -17,7 +17,7 @@ from deepsort_cli.perception.heads import recognise
 from deepsort_cli.perception.letterbox import GREY, Letterbox
 from deepsort_cli.perception.nms import nms
 from deepsort_cli.perception.runtime import Session, open_session
-from deepsort_cli.perception.settings import DEFAULT_CONF, HOG_CONF, DetectorSettings, RuntimeSettings
+from deepsort_cli.perception.settings import DetectorSettings, RuntimeSettings
 
 DEFAULT_SIZE = 640
 DEFAULT_STRIDE = 32
@@ -72,7 +72,7 @@ class OnnxDetector:
         self.name = session.path.name
         self.device = session.device
         self._session = session
-        self._conf = DEFAULT_CONF if settings.conf is None else settings.conf
+        self._conf = settings.lowest_confidence()
         self._iou = DEFAULT_IOU if settings.iou is None else settings.iou
         self._max_det = settings.max_det
         self._stride = _stride(session)
@@ -175,7 +175,7 @@ class HogDetector:
         self.device = "cpu"
         self.class_names = {0: "person"}
         self._iou = HOG_IOU if settings.iou is None else settings.iou
-        self._conf = HOG_CONF if settings.conf is None else settings.conf
+        self._conf = settings.lowest_confidence()
         self._max_det = settings.max_det
         self._stride = (settings.hog_stride, settings.hog_stride)
         self._scale = settings.hog_scale

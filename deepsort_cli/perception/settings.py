@@ -48,6 +48,12 @@ class DetectorSettings(Settings):
     def is_hog(self) -> bool:
         return self.model_path is None or self.model_path.lower() in ("hog", "")
 
+    def lowest_confidence(self, *, stored: bool = False) -> float:
+        """The `conf` in force: for stored detections, or for the detector named."""
+        if self.conf is not None:
+            return self.conf
+        return HOG_CONF if self.is_hog and not stored else DEFAULT_CONF
+
     @field_validator("imgsz")
     @classmethod
     def _check_imgsz(cls, value: tuple[int, ...]) -> tuple[int, ...]:

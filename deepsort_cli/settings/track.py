@@ -9,8 +9,6 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from deepsort_cli.perception.settings import (
-    DEFAULT_CONF,
-    HOG_CONF,
     CameraMotionSettings,
     DetectorSettings,
     EmbedderSettings,
@@ -45,34 +43,6 @@ PRESETS: dict[str, dict[str, Any]] = {
 """What each preset sets, by dotted key. Measured by `benchmarks/tracking_quality.py`; see docs/TRACKING.md."""
 
 
-class TrackerOptions(TrackerSettings):
-    """The tracker's settings, with thresholds that may be left to the Re-ID model and to the detector's confidence."""
-
-    max_cosine_distance: float | None = Field(  # type: ignore[assignment]
-        None,
-        ge=0.0,
-        le=2.0,
-        description="Largest cosine distance at which an appearance may match; null: the model's own, else 0.2.",
-    )
-
-    high_score: float | None = Field(  # type: ignore[assignment]
-        None, description="With low_score: lowest score of a full detection; null: the detector's conf."
-    )
-
-    @model_validator(mode="after")
-    def _check_scores(self) -> TrackerOptions:
-        return self  # once the detector's confidence is known
-
-    def resolved(self, conf: float = DEFAULT_CONF) -> TrackerSettings:
-        """The tracker's own settings; where none is given, the canonical threshold, and the detector's confidence."""
-        values = self.model_dump()
-        if self.max_cosine_distance is None:
-            del values["max_cosine_distance"]
-        if self.high_score is None:
-            values["high_score"] = conf
-        return TrackerSettings(**values)
-
-
 class TrackSettings(CommandSettings):
     """Everything `deepsort track` can be told."""
 
@@ -100,7 +70,7 @@ class TrackSettings(CommandSettings):
     reid: EmbedderSettings = Field(EmbedderSettings(), description="The Re-ID model.")
     camera_motion: CameraMotionSettings = Field(CameraMotionSettings(), description="A moving camera.")
     runtime: RuntimeSettings = Field(RuntimeSettings(), description="Device and threads of the networks.")
-    tracker: TrackerOptions = Field(TrackerOptions(), description="The DeepSORT tracker.")
+    tracker: TrackerSettings = Field(TrackerSettings(), description="The DeepSORT tracker.")
     refinement: RefinementSettings = Field(
         RefinementSettings(), description="What is done to the tracks before they go into tables, at the end."
     )
@@ -117,22 +87,11 @@ class TrackSettings(CommandSettings):
                 found.append(f"{key}={values[section][name]}")
         return found
 
-    @property
-    def tracker_settings(self) -> TrackerSettings:
-        """The tracker's own settings, with nothing left open."""
-        return self.tracker.resolved(self._conf)
-
-    @property
-    def _conf(self) -> float:
-        """Lowest confidence of a full detection."""
-        if self.detector.conf is not None:
-            return self.detector.conf
-        return HOG_CONF if self.detector.is_hog and self.detections is None else DEFAULT_CONF
-
     @model_validator(mode="after")
     def _check_low_score(self) -> TrackSettings:
-        low, high = self.tracker.low_score, self.tracker.high_score
-        if low is not None and low >= (self._conf if high is None else high):
-            name = f"the detector's conf {self._conf:g}" if high is None else f"tracker.high_score {high:g}"
-            raise ValueError(f"tracker.low_score {low:g} must be below {name}; null turns it off")
+        conf = self.detector.lowest_confidence(stored=self.detections is not None)
+        try:
+            self.tracker.filled(conf, None)
+        except ValueError as error:
+            raise ValueError(f"tracker.{error}; null turns it off") from None
         return self

@@ -8,6 +8,11 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from deepsort_cli.core.settings import Settings
 
+CANONICAL_COSINE_DISTANCE = 0.2
+"""Largest cosine distance of the paper's own network, where neither the user nor the Re-ID model says otherwise."""
+FULL_SCORE = 0.5
+"""Lowest score of a full detection where neither the user nor a detector says otherwise."""
+
 
 def _one_or_many(value: Any) -> Any:
     """A single region may stand without brackets, and its numbers may be a list."""
@@ -25,10 +30,16 @@ Regions = Annotated[tuple[str, ...], BeforeValidator(_one_or_many)]
 
 
 class TrackerSettings(Settings):
-    """Parameters of DeepSORT, with the defaults of Wojke et al. 2017, and later ideas, all off by default."""
+    """Parameters of DeepSORT, with the defaults of Wojke et al. 2017, and later ideas, all off by default.
 
-    max_cosine_distance: float = Field(
-        0.2, ge=0.0, le=2.0, description="Largest cosine distance at which an appearance may match."
+    What is None depends on other parts: `filled` takes it from them; a tracker on its own uses the canonical values.
+    """
+
+    max_cosine_distance: float | None = Field(
+        None,
+        ge=0.0,
+        le=2.0,
+        description="Largest cosine distance at which an appearance may match; null: the model's own, else 0.2.",
     )
     nn_budget: int | None = Field(
         100, ge=1, description="Appearance features kept per track, newest first; null keeps all."
@@ -55,7 +66,9 @@ class TrackerSettings(Settings):
         None,
         description="Detections scored from here to high_score may continue tracks by overlap, no more; null: off.",
     )
-    high_score: float = Field(0.5, description="Lowest score of a full detection; only used with low_score.")
+    high_score: float | None = Field(
+        None, description="With low_score: lowest score of a full detection; null: the detector's conf."
+    )
     low_iou_distance: float = Field(
         0.5, ge=0.0, le=1.0, description="Largest 1 − IoU at which a low-scored box may continue a track."
     )
@@ -72,9 +85,38 @@ class TrackerSettings(Settings):
         description="Embed only where appearance can decide, and each track again after so many frames; null: always.",
     )
 
+    @property
+    def appearance_threshold(self) -> float:
+        """The `max_cosine_distance` in force."""
+        return CANONICAL_COSINE_DISTANCE if self.max_cosine_distance is None else self.max_cosine_distance
+
+    @property
+    def full_score(self) -> float:
+        """The `high_score` in force."""
+        return FULL_SCORE if self.high_score is None else self.high_score
+
+    def filled(self, conf: float, threshold: float | None) -> TrackerSettings:
+        """These settings with nothing left open.
+
+        Args:
+            conf: the detector's lowest confidence of a full detection.
+            threshold: the Re-ID model's own `max_cosine_distance`, None where it has none.
+
+        Raises:
+            ValueError: `low_score` is not below the lowest score of a full detection.
+        """
+        values = self.model_dump()
+        if self.max_cosine_distance is None:
+            values["max_cosine_distance"] = CANONICAL_COSINE_DISTANCE if threshold is None else threshold
+        if self.high_score is None:
+            values["high_score"] = conf
+            if self.low_score is not None and self.low_score >= conf:
+                raise ValueError(f"low_score {self.low_score:g} must be below the detector's conf {conf:g}")
+        return TrackerSettings(**values)
+
     @model_validator(mode="after")
     def _check_scores(self) -> TrackerSettings:
-        if self.low_score is not None and not self.low_score < self.high_score:
+        if self.low_score is not None and self.high_score is not None and self.low_score >= self.high_score:
             raise ValueError(f"low_score {self.low_score:g} must be below high_score {self.high_score:g}")
         return self
 

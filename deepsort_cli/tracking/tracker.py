@@ -177,7 +177,7 @@ class Tracker:
         if self.settings.low_score is None:
             return Observation.of(detections, usable), None
         scores = detections.scores[usable]
-        full = scores >= self.settings.high_score
+        full = scores >= self.settings.full_score
         low = ~full & (scores >= self.settings.low_score)
         return Observation.of(detections, usable[full]), Observation.of(detections, usable[low])
 
@@ -242,7 +242,7 @@ class Tracker:
             rows,
             columns,
             costs,
-            settings.max_cosine_distance,
+            settings.appearance_threshold,
             settings.max_age,
         )
         return confirmed[won], taken, unmatched
@@ -283,7 +283,7 @@ class Tracker:
         if len(lonely):
             newest = self._gallery.newest(slots[rows[lonely]])
             quick = 1.0 - np.einsum("pd,pd->p", newest, features[columns[lonely]])
-            decided = quick <= self.settings.max_cosine_distance
+            decided = quick <= self.settings.appearance_threshold
             costs[lonely[decided]] = quick[decided]
             undecided[lonely[decided]] = False
         costs[undecided] = self._gallery.distances(slots, features, rows[undecided], columns[undecided])
@@ -296,7 +296,7 @@ class Tracker:
         def weighted(rows: IntArray, columns: IntArray) -> FloatArray:
             motion = kalman.squared_mahalanobis(state, seen.measurements, rows, columns)
             appearance = distances(rows, columns)
-            return weighted_cost(appearance, motion, settings.motion_weight, settings.max_cosine_distance, kalman.GATE)
+            return weighted_cost(appearance, motion, settings.motion_weight, settings.appearance_threshold, kalman.GATE)
 
         return weighted
 
@@ -381,7 +381,7 @@ class Tracker:
         # No motion gate narrows this search down, so the default is stricter than that of the cascade.
         threshold = settings.reentry_distance
         if threshold is None:
-            threshold = settings.max_cosine_distance / 2
+            threshold = settings.appearance_threshold / 2
         found = self._lost.claim(
             [self._gallery.features(slot) for slot in self._slots[tracks].tolist()],
             self._class_ids[tracks],

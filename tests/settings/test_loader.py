@@ -82,7 +82,9 @@ class TestPresets:
 
 def test_low_scores_end_where_the_detector_begins() -> None:
     def tracker(*overrides: str) -> TrackerSettings:
-        return resolve(TrackSettings, overrides=["tracker.low_score=0.1", *overrides]).tracker_settings
+        settings = resolve(TrackSettings, overrides=["tracker.low_score=0.1", *overrides])
+        conf = settings.detector.lowest_confidence(stored=settings.detections is not None)
+        return settings.tracker.filled(conf, None)
 
     assert tracker("detector.model_path=yolox.onnx").high_score == 0.3
     assert tracker("detector.conf=0.6").high_score == 0.6
@@ -94,7 +96,7 @@ def test_low_scores_end_where_the_detector_begins() -> None:
 
 
 def test_without_layers_all_is_default() -> None:
-    assert resolve(TrackSettings).tracker.resolved().max_cosine_distance == 0.2
+    assert resolve(TrackSettings).tracker == TrackerSettings()
 
 
 @pytest.mark.parametrize(

@@ -199,7 +199,7 @@ class TestLowScores:
 
     def test_bounds_must_be_in_order(self) -> None:
         with pytest.raises(ValidationError, match=r"low_score 0\.6 must be below high_score 0\.5"):
-            TrackerSettings(low_score=0.6)
+            TrackerSettings(low_score=0.6, high_score=0.5)
 
 
 def test_classes_that_overlap_keep_their_tracks() -> None:
