@@ -10,10 +10,11 @@ from typing import Protocol
 from deepsort_cli.core.types import Detections, Image
 from deepsort_cli.perception.detectors.hog import HogDetector
 from deepsort_cli.perception.detectors.network import OnnxDetector
+from deepsort_cli.perception.detectors.tally import DetectionCounts, Tally
 from deepsort_cli.perception.runtime import open_session
 from deepsort_cli.perception.settings import DetectorSettings, RuntimeSettings
 
-__all__ = ["Detector", "HogDetector", "OnnxDetector", "open_detector"]
+__all__ = ["DetectionCounts", "Detector", "HogDetector", "OnnxDetector", "Tally", "open_detector"]
 
 
 class Detector(Protocol):
@@ -22,10 +23,12 @@ class Detector(Protocol):
     Attributes:
         name: what to call it in messages.
         class_names: name by class number.
+        tally: what became of its candidates so far, from all threads.
     """
 
     name: str
     class_names: dict[int, str]
+    tally: Tally
 
     def __call__(self, image: Image) -> Detections:
         """Detections in a (H, W, 3) uint8 BGR image: boxes clipped to it, by descending score, without features."""

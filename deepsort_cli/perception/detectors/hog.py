@@ -12,6 +12,7 @@ from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.types import Detections, FloatArray, Image, IntArray
 from deepsort_cli.perception.classes import select_classes
 from deepsort_cli.perception.detectors.clipping import clipped
+from deepsort_cli.perception.detectors.tally import FLOOR, DetectionCounts, Tally
 from deepsort_cli.perception.nms import nms
 from deepsort_cli.perception.settings import HOG_CONF, DetectorSettings
 
@@ -38,6 +39,7 @@ class HogDetector:
         self._max_det = settings.max_det
         self._stride = (settings.hog_stride, settings.hog_stride)
         self._scale = settings.hog_scale
+        self.tally = Tally(max(self._conf, FLOOR), self.class_names)
         select_classes(self.class_names, settings.classes)
         if settings.imgsz:
             raise InputError("--imgsz: the hog detector searches all sizes. Leave --imgsz out, or name an ONNX model.")
@@ -49,7 +51,7 @@ class HogDetector:
     def __call__(self, image: Image) -> Detections:
         padded, top, left = _at_least(image, *self._hog.winSize[::-1])
         # Well below the boundary a window is never a person: there the search stops, whatever the confidence asked.
-        lowest = min(max(self._conf, 0.05), 1 - 1e-9)
+        lowest = min(max(self._conf, FLOOR), 1 - 1e-9)
         found, distances = self._hog.detectMultiScale(
             padded,
             hitThreshold=(math.log(lowest / (1 - lowest)) - HOG_OFFSET) / HOG_SLOPE,
@@ -59,6 +61,7 @@ class HogDetector:
             groupThreshold=0,
         )
         if len(found) == 0:
+            self.tally.add(DetectionCounts(frames=1))
             return Detections.empty()
         # OpenCV's threads report windows in any order.
         order = np.lexsort(np.asarray(found).T)
@@ -69,8 +72,13 @@ class HogDetector:
         boxes = np.concatenate([corners, corners + sizes], axis=1)
         scores = 1.0 / (1.0 + np.exp(-(HOG_SLOPE * margins + HOG_OFFSET)))
         class_ids = np.zeros(len(boxes), dtype=np.int64)
-        keep = nms(boxes, scores, class_ids, self._iou)[: self._max_det]
-        return clipped(_averaged(keep, boxes, scores), scores[keep], class_ids[keep], image)
+        # The search stops at the confidence asked for, so there is nothing below it to count.
+        _, counts = self.tally.choose(scores, class_ids, 0.0, None)
+        best = nms(boxes, scores, class_ids, self._iou)
+        keep = best[: self._max_det]
+        kept = clipped(_averaged(keep, boxes, scores), scores[keep], class_ids[keep], image)
+        self.tally.add(counts.resolved(len(best), len(keep), len(kept)))
+        return kept
 
 
 def _averaged(keep: IntArray, boxes: FloatArray, scores: FloatArray) -> FloatArray:

@@ -11,6 +11,7 @@ from deepsort_cli.core.errors import DeepsortError, InputError
 from deepsort_cli.core.types import Detections, Image
 from deepsort_cli.perception.classes import COCO_NAMES, names_for, parse_literal, parse_names, select_classes
 from deepsort_cli.perception.detectors.clipping import clipped
+from deepsort_cli.perception.detectors.tally import FLOOR, Tally
 from deepsort_cli.perception.heads import recognise
 from deepsort_cli.perception.letterbox import GREY, Letterbox
 from deepsort_cli.perception.nms import nms
@@ -29,6 +30,7 @@ class OnnxDetector:
         name: the model's file name.
         class_names: name by class number, from the model's metadata or COCO.
         head: the output format found.
+        tally: what became of its candidates so far.
         device: where the network runs, for example cpu.
 
     Raises:
@@ -54,6 +56,8 @@ class OnnxDetector:
         count = self.head.classes or (max(given) + 1 if given else len(COCO_NAMES))
         self.class_names = names_for(count, given)
         self._wanted = select_classes(self.class_names, settings.classes)
+        self._floor = min(self._conf, FLOOR)
+        self.tally = Tally(self._floor, self.class_names)
         is_yolox = self.head.name == "yolox"
         self._letterbox = Letterbox(rgb=not is_yolox, scale=1.0 if is_yolox else 1 / 255, centred=not is_yolox)
 
@@ -61,16 +65,18 @@ class OnnxDetector:
         size = self._input_shape(image)
         blob, geometry = self._letterbox(image, size)
         output = self._session.run(blob)[self.head.output]
-        boxes, scores, class_ids = self.head.decode(output, size, self._conf, self._wanted)
-        finite = np.isfinite(boxes).all(axis=1)
-        if not finite.all():
-            boxes, scores, class_ids = boxes[finite], scores[finite], class_ids[finite]
+        boxes, scores, class_ids = self.head.decode(output, size, self._floor, None)
+        chosen, counts = self.tally.choose(scores, class_ids, self._conf, self._wanted)
+        chosen = chosen[np.isfinite(boxes[chosen]).all(axis=1)]
+        boxes, scores, class_ids = boxes[chosen], scores[chosen], class_ids[chosen]
         if self.head.needs_nms:
             keep = nms(boxes, scores, class_ids, self._iou)
         else:
             keep = np.argsort(-scores, kind="stable")
-        keep = keep[: self._max_det]
-        return clipped(geometry.to_image(boxes[keep]), scores[keep], class_ids[keep], image)
+        limited = keep[: self._max_det]
+        found = clipped(geometry.to_image(boxes[limited]), scores[limited], class_ids[limited], image)
+        self.tally.add(counts.resolved(len(keep), len(limited), len(found)))
+        return found
 
     def _input_shape(self, image: Image) -> tuple[int, int]:
         """(height, width) of the input: a model of dynamic size gets no more padding than its stride asks for."""

@@ -82,6 +82,15 @@ def test_hog_serves_several_threads() -> None:
             np.testing.assert_array_equal(found.scores, reference.scores)
 
 
+def test_hog_counts_what_it_found() -> None:
+    detector = open_detector(DetectorSettings(conf=0.3))
+    found = len(detector(figure()[0])) + len(detector(np.full((200, 100, 3), 90, np.uint8)))
+    counts = detector.tally.counts
+    assert (counts.frames, counts.kept) == (2, found)
+    assert counts.found == counts.kept + counts.suppressed + counts.outside > 0
+    assert counts.floor == 0.3
+
+
 @pytest.mark.real_data
 def test_hog_finds_people_in_real_video(found_people) -> None:
     recall, precision = found_people(open_detector(DetectorSettings(model_path="hog", conf=0.3)))

@@ -218,3 +218,23 @@ def test_people_are_found_in_real_video(
     found = found_people(detector)
     assert found[0] >= recall
     assert found[1] >= precision
+
+
+def test_what_became_of_the_candidates_is_counted(constant_model) -> None:
+    rows = [
+        (32, 32, 20, 20, 0.9, 0),
+        (33, 32, 20, 20, 0.8, 0),  # suppressed
+        (10, 10, 9, 9, 0.2, 0),  # below conf
+        (50, 10, 9, 9, 0.7, 2),
+        (50, 50, 9, 9, 0.01, 0),  # nothing at all
+        (500, 500, 9, 9, 0.6, 0),  # outside
+    ]
+    path = constant_model(v8(*rows), metadata={"names": "{0: 'person', 1: 'hat', 2: 'dog'}"})
+    detector = open_detector(DetectorSettings(model_path=str(path)))
+    for _ in range(2):
+        detector(np.zeros((64, 64, 3), np.uint8))
+    counts = detector.tally.counts
+    assert (counts.frames, counts.found, counts.kept) == (2, 10, 2)
+    assert (counts.suppressed, counts.below_conf, counts.other_class, counts.outside) == (2, 2, 2, 2)
+    assert counts.classes == {"dog": 2}
+    assert counts.best_score == pytest.approx(0.9)
