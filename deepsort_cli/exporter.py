@@ -19,6 +19,7 @@ from deepsort_cli.core.cpus import available_cpus
 from deepsort_cli.core.embedder_metadata import EmbedderMetadata
 from deepsort_cli.core.errors import DeepsortError, InputError, RunError
 from deepsort_cli.core.files import atomic_path, check_output_file, file_sha256
+from deepsort_cli.core.images import read_image
 from deepsort_cli.core.preprocess import Float32Array, Preprocess
 from deepsort_cli.core.types import Image
 from deepsort_cli.data.manifest import Manifest
@@ -28,7 +29,7 @@ from deepsort_cli.evaluation.figures import ModelInfo, figures
 from deepsort_cli.evaluation.protocol import EvaluationData, prepare
 from deepsort_cli.evaluation.settings import EvaluationDataSettings, EvaluationSettings
 from deepsort_cli.evaluator import Listener, load_data
-from deepsort_cli.extraction import Extractor, extract, read_image
+from deepsort_cli.extraction import Extractor, extract
 from deepsort_cli.perception.embedders import Embedder
 from deepsort_cli.perception.runtime import open_session
 from deepsort_cli.perception.settings import RuntimeSettings

@@ -13,9 +13,9 @@ import numpy.typing as npt
 
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.files import file_sha256
+from deepsort_cli.core.images import read_image
 from deepsort_cli.core.preprocess import Preprocess
 from deepsort_cli.core.types import Image
-from deepsort_cli.data.files import printable
 from deepsort_cli.data.manifest import Manifest
 from deepsort_cli.perception.settings import EmbedderSettings, RuntimeSettings
 
@@ -98,26 +98,6 @@ def extract(
         if on_progress is not None:
             on_progress(part.stop)
     return features
-
-
-def read_image(path: Path) -> Image:
-    """Decode an image file, upright, into (h, w, 3) uint8 BGR.
-
-    Raises:
-        InputError: missing or damaged.
-    """
-    import cv2
-
-    try:
-        data = np.frombuffer(path.read_bytes(), dtype=np.uint8)  # cv2.imread fails on some names on Windows
-    except OSError as error:
-        raise InputError(f"{printable(str(path))}: cannot be read ({error.strerror or error}).") from None
-    image = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
-    if image is None:
-        raise InputError(
-            f"{printable(str(path))}: the image cannot be decoded. `deepsort scan --paranoid` finds such files."
-        )
-    return np.asarray(image, dtype=np.uint8)
 
 
 def _read_ahead(images: Manifest, preprocess: Preprocess, batch_size: int) -> Iterator[tuple[slice, Image]]:

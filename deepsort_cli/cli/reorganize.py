@@ -46,7 +46,7 @@ def reorganize(
             raise InputError(f"{name} is missing: deepsort reorganize --src DIR --dst DIR")
     assert settings.src is not None and settings.dst is not None
 
-    from deepsort_cli.data.files import printable
+    from deepsort_cli.core.files import printable
     from deepsort_cli.data.reorganize import plan_reorganize, reorganize
     from deepsort_cli.data.result import count_reasons
 

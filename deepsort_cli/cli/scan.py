@@ -136,7 +136,7 @@ def _report(result: ScanResult, verbose: bool) -> Iterator[RenderableType]:
     from rich.padding import Padding
     from rich.table import Table
 
-    from deepsort_cli.data.files import printable
+    from deepsort_cli.core.files import printable
     from deepsort_cli.data.result import count_reasons
     from deepsort_cli.data.summary import summarise_parts
 

@@ -13,6 +13,13 @@ from typing import IO, Any
 from deepsort_cli.core.errors import InputError
 
 
+def printable(text: str) -> str:
+    """The text with control characters and undecodable bytes escaped: file names may hold anything."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
 @contextlib.contextmanager
 def atomic_path(target: str | Path) -> Iterator[Path]:
     """Give a temporary path beside `target`; on success it takes the target's place, on failure it is removed.

@@ -19,13 +19,6 @@ _CHANGED = "st_mtime_ns" if os.name == "nt" else "st_ctime_ns"
 """When a file was last changed in any way; Windows only knows when its contents were."""
 
 
-def printable(text: str) -> str:
-    """The text with control characters and undecodable bytes escaped: file names may hold anything."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
-
-
 class Problem(NamedTuple):
     """A file that is not used.
 

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from deepsort_cli.core.files import printable
 from deepsort_cli.core.types import IntArray
-from deepsort_cli.data.files import Problem, printable
-from deepsort_cli.data.images import EXIF_ROTATED, NO_CAMERA, TRANSPARENT, WRONG_EXTENSION
+from deepsort_cli.data.files import Problem
+from deepsort_cli.data.images import NO_CAMERA, TRANSPARENT, WRONG_EXTENSION
 from deepsort_cli.data.layouts import FLAT_NAMES, PART_ROLES, ZERO_PERSON
 
 if TYPE_CHECKING:
@@ -504,13 +505,6 @@ def odd_files(facts: Facts) -> Iterator[Finding]:
     undecodable = [i for i, path in enumerate(facts.paths) if not path.isascii() and not _is_utf8(path)]
     flags = facts.result.flags
     kinds: tuple[tuple[str, Severity, IntArray, str, str], ...] = (
-        (
-            "exif_rotated",
-            "warning",
-            np.flatnonzero(flags & EXIF_ROTATED),
-            "Images that Exif wants rotated",
-            "Rotate the pixels and drop the tag: training reads the pixels as they are stored.",
-        ),
         (
             "wrong_extension",
             "info",

@@ -13,9 +13,6 @@ import numpy as np
 
 from deepsort_cli.core.types import IntArray
 
-EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
-"""Endings of image files, in lower case; any case is accepted."""
-
 ZERO_PERSON = 1_000_000_000
 """The pid given to identity 0 of MSMT17 and of `id_0000` folders: there 0 is a person, in Market-1501 a distractor.
 
@@ -107,11 +104,6 @@ class Part:
     @classmethod
     def from_json(cls, data: Sequence[str]) -> Part:
         return cls(data[0], data[1], Layout(data[2], {}))
-
-
-def is_image_name(name: str) -> bool:
-    """Whether a file name ends like an image."""
-    return name[name.rfind(".") :].lower() in EXTENSIONS
 
 
 def split_parts(paths: Iterable[str]) -> dict[str, str]:

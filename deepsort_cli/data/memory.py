@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from deepsort_cli.core.images import read_file
 from deepsort_cli.data import cache
 from deepsort_cli.data.files import Listing, Problem
-from deepsort_cli.data.images import digest_of, read_file
+from deepsort_cli.data.images import digest_of
 from deepsort_cli.data.layouts import Part
 from deepsort_cli.data.manifest import Manifest
 from deepsort_cli.data.result import ScanResult
@@ -77,7 +78,7 @@ def _still_holds(stored: dict[str, Any], listing: Listing, settings: ScanSetting
 def _digest_now(file: str) -> str:
     """Digest of a file's contents, in hexadecimal; empty when it cannot be read."""
     try:
-        return digest_of(read_file(file)).hex()
+        return digest_of(read_file(file, follow_links=False)).hex()
     except (OSError, OverflowError):
         return ""
 

@@ -12,8 +12,9 @@ from typing import Literal, NamedTuple
 
 from deepsort_cli.core.errors import InputError, RunError
 from deepsort_cli.core.files import check_output_folder
+from deepsort_cli.core.images import is_image_name
 from deepsort_cli.data.files import Problem, list_files
-from deepsort_cli.data.layouts import ZERO_PERSON, Label, arrange, camera_in_name, is_image_name
+from deepsort_cli.data.layouts import ZERO_PERSON, Label, arrange, camera_in_name
 from deepsort_cli.data.scan import check_root
 from deepsort_cli.data.settings import LayoutName
 

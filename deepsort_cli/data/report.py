@@ -12,14 +12,15 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageFile
+from PIL import Image, ImageFile, ImageOps
 
 from deepsort_cli import __version__
 from deepsort_cli.core.errors import InputError
-from deepsort_cli.core.files import atomic_open, check_output_file
-from deepsort_cli.data.files import Problem, printable
+from deepsort_cli.core.files import atomic_open, check_output_file, printable
+from deepsort_cli.core.images import read_file
+from deepsort_cli.data.files import Problem
 from deepsort_cli.data.findings import REASONS, Finding
-from deepsort_cli.data.images import FORMATS, read_file
+from deepsort_cli.data.images import FORMATS
 from deepsort_cli.data.result import ScanResult, count_reasons
 from deepsort_cli.data.summary import PartSummary, summarise_parts
 
@@ -166,9 +167,10 @@ def _thumbnail(result: ScanResult, path: str) -> bytes | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(read_file(file)), formats=FORMATS) as image:
+            with Image.open(io.BytesIO(read_file(file, follow_links=False)), formats=FORMATS) as image:
                 if image.width * image.height > result.settings.max_pixels:
                     return None
+                image = ImageOps.exif_transpose(image)
                 image.thumbnail((2 * THUMB_HEIGHT, THUMB_HEIGHT))
                 out = io.BytesIO()
                 image.convert("RGB").save(out, "JPEG", quality=80)

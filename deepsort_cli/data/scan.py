@@ -14,12 +14,13 @@ from pathlib import Path
 import numpy as np
 
 from deepsort_cli.core.errors import InputError
+from deepsort_cli.core.images import is_image_name
 from deepsort_cli.core.types import IntArray
 from deepsort_cli.data.duplicates import near_pairs
 from deepsort_cli.data.files import Listing, Problem, list_files
 from deepsort_cli.data.findings import better_root
 from deepsort_cli.data.images import NO_CAMERA, THUMB_SIZE, Limits, check_image, thumbnail
-from deepsort_cli.data.layouts import Label, arrange, is_image_name, number_cameras, split_parts
+from deepsort_cli.data.layouts import Label, arrange, number_cameras, split_parts
 from deepsort_cli.data.manifest import Manifest
 from deepsort_cli.data.memory import recall, remember
 from deepsort_cli.data.result import ScanResult, count_reasons

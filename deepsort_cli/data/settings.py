@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
+from deepsort_cli.core.images import MAX_PIXELS
 from deepsort_cli.core.settings import Settings
 
 LayoutName = Literal["auto", "folders", "market1501", "dukemtmc", "cuhk03", "msmt17"]
@@ -31,7 +32,9 @@ class ScanSettings(Settings):
         (), description="Folders outside the dataset that its symbolic links may point into."
     )
     min_side: int = Field(8, ge=1, description="Images with a side below this many pixels are invalid.")
-    max_pixels: int = Field(50_000_000, ge=1, description="Images with more pixels than this are refused unread.")
+    max_pixels: int = Field(
+        MAX_PIXELS, ge=1, le=MAX_PIXELS, description="Images with more pixels than this are refused unread."
+    )
     workers: int = Field(0, ge=0, description="Processes that read files; 0 means one per CPU.")
     use_cache: bool = Field(True, description="Remember the result and use it while the files stay the same.")
     force_rescan: bool = Field(False, description="Read all files again, whatever is remembered.")

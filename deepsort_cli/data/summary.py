@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from deepsort_cli.core.files import printable
 from deepsort_cli.core.types import IntArray
-from deepsort_cli.data.files import Problem, printable
+from deepsort_cli.data.files import Problem
 from deepsort_cli.data.result import ScanResult, count_reasons
 
 

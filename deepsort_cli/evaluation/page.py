@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from deepsort_cli.data.files import printable
+from deepsort_cli.core.files import printable
 from deepsort_cli.evaluation import explanation, plots
 from deepsort_cli.evaluation.evaluate import Evaluation
 from deepsort_cli.evaluation.summary import (

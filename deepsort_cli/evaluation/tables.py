@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from deepsort_cli.core.files import atomic_open
-from deepsort_cli.data.files import printable
+from deepsort_cli.core.files import atomic_open, printable
 from deepsort_cli.evaluation.evaluate import Evaluation
 
 LEAST_RANKS = 50

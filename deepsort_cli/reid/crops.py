@@ -13,10 +13,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 
+from deepsort_cli.core.images import read_image
 from deepsort_cli.core.preprocess import Preprocess
 from deepsort_cli.core.types import Image, IntArray
 from deepsort_cli.reid.distributed import Ranks
-from deepsort_cli.reid.extract import read_image
 from deepsort_cli.reid.sampler import seed_of
 from deepsort_cli.reid.settings import AugmentSettings
 

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from deepsort_cli.core.errors import InputError, RunError
+from deepsort_cli.core.errors import RunError
+from deepsort_cli.core.images import read_image
 from deepsort_cli.core.preprocess import Float32Array, Preprocess
 from deepsort_cli.core.types import Image
 from deepsort_cli.reid.osnet import OSNet
-
-MAX_PIXELS = 64_000_000
-"""Larger pictures are no person crops; decoding one could take gigabytes."""
 
 
 def extract_features(
@@ -58,30 +55,3 @@ def extract_features(
         if on_batch is not None:
             on_batch(start + len(part))
     return features
-
-
-def read_image(path: str | Path) -> Image:
-    """Decode an image file into (h, w, 3) uint8 BGR.
-
-    Raises:
-        InputError: missing, damaged, or too large to be a person crop.
-    """
-    import cv2
-    import PIL.Image
-
-    try:
-        data = Path(path).read_bytes()  # cv2.imread fails on names outside the Windows code page
-        with PIL.Image.open(io.BytesIO(data)) as header:  # reads the size only
-            width, height = header.size
-    except PIL.UnidentifiedImageError:
-        raise InputError(f"{path}: is not an image. Run `deepsort scan` to find such files.") from None
-    except PIL.Image.DecompressionBombError:
-        raise InputError(f"{path}: has too many pixels for a person crop.") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error}).") from None
-    if width * height > MAX_PIXELS:
-        raise InputError(f"{path}: {width}×{height} pixels are too many for a person crop.")
-    image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_COLOR)
-    if image is None:
-        raise InputError(f"{path}: is damaged. Run `deepsort scan` to find such files.")
-    return np.asarray(image, dtype=np.uint8)

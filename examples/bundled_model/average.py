@@ -17,9 +17,9 @@ from pathlib import Path
 
 import torch
 
+from deepsort_cli.core.images import read_image
 from deepsort_cli.core.preprocess import Preprocess
 from deepsort_cli.data.scan import load_manifest
-from deepsort_cli.extraction import read_image
 from deepsort_cli.reid.checkpoint import load_model, save_checkpoint
 from deepsort_cli.reid.osnet import OSNet
 
