@@ -97,8 +97,9 @@ def build_augmentation(settings: AugmentSettings, preprocess: Preprocess) -> v2.
     steps: list[torch.nn.Module] = []
     if settings.flip:
         steps.append(v2.RandomHorizontalFlip(settings.flip))
-    if settings.pad:
-        steps.append(v2.RandomCrop((preprocess.height, preprocess.width), padding=settings.pad))
+    padding = settings.padding(preprocess.height)
+    if padding:
+        steps.append(v2.RandomCrop((preprocess.height, preprocess.width), padding=padding))
     if settings.jitter:
         jitter = v2.ColorJitter(settings.brightness, settings.contrast, settings.saturation, settings.hue)
         steps.append(v2.RandomApply([jitter], settings.jitter))
@@ -120,9 +121,10 @@ class TrainingImages(Dataset[tuple[Tensor, int]]):
         self.crops = crops
         self.classes = classes
         half = half_size(crops.preprocess)
+        half_padding = augment.padding(crops.preprocess.height) // 2
         self.sizes = (
             (crops.preprocess, build_augmentation(augment, crops.preprocess)),
-            (half, build_augmentation(augment.model_copy(update={"pad": augment.pad // 2}), half)),
+            (half, build_augmentation(augment.model_copy(update={"pad": half_padding}), half)),
         )
 
     def __len__(self) -> int:

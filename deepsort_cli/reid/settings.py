@@ -25,6 +25,9 @@ FINETUNING_RATES = {"sgd": 0.03, "adam": 1e-3, "adamw": 1e-3}
 HALF_SIZE = 0.8
 """Share of the epochs at half size where none is given and weights are random; pretrained ones know their size."""
 
+PADDING = 10 / 256
+"""Padding where none is given, as a share of the input height (10 pixels of 256 in Luo et al. 2019)."""
+
 SMALLEST_INPUT = 16
 """Pixels of the smallest side OSNet can halve four times."""
 
@@ -67,7 +70,13 @@ class AugmentSettings(Settings):
     """Random changes to training images."""
 
     flip: Probability = Field(0.5, description="Probability of mirroring.")
-    pad: int = Field(10, ge=0, le=1000, description="Pixels of padding before a random crop of the input size.")
+    pad: int | None = Field(
+        None,
+        ge=0,
+        le=1000,
+        description="Pixels of padding before a random crop of the input size; null: 10 at a height of 256, and in "
+        "proportion at others.",
+    )
     erase: Probability = Field(0.5, description="Probability of erasing a random rectangle (Zhong 2020).")
     erase_area: Range = Field((0.02, 0.4), description="Smallest and largest erased share of the image.")
     erase_ratio: Range = Field((0.3, 3.33), description="Smallest and largest height-to-width ratio of the rectangle.")
@@ -77,6 +86,10 @@ class AugmentSettings(Settings):
     saturation: Strength = Field(0.15, description="Strength of saturation jitter.")
     hue: float = Field(0.0, ge=0, le=0.5, description="Strength of hue jitter (slow).")
     grayscale: Probability = Field(0.0, description="Probability of removing colour.")
+
+    def padding(self, height: int) -> int:
+        """`pad`, or what suits an input height."""
+        return round(PADDING * height) if self.pad is None else self.pad
 
     @model_validator(mode="after")
     def _ranges_ascend(self) -> AugmentSettings:
@@ -230,7 +243,8 @@ class TrainConfig(Settings):
             lr = LEARNING_RATES[self.optimizer.name][self.model.pretrained is not None]
         optimizer = self.optimizer.model_copy(update={"lr": lr})
         training = self.training.model_copy(update={"half_size": self.resolved_half_size})
-        return self.model_copy(update={"optimizer": optimizer, "training": training})
+        augment = self.augment.model_copy(update={"pad": self.augment.padding(self.model.input.height)})
+        return self.model_copy(update={"augment": augment, "optimizer": optimizer, "training": training})
 
 
 class ResetSettings(Settings):

@@ -32,3 +32,9 @@ def test_learning_rate_and_size_depend_on_the_start(given: dict[str, Any], lr: f
 
 def test_fine_tuning_is_at_full_size() -> None:
     assert FinetuneConfig().training.half_size == 0
+
+
+@pytest.mark.parametrize(("height", "given", "padding"), [(256, None, 10), (128, None, 5), (64, None, 2), (64, 7, 7)])
+def test_padding_follows_the_input_size(height: int, given: int | None, padding: int) -> None:
+    values = {"model": {"input": {"height": height, "width": height // 2}}, "augment": {"pad": given}}
+    assert TrainConfig.model_validate(values).resolved().augment.pad == padding
