@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import tempfile
@@ -10,7 +11,34 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from deepsort_cli.core.errors import InputError
+from deepsort_cli.core.errors import InputError, RunError
+
+FULL = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EFBIG: "the file became larger than the system allows",
+}
+"""Errors that only writing meets, and what they mean."""
+
+LOST = {errno.EROFS: "the disk is read-only", errno.EIO: "the disk does not answer"}
+"""Errors after which nothing more can be written there."""
+
+
+def write_reason(error: BaseException) -> str:
+    """Why something could not be written, in words, from an error of the system or of a library."""
+    number = getattr(error, "errno", None) or 0
+    return {**FULL, **LOST}.get(number) or getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def write_failure(path: str | Path, error: BaseException, remedy: str = "") -> RunError:
+    """The error for a file that cannot be written: which, why, and what to do.
+
+    Args:
+        remedy: what else helps, in place of another folder.
+    """
+    space = getattr(error, "errno", None) in FULL
+    advice = remedy or ("Free some space, or choose another folder." if space else "Choose another folder.")
+    return RunError(f"{path}: cannot be written: {write_reason(error)}. {advice}")
 
 
 def printable(text: str) -> str:
@@ -25,21 +53,49 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
     """Give a temporary path beside `target`; on success it takes the target's place, on failure it is removed.
 
     The temporary name keeps the target's suffix, for writers that choose a format by it.
+
+    Raises:
+        RunError: the disk is full or read-only, or the folder cannot be written; what was there before is still there.
     """
     target = Path(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.stem}.", suffix=target.suffix)
+    with _told_as_failure(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # Cut, so that beside a name as long as file systems allow there is room for a temporary one.
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.stem[:16]}.", suffix=target.suffix)
     os.close(handle)
     temporary = Path(name)
     try:
         yield temporary
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
+        with _told_as_failure(target):
+            with temporary.open("rb") as written, _ignore_unsyncable():
+                os.fsync(written.fileno())
+            with contextlib.suppress(PermissionError):  # file systems without permissions
+                temporary.chmod(0o666 & ~_umask())
+            temporary.replace(target)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno in FULL | LOST:
+            raise write_failure(target, error) from error
         raise
+
+
+@contextlib.contextmanager
+def _told_as_failure(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise write_failure(target, error) from error
+
+
+@contextlib.contextmanager
+def _ignore_unsyncable() -> Iterator[None]:
+    """Some network and container file systems have no fsync."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS}:
+            raise
 
 
 @contextlib.contextmanager
@@ -77,14 +133,17 @@ def check_output_folder(folder: Path, *, option: str) -> None:
 
     Raises:
         InputError: a parent is a file, or the folder cannot be created or written.
+        RunError: the disk is full.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+        with tempfile.TemporaryFile(dir=folder) as stream:
+            stream.write(bytes(4096))  # an empty file fits on a full disk
     except (FileExistsError, NotADirectoryError):
         raise InputError(f"{option}: {folder} is a file, not a folder. Choose another place.") from None
     except OSError as error:
+        if error.errno in FULL:
+            raise write_failure(folder, error) from None
         reason = error.strerror or error
         raise InputError(f"{option}: cannot write in {folder} ({reason}). Choose another folder.") from None
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,15 +21,20 @@ KEPT_STATES = 4
 """Caches of older states of a dataset kept beside the newest."""
 
 
-def user_cache_folder() -> Path:
-    """The user's own cache folder, for datasets that cannot be written to."""
-    base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA") or Path.home() / ".cache"
-    return Path(base) / "deepsort" / "scans"
+def user_cache_folder() -> Path | None:
+    """The user's own cache folder, for datasets that cannot be written to; None for users without a home."""
+    import platformdirs
+
+    folder = platformdirs.user_cache_path("deepsort", appauthor=False) / "scans"
+    return folder if folder.is_absolute() else None
 
 
 def folders(root: Path, cache_dir: Path | None) -> tuple[Path, ...]:
     """Where a scan of `root` may be kept, best first."""
-    return (cache_dir,) if cache_dir is not None else (root / CACHE_FOLDER, user_cache_folder())
+    if cache_dir is not None:
+        return (cache_dir,)
+    user = user_cache_folder()
+    return (root / CACHE_FOLDER,) if user is None else (root / CACHE_FOLDER, user)
 
 
 def load(folder: Path, fingerprint: str) -> tuple[dict[str, Any] | None, str]:
@@ -55,7 +59,7 @@ def store(folder: Path, fingerprint: str, data: dict[str, Any]) -> None:
     """Write a scan atomically, with its checksum in front, and drop the oldest states.
 
     Raises:
-        OSError: if the folder cannot be written.
+        RunError: the folder cannot be written, or the disk is full.
     """
     body = json.dumps(data, separators=(",", ":")).encode()[1:]
     with atomic_open(_file(folder, fingerprint), "wb") as stream:

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from deepsort_cli.core.errors import RunError
+from deepsort_cli.core.files import write_reason
 from deepsort_cli.core.images import read_file
 from deepsort_cli.data import cache
 from deepsort_cli.data.files import Listing, Problem
@@ -43,7 +45,7 @@ def recall(
         elif _still_holds(data, listing, settings):
             newest = max(listing.changed, default=0)
             if newest > data["newest"]:  # compared once is enough
-                with contextlib.suppress(OSError):
+                with contextlib.suppress(OSError, RunError):
                     cache.store(folder, fingerprint, data | {"newest": newest})
             return _from_json(data, root, settings), notes
     return None, notes
@@ -86,17 +88,19 @@ def _digest_now(file: str) -> str:
 def remember(result: ScanResult, listing: Listing) -> ScanResult:
     data = _to_json(result, max(listing.changed, default=0))
     wanted, *fallbacks = cache.folders(result.root, result.settings.cache_dir)
+    reason = ""
     for folder in (wanted, *fallbacks):
         try:
             cache.store(folder, result.fingerprint, data)
-        except OSError as error:
-            reason = error.strerror or str(error)
+        except (OSError, RunError) as error:
+            reason = reason or write_reason(error.__cause__ or error)
             continue
         if folder != wanted:
-            note = f"{wanted} cannot be written; the scan is remembered in {folder}."
+            note = f"{wanted} cannot be written ({reason}); the scan is remembered in {folder}."
             return replace(result, notes=(*result.notes, note))
         return result
-    return replace(result, notes=(*result.notes, f"The scan cannot be remembered in {wanted} ({reason})."))
+    note = f"The scan cannot be remembered in {wanted} ({reason}). Give another folder with data.scan.cache_dir."
+    return replace(result, notes=(*result.notes, note))
 
 
 def _to_json(result: ScanResult, newest: int) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,8 +14,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 
+from deepsort_cli.core.cpus import can_start_processes, free_shared_memory
 from deepsort_cli.core.images import read_image
-from deepsort_cli.core.preprocess import Preprocess
+from deepsort_cli.core.preprocess import Float32Array, Preprocess
 from deepsort_cli.core.types import Image, IntArray
 from deepsort_cli.reid.distributed import Ranks
 from deepsort_cli.reid.sampler import seed_of
@@ -22,6 +24,12 @@ from deepsort_cli.reid.settings import AugmentSettings
 
 DECODE_AHEAD = 256
 """Images decoded between two looks at the memory they take."""
+
+WORKER_START = "fork" if sys.platform == "linux" else None
+"""How loader processes start; None: the system's own way."""
+
+PREFETCH = 4
+"""Batches that each loader process prepares ahead."""
 
 
 class Crops(Sequence[Image]):
@@ -51,7 +59,7 @@ class Crops(Sequence[Image]):
         return self.pixels[self.starts[i] : self.starts[i] + height * width * 3].view(height, width, 3).numpy()
 
     def cache(self, limit: int, on_progress: Callable[[int], None] | None = None) -> int:
-        """Decode all files into shared memory, unless they take more than `limit` bytes.
+        """Decode all files into memory, unless they take more than `limit` bytes.
 
         Returns:
             Bytes kept; 0 if they did not fit.
@@ -73,8 +81,9 @@ class Crops(Sequence[Image]):
         ends = np.cumsum(self.shapes.prod(axis=1) * 3)
         self.starts = np.concatenate([[0], ends[:-1]])
         flat = np.concatenate([crop.reshape(-1) for crop in kept]) if kept else np.empty(0, dtype=np.uint8)
-        # Shared with loader processes however they are started.
-        self.pixels = torch.from_numpy(flat).share_memory_()  # type: ignore[no-untyped-call]
+        self.pixels = torch.from_numpy(flat)
+        if WORKER_START != "fork":  # forked loader processes see this memory as it is; others would get copies
+            self.pixels = self.pixels.share_memory_()  # type: ignore[no-untyped-call]
         return size
 
     def _small(self, file: Path) -> Image:
@@ -178,19 +187,73 @@ class EpochBatches:
             yield [(i, s, self.half) for i, s in zip(batch[self.columns].tolist(), seeds.tolist(), strict=True)]
 
 
+class Loader:
+    """Batches from a DataLoader, which may have been packed into plain arrays on the way; see `build_loader`."""
+
+    def __init__(self, loader: DataLoader[tuple[Tensor, int]], pin: bool):
+        self.loader = loader
+        self.pin = pin
+
+    @property
+    def workers(self) -> int:
+        return self.loader.num_workers
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        for images, classes in self.loader:
+            if isinstance(images, np.ndarray):
+                images, classes = torch.from_numpy(images), torch.from_numpy(classes)
+                if self.pin:
+                    images, classes = images.pin_memory(), classes.pin_memory()
+            yield images, classes
+
+
 def build_loader(
-    images: TrainingImages, batches: EpochBatches, workers: int, pin: bool
-) -> DataLoader[tuple[Tensor, int]]:
-    """A loader that walks through `batches`; worker processes live as long as it does."""
-    return DataLoader(
+    images: TrainingImages,
+    batches: EpochBatches,
+    workers: int,
+    pin: bool,
+    *,
+    batch_size: int = 0,
+    note: Callable[[str], None] | None = None,
+) -> Loader:
+    """A loader that walks through `batches`; worker processes live as long as it does.
+
+    PyTorch's workers hand over batches in /dev/shm, which is small in containers; a process that writes more than it
+    holds is killed. Batches that might not fit there go through pipes instead, which costs a copy.
+
+    Args:
+        batch_size: images per step of all processes.
+        note: told where this machine leaves no choice.
+    """
+    say = note or (lambda text: None)
+    if workers and not can_start_processes():
+        say("This machine lets no loader processes work together (/dev/shm cannot be written): --workers 0 is used.")
+        workers = 0
+    size = images.crops.preprocess
+    needed = batch_size * 3 * size.height * size.width * 4 * (PREFETCH * workers + 2)
+    free = free_shared_memory()
+    piped = workers > 0 and needed > free / 2
+    if piped:
+        say(
+            f"/dev/shm has {free / 2**20:.0f} MB left, so loader processes send their batches through pipes, which is "
+            f"slower. For containers: --shm-size {max(1, round(2 * needed / 2**30))}g."
+        )
+    loader = DataLoader(
         images,
         batch_sampler=batches,
         num_workers=workers,
-        pin_memory=pin,
+        pin_memory=pin and not piped,
         persistent_workers=workers > 0,
-        prefetch_factor=4 if workers else None,
+        prefetch_factor=PREFETCH if workers else None,
         worker_init_fn=_start_worker,
+        collate_fn=_as_arrays if piped else None,
+        multiprocessing_context=WORKER_START if workers else None,
     )
+    return Loader(loader, pin)
+
+
+def _as_arrays(items: list[tuple[Tensor, int]]) -> tuple[Float32Array, IntArray]:
+    return np.stack([image.numpy() for image, _ in items]), np.array([number for _, number in items], dtype=np.int64)
 
 
 def _start_worker(_: int) -> None:

@@ -202,7 +202,14 @@ class Trainer:
             workers = 0 if cached and device.type == "cpu" else min(8, available_cpus())
         self.batches = EpochBatches()
         images = TrainingImages(self.train_crops, data.classes, config.augment)
-        self.loader = build_loader(images, self.batches, workers, pin=device.type == "cuda")
+        self.loader = build_loader(
+            images,
+            self.batches,
+            workers,
+            pin=device.type == "cuda",
+            batch_size=config.training.batch_size,
+            note=self.note,
+        )
 
         self.info = CheckpointInfo(
             name=model.name,
@@ -217,7 +224,7 @@ class Trainer:
         )
         self.half_epochs = round(config.resolved_half_size * config.training.epochs)
         self.meter = Meter(config.training.batch_size, ranks)
-        self._announce(cached, workers)
+        self._announce(cached, self.loader.workers)
 
     def run_epochs(self, stop: Stop) -> TrainResult:
         """The training loop.
@@ -628,7 +635,8 @@ def _plain_errors(config: TrainConfig, device: torch.device, log: logging.Logger
             ) from error
         if "DataLoader worker" in text and isinstance(error, RuntimeError):
             raise RunError(
-                f"a loader process died ({text.splitlines()[0]}). Lower --workers, or free memory."
+                f"a loader process died ({text.splitlines()[0]}). Lower --workers, or free memory (in containers also "
+                "shared memory: --shm-size)."
             ) from error
         raise
 
