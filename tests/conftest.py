@@ -39,7 +39,7 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def deepsort(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Runs the installed command as a user would, in an empty folder: `deepsort("track", "--source", "demo")`."""
 
-    def run(*arguments: object, timeout: float = 300, **options: object) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: object, timeout: float = 900, **options: object) -> subprocess.CompletedProcess[str]:
         script = Path(sys.executable).with_name("deepsort")
         command = [str(script)] if script.exists() else [sys.executable, "-m", "deepsort_cli"]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("DEEPSORT_")}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import signal
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -100,6 +101,13 @@ def main() -> None:
     """Entry point of the installed `deepsort` script."""
     # `docker stop` and the like: finish files as after Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    from deepsort_cli.cli.encoding import flush_stdout, make_streams_safe
+
+    make_streams_safe()
     if "_DEEPSORT_COMPLETE" in os.environ:
         os.environ["COLUMNS"] = "1000"  # the shell asks for completions, each with its description on one line
-    app(prog_name="deepsort")
+    try:
+        app(prog_name="deepsort")
+    finally:
+        if not flush_stdout():
+            sys.exit(1)

@@ -1,4 +1,4 @@
-"""What commands say: messages, tables and progress on stderr, results on stdout."""
+"""What commands say: results on stdout, messages and progress on stderr."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.panel import Panel
 
-from deepsort_cli.core.errors import DeepsortError
+from deepsort_cli.cli.encoding import leave_stdout, shows
+from deepsort_cli.core.errors import DeepsortError, RunError
 
 INTERRUPTED = 130
 
@@ -25,7 +26,7 @@ class Reporter:
     """How loudly, and in which form, a command speaks.
 
     Attributes:
-        json: print the final result as one JSON document on stdout.
+        json: print the final result as one JSON document on stdout, and nothing else there.
         quiet: say nothing on stderr but errors and warnings.
         verbose: say more.
     """
@@ -52,16 +53,62 @@ class Reporter:
         self.console.print(f"[yellow]warning:[/yellow] {escape(message)}")
 
     def show(self, renderable: Any) -> None:
-        """A table or other rich renderable, on stderr."""
+        """A table or other rich renderable that goes with messages, on stderr."""
         if not self.quiet:
             self.console.print(renderable)
+
+    def table(self, *renderables: Any, width: int | None = None) -> None:
+        """Tables of results, on stdout; with `--json`, where the same is in the document, nothing.
+
+        Args:
+            renderables: tables, texts with rich's markup, …
+            width: columns to use where stdout is no terminal and its width is not set; None: 80.
+        """
+        if self.json:
+            return
+        console = result_console(width)
+        with _writing():
+            for renderable in renderables:
+                console.print(renderable)
 
     def result(self, data: Any, text: str | None = None) -> None:
         """The command's result on stdout: JSON with `--json`, else `text` where there is one."""
         if self.json:
-            print(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False), flush=True)
-        elif text is not None:
-            print(text, flush=True)
+            text = json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False)
+            if not shows(sys.stdout, text):
+                text = json.dumps(data, indent=2, ensure_ascii=True, allow_nan=False)
+        if text is not None:
+            write(text)
+
+
+def write(text: str) -> None:
+    """Print text on stdout at once.
+
+    Raises:
+        RunError: stdout takes no more, as on a full disk.
+        BrokenPipeError: its reader has left.
+    """
+    with _writing():
+        print(text, flush=True)
+
+
+@contextlib.contextmanager
+def _writing() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        leave_stdout()
+        raise RunError(f"standard output cannot be written ({error.strerror or error}).") from None
+
+
+def result_console(width: int | None = None) -> Console:
+    """A console on stdout for results; see `Reporter.table`."""
+    console = Console(highlight=False)
+    if width is not None and not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = width
+    return console
 
 
 @contextlib.contextmanager
@@ -89,8 +136,7 @@ def exit_on_error() -> Iterator[None]:
         Console(stderr=True, highlight=False).print("interrupted")
         raise typer.Exit(INTERRUPTED) from None
     except BrokenPipeError:
-        # Point stdout elsewhere, so that the interpreter's last flush does not fail as well.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        leave_stdout()
         raise typer.Exit(1) from None
 
 

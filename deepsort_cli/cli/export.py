@@ -92,14 +92,14 @@ def _working(report: Reporter) -> Iterator[Callable[[str, int, int], None]]:
 def _show(exported: Exported, report: Reporter) -> None:
     from rich.table import Table
 
-    if exported.checks:
+    if exported.checks and not report.quiet:
         table = Table("batch", "largest |Δ|", "smallest cosine", "length off by", "", title_justify="left", box=None)
         table.title = f"ONNX Runtime against PyTorch, {exported.crops}"
         for check in exported.checks:
             verdict = "same" if check.passed else "DIFFERENT"
             figures = (f"{check.difference:.1e}", f"{check.cosine:.7f}", f"{check.length:.1e}")
             table.add_row(str(check.batch), *figures, verdict)
-        report.show(table)
+        report.table(table)
     if exported.loss is not None:
         loss = exported.loss
         line = (
@@ -108,13 +108,13 @@ def _show(exported: Exported, report: Reporter) -> None:
         if loss.mAP_before is not None and loss.mAP_after is not None:
             line += f"; mAP {loss.mAP_after:.2%} against {loss.mAP_before:.2%}"
         report.info(f"{line} ({loss.crops} crops)")
-    if exported.timings:
+    if exported.timings and not report.quiet:
         table = Table("batch", "this file", "PyTorch", "ratio", title_justify="left", box=None)
         table.title = "ms per batch, with preprocessing"
         for timing in exported.timings:
             ratio = f"{timing.pytorch / timing.onnx:.1f}"
             table.add_row(str(timing.batch), f"{timing.onnx:.2f}", f"{timing.pytorch:.2f}", ratio)
-        report.show(table)
+        report.table(table)
     metadata = exported.metadata
     threshold = "no threshold"
     if metadata.threshold is not None:

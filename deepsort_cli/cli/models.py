@@ -40,17 +40,14 @@ def models(
         if not found:
             known = ", ".join(model.name for model in bundled_models()) or "none"
             raise InputError(f"{name}: no such model is bundled. Bundled: {known}.")
-    from rich.console import Console
-
     if name is not None and not json:
         from rich.markdown import Markdown
 
-        Console().print(Markdown(found[0].card))
+        report.table(Markdown(found[0].card))
         return
     described = [_description(model) for model in found]
     report.result(described[0] if name is not None else described)
-    if not json:
-        Console().print(_table(described))
+    report.table(_table(described))
 
 
 def _description(model: BundledModel) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from rich.markup import escape
 from typer.core import TyperCommand
 
 from deepsort_cli.cli import without_switch_types
-from deepsort_cli.cli.console import Reporter
+from deepsort_cli.cli.console import Reporter, write
 from deepsort_cli.settings import CommandSettings, field_at, resolve, to_yaml
 from deepsort_cli.settings.loader import default_at
 
@@ -97,7 +97,7 @@ class Flags(Generic[Model]):
             flag_names=names,
         )
         if params.get("print_config"):
-            print(to_yaml(settings), end="")
+            write(to_yaml(settings).rstrip("\n"))
             raise typer.Exit
         return settings, Reporter(params.get("json", False), params.get("quiet", False), params.get("verbose", False))
 

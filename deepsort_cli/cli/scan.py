@@ -85,8 +85,7 @@ def scan(
         report.info(f"Report written to {settings.report.html}")
     if report.json:
         report.result(to_json(result))
-    else:
-        _print(result, verbose)
+    report.table(*_report(result, verbose))
     if settings.report.fail_on_invalid and result.invalid:
         report.warn(f"{len(result.invalid)} invalid files (--fail-on-invalid).")
         raise typer.Exit(INVALID_FOUND)
@@ -120,14 +119,6 @@ def progress_bars(report: Reporter) -> Iterator[Callable[[str, int, int], None] 
         yield show
     finally:
         bars.stop()
-
-
-def _print(result: ScanResult, verbose: bool) -> None:
-    from rich.console import Console
-
-    console = Console(highlight=False)
-    for renderable in _report(result, verbose):
-        console.print(renderable)
 
 
 def _report(result: ScanResult, verbose: bool) -> Iterator[RenderableType]:

@@ -175,7 +175,10 @@ class _Screen:
 
     def _finished(self, summary: Summary) -> None:
         self._bars.remove_task(self._task)
-        self._report.show(_table(summary))
+        if not self._report.quiet:
+            self._bars.stop()  # they would catch what goes to stdout
+            self._report.table(_table(summary))
+            self._bars.start()
         for path in summary.outputs:
             self._report.info(f"wrote {path}")
         if summary.comparison is not None and summary.comparison.left_out:

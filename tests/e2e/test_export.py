@@ -74,8 +74,9 @@ def test_from_a_configuration_file(deepsort: Deepsort, checkpoint: Path, tmp_pat
 def test_tables_for_people(deepsort: Deepsort, checkpoint: Path) -> None:
     done = deepsort("export", checkpoint, "-o", "a.onnx", "--half", "--batch", 2, "--benchmark")
     assert done.returncode == 0, done.stderr
-    assert done.stdout == ""
-    for words in ("ONNX Runtime against PyTorch", "cosine to float32", "ms per batch", "deepsort track"):
+    for words in ("ONNX Runtime against PyTorch", "ms per batch"):
+        assert words in done.stdout
+    for words in ("cosine to float32", "deepsort track"):
         assert words in done.stderr
 
 
