@@ -31,6 +31,7 @@ from deepsort_cli.core.regions import Counts, check_inside, parse_lines, parse_z
 from deepsort_cli.core.streams import Ahead, Behind, InParallel, clock, timed
 from deepsort_cli.core.types import FloatArray, IntArray, Tracks
 from deepsort_cli.perception.camera_motion import CameraMotion, GreyImage
+from deepsort_cli.perception.catalogue import DEFAULT_DETECTOR, default_detector, find
 from deepsort_cli.perception.classes import COCO_NAMES, select_classes
 from deepsort_cli.perception.detectors import Detector, open_detector
 from deepsort_cli.perception.embedders import Embedder, Features, open_embedder
@@ -56,6 +57,10 @@ WRITE_BEHIND = 8
 MOST_WORKERS = 8
 LIVE_WORKERS = 2
 
+WEAK_DETECTOR = (
+    "no detector is named, and the built-in hog finds few people in crowds or far away. One that finds far more "
+    "({size}, {licence}): deepsort models download {name}"
+)
 NO_IMAGES = "{}: no images, so the camera's motion is not compensated (name them with --source)."
 
 Ending = Literal["end", "quit", "interrupted"]
@@ -185,10 +190,12 @@ def track(
         RunError: a source or an output failed while running; finished parts are kept.
         KeyboardInterrupt: after everything was closed properly.
     """
+    observer = observer or Observer()
+    detector = detector or DetectorSettings()
     settings = _Settings(
         source or SourceSettings(),
         demo or DemoSettings(),
-        detector or DetectorSettings(),
+        _usual(detector, observer) if detections is None and detector.model_path is None else detector,
         reid or EmbedderSettings(),
         runtime or RuntimeSettings(),
         tracker or TrackerSettings(),
@@ -198,7 +205,6 @@ def track(
         counting or CountingSettings(),
     )
     counter = _Counting(settings.counting)
-    observer = observer or Observer()
     stored = None
     if detections is not None:
         stored = _load_detections(detections, settings)
@@ -244,6 +250,17 @@ def track(
             if summary.ending == "quit":
                 break
     return summaries
+
+
+def _usual(detector: DetectorSettings, observer: Observer) -> DetectorSettings:
+    """The detector where none is named: that of the catalogue if its file is at hand, else the built-in one."""
+    name = default_detector()
+    if name is not None:
+        return detector.model_copy(update={"model_path": name})
+    better = find(DEFAULT_DETECTOR)
+    if better is not None:
+        observer.note(WEAK_DETECTOR.format(size=better.megabytes, licence=better.licence, name=better.name))
+    return detector
 
 
 @dataclass(frozen=True)

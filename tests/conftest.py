@@ -27,12 +27,19 @@ def shared_data() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def model_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty folder of fetched models. Tests must not write into it."""
+    return tmp_path_factory.mktemp("model_cache")
+
+
 @pytest.fixture(autouse=True)
-def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Settings from the caller's environment must not reach the tests."""
+def _clean_environment(monkeypatch: pytest.MonkeyPatch, model_cache: Path) -> None:
+    """Settings from the caller's environment, and the models fetched there, must not reach the tests."""
     for name in list(os.environ):
         if name.startswith("DEEPSORT_") and name not in {"DEEPSORT_TEST_DATA"}:
             monkeypatch.delenv(name)
+    monkeypatch.setenv("DEEPSORT_MODELS", str(model_cache))
 
 
 @pytest.fixture
@@ -42,7 +49,8 @@ def deepsort(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     def run(*arguments: object, timeout: float = 900, **options: object) -> subprocess.CompletedProcess[str]:
         script = Path(sys.executable).with_name("deepsort")
         command = [str(script)] if script.exists() else [sys.executable, "-m", "deepsort_cli"]
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("DEEPSORT_")}
+        kept = {"DEEPSORT_MODELS"}
+        environment = {name: value for name, value in os.environ.items() if name in kept or name[:9] != "DEEPSORT_"}
         environment.update({"NO_COLOR": "1", "COLUMNS": "200", "OMP_NUM_THREADS": "2"})
         environment.update(options.pop("env", {}))  # type: ignore[call-overload]
         return subprocess.run(

@@ -129,13 +129,14 @@ class CommandApp(typer.Typer):
         return super().command(name, cls=cls or Command, **options)
 
 
-def command_app() -> CommandApp:
+def command_app(**options: Any) -> CommandApp:
     """The Typer app of one subcommand module."""
     return CommandApp(
         add_completion=False,
         rich_markup_mode="rich",
         pretty_exceptions_show_locals=False,
         context_settings={"help_option_names": ["-h", "--help"]},
+        **options,
     )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from deepsort_cli.cli.consent import settle_detector
 from deepsort_cli.cli.console import Reporter
 from deepsort_cli.cli.options import Config, Flags, Json, PrintConfig, Quiet, Set, Verbose, command_app, examples
 from deepsort_cli.cli.score import print_scores, rounded
@@ -95,8 +96,9 @@ def track(
 ) -> None:
     """Track people (or anything a detector finds) in video, without PyTorch.
 
-    A detector finds boxes, a Re-ID model describes their appearance, DeepSORT joins them into tracks. Without further
-    options OpenCV's built-in people detector is used, and nothing needs to be downloaded.
+    A detector finds boxes, a Re-ID model describes their appearance, DeepSORT joins them into tracks. A detector
+    can be named ([bold]--detector yolox_nano[/bold] is fetched once); without one and without a network OpenCV's
+    built-in people detector is used, which finds far fewer people.
     """
     settings, report = flags.start(ctx)
     from deepsort_cli.pipeline import track as run
@@ -108,13 +110,14 @@ def track(
         from deepsort_cli.evaluation.mot_score import require_trackeval, score_comparisons
 
         require_trackeval()
+    detecting = settle_detector(settings, report)
     with _Screen(report) as screen:
         summaries = run(
             settings.source,
             detections=settings.detections,
             source=settings.input,
             demo=settings.demo,
-            detector=settings.detector,
+            detector=detecting,
             reid=settings.reid,
             runtime=settings.runtime,
             tracker=settings.tracker,

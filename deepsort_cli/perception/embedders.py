@@ -12,6 +12,7 @@ from deepsort_cli.core.embedder_metadata import EmbedderMetadata
 from deepsort_cli.core.errors import DeepsortError, InputError
 from deepsort_cli.core.types import FloatArray, Image
 from deepsort_cli.perception.bundled import bundled_model, model_file
+from deepsort_cli.perception.catalogue import located
 from deepsort_cli.perception.runtime import Session, open_session
 from deepsort_cli.perception.settings import EmbedderSettings, RuntimeSettings
 
@@ -33,14 +34,15 @@ def resolve_model(settings: EmbedderSettings) -> Path | None:
     """The model file the settings name; without one the bundled model.
 
     Raises:
-        RunError: the bundled model is damaged.
+        RunError: the bundled model is damaged, or a model of the catalogue cannot be fetched.
     """
     name = settings.model_path
     if name is None:
         return bundled_model()
     if name.lower() in ("none", ""):
         return None
-    return model_file(name)
+    found = model_file(name)
+    return found if found.exists() else located(name, "reid")
 
 
 class Embedder:

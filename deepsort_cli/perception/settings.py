@@ -19,7 +19,9 @@ class DetectorSettings(Settings):
     """Which detector, and what of its detections is kept."""
 
     model_path: str | None = Field(
-        None, description="ONNX detector (YOLOv5-v11, v26, YOLOX), or hog: OpenCV's people detector (the default)."
+        None,
+        description="ONNX detector, a model's name as yolox_nano (fetched once), or hog, which is built in. "
+        "Default: yolox_nano where it has been fetched, else hog.",
     )
     head: Literal["auto", "yolov5", "yolov8", "yolov10", "yolox"] = Field(
         "auto", description="Output format of the ONNX detector; auto recognises it from its shape and metadata."

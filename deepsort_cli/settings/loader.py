@@ -22,7 +22,9 @@ from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSett
 from deepsort_cli.core.errors import InputError
 
 ENV_PREFIX = "DEEPSORT_"
-ENV_SWITCHES = frozenset({"DEEPSORT_TRACEBACK", "DEEPSORT_TEST_DATA"})
+ENV_SWITCHES = frozenset(
+    {"DEEPSORT_TRACEBACK", "DEEPSORT_TEST_DATA", "DEEPSORT_MODELS", "DEEPSORT_MODELS_URL", "DEEPSORT_OFFLINE"}
+)
 """Variables with our prefix that are no settings keys."""
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from deepsort_cli.core.types import Detections, Image
+from deepsort_cli.perception.catalogue import located
 from deepsort_cli.perception.detectors.hog import HogDetector
 from deepsort_cli.perception.detectors.network import OnnxDetector
 from deepsort_cli.perception.detectors.tally import DetectionCounts, Tally
@@ -36,12 +37,13 @@ class Detector(Protocol):
 
 
 def open_detector(settings: DetectorSettings | None = None, runtime: RuntimeSettings | None = None) -> Detector:
-    """The detector the settings name: OpenCV's people detector (`hog`, the default) or an ONNX model.
+    """The detector the settings name: OpenCV's people detector (`hog`, the default), one of the catalogue, or a file.
 
     Raises:
         InputError: the model cannot be used, or a setting does not fit it.
+        RunError: a model of the catalogue cannot be fetched.
     """
     settings = settings or DetectorSettings()
     if settings.model_path is None or settings.is_hog:
         return HogDetector(settings)
-    return OnnxDetector(open_session(settings.model_path, runtime), settings)
+    return OnnxDetector(open_session(located(settings.model_path, "detector"), runtime), settings)
