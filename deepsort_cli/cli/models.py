@@ -31,6 +31,12 @@ class _ModelsGroup(TyperGroup):
             args = [*args[:first], "show", *args[first:]] if first == 0 else ["show", *args]
         return super().parse_args(ctx, args)
 
+    def get_help_option(self, ctx: Any) -> Any:
+        option: Any = super().get_help_option(ctx)
+        if option is not None:
+            option.rich_help_panel = "General"
+        return option
+
     def get_params(self, ctx: Any) -> list[Any]:
         return without_switch_types(super().get_params(ctx))
 
@@ -74,27 +80,35 @@ def show(name: Name, json: Json = False) -> None:
     """Show what is known of a model: its card, or where it comes from and under which licence."""
     report = Reporter(json)
     model = _known(name)
-    described = _catalogued(model) if _is_catalogued(model) else _bundled(model)
-    report.result(described)
-    if not _is_catalogued(model):
-        from rich.markdown import Markdown
-
-        report.table(Markdown(model.card))
+    if _is_catalogued(model):
+        report.result(_catalogued(model), _facts(model))
         return
-    known = "public records, not by a download of ours" if model.checked == "records" else "a download of ours"
-    state = f"in the cache: {model.path}" if described["state"] == "cached" else "not in the cache"
-    for label, value in (
-        ("name", model.name),
-        ("what", model.title),
-        ("input", model.input),
-        ("file", f"{model.bytes:,} bytes, {state}"),
-        ("from", model.url),
-        ("sha-256", model.sha256),
-        ("licence", f"{model.licence} (weights; {model.licence_source})"),
-        ("checked", f"address, size and sum are known from {known}; the file is used only if its sum is this one"),
-        ("figures", model.figures),
-    ):
-        report.table(f"[bold]{label:8}[/bold] {escape(value)}")
+    report.result(_bundled(model) if json else None)
+    from rich.markdown import Markdown
+
+    report.table(Markdown(model.card))
+
+
+def _facts(model: CatalogueModel) -> str:
+    """What is known of a model that can be fetched, a fact a line; addresses and sums are not broken."""
+    known = "public records, not from a download of ours" if model.checked == "records" else "a download of ours"
+    return "\n".join(
+        f"{label:8} {value}"
+        for label, value in (
+            ("name", model.name),
+            ("what", model.title),
+            ("input", model.input),
+            (
+                "file",
+                f"{model.bytes:,} bytes, {f'in the cache: {model.path}' if model.cached() else 'not in the cache'}",
+            ),
+            ("from", model.url),
+            ("sha-256", model.sha256),
+            ("licence", f"{model.licence} (of the weights; {model.licence_source})"),
+            ("checked", f"address, size and sum are from {known}"),
+            ("figures", model.figures),
+        )
+    )
 
 
 @app.command()

@@ -118,7 +118,8 @@ class CatalogueModel:
         """Copy a file brought by hand into the cache, after checking that it is the published one.
 
         Raises:
-            InputError: it is another file or cannot be read, or the cache folder cannot be written.
+            InputError: it is another file or cannot be read, or there can be no cache folder.
+            RunError: it cannot be written there.
         """
         try:
             size, found = file.stat().st_size, file_sha256(file)
@@ -130,10 +131,11 @@ class CatalogueModel:
                 f"{self.bytes:,} bytes with {self.sha256}. Another export can be used by its path: --{self.flag} {file}"
             )
         try:
-            with atomic_path(self.path) as temporary:
-                shutil.copyfile(file, temporary)
+            self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise cache_error(self.path.parent, error) from None
+        with atomic_path(self.path) as temporary:
+            shutil.copyfile(file, temporary)
         return self.path
 
     @property
