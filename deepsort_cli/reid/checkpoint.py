@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -27,6 +27,7 @@ FORMAT_VERSION = 1
 HEAD = ("fc.", "bnneck.", "classifier.")
 """Prefixes of parameters that may differ between a checkpoint and the model it initialises."""
 
+Status = Literal["untrained", "interrupted", "finished"]
 NOT_STORED = frozenset({"source", "keys", "notes"})
 """Fields of `CheckpointInfo` that come from reading a file."""
 
@@ -76,6 +77,12 @@ class CheckpointInfo:
         metrics: validation figures of this epoch, such as `mAP` and `rank1`, as fractions.
         versions: software that wrote the file.
         neck_feature: argument of `OSNet`; `after` for files of other programs and those of ours that do not say.
+        start: what the training began with: `random` weights or `pretrained` ones; empty where unknown.
+        planned_epochs: of the whole run; 0 where unknown, and for files that no run wrote.
+        finished: whether the run that wrote it had come to its end; True where no run did.
+        full_size: False for weights of an epoch whose images had half the final input size.
+        validation: how it was validated: `identities`, and `chance_mAP` and `chance_rank1` of a random ranking of the
+            same images, as fractions; empty where nothing was held out to validate on, or nothing is known.
         source: `deepsort`, `torchreid` or `fast-reid`.
         keys: what was loaded.
         notes: what was chosen or left out while reading the file.
@@ -92,9 +99,45 @@ class CheckpointInfo:
     metrics: Mapping[str, float] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     neck_feature: NeckFeature = "after"
+    start: str = ""
+    planned_epochs: int = 0
+    finished: bool = True
+    full_size: bool = True
+    validation: Mapping[str, float] = field(default_factory=dict)
     source: str = "deepsort"
     keys: KeyReport = field(default_factory=KeyReport)
     notes: tuple[str, ...] = ()
+
+    @property
+    def status(self) -> Status:
+        """How far the training is that these weights come from.
+
+        `untrained`: random weights that no epoch has changed; `interrupted`: the run had not come to its end when the
+        file was written; `finished`: everything else, files of other programs among them.
+        """
+        if self.start == "random" and self.epoch == 0:
+            return "untrained"
+        return "finished" if self.finished else "interrupted"
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What somebody who is about to use the model should know, as sentences without a full stop; often empty."""
+        found = []
+        if self.status == "untrained":
+            found.append("the weights are untrained: random numbers from the start of a run")
+        elif self.status == "interrupted":
+            of = f" of {self.planned_epochs}" if self.planned_epochs else ""
+            found.append(f"the training was not finished: these are the weights after epoch {self.epoch}{of}")
+        if not self.full_size:
+            found.append(
+                f"the weights are of an epoch at half the input size ({self.preprocess.height}×{self.preprocess.width})"
+            )
+        chance = self.validation.get("chance_mAP")
+        if chance is not None and self.metrics.get("mAP", 1.0) <= chance:
+            found.append(
+                f"in its validation it did no better than chance (mAP {self.metrics['mAP']:.1%}, chance {chance:.1%})"
+            )
+        return tuple(found)
 
     def build(self) -> OSNet:
         """A freshly initialised model of this architecture."""
@@ -119,6 +162,7 @@ def save_checkpoint(
         "pids": list(info.pids),
         "metrics": dict(info.metrics),
         "versions": dict(info.versions),
+        "validation": dict(info.validation),
     }
     content = {"format": FORMAT, "format_version": FORMAT_VERSION, "info": header, "state_dict": dict(weights)}
     if training is not None:

@@ -145,6 +145,11 @@ def prepare(config: FinetuneConfig, progress: Progress | None = None) -> Prepare
         metrics={},
         versions=versions(),
         neck_feature=settings.neck_feature,
+        start="random" if source_info.status == "untrained" else "pretrained",
+        planned_epochs=0,
+        finished=True,
+        full_size=True,
+        validation={},
         source="deepsort",
     )
     save_checkpoint(output, model.state_dict(), info)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -48,6 +50,28 @@ def randomised() -> OSNet:
 
 def images() -> torch.Tensor:
     return torch.randn(2, 3, 64, 32, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "words"),
+    [
+        ({}, "finished", []),
+        ({"epoch": 0, "start": "pretrained"}, "finished", []),
+        ({"epoch": 0, "start": "random"}, "untrained", ["random numbers"]),
+        ({"finished": False, "planned_epochs": 30}, "interrupted", ["after epoch 4 of 30"]),
+        ({"finished": False, "full_size": False}, "interrupted", ["after epoch 4", r"half the input size \(128×64\)"]),
+        ({"validation": {"identities": 5, "chance_mAP": 0.5}}, "finished", ["no better than chance"]),
+        ({"validation": {"identities": 5, "chance_mAP": 0.4}}, "finished", []),
+    ],
+)
+def test_how_far_the_training_is(tmp_path: Path, changes: dict[str, Any], status: str, words: list[str]) -> None:
+    info = replace(INFO, **changes)
+    save_checkpoint(tmp_path / "a.pth", info.build().state_dict(), info)
+    found = load_model(tmp_path / "a.pth")[1]
+    assert found.status == status
+    assert len(found.remarks) == len(words)
+    for remark, word in zip(found.remarks, words, strict=True):
+        assert re.search(word, remark)
 
 
 def test_round_trip(tmp_path: Path, randomised: OSNet) -> None:
