@@ -14,13 +14,13 @@ import numpy.typing as npt
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.files import file_sha256
 from deepsort_cli.core.images import read_image
+from deepsort_cli.core.model_files import model_kind
 from deepsort_cli.core.preprocess import Preprocess
 from deepsort_cli.core.types import Image
 from deepsort_cli.data.manifest import Manifest
 from deepsort_cli.perception.settings import EmbedderSettings, RuntimeSettings
 
 Features = npt.NDArray[np.float32]
-CHECKPOINT_SUFFIXES = {".pth", ".pt", ".ckpt", ".tar"}
 READERS = 2
 """Threads that read, decode and resize; one network keeps fewer busy than that."""
 AHEAD = 4
@@ -53,7 +53,7 @@ def open_extractor(path: Path, runtime: RuntimeSettings | None = None, batch_siz
         InputError: the file is no usable Re-ID model, PyTorch is missing, or the device is.
     """
     runtime = runtime or RuntimeSettings()
-    if path.suffix.lower() in CHECKPOINT_SUFFIXES and not path.is_dir():
+    if model_kind(path, "a Re-ID model (ONNX or a PyTorch checkpoint)") not in ("onnx", "unknown"):
         return _open_checkpoint(path, runtime, batch_size)
 
     from deepsort_cli.perception.embedders import open_embedder

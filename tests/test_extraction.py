@@ -102,5 +102,6 @@ def test_checkpoint_on_another_device(tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="checkpoints need PyTorch")
     from deepsort_cli.perception.settings import RuntimeSettings
 
+    (tmp_path / "x.pth").write_bytes(b"\x80\x02}q\x00.")
     with pytest.raises(InputError, match="runs on cpu or cuda"):
         open_extractor(tmp_path / "x.pth", RuntimeSettings(device="openvino"))

@@ -14,6 +14,7 @@ import onnxruntime as ort
 
 from deepsort_cli.core.cpus import available_cpus
 from deepsort_cli.core.errors import InputError, RunError
+from deepsort_cli.core.model_files import model_kind
 from deepsort_cli.perception.settings import RuntimeSettings
 
 PROVIDERS = {
@@ -42,9 +43,6 @@ PACKAGES = {
 COMPILING = {"tensorrt", "migraphx", "coreml"}
 SILENT = 4  # log fatal errors only: everything else reaches the user as our own message
 DTYPES: dict[str, type[np.floating]] = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
-CHECKPOINT_SUFFIXES = {".pt", ".pth", ".ckpt", ".safetensors"}
-CHECKPOINT_STARTS = (b"PK\x03\x04", *(bytes([0x80, protocol]) for protocol in range(2, 6)))
-"""How zip archives and pickles begin, in which PyTorch saves."""
 
 
 class Session:
@@ -191,33 +189,19 @@ def check_model_file(path: Path) -> None:
     """Refuse files that cannot be an ONNX model, before ONNX Runtime does it less clearly.
 
     Raises:
-        InputError: missing, a folder, unreadable, empty, a Git LFS pointer, a PyTorch checkpoint, or text.
+        InputError: missing, a folder, unreadable, empty, or something else: `core.model_files` tells what.
     """
-    if path.is_dir():
-        raise InputError(f"{path}: this is a folder. Give the .onnx file itself.")
-    try:
-        with path.open("rb") as stream:
-            start = stream.read(512)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such model file.") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error}).") from None
-    if not start:
-        raise InputError(f"{path}: the file is empty. Copy or download it again.")
-    if start.startswith(b"version https://git-lfs"):
-        raise InputError(f"{path}: this is a Git LFS pointer, not the model. Run `git lfs pull` to fetch the file.")
-    if path.suffix.lower() in CHECKPOINT_SUFFIXES or start.startswith(CHECKPOINT_STARTS):
+    kind = model_kind(path, "an ONNX model")
+    if kind in ("checkpoint", "safetensors"):
         raise InputError(
             f"{path}: this is a PyTorch checkpoint. Export it to ONNX first: a Re-ID model with "
             f"`deepsort export {path}`, a detector with its own tool (for example yolo export format=onnx)."
         )
-    if _is_text(start):
-        raise InputError(f"{path}: this is a text file, not an ONNX model. Was a web page saved instead of the model?")
-
-
-def _is_text(start: bytes) -> bool:
-    """ONNX files are protobuf: within a few bytes they hold control characters that no text has."""
-    return all(byte >= 32 or byte in b"\t\n\r\f\x1b" for byte in start)
+    if kind == "torchscript":
+        raise InputError(
+            f"{path}: this is a TorchScript program, not an ONNX model. Export the network to ONNX with the program "
+            "that made it."
+        )
 
 
 def _explain(path: Path, error: Exception) -> str:

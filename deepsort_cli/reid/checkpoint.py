@@ -7,7 +7,6 @@ in a run folder, the state of the training under `training`.
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -19,15 +18,18 @@ from torch import Tensor, nn
 from deepsort_cli.core.errors import InputError, RunError
 from deepsort_cli.core.files import atomic_path
 from deepsort_cli.core.preprocess import Preprocess
+from deepsort_cli.reid.foreign import Network, State, find_network
 from deepsort_cli.reid.osnet import VARIANTS, Neck, NeckFeature, OSNet
+from deepsort_cli.reid.weights_file import read_weights
 
 FORMAT = "deepsort-reid"
 FORMAT_VERSION = 1
 HEAD = ("fc.", "bnneck.", "classifier.")
 """Prefixes of parameters that may differ between a checkpoint and the model it initialises."""
 
-State = dict[str, Tensor]
 Status = Literal["untrained", "interrupted", "finished"]
+NOT_STORED = frozenset({"source", "keys", "notes"})
+"""Fields of `CheckpointInfo` that come from reading a file."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,7 @@ class CheckpointInfo:
             same images, as fractions; empty where nothing was held out to validate on, or nothing is known.
         source: `deepsort`, `torchreid` or `fast-reid`.
         keys: what was loaded.
+        notes: what was chosen or left out while reading the file.
     """
 
     name: str
@@ -103,6 +106,7 @@ class CheckpointInfo:
     validation: Mapping[str, float] = field(default_factory=dict)
     source: str = "deepsort"
     keys: KeyReport = field(default_factory=KeyReport)
+    notes: tuple[str, ...] = ()
 
     @property
     def status(self) -> Status:
@@ -152,7 +156,7 @@ def save_checkpoint(
     Raises:
         RunError: the file cannot be written (disk full, permission).
     """
-    header = {item.name: getattr(info, item.name) for item in fields(info) if item.name not in {"source", "keys"}}
+    header = {item.name: getattr(info, item.name) for item in fields(info) if item.name not in NOT_STORED}
     header |= {
         "preprocess": info.preprocess.model_dump(mode="json"),
         "pids": list(info.pids),
@@ -219,8 +223,8 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     Raises:
         InputError: unreadable, or not a file of this program.
     """
-    content = _read(path)
-    if content.get("format") != FORMAT:
+    content = read_weights(path)
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise InputError(f"{path}: was not written by this program. Use --pretrained to start from its weights.")
     return content
 
@@ -234,7 +238,7 @@ def info_of(content: Mapping[str, Any], path: Path) -> CheckpointInfo:
     if content.get("format_version", 0) > FORMAT_VERSION:
         raise InputError(f"{path}: was written by a newer version of this program. Upgrade to read it.")
     header = dict(content.get("info") or {})
-    known = {item.name for item in fields(CheckpointInfo)} - {"source", "keys"}
+    known = {item.name for item in fields(CheckpointInfo)} - NOT_STORED
     try:
         values = {key: value for key, value in header.items() if key in known}
         values |= {"preprocess": Preprocess(**values["preprocess"]), "pids": tuple(values["pids"])}
@@ -245,93 +249,27 @@ def info_of(content: Mapping[str, Any], path: Path) -> CheckpointInfo:
 
 def _open(path: Path) -> tuple[State, CheckpointInfo]:
     """State dict under our names, and the description of its model, of any supported file."""
-    content = _read(path)
-    if content.get("format") == FORMAT:
+    content = read_weights(path)
+    if isinstance(content, dict) and content.get("format") == FORMAT:
         if not _is_state(content.get("state_dict")):
             raise InputError(f"{path}: is damaged, its weights are gone.")
         return dict(content["state_dict"]), info_of(content, path)
-    candidates: list[Any] = [content.get("state_dict"), content.get("model"), content]
-    state = next((found for found in candidates if _is_state(found)), None)
-    if state is None:
-        raise InputError(f"{path}: holds no model weights (keys: {', '.join(map(str, list(content)[:8]))}).")
-    state = {_without_prefix(key): value for key, value in state.items() if isinstance(value, Tensor)}
-    fast_reid = any(key.startswith("backbone.") for key in state)
-    preprocess = Preprocess()
-    if fast_reid:
-        mean, std = state.pop("pixel_mean", None), state.pop("pixel_std", None)
-        if mean is not None and std is not None:  # of RGB in 0-255
-            preprocess = Preprocess(mean=(mean.flatten() / 255).tolist(), std=(std.flatten() / 255).tolist())
-        state = _from_fast_reid(state)
-    return state, _infer(state, path, "fast-reid" if fast_reid else "torchreid", preprocess)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise InputError(f"{path}: {'is a folder, not a checkpoint file' if path.is_dir() else 'no such file'}.")
-    try:
-        with torch.serialization.safe_globals(_NUMPY_STAND_INS):
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError:
-        raise InputError(
-            f"{path}: is not a PyTorch checkpoint, or holds Python objects other than tensors. Such a file could run "
-            "code, so it was not opened. If you trust it, save only its state_dict with the program that wrote it."
-        ) from None
-    except Exception as error:  # the unpickler stumbles over arbitrary bytes in every possible way
-        reason = str(error).strip().split("\n")[0][:120] or type(error).__name__
-        raise InputError(f"{path}: is not a PyTorch checkpoint, or is damaged ({reason}).") from None
-    if not isinstance(content, dict):
-        raise InputError(f"{path}: holds a {type(content).__name__}, not a dictionary of weights.")
-    return content
-
-
-class _Ignored:
-    """Stands in for the NumPy scalars that torchreid stores beside the weights (rank-1 and the like)."""
-
-    def __init__(self, *_: object) -> None: ...
-
-    def __setstate__(self, _: object) -> None: ...
-
-
-_NUMPY_STAND_INS: list[Any] = [
-    (_Ignored, name)
-    for name in ("numpy.dtype", "numpy._core.multiarray.scalar", "numpy.core.multiarray.scalar", "_codecs.encode")
-]
+    network = find_network(content, path)
+    return network.state, replace(_infer(network, path), notes=network.notes)
 
 
 def _is_state(found: Any) -> bool:
     return isinstance(found, Mapping) and any(isinstance(value, Tensor) for value in found.values())
 
 
-def _without_prefix(key: str) -> str:
-    """Without what DataParallel, DistributedDataParallel and torch.compile put before a name."""
-    for prefix in ("module.", "_orig_mod.", "model."):
-        key = key.removeprefix(prefix)
-    return key
-
-
-def _from_fast_reid(state: State) -> State:
-    """fast-reid's names → ours; its head has a BNNeck and a bias-free classifier like ours."""
-    neck = next((name for name in ("heads.bottleneck.0.", "heads.bnneck.") if f"{name}running_mean" in state), None)
-    renamed = {}
-    for key, value in state.items():
-        if neck and key.startswith(neck):
-            key = "bnneck." + key.removeprefix(neck)
-        elif key in {"heads.weight", "heads.classifier.weight"}:
-            key = "classifier.weight"
-        renamed[key.removeprefix("backbone.")] = value
-    return renamed
-
-
-def _infer(state: State, path: Path, source: str, preprocess: Preprocess) -> CheckpointInfo:
+def _infer(network: Network, path: Path) -> CheckpointInfo:
     """Read the architecture off names and shapes.
 
     Raises:
         InputError: not one of `VARIANTS`.
     """
-    stem, first_block = state.get("conv1.conv.weight"), state.get("conv2.0.conv1.conv.weight")
-    if stem is None or first_block is None:
-        some = ", ".join(list(state)[:4])
-        raise InputError(f"{path}: wrong architecture, this is not an OSNet (its entries begin with {some}).")
+    state = network.state
+    stem = state["conv1.conv.weight"]
     norm = "ain" if "conv2.0.IN.weight" in state and "conv2.0.conv3.bn.weight" not in state else "bn"
     if norm == "bn" and "conv2.0.IN.weight" in state:
         norm = "ibn"
@@ -345,8 +283,8 @@ def _infer(state: State, path: Path, source: str, preprocess: Preprocess) -> Che
         num_classes=0 if classifier is None else classifier.shape[0],
         feature_dim=0 if fc is None else fc.shape[0],
         neck="bnneck" if "bnneck.weight" in state else "none",
-        preprocess=preprocess,
-        source=source,
+        preprocess=network.preprocess,
+        source=network.source,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from deepsort_cli.core.preprocess import Preprocess
 from deepsort_cli.core.settings import CommaInts, CommaStrings, Settings
@@ -193,6 +193,16 @@ class TrainingSettings(Settings):
     keep_checkpoints: int = Field(3, ge=1, description="Most recent epoch_*.pth to keep.")
     save_every_minutes: float = Field(10.0, gt=0, description="Longest time between saves within an epoch.")
     tensorboard: bool = Field(True, description="Log to TensorBoard where it is installed.")
+
+    @field_validator("name")
+    @classmethod
+    def _name_is_one_folder(cls, name: str | None) -> str | None:
+        if name is not None and (not name.strip(" .") or any(letter in name for letter in "/\\\0") or name == "~"):
+            raise ValueError(
+                "the name of a run is one folder within output_dir, without / or \\; for another place set "
+                "training.output_dir (--output-dir)"
+            )
+        return name
 
     @model_validator(mode="after")
     def _batch_holds_whole_identities(self) -> TrainingSettings:

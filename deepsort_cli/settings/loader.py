@@ -20,6 +20,7 @@ from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from deepsort_cli.core.errors import InputError
+from deepsort_cli.settings.words import load_yaml, plain, settle
 
 ENV_PREFIX = "DEEPSORT_"
 ENV_SWITCHES = frozenset(
@@ -72,9 +73,9 @@ def resolve(
         InputError: for an unreadable or malformed file, an unknown key, or a value that does not fit, naming where it
             was given and the nearest valid key.
     """
-    yaml_values = _read_yaml(config) if config is not None else {}
-    set_values = _nest(dict(_parse_override(text) for text in overrides))
-    flag_values = _nest({key: value for key, value in (flags or {}).items() if value is not None})
+    yaml_values = settle(model, _read_yaml(config.expanduser())) if config is not None else {}
+    set_values = settle(model, _nest(dict(_parse_override(text) for text in overrides)))
+    flag_values = settle(model, _nest({key: value for key, value in (flags or {}).items() if value is not None}))
     names = flag_names or {}
 
     class Layered(model):  # type: ignore[valid-type,misc]
@@ -90,7 +91,7 @@ def resolve(
             given = (
                 InitSettingsSource(settings_cls, init_kwargs=flag_values),
                 InitSettingsSource(settings_cls, init_kwargs=set_values),
-                InitSettingsSource(settings_cls, init_kwargs=_of_this_command(model, env_settings())),
+                InitSettingsSource(settings_cls, init_kwargs=settle(model, _of_this_command(model, env_settings()))),
                 InitSettingsSource(settings_cls, init_kwargs=yaml_values),
             )
             preset = next((values["preset"] for source in given if "preset" in (values := source())), None)
@@ -183,7 +184,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"--config {path}: cannot be read as text ({error}).") from None
     try:
-        values = yaml.safe_load(text)
+        values = load_yaml(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
@@ -192,8 +193,8 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     if values is None:
         return {}
     if not isinstance(values, dict):
-        raise InputError(f"--config {path}: expected `key: value` lines, found a {type(values).__name__}.")
-    return _drop_none_sections({str(key): value for key, value in values.items()})
+        raise InputError(f"--config {path}: expected `key: value` lines, found a {type(plain(values)).__name__}.")
+    return _drop_none_sections({str(plain(key)): value for key, value in values.items()})
 
 
 def _drop_none_sections(values: dict[str, Any]) -> dict[str, Any]:
@@ -207,7 +208,7 @@ def _parse_override(text: str) -> tuple[str, Any]:
     if not equals or not key:
         raise InputError(f"--set {text}: expected key=value, for example --set tracker.max_age=50.")
     try:
-        return key, yaml.safe_load(value)
+        return key, load_yaml(value)
     except yaml.YAMLError:
         return key, value
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
-from deepsort_cli.reid.settings import FinetuneConfig, TrainConfig
+from deepsort_cli.reid.settings import FinetuneConfig, TrainConfig, TrainingSettings
 
 
 @pytest.mark.parametrize(
@@ -38,3 +39,10 @@ def test_fine_tuning_is_at_full_size() -> None:
 def test_padding_follows_the_input_size(height: int, given: int | None, padding: int) -> None:
     values = {"model": {"input": {"height": height, "width": height // 2}}, "augment": {"pad": given}}
     assert TrainConfig.model_validate(values).resolved().augment.pad == padding
+
+
+@pytest.mark.parametrize("name", ["../x", "a/../../x", "/tmp/x", "..", ".", "", " ", "a/b", "a\\b", "x/"])
+def test_the_name_of_a_run_stays_inside(name: str) -> None:
+    with pytest.raises(ValidationError, match="one folder within"):
+        TrainingSettings(name=name)
+    assert TrainingSettings(name="osnet v2..1").name == "osnet v2..1"

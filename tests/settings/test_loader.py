@@ -202,3 +202,49 @@ def test_examples_are_generated_from_the_settings() -> None:
 def test_all_settings_are_immutable() -> None:
     for model in all_commands():
         assert model.model_config.get("frozen")
+
+
+class TestWords:
+    """YAML reads off, 007 and dates as something else; the field decides."""
+
+    @pytest.mark.parametrize("word", ["off", "on", "yes", "no", "true", "1", "0"])
+    def test_truth_values_by_any_word(self, tmp_path: Path, word: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        wanted = word in ("on", "yes", "true", "1")
+        config = write(tmp_path, f"tracker: {{gating: {word}}}")
+        assert resolve(TrackSettings, config=config).tracker.gating is wanted
+        assert resolve(TrackSettings, overrides=[f"tracker.gating={word}"]).tracker.gating is wanted
+        monkeypatch.setenv("DEEPSORT_TRACKER__GATING", word)
+        assert resolve(TrackSettings).tracker.gating is wanted
+
+    def test_words_where_words_are_expected(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        train = settings_of("train")
+        config = write(tmp_path, "training: {amp: off, name: 2026-01-01, freeze: [no, on, 007, 1e3]}")
+        training = resolve(train, config=config).training
+        assert (training.amp, training.name) == ("off", "2026-01-01")
+        assert training.freeze == ("no", "on", "007", "1e3")
+        assert resolve(train, overrides=["training.amp=off", "training.name=yes"]).training.name == "yes"
+        monkeypatch.setenv("DEEPSORT_TRAINING__AMP", "off")
+        assert resolve(train).training.amp == "off"
+
+    def test_a_truth_value_is_no_number(self, tmp_path: Path) -> None:
+        for word in ("yes", "off", "true"):
+            with pytest.raises(InputError, match=f"tracker.max_age '{word}'"):
+                resolve(TrackSettings, overrides=[f"tracker.max_age={word}"])
+        with pytest.raises(InputError, match="2026-01-01"):
+            resolve(TrackSettings, overrides=["tracker.max_age=2026-01-01"])
+        assert resolve(TrackSettings, overrides=["tracker.max_age=0x10"]).tracker.max_age == 16
+        assert resolve(TrackSettings, overrides=["tracker.max_iou_distance=1"]).tracker.max_iou_distance == 1
+
+    def test_home_from_every_layer(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("HOME", str(tmp_path))
+        train, home = settings_of("train"), tmp_path / "people"
+        write(tmp_path, "data: {root: ~/people}\nmodel: {pretrained: ~/w.pth}")
+        settings = resolve(train, config=Path("~/config.yaml"))
+        assert (settings.data.root, settings.model.pretrained) == (home, tmp_path / "w.pth")
+        assert resolve(train, overrides=["data.root=~/people"]).data.root == home
+        assert resolve(train, flags={"data.root": Path("~/people")}).data.root == home
+        monkeypatch.setenv("DEEPSORT_DATA__ROOT", "~/people")
+        assert resolve(train).data.root == home
+        # A text that names a file as well as other things.
+        reid = resolve(TrackSettings, flags={"reid.model_path": "~/reid.onnx"}).reid
+        assert reid.model_path == str(tmp_path / "reid.onnx")

@@ -1,0 +1,115 @@
+"""Values as they were written: YAML reads `off` as false, `007` as 7 and `2026-01-01` as a date, which is right only
+where a truth value, a number or a date is wanted. Here the settings field decides.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import types
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+import yaml
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+
+@dataclass(frozen=True)
+class Scalar:
+    """A plain YAML value that is not text: what YAML makes of it, and how it was written."""
+
+    value: Any
+    text: str
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML's safe loader, but scalars remember how they were written."""
+
+
+def _scalar(loader: _Loader, node: yaml.ScalarNode) -> Scalar:
+    kind = node.tag.rsplit(":", 1)[-1]
+    value = getattr(yaml.SafeLoader, f"construct_yaml_{kind}")(loader, node)
+    return Scalar(value, str(node.value))
+
+
+for _kind in ("bool", "int", "float", "timestamp"):
+    _Loader.add_constructor(f"tag:yaml.org,2002:{_kind}", _scalar)
+
+
+def load_yaml(text: str) -> Any:
+    """Like `yaml.safe_load`, with a `Scalar` for each truth value, number and date.
+
+    Raises:
+        yaml.YAMLError: it is no YAML.
+    """
+    return yaml.load(text, Loader=_Loader)  # a safe loader
+
+
+def settle(model: type[BaseModel], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values for a settings model in the types its fields want; `~` at the start of text becomes the home folder."""
+    settled = {}
+    for name, value in values.items():
+        field = model.model_fields.get(str(name))
+        settled[str(name)] = _settled(value, frozenset() if field is None else frozenset(_kinds(field)))
+    return settled
+
+
+def plain(value: Any) -> Any:
+    """A value from `load_yaml` as YAML means it."""
+    return _settled(value, frozenset())
+
+
+def _settled(value: Any, kinds: frozenset[Any]) -> Any:
+    if isinstance(value, Mapping):
+        model = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
+        if model is not None:
+            return settle(model, value)
+        return {_key(key): _settled(item, kinds) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_settled(item, kinds) for item in value]
+    if isinstance(value, Scalar):
+        return _chosen(value, kinds)
+    if isinstance(value, str | Path) and str(value).startswith("~"):
+        with contextlib.suppress(RuntimeError):  # nobody of that name: then it is no home folder
+            return type(value)(Path(value).expanduser())
+    return value
+
+
+def _chosen(scalar: Scalar, kinds: frozenset[Any]) -> Any:
+    """The value where the field wants one of its type, else the text, which no number is then made of in silence."""
+    kind = type(scalar.value)
+    if not kinds or kind in kinds or (kind is int and float in kinds):
+        return scalar.value
+    if kinds & {str, Path}:
+        return scalar.text
+    # A truth value is no number, though Python counts with it. What does not fit is shown as it was written.
+    return scalar.value if kind in (int, float) else scalar.text
+
+
+def _key(key: Any) -> str:
+    return key.text if isinstance(key, Scalar) else str(key)
+
+
+def _kinds(field: FieldInfo) -> Iterator[Any]:
+    yield from _leaves(field.annotation)
+
+
+def _leaves(annotation: Any) -> Iterator[Any]:
+    """The types a field's values may have, those within lists, mappings and unions included."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        yield from _leaves(get_args(annotation)[0])
+    elif origin is Literal:
+        yield from (type(word) for word in get_args(annotation))
+    elif origin in (Union, types.UnionType):
+        for part in get_args(annotation):
+            yield from _leaves(part)
+    elif origin is not None:
+        parts = get_args(annotation)
+        # Of a mapping, only its values: keys are text.
+        for part in parts[1:] if issubclass(origin, Mapping) else parts:
+            yield from _leaves(part)
+    elif annotation is not None and annotation is not Ellipsis:
+        yield annotation
