@@ -5,7 +5,7 @@ from __future__ import annotations
 import filecmp
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -55,7 +55,7 @@ class Outcome:
     present: int
 
 
-def plan_reorganize(source: Path, layout: LayoutName = "auto") -> Plan:
+def plan_reorganize(source: Path, layout: LayoutName = "auto", link_sources: Sequence[Path] = ()) -> Plan:
     """Find out where every image goes; nothing is written.
 
     An image `0002_c1s1_000451_03.jpg` goes to `id_0002/0002_c1s1_000451_03.jpg`, where its camera is still read from
@@ -65,7 +65,7 @@ def plan_reorganize(source: Path, layout: LayoutName = "auto") -> Plan:
         InputError: the source cannot be read, or holds no image whose name parses.
     """
     check_root(source)
-    listing = list_files(source)
+    listing = list_files(source, link_sources)
     left_out = list(listing.problems)
     broken = {problem.path for problem in left_out}
     candidates = []
