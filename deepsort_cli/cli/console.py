@@ -16,7 +16,7 @@ from rich.markup import escape
 from rich.panel import Panel
 
 from deepsort_cli.cli.encoding import leave_stdout, shows
-from deepsort_cli.core.errors import DeepsortError, RunError
+from deepsort_cli.core.errors import DeepsortError, InputError, RunError
 
 INTERRUPTED = 130
 
@@ -120,7 +120,9 @@ def exit_on_error() -> Iterator[None]:
     try:
         yield
     except DeepsortError as error:
-        _show_error(str(error))
+        # What torchrun starts several of finds the same wrong input several times; the first one on a machine says it.
+        if os.environ.get("LOCAL_RANK", "0") == "0" or not isinstance(error, InputError):
+            _show_error(str(error))
         raise typer.Exit(error.exit_code) from None
     except ImportError as error:
         # OpenCV's wheels want two libraries that servers without a screen do not have.

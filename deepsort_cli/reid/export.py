@@ -86,7 +86,7 @@ def write_graph(
             torch.onnx.export(
                 wrapper,
                 (example,),
-                traced,
+                traced,  # type: ignore[arg-type]  # the tracing exporter takes it
                 input_names=[INPUT],
                 output_names=[OUTPUT],
                 dynamic_axes=None if batch else {INPUT: {0: "batch"}, OUTPUT: {0: "batch"}},
