@@ -11,7 +11,7 @@ from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.files import check_output_folder
 from deepsort_cli.data.manifest import Manifest
 from deepsort_cli.data.scan import check_root, load_manifest, part_folders
-from deepsort_cli.data.splits import load_query_gallery, split_by_identity
+from deepsort_cli.data.splits import load_query_gallery, split_by_identity, without_cameras
 from deepsort_cli.evaluation.evaluate import Evaluation, evaluate
 from deepsort_cli.evaluation.figures import ModelInfo, difference_figures, figures
 from deepsort_cli.evaluation.protocol import EvaluationData, prepare
@@ -96,7 +96,9 @@ def run_evaluation(
     if against is not None:
         models.append(open_extractor(model_file(against), runtime, extraction.batch_size))
     check_output_folder(report.dir, option="--output-dir")
-    images = prepare(*load_data(data, listener), ignore_camera=evaluation.ignore_camera)
+    images = prepare(
+        *load_data(data, listener, ignore_camera=evaluation.ignore_camera), ignore_camera=evaluation.ignore_camera
+    )
     for note in images.notes:
         listener.info(note)
 
@@ -140,7 +142,9 @@ def find_model(given: Path | None) -> tuple[Path, str]:
     raise InputError(f"no model: none was given, {RUNS} does not exist here, and none is bundled. Try: {EXAMPLE}")
 
 
-def load_data(settings: EvaluationDataSettings, listener: Listener | None = None) -> tuple[Manifest, Manifest]:
+def load_data(
+    settings: EvaluationDataSettings, listener: Listener | None = None, *, ignore_camera: bool = False
+) -> tuple[Manifest, Manifest]:
     """The query and the gallery that the settings name.
 
     Raises:
@@ -161,6 +165,7 @@ def load_data(settings: EvaluationDataSettings, listener: Listener | None = None
     if root is not None:
         if settings.val_ratio is not None:
             whole = load_manifest(root, settings.scan, progress=progress, notify=listener.info)
+            whole = without_cameras(whole) if ignore_camera else whole
             _, queries, rest = split_by_identity(whole, settings.val_ratio, settings.seed)
             return queries, rest
         check_root(root)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import signal
 import sys
+import warnings
 from typing import Annotated, Any
 
 import typer
@@ -37,12 +39,32 @@ def without_switch_types(params: list[Any]) -> list[Any]:
     return params
 
 
+def quiet_libraries() -> None:
+    """Keep what libraries tell their developers off the screen, and their threads within the CPUs of a container.
+
+    What the user set (PYTHONWARNINGS, `python -W`, OMP_NUM_THREADS, …) stays, and DEEPSORT_TRACEBACK shows everything.
+    """
+    from deepsort_cli.core.cpus import available_cpus
+
+    cpus = available_cpus()
+    if cpus < (os.cpu_count() or 1):  # PyTorch and BLAS do not know of quotas
+        os.environ.setdefault("OMP_NUM_THREADS", str(cpus))
+    if os.environ.get("DEEPSORT_TRACEBACK"):
+        return
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
+        os.environ.setdefault("PYTHONWARNINGS", "ignore")  # for worker processes
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # about its cache folder, where there is no home
+
+
 class LazyGroup(TyperGroup):
     """Lists subcommands from `COMMANDS`; imports one only to run it. Turns our errors into a panel and an exit code."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         name, command, rest = super().resolve_command(ctx, args)
         if name in COMMANDS:
+            quiet_libraries()
             module = importlib.import_module(f"deepsort_cli.cli.{MODULES.get(name, name)}")
             command = typer.main.get_command(module.app)
         return name, command, rest

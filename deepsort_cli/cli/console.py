@@ -16,7 +16,7 @@ from rich.markup import escape
 from rich.panel import Panel
 
 from deepsort_cli.cli.encoding import leave_stdout, shows
-from deepsort_cli.core.errors import DeepsortError, RunError
+from deepsort_cli.core.errors import DeepsortError, InputError, RunError
 
 INTERRUPTED = 130
 
@@ -120,7 +120,9 @@ def exit_on_error() -> Iterator[None]:
     try:
         yield
     except DeepsortError as error:
-        _show_error(str(error))
+        # What torchrun starts several of finds the same wrong input several times; the first one on a machine says it.
+        if os.environ.get("LOCAL_RANK", "0") == "0" or not isinstance(error, InputError):
+            _show_error(str(error))
         raise typer.Exit(error.exit_code) from None
     except ImportError as error:
         # OpenCV's wheels want two libraries that servers without a screen do not have.
@@ -138,6 +140,27 @@ def exit_on_error() -> Iterator[None]:
     except BrokenPipeError:
         leave_stdout()
         raise typer.Exit(1) from None
+    except OSError as error:
+        _show_error(_of_the_system(error))
+        raise typer.Exit(1) from None
+    except MemoryError as error:  # NumPy says how much it asked for
+        wanted = f" ({error})" if str(error) else ""
+        _show_error(f"Memory ran out{wanted}. Close other programs, or lower --batch-size, --workers or data.cache_mb.")
+        raise typer.Exit(1) from None
+
+
+def _of_the_system(error: OSError) -> str:
+    """What the system refused, where, and what to do, for errors that nobody closer could tell more about."""
+    from deepsort_cli.core.files import FULL, write_reason
+
+    where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
+    if error.errno not in FULL:
+        return f"{where}{write_reason(error)}."
+    temporary = os.environ.get("TMPDIR", "/tmp")
+    return (
+        f"{where}{write_reason(error)}. Free some space where results and temporary files go ({temporary}; TMPDIR "
+        "names another folder)."
+    )
 
 
 def _show_error(message: str) -> None:

@@ -41,6 +41,10 @@ def evaluate(
     query: Annotated[Path | None, flags("data.query", "--query", panel="Data")] = None,
     gallery: Annotated[Path | None, flags("data.gallery", "--gallery", panel="Data")] = None,
     root: Annotated[Path | None, flags("data.root", "--root", panel="Data")] = None,
+    allow_links: Annotated[
+        list[Path] | None, flags("data.scan.link_sources", "--allow-links", panel="Data", metavar="DIR")
+    ] = None,
+    workers: Annotated[int | None, flags("data.scan.workers", "--workers", panel="Data")] = None,
     val_ratio: Annotated[float | None, flags("data.val_ratio", "--val-ratio", panel="Data")] = None,
     split_seed: Annotated[int | None, flags("data.seed", "--seed", panel="Data")] = None,
     ignore_camera: Annotated[

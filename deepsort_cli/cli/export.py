@@ -48,6 +48,9 @@ def export(
     query: Annotated[Path | None, flags("data.query", "--query", panel="Real crops")] = None,
     gallery: Annotated[Path | None, flags("data.gallery", "--gallery", panel="Real crops")] = None,
     root: Annotated[Path | None, flags("data.root", "--root", panel="Real crops")] = None,
+    allow_links: Annotated[
+        list[Path] | None, flags("data.scan.link_sources", "--allow-links", panel="Real crops", metavar="DIR")
+    ] = None,
     verify: Annotated[bool | None, flags("export.verify", "--verify/--no-verify", panel="Checks")] = None,
     benchmark: Annotated[bool | None, flags("export.benchmark", "--benchmark/--no-benchmark", panel="Checks")] = None,
     config: Config = None,

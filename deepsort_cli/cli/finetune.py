@@ -32,8 +32,14 @@ def finetune(
         Path | None,
         typer.Argument(help="Checkpoint to start from: ours, torchreid's, fast-reid's.", show_default=False),
     ] = None,
-    target: Annotated[Path | None, flags("target_dataset.root", "--target", panel="Data")] = None,
+    target: Annotated[Path | None, flags("target_dataset.root", "--target", "--root", panel="Data")] = None,
     test_root: Annotated[Path | None, flags("target_dataset.test_root", "--test-root", panel="Data")] = None,
+    allow_links: Annotated[
+        list[Path] | None, flags("target_dataset.scan.link_sources", "--allow-links", panel="Data", metavar="DIR")
+    ] = None,
+    ignore_camera: Annotated[
+        bool | None, flags("target_dataset.ignore_camera", "--ignore-camera/--use-camera", panel="Data")
+    ] = None,
     output: Annotated[Path | None, flags("output_path", "--output", "-o", panel="Checkpoint")] = None,
     overwrite: Annotated[bool | None, flags("overwrite", "--overwrite/--no-overwrite", panel="Checkpoint")] = None,
     reset_classifier: Annotated[
@@ -55,6 +61,7 @@ def finetune(
     output_dir: Annotated[Path | None, flags("training.output_dir", "--output-dir", panel="Training")] = None,
     name: Annotated[str | None, flags("training.name", "--name", panel="Training")] = None,
     device: Annotated[str | None, flags("training.device", "--device", panel="Training")] = None,
+    amp: Annotated[str | None, flags("training.amp", "--amp", panel="Training", metavar="auto|off|bf16|fp16")] = None,
     workers: Annotated[int | None, flags("training.workers", "--workers", panel="Training")] = None,
     config: Config = None,
     set_: Set = None,

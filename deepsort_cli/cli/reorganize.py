@@ -31,6 +31,9 @@ def reorganize(
     dst: Annotated[Path | None, flags("dst", "--dst", panel="Dataset")] = None,
     mode: Annotated[str | None, flags("mode", "--mode", metavar="link|copy|hardlink", panel="Dataset")] = None,
     layout: Annotated[str | None, flags("layout", "--layout", metavar="LAYOUT", panel="Dataset")] = None,
+    allow_links: Annotated[
+        list[Path] | None, flags("link_sources", "--allow-links", panel="Dataset", metavar="DIR")
+    ] = None,
     dry_run: Annotated[bool | None, flags("dry_run", "--dry-run", panel="Dataset")] = None,
     config: Config = None,
     set_: Set = None,
@@ -50,7 +53,7 @@ def reorganize(
     from deepsort_cli.data.reorganize import plan_reorganize, reorganize
     from deepsort_cli.data.result import count_reasons
 
-    plan = plan_reorganize(settings.src, settings.layout)
+    plan = plan_reorganize(settings.src, settings.layout, settings.link_sources)
     reasons = count_reasons(plan.left_out)
     if reasons:
         left = ", ".join(f"{count} {reason}" for reason, count in reasons.items())

@@ -54,6 +54,7 @@ def scan(
     use_cache: Annotated[bool | None, flags("data.scan.use_cache", "--cache/--no-cache", panel="Speed")] = None,
     cache_dir: Annotated[Path | None, flags("data.scan.cache_dir", "--cache-dir", panel="Speed")] = None,
     html: Annotated[Path | None, flags("report.html", "--html", panel="Report")] = None,
+    overwrite: Annotated[bool | None, flags("report.overwrite", "--overwrite/--no-overwrite", panel="Report")] = None,
     fail_on_invalid: Annotated[
         bool | None, flags("report.fail_on_invalid", "--fail-on-invalid", panel="Report")
     ] = None,
@@ -75,7 +76,7 @@ def scan(
     from deepsort_cli.data.summary import to_json
 
     if settings.report.html is not None:
-        check_report_path(settings.report.html, data.root)
+        check_report_path(settings.report.html, data.root, overwrite=settings.report.overwrite)
     with progress_bars(report) as stage:
         result = audit(data.root, data.test_root, data.scan, stage=stage)
     for note in result.notes:

@@ -31,13 +31,21 @@ def train(
     ctx: typer.Context,
     root: Annotated[Path | None, flags("data.root", "--root", panel="Data")] = None,
     test_root: Annotated[Path | None, flags("data.test_root", "--test-root", panel="Data")] = None,
+    allow_links: Annotated[
+        list[Path] | None, flags("data.scan.link_sources", "--allow-links", panel="Data", metavar="DIR")
+    ] = None,
+    ignore_camera: Annotated[
+        bool | None, flags("data.ignore_camera", "--ignore-camera/--use-camera", panel="Data")
+    ] = None,
     model: Annotated[str | None, flags("model.name", "--model", panel="Model")] = None,
     pretrained: Annotated[Path | None, flags("model.pretrained", "--pretrained", panel="Model")] = None,
+    height: Annotated[int | None, flags("model.input.height", "--height", panel="Model")] = None,
+    width: Annotated[int | None, flags("model.input.width", "--width", panel="Model")] = None,
     epochs: Annotated[int | None, flags("training.epochs", "--epochs", panel="Training")] = None,
     batch_size: Annotated[int | None, flags("training.batch_size", "--batch-size", panel="Training")] = None,
     lr: Annotated[float | None, flags("optimizer.lr", "--lr", panel="Training")] = None,
     seed: Annotated[int | None, flags("training.seed", "--seed", panel="Training")] = None,
-    output_dir: Annotated[Path | None, flags("training.output_dir", "--output-dir", panel="Run")] = None,
+    output_dir: Annotated[Path | None, flags("training.output_dir", "--output-dir", "-o", panel="Run")] = None,
     name: Annotated[str | None, flags("training.name", "--name", panel="Run")] = None,
     resume: Annotated[str | None, flags("training.resume", "--resume", panel="Run", metavar="auto|never|PATH")] = None,
     device: Annotated[str | None, flags("training.device", "--device", panel="Hardware")] = None,

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import filecmp
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from deepsort_cli.core.errors import InputError, RunError
-from deepsort_cli.core.files import check_output_folder
+from deepsort_cli.core.files import FULL, check_output_folder, write_failure
 from deepsort_cli.core.images import is_image_name
 from deepsort_cli.data.files import Problem, list_files
 from deepsort_cli.data.layouts import ZERO_PERSON, Label, arrange, camera_in_name
@@ -55,7 +56,7 @@ class Outcome:
     present: int
 
 
-def plan_reorganize(source: Path, layout: LayoutName = "auto") -> Plan:
+def plan_reorganize(source: Path, layout: LayoutName = "auto", link_sources: Sequence[Path] = ()) -> Plan:
     """Find out where every image goes; nothing is written.
 
     An image `0002_c1s1_000451_03.jpg` goes to `id_0002/0002_c1s1_000451_03.jpg`, where its camera is still read from
@@ -65,7 +66,7 @@ def plan_reorganize(source: Path, layout: LayoutName = "auto") -> Plan:
         InputError: the source cannot be read, or holds no image whose name parses.
     """
     check_root(source)
-    listing = list_files(source)
+    listing = list_files(source, link_sources)
     left_out = list(listing.problems)
     broken = {problem.path for problem in left_out}
     candidates = []
@@ -149,12 +150,12 @@ def _free_name(target: str, taken: set[str]) -> str:
 
 def _place(origin: Path, place: Path, mode: Mode) -> bool:
     """Put one file in its place; False when it is there already."""
-    place.parent.mkdir(parents=True, exist_ok=True)
     if os.path.lexists(place):
         if _is_same(origin, place, mode):
             return False
         raise RunError(f"{place}: another file is already there. Empty the folder, or choose another --dst.")
     try:
+        place.parent.mkdir(parents=True, exist_ok=True)
         if mode == "link":
             place.symlink_to(origin)
         elif mode == "hardlink":
@@ -162,6 +163,8 @@ def _place(origin: Path, place: Path, mode: Mode) -> bool:
         else:
             _copy(origin, place)
     except OSError as error:
+        if error.errno in FULL:
+            raise write_failure(place, error, "Free some space and run this again: it goes on from here.") from None
         advice = "" if mode == "copy" else " Try --mode copy."
         raise RunError(f"{place}: cannot be made ({error.strerror or error}).{advice}") from None
     return True
@@ -174,7 +177,8 @@ def _copy(origin: Path, place: Path) -> None:
         shutil.copy2(origin, temporary)
         temporary.replace(place)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise
 
 

@@ -55,15 +55,16 @@ svg text { fill: var(--dim); font: 11px system-ui, sans-serif; } summary { curso
 """
 
 
-def check_report_path(path: Path, root: Path) -> None:
-    """Make sure that the report can be written; an older report is replaced.
+def check_report_path(path: Path, root: Path, *, overwrite: bool = False) -> None:
+    """Make sure that the report can be written.
 
     Raises:
-        InputError: the place cannot be written, or lies inside the dataset, whose fingerprint it would change.
+        InputError: the file exists and `overwrite` is off, the place cannot be written, or lies inside the dataset,
+            whose fingerprint it would change.
     """
     if path.resolve().is_relative_to(root.resolve()):
         raise InputError(f"--html {path}: this lies inside the dataset. Put the report outside of {root}.")
-    check_output_file(path, overwrite=True, option="--html")
+    check_output_file(path, overwrite=overwrite, option="--html")
 
 
 def write_html(result: ScanResult, path: Path) -> None:

@@ -20,6 +20,13 @@ def _split_paths(value: object) -> object:
     return value
 
 
+LinkSources = Annotated[
+    tuple[Path, ...],
+    BeforeValidator(_split_paths),
+    Field(description="Folders outside the dataset that its symbolic links may point into; repeat for several."),
+]
+
+
 class ScanSettings(Settings):
     """What is checked, what is remembered, and how many processes work on it."""
 
@@ -28,17 +35,19 @@ class ScanSettings(Settings):
     near_duplicates: bool = Field(True, description="Look for nearly equal images where they would do harm.")
     min_samples: int = Field(2, ge=1, description="Report identities with fewer images than this.")
     drop_small: bool = Field(False, description="Leave identities below min_samples out of the file list.")
-    link_sources: Annotated[tuple[Path, ...], BeforeValidator(_split_paths)] = Field(
-        (), description="Folders outside the dataset that its symbolic links may point into."
-    )
+    link_sources: LinkSources = ()
     min_side: int = Field(8, ge=1, description="Images with a side below this many pixels are invalid.")
     max_pixels: int = Field(
         MAX_PIXELS, ge=1, le=MAX_PIXELS, description="Images with more pixels than this are refused unread."
     )
-    workers: int = Field(0, ge=0, description="Processes that read files; 0 means one per CPU.")
+    workers: int = Field(0, ge=0, description="Processes that read images; 0 means one per CPU.")
     use_cache: bool = Field(True, description="Remember the result and use it while the files stay the same.")
     force_rescan: bool = Field(False, description="Read all files again, whatever is remembered.")
-    cache_dir: Path | None = Field(None, description="Where results are kept; default <root>/.reid_cache.")
+    cache_dir: Path | None = Field(
+        None,
+        description="Where scans are remembered; null: in <root>/.reid_cache, or in the user's cache folder "
+        "where that cannot be written.",
+    )
 
 
 SCAN_DEFAULTS = ScanSettings()

@@ -42,9 +42,10 @@ def split_by_identity(manifest: Manifest, val_ratio: float, seed: int) -> tuple[
     able = [pid for pid in images_of if _can_validate(manifest, images_of[pid])]
     if not able or len(people) < 2:
         what = "seen by two cameras" if manifest.has_cameras else "with two images"
+        remedy = ", pass --ignore-camera to match images of one camera as well" if manifest.has_cameras else ""
         raise InputError(
             f"{manifest.root}: no identity can be held out for validation: {len(people)} identities, "
-            f"{len(able)} of them {what}. Give a test folder instead, or add images."
+            f"{len(able)} of them {what}. Give a test folder instead{remedy}, or add images."
         )
     rng = np.random.default_rng(seed)
     wanted = min(max(1, round(val_ratio * len(people))), len(able), len(people) - 1)
@@ -92,6 +93,12 @@ def other_cameras(gallery: Manifest, query: Manifest) -> Manifest:
     if gallery.has_cameras and query.has_cameras:
         return gallery
     return replace(gallery, camids=gallery.camids + query.camids.max(initial=0), has_cameras=False)
+
+
+def without_cameras(images: Manifest, first: int = 1) -> Manifest:
+    """The same images, each seen by a camera of its own; their numbers begin with `first`."""
+    camids = np.arange(first, first + len(images), dtype=np.int64)
+    return replace(images, camids=camids, has_cameras=False)
 
 
 def _can_validate(manifest: Manifest, images: np.ndarray) -> bool:

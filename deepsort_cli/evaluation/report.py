@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deepsort_cli.core.errors import RunError
+from deepsort_cli.core.files import write_failure
 from deepsort_cli.evaluation import explanation, page, plots
 from deepsort_cli.evaluation.evaluate import Evaluation
 from deepsort_cli.evaluation.settings import ReportSettings
@@ -84,7 +84,9 @@ def write_report(
             shutil.rmtree(work, ignore_errors=True)
             raise
     except OSError as error:
-        raise RunError(f"the report cannot be written in {settings.dir}: {error.strerror or error}.") from error
+        raise write_failure(
+            settings.dir / "eval_…", error, "Free some space, or choose another --output-dir."
+        ) from error
 
 
 def _take_name(work: Path, wanted: Path) -> Path:

@@ -7,6 +7,7 @@ in a run folder, the state of the training under `training`.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -167,11 +168,14 @@ def save_checkpoint(
     content = {"format": FORMAT, "format_version": FORMAT_VERSION, "info": header, "state_dict": dict(weights)}
     if training is not None:
         content["training"] = dict(training)
+    packed = io.BytesIO()  # writing to a full disk itself, torch would not say that it is full
+    torch.save(content, packed)
     try:
         with atomic_path(path) as temporary:
-            torch.save(content, temporary)
-    except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError
-        raise RunError(f"cannot write the checkpoint {path}: {error}. Free some space and resume the run.") from error
+            temporary.write_bytes(packed.getbuffer())
+    except RunError as error:
+        kept = " The one written before is kept." if path.exists() else ""
+        raise RunError(f"{error}{kept}") from error
 
 
 def load_model(path: str | Path, device: str | torch.device = "cpu") -> tuple[OSNet, CheckpointInfo]:

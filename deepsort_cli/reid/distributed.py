@@ -62,6 +62,12 @@ def choose_device(name: str, ranks: Ranks) -> torch.device:
     if device.type == "cuda":
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         index = ranks.local if ranks.several else device.index or 0
+        processes = int(os.environ.get("LOCAL_WORLD_SIZE") or 1) if ranks.several else 1
+        if count < processes:
+            raise InputError(
+                f"--device {name}: torchrun starts {processes} processes on this machine, which need a GPU each; "
+                f"{count} found. Use --nproc-per-node {max(1, count)}, or --device cpu."
+            )
         if index >= count:
             found = f"{count} found" if count else "none found; this PyTorch sees no CUDA GPU"
             raise InputError(f"--device {name}: GPU {index} is not there ({found}). Use --device auto or cpu.")
@@ -105,13 +111,25 @@ def gather_rows(rows: Tensor, ranks: Ranks) -> Tensor:
     """
     if not ranks.several:
         return rows
-    if not rows.requires_grad:
+    gathered: Tensor = _Gather.apply(rows, ranks)
+    return gathered
+
+
+class _Gather(torch.autograd.Function):
+    """All rows forth; back to each process the sum of what all of them found for its rows."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, ranks: Ranks) -> Tensor:
+        ctx.ranks = ranks
         parts = [torch.empty_like(rows) for _ in range(ranks.world)]
         dist.all_gather(parts, rows.contiguous())
         return torch.cat(parts)
-    from torch.distributed.nn.functional import all_gather
 
-    return torch.cat(list(all_gather(rows)))  # type: ignore[no-untyped-call]
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        summed = gradient.clone(memory_format=torch.contiguous_format)
+        dist.all_reduce(summed)
+        return summed.chunk(ctx.ranks.world)[ctx.ranks.rank], None
 
 
 def total(values: Tensor, ranks: Ranks) -> Tensor:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import io
 import logging
-import tempfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +22,7 @@ from torch import Tensor, nn
 import deepsort_cli
 from deepsort_cli.core.embedder_metadata import EmbedderMetadata
 from deepsort_cli.core.errors import InputError, RunError
+from deepsort_cli.core.files import write_failure
 from deepsort_cli.core.preprocess import Preprocess
 from deepsort_cli.reid.osnet import OSNet
 
@@ -77,15 +78,15 @@ def write_graph(
     network.classifier = None
     wrapper = UnitLength(network, half).eval()
     example = torch.zeros(batch or 2, 3, preprocess.height, preprocess.width)
-    with tempfile.TemporaryDirectory() as folder, _quiet():
-        traced = Path(folder) / "traced.onnx"
+    traced = io.BytesIO()
+    with _quiet():
         try:
             # The tracing exporter: a network without branches loses nothing by it, it is ten times faster than the
             # other, which writes no opset below 18.
             torch.onnx.export(
                 wrapper,
                 (example,),
-                str(traced),
+                traced,  # type: ignore[arg-type]  # the tracing exporter takes it
                 input_names=[INPUT],
                 output_names=[OUTPUT],
                 dynamic_axes=None if batch else {INPUT: {0: "batch"}, OUTPUT: {0: "batch"}},
@@ -94,7 +95,7 @@ def write_graph(
             )
         except Exception as error:  # exporters raise all kinds
             raise RunError(f"PyTorch cannot export {model.name} with opset {opset}: {_first_line(error)}") from error
-        graph = onnx.load(str(traced))
+        graph = onnx.load_model_from_string(traced.getvalue())
         if simplify:
             graph = _simplify(graph)
     graph.producer_name, graph.producer_version = "deepsort", deepsort_cli.__version__
@@ -150,6 +151,8 @@ def quantize(source: Path, target: Path, batches: list[Batch]) -> None:
                 # Sums of two products must fit 16 bits on x86 processors without VNNI.
                 reduce_range=True,
             )
+    except OSError as error:
+        raise write_failure(target, error, "Free some space, or set TMPDIR to another folder.") from error
     except Exception as error:
         raise RunError(f"int8 quantisation failed: {_first_line(error)}") from error
 
@@ -192,7 +195,7 @@ def _save(graph: Any, path: Path) -> None:
     try:
         path.write_bytes(graph.SerializeToString(deterministic=True))
     except OSError as error:
-        raise RunError(f"cannot write {path}: {error.strerror or error}.") from error
+        raise write_failure(path, error) from error
 
 
 @contextlib.contextmanager

@@ -126,6 +126,17 @@ def _lock(descriptor: int) -> bool:
     return True
 
 
+class _LogFile(logging.FileHandler):
+    """A log that ends where the disk is full; the next checkpoint, which has to be written, tells about it."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Say nothing: logging would print a traceback for every line."""
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            super().close()
+
+
 @contextlib.contextmanager
 def open_log(folder: Path | None) -> Iterator[logging.Logger]:
     """A logger that writes to a new `train_<time>.log` in `folder`; None logs nowhere."""
@@ -136,7 +147,7 @@ def open_log(folder: Path | None) -> Iterator[logging.Logger]:
         return
     folder.mkdir(parents=True, exist_ok=True)
     stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S-%f")
-    handler = logging.FileHandler(folder / f"train_{stamp}.log", encoding="utf-8")
+    handler = _LogFile(folder / f"train_{stamp}.log", encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     log.addHandler(handler)
     try:

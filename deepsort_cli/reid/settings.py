@@ -42,6 +42,7 @@ class DataSettings(Settings):
     val_ratio: float = Field(
         0.1, ge=0, lt=1, description="Share of identities held out to validate on where there is no test_root."
     )
+    ignore_camera: bool = Field(False, description="Count every image as seen by a camera of its own.")
     scan: ScanSettings = Field(SCAN_DEFAULTS, description="How datasets are read.")
     cache_mb: int = Field(
         1024, ge=0, description="Keep decoded crops in memory if they fit in this many MB; 0 decodes them every time."
@@ -287,7 +288,7 @@ class FinetuneConfig(Settings):
     output_path: Path | None = Field(
         None, description="The prepared checkpoint; default: CHECKPOINT-TARGET.pth in the current folder."
     )
-    overwrite: bool = Field(False, description="Replace an existing output_path.")
+    overwrite: bool = Field(False, description="Replace outputs that exist.")
     reset: ResetSettings = Field(ResetSettings(), description="What starts afresh; the backbone is always kept.")
     model: NewModelSettings = Field(NewModelSettings(), description="The new model.")
     train: bool = Field(False, description="Go straight on and train, with the settings below.")
@@ -319,10 +320,8 @@ class ExportSettings(Settings):
         None, gt=0, le=2, description="max_cosine_distance to recommend; null: from metrics, the data, the checkpoint."
     )
     metrics: Path | None = Field(None, description="metrics.json of `deepsort eval`: its threshold and figures.")
-    height: int | None = Field(
-        None, ge=16, le=4096, description="Input height; null: what the checkpoint says, or 256."
-    )
-    width: int | None = Field(None, ge=16, le=4096, description="Input width; null: what the checkpoint says, or 128.")
+    height: int | None = Field(None, ge=16, le=4096, description="Input height in pixels; null: the checkpoint's.")
+    width: int | None = Field(None, ge=16, le=4096, description="Input width in pixels; null: the checkpoint's.")
     training_data: str = Field("", description="Name of the training data, stored in the file.")
     license: str = Field("", description="Terms of the weights, stored in the file.")
     benchmark: bool = Field(False, description="Measure the time per batch beside PyTorch's.")

@@ -12,9 +12,14 @@ from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.types import IntArray
 from deepsort_cli.data.manifest import Manifest
 from deepsort_cli.data.scan import load_manifest
-from deepsort_cli.data.splits import load_query_gallery, split_by_identity
+from deepsort_cli.data.splits import load_query_gallery, split_by_identity, without_cameras
 from deepsort_cli.reid.progress import Progress
 from deepsort_cli.reid.settings import DataSettings, TrainingSettings
+
+IGNORED_CAMERAS = (
+    "cameras are ignored: finding a person again in the same camera counts as well. That is easier, so the validation "
+    "figures are higher than they would be between cameras, and not to be compared with published ones."
+)
 
 
 @dataclass(frozen=True)
@@ -60,13 +65,19 @@ def load_data(settings: DataSettings, seed: int, progress: Progress) -> TrainDat
 
     train = load_manifest(settings.root, settings.scan, progress=scanning, notify=progress.note)
     train = train[train.pids > 0]  # neither distractors nor junk
+    if settings.ignore_camera:
+        progress.warn(IGNORED_CAMERAS)
+        train = without_cameras(train)
     query = gallery = None
     if settings.test_root is not None:
         query, gallery = load_query_gallery(settings.test_root, settings.scan, progress=scanning, notify=progress.note)
+        if settings.ignore_camera:
+            query = without_cameras(query)
+            gallery = without_cameras(gallery, 1 + len(query))
         if not _has_match(query, gallery):
             raise InputError(
                 f"{settings.test_root}: no query has an image of its person under another camera in the gallery, "
-                "so there is nothing to validate on."
+                "so there is nothing to validate on. Pass --ignore-camera to count matches under the same camera too."
             )
     elif settings.val_ratio:
         train, query, gallery = split_by_identity(train, settings.val_ratio, seed)

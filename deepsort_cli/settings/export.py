@@ -16,7 +16,7 @@ class ExportCommandSettings(CommandSettings):
 
     checkpoint: Path | None = Field(None, description="Checkpoint to export: ours, torchreid's or fast-reid's.")
     output_path: Path | None = Field(None, description="The ONNX file; default: beside the checkpoint, with .onnx.")
-    overwrite: bool = Field(False, description="Replace an existing output_path.")
+    overwrite: bool = Field(False, description="Replace outputs that exist.")
     export: ExportSettings = Field(ExportSettings(), description="The file.")
     data: EvaluationDataSettings = Field(
         EvaluationDataSettings(), description="Real crops to verify and calibrate with, and to measure mAP on."

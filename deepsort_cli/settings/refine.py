@@ -16,4 +16,4 @@ class RefineSettings(CommandSettings):
     results: Path | None = Field(None, description="Tracking results to refine, as MOTChallenge text.")
     output: Path | None = Field(None, description="Where to write the refined results.")
     refinement: RefinementSettings = Field(RefinementSettings(), description="What to do to the tracks.")
-    overwrite: bool = Field(False, description="Replace the output if it exists; it may then be the input itself.")
+    overwrite: bool = Field(False, description="Replace outputs that exist; the output may then be the input itself.")

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from deepsort_cli.data.settings import LayoutName
+from deepsort_cli.data.settings import LayoutName, LinkSources
 from deepsort_cli.settings.loader import CommandSettings
 
 
@@ -18,4 +18,5 @@ class ReorganizeSettings(CommandSettings):
     dst: Path | None = Field(None, description="Folder to fill with id_xxxx folders.")
     mode: Literal["link", "copy", "hardlink"] = Field("link", description="link (symbolic), copy or hardlink.")
     layout: LayoutName = Field("auto", description="auto, folders, market1501, dukemtmc, cuhk03 or msmt17.")
+    link_sources: LinkSources = ()
     dry_run: bool = Field(False, description="Only say what would be done.")

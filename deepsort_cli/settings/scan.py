@@ -23,6 +23,7 @@ class ScanReportSettings(Settings):
     """What becomes of the findings."""
 
     html: Path | None = Field(None, description="Write a self-contained HTML report to this file.")
+    overwrite: bool = Field(False, description="Replace outputs that exist.")
     fail_on_invalid: bool = Field(False, description="Exit with 2 if any image file is invalid.")
 
 

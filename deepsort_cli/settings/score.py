@@ -21,4 +21,4 @@ class ScoreSettings(CommandSettings):
         None, description="Whose official preprocessing applies; by default by the columns of each ground truth."
     )
     csv: Path | None = Field(None, description="Also write the scores as a CSV table.")
-    overwrite: bool = Field(False, description="Replace the CSV table if it exists.")
+    overwrite: bool = Field(False, description="Replace outputs that exist.")

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
 import pytest
 
-from deepsort_cli.core import InputError
-from deepsort_cli.core.files import atomic_open, atomic_path, check_output_file, check_output_folder
+from deepsort_cli.core import InputError, RunError
+from deepsort_cli.core.files import (
+    atomic_open,
+    atomic_path,
+    check_output_file,
+    check_output_folder,
+    write_failure,
+    write_reason,
+)
 
 
 def test_target_appears_only_when_complete(tmp_path: Path) -> None:
@@ -56,3 +64,67 @@ def test_output_checks(tmp_path: Path) -> None:
         check_output_file(tmp_path, overwrite=True, option="--save")
     with pytest.raises(InputError, match="is a file, not a folder"):
         check_output_folder(existing / "below", option="--save")
+
+
+FULL = OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_full_disk_while_writing_keeps_the_old_file_and_says_why(tmp_path: Path) -> None:
+    target = tmp_path / "file.txt"
+    target.write_text("old")
+    with pytest.raises(RunError, match=r"file\.txt: cannot be written: the disk is full\. Free some space"):
+        with atomic_open(target) as stream:
+            stream.write("new")
+            raise FULL
+    assert target.read_text() == "old"
+    assert os.listdir(tmp_path) == ["file.txt"]
+
+
+@pytest.mark.parametrize("step", ["fsync", "replace"])
+def test_full_disk_at_the_end_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    def fail(*_: object) -> None:
+        raise FULL
+
+    monkeypatch.setattr(*((os, "fsync") if step == "fsync" else (Path, "replace")), fail)
+    with pytest.raises(RunError, match="the disk is full"), atomic_open(tmp_path / "file.txt") as stream:
+        stream.write("new")
+    assert os.listdir(tmp_path) == []
+
+
+def test_other_errors_of_the_block_stay_what_they_are(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError), atomic_open(tmp_path / "page.html") as stream:
+        stream.write((tmp_path / "missing").read_text())
+    assert os.listdir(tmp_path) == []
+
+
+def test_file_systems_without_fsync_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: int) -> None:
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with atomic_open(tmp_path / "file.txt") as stream:
+        stream.write("new")
+    assert (tmp_path / "file.txt").read_text() == "new"
+
+
+def test_names_as_long_as_allowed(tmp_path: Path) -> None:
+    for stem in ("n" * 251, "名" * 83):
+        with atomic_open(tmp_path / f"{stem}.txt") as stream:
+            stream.write("x")
+    assert len(os.listdir(tmp_path)) == 2
+
+
+def test_a_folder_on_a_full_disk_is_found_before_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(**_: object) -> None:
+        raise FULL
+
+    monkeypatch.setattr("tempfile.TemporaryFile", full)
+    with pytest.raises(RunError, match=r"out: cannot be written: the disk is full"):
+        check_output_folder(tmp_path / "out", option="--output-dir")
+
+
+def test_reasons_are_words() -> None:
+    assert write_reason(OSError(errno.EROFS, "Read-only file system")) == "the disk is read-only"
+    assert write_reason(OSError(errno.EACCES, "Permission denied")) == "Permission denied"
+    assert write_reason(ValueError("odd")) == "odd"
+    assert "Free some space" not in str(write_failure("a", OSError(errno.EACCES, "Permission denied")))

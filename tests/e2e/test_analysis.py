@@ -135,7 +135,7 @@ class TestSummaries:
         while time.monotonic() < deadline and not list(tmp_path.glob("crops/*/*.jpg")):
             time.sleep(0.1)
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=900)
         assert process.returncode == 130, errors
         assert "(interrupted)" in errors
         assert "zone 1" in errors

@@ -32,7 +32,7 @@ def example(tmp_path: Path) -> Example:
             env=environment | {"OMP_NUM_THREADS": "1"},
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=900,
         )
         assert done.returncode == 0, done.stderr
         return done.stdout

@@ -182,7 +182,7 @@ def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("DEEPSORT_")}
     environment |= SHORT | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     return subprocess.run(
-        ["bash", "-c", command], cwd=folder, env=environment, capture_output=True, text=True, timeout=300,
+        ["bash", "-c", command], cwd=folder, env=environment, capture_output=True, text=True, timeout=900,
         stdin=subprocess.DEVNULL,
     )  # fmt: skip
 

@@ -134,7 +134,7 @@ def test_interrupted_scan(tmp_path: Path) -> None:
     while process.poll() is None and not psutil.Process(process.pid).children():
         time.sleep(0.01)
     os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does: to the workers too
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=900)
     assert process.returncode == 130
     assert "Traceback" not in err
     assert not list(root.glob(".reid_cache/*"))

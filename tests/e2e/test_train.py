@@ -73,7 +73,7 @@ def test_ctrl_c_saves_and_exits_130(folder: Path) -> None:
     while not (run_of(folder) / "history.json").exists() and time.monotonic() < deadline:
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=120)
+    _, errors = process.communicate(timeout=900)
     assert process.returncode == 130, errors
     assert "the same command continues" in errors
     assert "Traceback" not in errors
@@ -84,7 +84,7 @@ def test_torchrun(folder: Path) -> None:
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     command += ["-m", "deepsort_cli", "train", "-c", "train.yaml", "--epochs", "1", "--json"]
     environment = {**os.environ, **ENVIRONMENT}
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["epochs"] == 1  # one summary, of the first process
     assert "2 processes" in done.stderr

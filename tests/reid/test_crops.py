@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -101,3 +102,48 @@ def test_padded_crop_keeps_the_size() -> None:
     augment = build_augmentation(AugmentSettings(flip=0, erase=0, pad=10), SIZE)
     shapes = {tuple(augment(torch.zeros(3, 48, 24, dtype=torch.uint8)).shape) for _ in range(5)}
     assert shapes == {(3, 48, 24)}
+
+
+def loader_said(files: list[Path], workers: int) -> tuple[list, list[str], int]:
+    said: list[str] = []
+    batches = EpochBatches()
+    batches.set(np.arange(24).reshape(3, 8), seed=1, epoch=2, start=0, ranks=Ranks())
+    images = TrainingImages(Crops(files, SIZE), np.arange(24), AugmentSettings(jitter=0.5))
+    loader = build_loader(images, batches, workers, pin=False, batch_size=8, note=said.append)
+    return list(loader), said, loader.workers
+
+
+def test_small_shared_memory_changes_the_way_not_the_batches(
+    files: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = loaded(files, workers=0)
+    monkeypatch.setattr("deepsort_cli.reid.crops.free_shared_memory", lambda: 64e3)
+    batches, said, workers = loader_said(files, workers=2)
+    assert workers == 2
+    assert len(said) == 1
+    assert "--shm-size" in said[0]
+    for (image, label), (other_image, other_label) in zip(alone, batches, strict=True):
+        assert torch.equal(image, other_image)
+        assert torch.equal(label, other_label)
+
+
+def test_where_processes_cannot_be_started_there_are_none(files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("deepsort_cli.reid.crops.can_start_processes", lambda: False)
+    batches, said, workers = loader_said(files, workers=2)
+    assert (workers, len(batches)) == (0, 3)
+    assert "--workers 0" in said[0]
+
+
+def test_enough_shared_memory_needs_no_word(files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("deepsort_cli.reid.crops.free_shared_memory", lambda: 1e12)
+    assert loader_said(files, workers=0)[1] == []
+
+
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="no /dev/shm")
+def test_decoded_crops_take_no_shared_memory(files: list[Path]) -> None:
+    before = set(Path("/dev/shm").iterdir())
+    crops = Crops(files, SIZE)
+    assert crops.cache(10**7) > 0
+    assert crops.pixels is not None
+    assert not crops.pixels.is_shared()
+    assert not {path for path in set(Path("/dev/shm").iterdir()) - before if f"_{os.getpid()}_" in path.name}

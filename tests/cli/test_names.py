@@ -1,0 +1,99 @@
+"""The same thing has one name in every command, and one name means the same thing."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any, get_args
+
+import pytest
+import typer
+
+from deepsort_cli.cli import COMMANDS, MODULES
+from deepsort_cli.settings import field_at
+
+EVERYWHERE = {
+    "--allow-links": {"scan", "train", "finetune", "eval", "export", "reorganize"},
+    "--height": {"train", "finetune", "export"},
+    "--width": {"train", "finetune", "export"},
+    "--ignore-camera": {"train", "finetune", "eval"},
+    "--amp": {"train", "finetune"},
+    "--batch-size": {"train", "finetune", "eval"},
+    "--workers": {"scan", "train", "finetune", "eval"},
+    "--output": {"finetune", "export", "refine"},
+    "--output-dir": {"train", "finetune", "eval"},
+    "--overwrite": {"scan", "finetune", "export", "track", "refine", "score"},
+    "--device": {"train", "finetune", "eval", "track"},
+    "--root": {"scan", "train", "finetune", "eval", "export"},
+    "--layout": {"scan", "reorganize"},
+}
+"""Flags and the commands that have to have them."""
+
+DIFFERENT = {
+    "--batch-size": "a step of training or of an evaluation",
+    "--benchmark": "export measures time, score names a public benchmark",
+    "--checkpoint": "what is done with it differs",
+    "--device": "PyTorch trains on it, ONNX Runtime computes on it",
+    "--gt": "of one run, or of a benchmark",
+    "--height": "a new model has a size of its own, others the checkpoint's",
+    "--width": "as --height",
+    "--output": "what is written differs",
+    "--output-dir": "what is written differs",
+    "--overwrite": "refine may replace its input",
+    "--root": "to check, to train on, to evaluate on",
+    "--seed": "of everything, or of the split alone",
+    "--target": "as --root",
+    "--test-root": "to check, or to validate on",
+    "--workers": "loader processes of a training depend on the device",
+}
+"""Flags whose descriptions differ between commands, and why."""
+
+
+def options() -> dict[str, dict[str, Any]]:
+    """Every long flag → command → option."""
+    found: dict[str, dict[str, Any]] = {}
+    for name in COMMANDS:
+        module = importlib.import_module(f"deepsort_cli.cli.{MODULES.get(name, name)}")
+        for parameter in typer.main.get_command(module.app).params:
+            for spelling in (*parameter.opts, *parameter.secondary_opts):
+                if spelling.startswith("--"):
+                    found.setdefault(spelling, {})[name] = parameter
+    return found
+
+
+@pytest.fixture(scope="module")
+def flags() -> dict[str, dict[str, Any]]:
+    return options()
+
+
+@pytest.mark.parametrize("flag", EVERYWHERE)
+def test_flags_exist_wherever_they_make_sense(flags: dict[str, dict[str, Any]], flag: str) -> None:
+    assert EVERYWHERE[flag] <= set(flags[flag])
+
+
+def kind(name: str, option: Any) -> set[Any]:
+    """The types a flag's value may have, from its settings field."""
+    module = importlib.import_module(f"deepsort_cli.cli.{MODULES.get(name, name)}")
+    key = getattr(module, "flags", None) and module.flags._keys.get(option.opts[0])
+    if not key:
+        return set()
+    annotation = field_at(module.flags.model, key).annotation
+    return set(get_args(annotation) or (annotation,)) - {type(None)}
+
+
+def test_equal_names_take_equal_values(flags: dict[str, dict[str, Any]]) -> None:
+    for flag, commands in flags.items():
+        kinds = [kind(name, option) for name, option in commands.items()]
+        assert all(one == kinds[0] for one in kinds) or flag == "--benchmark", (flag, kinds)
+
+
+def test_equal_names_are_described_alike_or_differ_for_a_reason(flags: dict[str, dict[str, Any]]) -> None:
+    for flag, commands in flags.items():
+        flag = flag.replace("--no-", "--")
+        words = {(option.help or "").split(" [dim]")[0] for option in commands.values()}
+        assert len(words) == 1 or flag in DIFFERENT, (flag, words)
+
+
+def test_short_flags_mean_where_results_go(flags: dict[str, dict[str, Any]]) -> None:
+    for name in COMMANDS:
+        short = [flag for flag, commands in flags.items() if name in commands and "-o" in commands[name].opts]
+        assert all(flag in {"--output", "--output-dir", "--save"} for flag in short), (name, short)
