@@ -9,7 +9,7 @@ import typer
 
 from deepsort_cli.cli.console import Reporter
 from deepsort_cli.cli.options import Config, Flags, Json, PrintConfig, Quiet, Set, Verbose, command_app, examples
-from deepsort_cli.cli.score import print_scores, rounded
+from deepsort_cli.cli.score import print_scores, rounded, tell
 from deepsort_cli.settings.track import TrackSettings
 
 if TYPE_CHECKING:
@@ -128,13 +128,12 @@ def track(
         )
     data = [_as_json(summary) for summary in summaries]
     if wants_scores:
-        scores = score_comparisons([summary.comparison for summary in summaries if summary.comparison is not None])
-        if report.json:
-            for entry, one in zip(data, scores, strict=False):
-                entry["scores"] = rounded(one)
-            data += [{"source": one.sequence, "scores": rounded(one)} for one in scores[len(data) :]]
-        else:
-            print_scores(scores)
+        scoring = score_comparisons([summary.comparison for summary in summaries if summary.comparison is not None])
+        tell(scoring, report)
+        print_scores(scoring, report)
+        for entry, one in zip(data, scoring.scores, strict=False):
+            entry["scores"] = rounded(one)
+        data += [{"source": one.sequence, "scores": rounded(one)} for one in scoring.scores[len(data) :]]
     report.result(data)
 
 
