@@ -105,7 +105,8 @@ def track(
         report.info(f"preset {settings.preset}, except {', '.join(overruled)}")
     wants_scores = settings.score or settings.gt is not None
     if wants_scores:
-        from deepsort_cli.evaluation.mot_score import require_trackeval, score_comparisons
+        from deepsort_cli.evaluation.mot_score import score_comparisons
+        from deepsort_cli.evaluation.official_scorer import require_trackeval
 
         require_trackeval()
     with _Screen(report) as screen:
@@ -178,6 +179,12 @@ class _Screen:
             self._bars.stop()  # they would catch what goes to stdout
             self._report.table(_table(summary))
             self._bars.start()
+        if summary.fate is not None and summary.rows == 0:
+            self._report.warn(f"{summary.source}: no tracks: {summary.fate.remedy()}")
+        elif summary.fate is not None and summary.fate.beyond:
+            self._report.warn(
+                f"{summary.source}: {summary.fate.beyond:,} detections are in frames behind its last one."
+            )
         for path in summary.outputs:
             self._report.info(f"wrote {path}")
         if summary.comparison is not None and summary.comparison.left_out:
@@ -193,6 +200,8 @@ def _table(summary: Summary) -> Any:
     table = Table(title=escape(summary.source), title_justify="left", show_header=False)
     table.add_row("frames", f"{summary.frames}{endings[summary.ending]}")
     table.add_row("tracks", str(summary.tracks))
+    if summary.fate is not None and (summary.rows == 0 or summary.fate.beyond):
+        table.add_row("detections", escape("\n".join(summary.fate.lines())))
     table.add_row("speed", f"{summary.fps:.1f} fps over {summary.seconds:.1f} s")
     stages = "  ".join(f"{stage} {value:.1f}" for stage, value in summary.stage_ms.items())
     table.add_row("ms per frame", stages)
@@ -233,6 +242,7 @@ def _as_json(summary: Summary) -> dict[str, Any]:
         "embedder": summary.embedder,
         "max_cosine_distance": summary.max_cosine_distance,
         "frames_detected": summary.frames_detected,
+        "detections": None if summary.fate is None else summary.fate.as_json(),
         "embedded": summary.embedded,
         "embeddings_skipped": summary.embeddings_skipped,
         "camera_motions": summary.camera_motions,

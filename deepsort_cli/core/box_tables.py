@@ -259,7 +259,7 @@ def _sound(values: FloatArray) -> npt.NDArray[np.bool_]:
         frames, ids = values[:, 0], values[:, 1]
         sound &= (frames >= 1) & (frames == np.floor(frames)) & (frames <= LAST_FRAME)
         sound &= (ids == np.floor(ids)) & (values[:, 4] >= 0) & (values[:, 5] >= 0)
-    return sound
+    return np.asarray(sound, dtype=np.bool_)
 
 
 def _explain(
@@ -304,7 +304,7 @@ def _explain_values(where: str, path: Path, cells: list[str], separator: str | N
         raise InputError(f"{where}: frame {cells[0]}; frames are whole numbers and start at 1.{remedy}")
     if frame > LAST_FRAME:
         raise InputError(
-            f"{where}: frame {cells[0]} is beyond any video (more than {LAST_FRAME:,} frames). "
+            f"{where}: frame {frame:.0f} is beyond any video (more than {LAST_FRAME:,} frames). "
             "Column 1 is the number of the frame, from 1, not a time."
         )
     if _whole(cells[1]) is None:

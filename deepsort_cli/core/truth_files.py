@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,7 +57,7 @@ def find_truth(given: Path) -> list[TruthFile]:
             f"--gt {given}: neither gt/gt.txt nor sequence folders with gt/gt.txt inside, nor files <sequence>.txt."
         )
     found.sort(key=lambda one: one.name)
-    for one, other in zip(found, found[1:], strict=False):
+    for one, other in itertools.pairwise(found):
         if one.name == other.name:
             raise InputError(
                 f"--gt {given}: two sequences are called {one.name}: {one.path} and {other.path}. "

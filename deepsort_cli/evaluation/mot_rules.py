@@ -165,7 +165,7 @@ def _only(table: BoxTable, keep: np.ndarray) -> BoxTable:
 
 
 def _classes(values: FloatArray, *, results: bool = False) -> np.ndarray | None:
-    """(N,) int64 classes in column 8; None where there are none. Ten columns of ground truth are MOTChallenge 2015's."""
+    """(N,) int64 classes in column 8; None where there are none, as in ten columns of ground truth."""
     if values.shape[1] < 8 or (not results and values.shape[1] > 9):
         return None
     column = values[:, 7]

@@ -218,8 +218,8 @@ def _evaluate(jobs: Sequence[Job], done: Scoring, *, several: bool) -> None:
         done.scores.append(one)
         if len(job.results) and one.DetA == 0 and one.misses:
             done.warnings.append(
-                f"{job.name}: no box of the results overlaps one of the ground truth. Are they of the same sequence and "
-                "picture size, and do both count frames from 1?"
+                f"{job.name}: no box of the results overlaps one of the ground truth. Are they of the same sequence "
+                "and picture size, and do both count frames from 1?"
             )
     if several:
         rules = dict.fromkeys(job.rule.name for job in jobs)
