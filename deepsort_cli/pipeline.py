@@ -17,7 +17,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -25,16 +25,20 @@ import cv2
 import numpy as np
 
 from deepsort_cli.core import Detections, Frame, InputError
+from deepsort_cli.core.box_tables import NORMALISED, BoxTable, check_unique_ids, looks_normalised, read_boxes
 from deepsort_cli.core.cpus import available_cpus
-from deepsort_cli.core.mot import Comparison, check_unique, read_table
+from deepsort_cli.core.mot import Comparison
 from deepsort_cli.core.regions import Counts, check_inside, parse_lines, parse_zones
 from deepsort_cli.core.streams import Ahead, Behind, InParallel, clock, timed
+from deepsort_cli.core.truth_files import find_truth
 from deepsort_cli.core.types import FloatArray, IntArray, Tracks
 from deepsort_cli.perception.camera_motion import CameraMotion, GreyImage
 from deepsort_cli.perception.catalogue import DEFAULT_DETECTOR, default_detector, find
 from deepsort_cli.perception.classes import COCO_NAMES, select_classes
 from deepsort_cli.perception.detectors import Detector, open_detector
+from deepsort_cli.perception.detectors.tally import Tally
 from deepsort_cli.perception.embedders import Embedder, Features, open_embedder
+from deepsort_cli.perception.fate import Fate
 from deepsort_cli.perception.settings import (
     CameraMotionSettings,
     DetectorSettings,
@@ -109,6 +113,7 @@ class Summary:
         camera_motions: frames whose camera motion could be measured; None where it is not compensated.
         counts: the final counts of lines and zones, None where there are none.
         comparison: the written tracks beside the ground truth of the same frames, where it was asked for.
+        fate: what became of the detections.
     """
 
     source: str
@@ -129,6 +134,7 @@ class Summary:
     camera_motions: int | None
     counts: Counts | None = None
     comparison: Comparison | None = None
+    fate: Fate | None = None
 
     @property
     def fps(self) -> float:
@@ -208,6 +214,8 @@ def track(
     stored = None
     if detections is not None:
         stored = _load_detections(detections, settings)
+        for note in stored.notes:
+            observer.warn(note)
         if len(sources) > 1:
             raise InputError(f"--detections {detections}: belongs to one source, but {len(sources)} are given.")
     elif not sources:
@@ -240,9 +248,14 @@ def track(
             cv2.setNumThreads(1)
         summaries = []
         for item, name, plan, truth in zip(opened, names, plans, truths, strict=True):
-            comparison = ComparisonSink(name, truth, item.ground_truth) if compare else None
+            rows = None if truth is None else truth.values
+            comparison = ComparisonSink(name, rows, item.ground_truth) if compare else None
             with item:
+                parts.tally.reset()
                 summary = _track_source(item, name, plan, settings, parts, counter, comparison, observer)
+            if truth is not None and summary.comparison is not None:
+                told = replace(summary.comparison, truth_path=truth.path, truth_form=truth.form)
+                summary = replace(summary, comparison=told)
             summaries.append(summary)
             observer.finished(summary)
             if summary.ending == "interrupted":
@@ -339,6 +352,9 @@ class _Parts:
     embedder: Embedder | None
     camera: CameraMotion | None
     stored_features: bool
+    tally: Tally
+    stored: StoredDetections | None
+    conf: float
     reads_pixels: bool
     workers: int
     interval: int
@@ -406,7 +422,8 @@ class _Parts:
 def _load_detections(path: Path, settings: _Settings) -> StoredDetections:
     detector = settings.detector
     wanted = select_classes(COCO_NAMES, detector.classes) if detector.classes else None
-    return StoredDetections.load(path, conf=settings.detects_from(stored=True), iou=detector.iou, classes=wanted)
+    conf = settings.detects_from(stored=True)
+    return StoredDetections.load(path, conf=conf, iou=detector.iou, classes=wanted, class_names=COCO_NAMES)
 
 
 def _open_parts(settings: _Settings, stored: StoredDetections | None) -> _Parts:
@@ -426,13 +443,21 @@ def _open_parts(settings: _Settings, stored: StoredDetections | None) -> _Parts:
         tracker = settings.tracker.filled(conf, None if embedder is None else embedder.threshold)
     except ValueError as error:
         raise InputError(f"tracker.{error}.") from None
+    if detector is not None:
+        detect, tally = _live(detector), detector.tally
+    else:
+        assert stored is not None
+        detect, tally = _replayed(stored), stored.tally
     return _Parts(
-        detect=_live(detector) if detector is not None else _replayed(stored),
+        detect=detect,
         detector_name=detector.name if detector is not None else "stored detections",
         class_names=detector.class_names if detector is not None else COCO_NAMES,
         embedder=embedder,
         camera=CameraMotion(settings.camera_motion) if settings.camera_motion.method != "none" else None,
         stored_features=stored_features,
+        tally=tally,
+        stored=stored,
+        conf=settings.detects_from(stored=stored is not None),
         reads_pixels=detector is not None or embedder is not None,
         workers=workers,
         interval=settings.detector.interval if detector is not None else 1,  # stored detections cost nothing
@@ -448,8 +473,7 @@ def _live(detector: Detector) -> Callable[[Frame], Detections]:
     return detect
 
 
-def _replayed(stored: StoredDetections | None) -> Callable[[Frame], Detections]:
-    assert stored is not None
+def _replayed(stored: StoredDetections) -> Callable[[Frame], Detections]:
     return lambda frame: stored.detections(frame.index)
 
 
@@ -507,18 +531,19 @@ def _tell_what_is_refined(output: OutputSettings, compare: bool, observer: Obser
         )
 
 
-def _ground_truth(source: Source, name: str, given: Path | None, many: bool) -> FloatArray | None:
+def _ground_truth(source: Source, name: str, given: Path | None, many: bool) -> BoxTable | None:
     """The ground truth of a source, read before any work is done; None where the source knows it frame by frame."""
     path = source.ground_truth_file
     if given is not None:
-        own, only = given / name / "gt" / "gt.txt", (given, given / "gt" / "gt.txt")
-        path = next((place for place in (own, *only) if place.is_file()), None)
-        if path is None:
-            raise InputError(f"--gt {given}: neither a file, nor gt/gt.txt, nor {name}/gt/gt.txt inside.")
-        if many and path in only:
+        files = find_truth(given)
+        named = next((one for one in files if one.name == name), None)
+        if named is None and len(files) > 1:
+            raise InputError(f"--gt {given}: holds {len(files)} sequences, but none called {name}.")
+        if many and named is None:
             raise InputError(
                 f"--gt {given}: belongs to one source, but several are given. Give a folder with {name}/gt/gt.txt."
             )
+        path = (named or files[0]).path
     elif source.kind == "demo":
         return None
     if path is None:
@@ -526,8 +551,10 @@ def _ground_truth(source: Source, name: str, given: Path | None, many: bool) -> 
             f"--score: {name} has no ground truth. It comes with demo and MOTChallenge sequences (gt/gt.txt); "
             "for other sources name it with --gt FILE."
         )
-    table = read_table(path, min_columns=7)
-    check_unique(path, table)
+    table = read_boxes(path)
+    check_unique_ids(table)
+    if looks_normalised(table.values[:, 2:6]):
+        raise InputError(f"{path}: {NORMALISED}")
     return table
 
 
@@ -550,7 +577,7 @@ def _track_source(
     counts: Counts | None = None
     meter = _Meter()
     ids: set[int] = set()
-    rows = detected = 0
+    rows = detected = last_frame = 0
     measured: int | None = None
     ending: Ending = "end"
 
@@ -573,7 +600,7 @@ def _track_source(
                 waiting = 2 * parts.workers * parts.interval if bursts else 1
                 seen = stack.enter_context(InParallel(parts.perceive, looks, parts.workers, waiting))
             for item in seen:
-                frame = item.frame
+                frame, last_frame = item.frame, item.frame.index + settings.source.stride
                 seconds["detect"] += item.detect_seconds
                 seconds["embed"] += item.embed_seconds
                 detected += item.detections is not None
@@ -625,6 +652,22 @@ def _track_source(
         camera_motions=measured,
         counts=counts,
         comparison=comparison.comparison() if comparison is not None else None,
+        fate=_fate(parts, tracker, last_frame if ending == "end" and settings.source.max_frames is None else None),
+    )
+
+
+def _fate(parts: _Parts, tracker: Tracker, last_frame: int | None) -> Fate:
+    """What became of the detections; `last_frame` is the source's last one, from 1, None where it was not reached."""
+    stored = parts.stored
+    return Fate(
+        counts=parts.tally.counts,
+        conf=parts.conf,
+        stored=stored is not None,
+        unusable=tracker.unusable,
+        begun=tracker.begun,
+        unconfirmed=tracker.unconfirmed,
+        n_init=parts.tracker.n_init,
+        beyond=0 if stored is None or last_frame is None else stored.after(last_frame),
     )
 
 

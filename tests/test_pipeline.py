@@ -15,6 +15,7 @@ import pytest
 
 from deepsort_cli import pipeline
 from deepsort_cli.core import Detections, Frame, InputError, RunError, Tracks
+from deepsort_cli.perception.detectors.tally import Tally
 from deepsort_cli.perception.settings import CameraMotionSettings, DetectorSettings
 from deepsort_cli.pipeline import Observer, Summary, track
 from deepsort_cli.tracking import Tracker, TrackerSettings
@@ -41,6 +42,7 @@ def quick_detector(monkeypatch: pytest.MonkeyPatch) -> None:
     class Standing:
         name = "standing"
         class_names = {0: "person"}  # noqa: RUF012
+        tally = Tally()
 
         def __call__(self, image: np.ndarray) -> Detections:
             return Detections(np.array([[100.0, 60.0, 140.0, 160.0]]), np.array([0.9]))
@@ -175,6 +177,7 @@ class TestEndings:
         class Failing:
             name = "failing"
             class_names = {0: "person"}  # noqa: RUF012
+            tally = Tally()
 
             def __call__(self, image: np.ndarray) -> Detections:
                 nonlocal seen
@@ -269,6 +272,7 @@ class TestOptions:
         class Pair:
             name = "pair"
             class_names = {0: "person"}  # noqa: RUF012
+            tally = Tally()
 
             def __init__(self, settings: DetectorSettings) -> None:
                 self.conf = settings.conf or 0.3

@@ -12,9 +12,9 @@ HANDLER = "deepsort-plain"
 """Name of the error handler for characters that a stream's encoding lacks."""
 
 PLAIN = {
-    "…": "...", "–": "-", "—": "-", "−": "-", "×": "x", "→": "->", "←": "<-", "↔": "<->", "≥": ">=", "≤": "<=", "≈": "~",
-    "±": "+-", "·": "-", "•": "*", "°": " deg", "Δ": "d", "σ": "sigma", "λ": "lambda", "²": "2", "³": "3", "’": "'",
-    "‘": "'", "“": '"', "”": '"', "✓": "+", "✗": "x", "\N{NO-BREAK SPACE}": " ",
+    "…": "...", "–": "-", "—": "-", "−": "-", "×": "x", "→": "->", "←": "<-", "↔": "<->", "≥": ">=", "≤": "<=",
+    "≈": "~", "±": "+-", "·": "-", "•": "*", "°": " deg", "Δ": "d", "σ": "sigma", "λ": "lambda", "²": "2", "³": "3",
+    "’": "'", "‘": "'", "“": '"', "”": '"', "✓": "+", "✗": "x", "\N{NO-BREAK SPACE}": " ",
 }  # fmt: skip
 """What stands for the signs that messages and tables use, where they cannot be shown."""
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from deepsort_cli.cli.console import Reporter, result_console
 from deepsort_cli.cli.options import Config, Flags, Json, PrintConfig, Quiet, Set, Verbose, command_app, examples
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.settings.score import ScoreSettings
 
 if TYPE_CHECKING:
-    from deepsort_cli.evaluation.mot_score import Score
+    from deepsort_cli.evaluation.mot_score import Score, Scoring
 
 app = command_app()
 flags = Flags(ScoreSettings)
@@ -22,12 +24,18 @@ HEADINGS = {
     "id_switches": "IDSW", "fragmentations": "Frag", "mostly_tracked": "MT", "mostly_lost": "ML",
     "false_positives": "FP", "misses": "FN",
 }  # fmt: skip
+FRACTIONS = 7
+"""How many of them are fractions; counts come behind."""
+
+WIDE = 110
+"""Columns where stdout is no terminal: figures in one table are easier to read by programs."""
 
 
 @app.command(
     epilog=examples(
         "deepsort score --gt MOT17-05-FRCNN --results out.txt",
         "deepsort score --gt MOT17/train --results results/ --csv scores.csv",
+        "deepsort score --gt training/label_02 --results results/",
     )
 )
 def score(
@@ -36,6 +44,11 @@ def score(
     results: Annotated[Path | None, flags("results", "--results", "-r", panel="Scoring")] = None,
     benchmark: Annotated[
         str | None, flags("benchmark", "--benchmark", metavar="MOT15|MOT16|MOT17|MOT20", panel="Scoring")
+    ] = None,
+    gt_class: Annotated[int | None, flags("gt_class", "--gt-class", panel="Scoring")] = None,
+    result_class: Annotated[int | None, flags("result_class", "--result-class", panel="Scoring")] = None,
+    allow_missing: Annotated[
+        bool | None, flags("allow_missing", "--allow-missing/--no-allow-missing", panel="Scoring")
     ] = None,
     csv: Annotated[Path | None, flags("csv", "--csv", metavar="FILE", panel="Scoring")] = None,
     overwrite: Annotated[bool | None, flags("overwrite", "--overwrite/--no-overwrite", panel="Scoring")] = None,
@@ -55,27 +68,42 @@ def score(
         missing = "--gt" if settings.gt is None else "--results"
         raise InputError(f"{missing} is missing. For example: deepsort score --gt SEQUENCE --results out.txt")
     from deepsort_cli.core.files import check_output_file
+    from deepsort_cli.evaluation.mot_score import Choice, write_csv
     from deepsort_cli.evaluation.mot_score import score as run
-    from deepsort_cli.evaluation.mot_score import write_csv
 
     if settings.csv is not None:
         check_output_file(settings.csv, overwrite=settings.overwrite, option="--csv")
-    scores = run(settings.gt, settings.results, settings.benchmark)
+    choice = Choice(settings.benchmark, settings.gt_class, settings.result_class)
+    scoring = run(settings.gt, settings.results, choice, allow_missing=settings.allow_missing)
+    tell(scoring, report)
     if settings.csv is not None:
-        write_csv(settings.csv, scores)
+        write_csv(settings.csv, scoring.scores)
+        report.info(f"wrote {settings.csv}")
+    print_scores(scoring, report)
     if report.json:
-        report.result([rounded(item) for item in scores])
-    else:
-        print_scores(scores)
+        report.result([as_json(item, scoring) for item in scoring.scores])
 
 
-def print_scores(scores: list[Score]) -> None:
-    """A table of scores on stdout."""
-    from rich.console import Console
+def tell(scoring: Scoring, report: Reporter) -> None:
+    """What counted and what was left out, on stderr."""
+    for message in scoring.notes:
+        report.info(message)
+    for message in scoring.warnings:
+        report.warn(message)
 
-    console = Console(highlight=False)
-    console.width = max(console.width, 110)  # a wrapped terminal line is easier to read than cut figures
-    console.print(_table(scores))
+
+def print_scores(scoring: Scoring, report: Reporter) -> None:
+    """Tables of scores on stdout: one where it fits the terminal, else blocks of columns one below the other."""
+    width = result_console(WIDE).width
+    report.table(*_tables(scoring, width), width=WIDE)
+
+
+def as_json(score: Score, scoring: Scoring) -> dict[str, Any]:
+    """Percentages with two decimals, counts as they are; of the combination also which sequences are missing."""
+    values = rounded(score)
+    if score.sequence == scoring.scores[-1].sequence and scoring.missing:
+        values["missing"] = scoring.missing
+    return values
 
 
 def rounded(score: Score) -> dict[str, Any]:
@@ -84,17 +112,62 @@ def rounded(score: Score) -> dict[str, Any]:
     return {key: round(100 * value, 2) if isinstance(value, float) else value for key, value in values.items()}
 
 
-def _table(scores: list[Score]) -> Any:
+def _tables(scoring: Scoring, width: int) -> list[Any]:
     from rich import box
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("sequence")
-    for heading in HEADINGS.values():
-        table.add_column(heading, justify="right")
-    for item in scores:
-        values = rounded(item)
-        cells = [f"{values[key]:.2f}" if isinstance(values[key], float) else str(values[key]) for key in HEADINGS]
-        table.add_row(escape(item.sequence), *cells, end_section=item is scores[-2] if len(scores) > 1 else False)
-    return table
+    scores = scoring.scores
+    names = [_label(item, scoring) for item in scores]
+    room = max(map(len, ["sequence", *names])) if names else 8
+    room = min(room, max(12, width // 3))
+    rows = [rounded(item) for item in scores]
+    cells = [
+        (heading, [f"{row[key]:.2f}" if isinstance(row[key], float) else str(row[key]) for row in rows])
+        for key, heading in HEADINGS.items()
+    ]
+    tables = []
+    for block in _blocks(cells, width - room - 1):
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+        table.add_column("sequence", no_wrap=True, width=room)
+        for heading, _ in block:
+            table.add_column(heading, justify="right", no_wrap=True)
+        for row, name in enumerate(names):
+            last = len(names) > 1 and row == len(names) - 2
+            table.add_row(escape(_shortened(name, room)), *(texts[row] for _, texts in block), end_section=last)
+        tables.append(table)
+    return tables
+
+
+def _label(item: Score, scoring: Scoring) -> str:
+    if item is not scoring.scores[-1] or (item.sequences == 1 and not scoring.missing):
+        return item.sequence
+    left_out = len(scoring.missing)
+    return f"{item.sequence} ({item.sequences}" + (f" of {item.sequences + left_out})" if left_out else ")")
+
+
+def _shortened(name: str, room: int) -> str:
+    """The name, with its middle left out where it is too long: sequences often differ at the end."""
+    if len(name) <= room:
+        return name
+    tail = (room - 1) // 2
+    return f"{name[: room - 1 - tail]}…{name[len(name) - tail :]}"
+
+
+def _blocks(cells: list[tuple[str, list[str]]], width: int) -> Iterator[list[tuple[str, list[str]]]]:
+    """Columns in as many groups as it takes for each to fit into `width`, fractions and counts apart."""
+    sizes = [max(map(len, [heading, *texts])) + 1 for heading, texts in cells]
+    if sum(sizes) <= width:
+        yield cells
+        return
+    for part in (range(FRACTIONS), range(FRACTIONS, len(cells))):
+        block: list[tuple[str, list[str]]] = []
+        used = 0
+        for number in part:
+            if block and used + sizes[number] > width:
+                yield block
+                block, used = [], 0
+            block.append(cells[number])
+            used += sizes[number]
+        if block:
+            yield block

@@ -10,7 +10,7 @@ import typer
 from deepsort_cli.cli.consent import settle_detector
 from deepsort_cli.cli.console import Reporter
 from deepsort_cli.cli.options import Config, Flags, Json, PrintConfig, Quiet, Set, Verbose, command_app, examples
-from deepsort_cli.cli.score import print_scores, rounded
+from deepsort_cli.cli.score import print_scores, rounded, tell
 from deepsort_cli.settings.track import TrackSettings
 
 if TYPE_CHECKING:
@@ -107,7 +107,8 @@ def track(
         report.info(f"preset {settings.preset}, except {', '.join(overruled)}")
     wants_scores = settings.score or settings.gt is not None
     if wants_scores:
-        from deepsort_cli.evaluation.mot_score import require_trackeval, score_comparisons
+        from deepsort_cli.evaluation.mot_score import score_comparisons
+        from deepsort_cli.evaluation.official_scorer import require_trackeval
 
         require_trackeval()
     detecting = settle_detector(settings, report)
@@ -131,13 +132,12 @@ def track(
         )
     data = [_as_json(summary) for summary in summaries]
     if wants_scores:
-        scores = score_comparisons([summary.comparison for summary in summaries if summary.comparison is not None])
-        if report.json:
-            for entry, one in zip(data, scores, strict=False):
-                entry["scores"] = rounded(one)
-            data += [{"source": one.sequence, "scores": rounded(one)} for one in scores[len(data) :]]
-        else:
-            print_scores(scores)
+        scoring = score_comparisons([summary.comparison for summary in summaries if summary.comparison is not None])
+        tell(scoring, report)
+        print_scores(scoring, report)
+        for entry, one in zip(data, scoring.scores, strict=False):
+            entry["scores"] = rounded(one)
+        data += [{"source": one.sequence, "scores": rounded(one)} for one in scoring.scores[len(data) :]]
     report.result(data)
 
 
@@ -182,6 +182,12 @@ class _Screen:
             self._bars.stop()  # they would catch what goes to stdout
             self._report.table(_table(summary))
             self._bars.start()
+        if summary.fate is not None and summary.rows == 0:
+            self._report.warn(f"{summary.source}: no tracks: {summary.fate.remedy()}")
+        elif summary.fate is not None and summary.fate.beyond:
+            self._report.warn(
+                f"{summary.source}: {summary.fate.beyond:,} detections are in frames behind its last one."
+            )
         for path in summary.outputs:
             self._report.info(f"wrote {path}")
         if summary.comparison is not None and summary.comparison.left_out:
@@ -197,6 +203,8 @@ def _table(summary: Summary) -> Any:
     table = Table(title=escape(summary.source), title_justify="left", show_header=False)
     table.add_row("frames", f"{summary.frames}{endings[summary.ending]}")
     table.add_row("tracks", str(summary.tracks))
+    if summary.fate is not None and (summary.rows == 0 or summary.fate.beyond):
+        table.add_row("detections", escape("\n".join(summary.fate.lines())))
     table.add_row("speed", f"{summary.fps:.1f} fps over {summary.seconds:.1f} s")
     stages = "  ".join(f"{stage} {value:.1f}" for stage, value in summary.stage_ms.items())
     table.add_row("ms per frame", stages)
@@ -237,6 +245,7 @@ def _as_json(summary: Summary) -> dict[str, Any]:
         "embedder": summary.embedder,
         "max_cosine_distance": summary.max_cosine_distance,
         "frames_detected": summary.frames_detected,
+        "detections": None if summary.fate is None else summary.fate.as_json(),
         "embedded": summary.embedded,
         "embeddings_skipped": summary.embeddings_skipped,
         "camera_motions": summary.camera_motions,

@@ -12,11 +12,10 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from deepsort_cli.core.box_tables import MIN_COLUMNS, Form, read_boxes
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.types import FloatArray, IntArray
 
-MIN_COLUMNS = 6
-MAX_COLUMNS = 10
 DEFAULT_FPS = 25.0
 
 
@@ -49,12 +48,16 @@ class Comparison:
         results: (N, 10) result rows.
         ground_truth: (M, 7 to 10) ground truth rows of the same frames.
         left_out: how many frames with ground truth are left out, because they were not tracked.
+        truth_path: the file the ground truth is from; None where it is exact knowledge of a generated scene.
+        truth_form: what its columns mean, as in `box_tables.BoxTable`.
     """
 
     name: str
     results: FloatArray
     ground_truth: FloatArray
     left_out: int = 0
+    truth_path: Path | None = None
+    truth_form: Form = "mot"
 
 
 def read_seqinfo(folder: Path) -> SequenceInfo:
@@ -103,54 +106,15 @@ def read_seqinfo(folder: Path) -> SequenceInfo:
     )
 
 
-def read_table(path: Path, *, min_columns: int = MIN_COLUMNS, max_columns: int = MAX_COLUMNS) -> FloatArray:
-    """Read a MOTChallenge text table; values are separated by commas or by blanks, empty lines are skipped.
+def read_table(path: Path, *, min_columns: int = MIN_COLUMNS) -> FloatArray:
+    """The rows of a MOTChallenge text table as (N, C) float64, (0, `min_columns`) for an empty file.
 
-    Returns:
-        (N, C) float64, the rows in the file's order; (0, `min_columns`) for an empty file.
-
-    Raises:
-        InputError: naming file and line: unreadable, rows of a wrong or varying number of columns, a value that is
-            no finite number, or a frame that is no whole number from 1.
-    """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file.") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: not a text file; expected MOTChallenge rows {_ROW_FORMAT}.") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error}).") from None
-    lines = [line for line in text.splitlines() if line.strip()]
-    if not lines:
-        return np.empty((0, min_columns))
-    try:
-        table = np.loadtxt(lines, delimiter="," if "," in lines[0] else None, ndmin=2, comments=None)
-    except ValueError:
-        table = np.empty((0, 0))
-    fits = len(table) == len(lines) and min_columns <= table.shape[1] <= max_columns
-    if not fits or not _rows_are_sound(table).all():
-        _explain(path, text, min_columns, max_columns)
-    return np.asarray(table, dtype=np.float64)
-
-
-def check_unique(path: Path, table: FloatArray) -> None:
-    """Refuse a table read from `path` in which an id occurs twice in a frame.
+    `box_tables.read_boxes` reads them; use that where ids may be larger than 2⁵³ or lines are to be named.
 
     Raises:
-        InputError: naming file and line.
+        InputError: as `read_boxes`.
     """
-    _, first, counts = np.unique(table[:, :2], axis=0, return_index=True, return_counts=True)
-    if (counts > 1).any():
-        row = int(first[counts > 1].min())
-        frame, track_id = table[row, :2]
-        raise InputError(f"{path}, line {line_of_row(path, row)}: id {track_id:g} occurs twice in frame {frame:g}.")
-
-
-def line_of_row(path: Path, row: int) -> int:
-    """The line (from 1) of a table file that holds its `row`-th row (from 0), for messages."""
-    lines = path.read_text(encoding="utf-8-sig").splitlines()
-    return [number for number, line in enumerate(lines, 1) if line.strip()][row]
+    return read_boxes(path, min_columns=min_columns).with_ids()
 
 
 def format_row(frame: int, track_id: int, tlwh: Sequence[float] | FloatArray, score: float = 1) -> str:
@@ -169,42 +133,3 @@ def format_row(frame: int, track_id: int, tlwh: Sequence[float] | FloatArray, sc
 def format_rows(frame: int, ids: IntArray, tlwh: FloatArray) -> str:
     """The result rows of one frame as text; every row ends in a newline."""
     return "".join(f"{format_row(frame, int(i), box)}\n" for i, box in zip(ids, tlwh.tolist(), strict=True))
-
-
-_ROW_FORMAT = "frame,id,left,top,width,height,confidence,…"
-
-
-def _rows_are_sound(table: FloatArray) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    frames = table[:, 0]
-    sound = np.isfinite(table).all(axis=1) & (frames >= 1) & (frames == np.floor(frames))
-    return np.asarray(sound)
-
-
-def _explain(path: Path, text: str, min_columns: int, max_columns: int) -> None:
-    """Raise an InputError for the first faulty line."""
-    expected = 0
-    comma = "," in text
-    for number, line in enumerate(text.splitlines(), 1):
-        if not line.strip():
-            continue
-        where = f"{path}, line {number}"
-        cells = [cell.strip() for cell in (line.split(",") if comma else line.split())]
-        values = []
-        for column, cell in enumerate(cells, 1):
-            try:
-                values.append(float(cell))
-            except ValueError:
-                raise InputError(
-                    f"{where}, column {column}: {cell[:40]!r} is not a number; expected rows {_ROW_FORMAT}."
-                ) from None
-        if not min_columns <= len(cells) <= max_columns:
-            raise InputError(f"{where}: {len(cells)} columns, expected {min_columns} to {max_columns}: {_ROW_FORMAT}.")
-        expected = expected or len(cells)
-        if len(cells) != expected:
-            raise InputError(f"{where}: {len(cells)} columns, but the rows above have {expected}.")
-        for column, value in enumerate(values, 1):
-            if not np.isfinite(value):
-                raise InputError(f"{where}, column {column}: {cells[column - 1]} is not a finite number.")
-        if values[0] < 1 or values[0] != int(values[0]):
-            raise InputError(f"{where}: frame {cells[0]}; frames are whole numbers and start at 1.")
-    raise InputError(f"{path}: not a table of MOTChallenge rows {_ROW_FORMAT}.")

@@ -5,26 +5,29 @@ References: Luiten et al. 2021 (HOTA), Bernardin and Stiefelhagen 2008 (CLEAR MO
 
 from __future__ import annotations
 
-import contextlib
 import csv
-import importlib.util
-import io
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
+from deepsort_cli.core.box_tables import (
+    KITTI_TYPES,
+    NORMALISED,
+    BoxTable,
+    check_unique_ids,
+    looks_normalised,
+    read_boxes,
+)
 from deepsort_cli.core.errors import InputError, RunError
 from deepsort_cli.core.files import atomic_open
-from deepsort_cli.core.mot import Comparison, check_unique, line_of_row, read_seqinfo, read_table
-from deepsort_cli.core.types import FloatArray
+from deepsort_cli.core.mot import Comparison
+from deepsort_cli.evaluation.mot_files import Pair, find_pairs, listed
+from deepsort_cli.evaluation.mot_rules import KITTI_CLASSES, Benchmark, choose_rule, count_results, count_truth, counted
+from deepsort_cli.evaluation.official_scorer import Job, OfficialScorer
 
-Benchmark = Literal["MOT15", "MOT16", "MOT17", "MOT20"]
-BENCHMARKS: tuple[Benchmark, ...] = ("MOT15", "MOT16", "MOT17", "MOT20")
 COMBINED = "COMBINED"
 
 
@@ -34,7 +37,8 @@ class Score:
 
     HOTA, DetA, AssA and LocA are averages over localisation thresholds 0.05 to 0.95; the rest is at IoU 0.5. All of
     these and MOTA, MOTP, IDF1 are fractions. ID switches, fragmentations, false positives, misses, mostly tracked and
-    mostly lost people are counts.
+    mostly lost people are counts. `rule` says which rows of ground truth counted (`mot_rules.Rule`), `sequences` how
+    many sequences the scores are of.
     """
 
     sequence: str
@@ -51,211 +55,179 @@ class Score:
     mostly_lost: int
     false_positives: int
     misses: int
+    rule: str = ""
+    sequences: int = 1
 
 
 @dataclass(frozen=True)
-class Pair:
-    """A sequence to score: its ground truth file, a result file, and the sequence's length where it is known."""
+class Scoring:
+    """What came of scoring files.
 
-    name: str
-    ground_truth: Path
-    results: Path
-    length: int | None = None
+    Attributes:
+        scores: of each sequence and, where ground truth has several, their combination named COMBINED.
+        missing: sequences of ground truth without results, left out.
+        notes: what counted, where that is not the rule of an official benchmark.
+        warnings: what was left out, or looks wrong.
+    """
+
+    scores: list[Score]
+    missing: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
 
-def score(ground_truth: Path, results: Path, benchmark: Benchmark | None = None) -> list[Score]:
+@dataclass(frozen=True)
+class Choice:
+    """What counts, where the files themselves are not to say.
+
+    Attributes:
+        benchmark: whose preprocessing applies; None chooses for each sequence, see `mot_rules.choose_rule`.
+        gt_class, result_class: the class in column 8 of the rows that count; None: see `mot_rules`.
+    """
+
+    benchmark: Benchmark | None = None
+    gt_class: int | None = None
+    result_class: int | None = None
+
+
+def score(ground_truth: Path, results: Path, choice: Choice | None = None, *, allow_missing: bool = False) -> Scoring:
     """Score tracking results against ground truth.
 
     Args:
-        ground_truth: a sequence folder (`gt/gt.txt`, `seqinfo.ini`), a folder of such folders, or a ground truth file.
-        results: a MOTChallenge result file for a single sequence, or a folder with `<sequence>.txt` for each.
-        benchmark: whose preprocessing applies: MOT15 scores every row of ground truth not marked 0; the others score
-            class 1 and forgive boxes on distractors. None chooses for each sequence by the columns of its ground
-            truth: MOT15 has ten, the others nine.
-
-    Returns:
-        The scores of each sequence and, for several, their combination named COMBINED.
+        ground_truth: see `core.truth_files.find_truth`.
+        results: a result file for a single sequence, or a folder with `<sequence>.txt` for each; see
+            `mot_files.find_pairs`.
+        choice: what counts.
+        allow_missing: leave out sequences without a result file.
 
     Raises:
-        InputError: a file is missing or is none the official scorer accepts, or TrackEval is not installed.
+        InputError: a file is missing or cannot be scored, nothing in the ground truth counts, or TrackEval is not
+            installed.
     """
-    pairs = find_pairs(ground_truth, results)
-    tables = {pair.name: read_table(pair.ground_truth, min_columns=7) for pair in pairs}
-    lengths = {}
-    for pair in pairs:
-        table = read_table(pair.results, min_columns=6)
-        lengths[pair.name] = pair.length or int(max(_last(tables[pair.name]), _last(table)))
-        _check(pair.ground_truth, tables[pair.name], lengths[pair.name])
-        _check(pair.results, table, lengths[pair.name])
-        _check_results(pair.results, table)
-    benchmarks = {name: benchmark or guess_benchmark(name, table) for name, table in tables.items()}
-    for pair in pairs:
-        if benchmarks[pair.name] != "MOT15" and tables[pair.name].shape[1] < 8:
-            raise InputError(f"{pair.ground_truth}: no class in column 8, which {benchmark} needs. Use MOT15.")
-    return _run_trackeval(pairs, tables, lengths, benchmarks)
+    choice = choice or Choice()
+    matched = find_pairs(ground_truth, results, allow_missing=allow_missing)
+    files = [_read(pair) for pair in matched.pairs]
+    truths = [truth for truth, _ in files]
+    kitti_choice = replace(choice, gt_class=_kitti_class(truths, choice))
+    done = Scoring([], matched.missing)
+    if matched.missing:
+        total = len(matched.pairs) + len(matched.missing)
+        done.warnings.append(
+            f"no result for {listed(matched.missing)}: scores are of {len(matched.pairs)} of {total} sequences."
+        )
+    if matched.unused:
+        names = listed([path.name for path in matched.unused])
+        done.warnings.append(f"results without ground truth, not scored: {names}.")
+    jobs = [
+        _job(pair.name, truth, found, kitti_choice if truth.form == "kitti" else choice, done)
+        for pair, (truth, found) in zip(matched.pairs, files, strict=True)
+    ]
+    _check_counted(list(zip(truths, jobs, strict=True)), done)
+    _evaluate(jobs, done, several=len(matched.pairs) + len(matched.missing) > 1)
+    return done
 
 
-def require_trackeval() -> None:
-    """Make sure that the scorer is installed, without importing it.
-
-    Raises:
-        InputError: it is not; the message says how to get it.
-    """
-    if importlib.util.find_spec("trackeval") is None:
-        raise InputError("scoring needs the TrackEval package: pip install 'deepsort-cli[score]'")
-
-
-def score_comparisons(comparisons: Sequence[Comparison]) -> list[Score]:
+def score_comparisons(comparisons: Sequence[Comparison]) -> Scoring:
     """Score tracks that are in memory, as `score` does those in files; names must differ.
 
     Raises:
         RunError: there is no ground truth in the frames of a sequence.
         InputError: the scorer refuses the ground truth, or TrackEval is not installed.
     """
+    done, files = Scoring([]), []
     for one in comparisons:
         if not len(one.ground_truth):
             raise RunError(f"{one.name}: no ground truth in the frames tracked, so there is nothing to score.")
-    with tempfile.TemporaryDirectory() as folder:
-        pairs = []
-        for one in comparisons:
-            path = Path(folder) / f"{one.name}.txt"
-            np.savetxt(path, one.results, fmt=["%d", "%d", *["%.2f"] * 4, *["%d"] * 4], delimiter=",")
-            pairs.append(Pair(one.name, path, path))
-        return _run_trackeval(
-            pairs,
-            tables={one.name: one.ground_truth for one in comparisons},
-            lengths={one.name: int(max(_last(one.ground_truth), _last(one.results))) for one in comparisons},
-            benchmarks={one.name: guess_benchmark(one.name, one.ground_truth) for one in comparisons},
-        )
-
-
-def find_pairs(ground_truth: Path, results: Path) -> list[Pair]:
-    """Match sequences of ground truth with result files.
-
-    Raises:
-        InputError: nothing matches.
-    """
-    if not ground_truth.exists():
-        raise InputError(f"--gt {ground_truth}: no such file or folder.")
-    if not results.exists():
-        raise InputError(f"--results {results}: no such file or folder.")
-    if ground_truth.is_file():
-        folder = ground_truth.parent.parent if ground_truth.parent.name == "gt" else None
-        return [_pair(ground_truth.stem if folder is None else folder.name, ground_truth, folder, results)]
-    if (ground_truth / "gt" / "gt.txt").is_file():
-        return [_pair(ground_truth.resolve().name, ground_truth / "gt" / "gt.txt", ground_truth, results)]
-    folders = sorted(folder for folder in ground_truth.iterdir() if (folder / "gt" / "gt.txt").is_file())
-    if not folders:
-        raise InputError(f"--gt {ground_truth}: neither gt/gt.txt nor sequence folders with gt/gt.txt inside.")
-    if results.is_file():
-        raise InputError(
-            f"--results {results}: one file, but {ground_truth} holds {len(folders)} sequences. Give a folder."
-        )
-    pairs = [
-        _pair(folder.name, folder / "gt" / "gt.txt", folder, results)
-        for folder in folders
-        if (results / f"{folder.name}.txt").is_file()
+        path = one.truth_path or Path(one.name)
+        files.append((_table(path, one.ground_truth, one.truth_form), _table(Path(one.name), one.results, "mot")))
+    kitti_choice = Choice(gt_class=_kitti_class([truth for truth, _ in files], Choice()))
+    jobs = [
+        _job(one.name, truth, found, kitti_choice if truth.form == "kitti" else Choice(), done)
+        for one, (truth, found) in zip(comparisons, files, strict=True)
     ]
-    if not pairs:
-        raise InputError(
-            f"--results {results}: no result for any sequence of {ground_truth}; expected {folders[0].name}.txt, …"
-        )
-    return pairs
+    _check_counted([(truth, job) for (truth, _), job in zip(files, jobs, strict=True)], done)
+    _evaluate(jobs, done, several=len(jobs) > 1)
+    return done
 
 
-def _pair(name: str, ground_truth: Path, folder: Path | None, results: Path) -> Pair:
-    if results.is_dir():
-        results = results / f"{name}.txt"
-        if not results.is_file():
-            raise InputError(f"--results {results}: no such file.")
-    length = read_seqinfo(folder).length if folder is not None and (folder / "seqinfo.ini").is_file() else None
-    return Pair(name, ground_truth, results, length)
-
-
-def guess_benchmark(name: str, ground_truth: FloatArray) -> Benchmark:
-    """MOT20 or MOT17 for nine columns of ground truth (by the sequence's name), MOT15 otherwise."""
-    if ground_truth.shape[1] != 9:
-        return "MOT15"
-    return "MOT20" if name.startswith("MOT20") else "MOT17"
-
-
-def _last(table: FloatArray) -> float:
-    return float(table[:, 0].max()) if len(table) else 1.0
-
-
-def _check(path: Path, table: FloatArray, length: int) -> None:
-    """Refuse what the scorer would: frames beyond the sequence, and an id twice in a frame."""
-    beyond = np.flatnonzero(table[:, 0] > length)
-    if len(beyond):
-        line = line_of_row(path, int(beyond[0]))
-        raise InputError(f"{path}, line {line}: frame {table[beyond[0], 0]:g}, but the sequence has {length} frames.")
-    check_unique(path, table)
-
-
-def _check_results(path: Path, table: FloatArray) -> None:
-    if table.shape[1] >= 8:
-        wrong = np.flatnonzero(~np.isin(table[:, 7], (-1, 1)))
-        if len(wrong):
-            line = line_of_row(path, int(wrong[0]))
+def _read(pair: Pair) -> tuple[BoxTable, BoxTable]:
+    """Ground truth and results of a sequence, checked for what no scorer takes."""
+    truth, found = read_boxes(pair.ground_truth), read_boxes(pair.results)
+    for table in (truth, found):
+        beyond = np.flatnonzero(table.values[:, 0] > (pair.length or np.inf))
+        if len(beyond):
+            frame = table.values[beyond[0], 0]
             raise InputError(
-                f"{path}, line {line}: column 8 is {table[wrong[0], 7]:g}; the scorer accepts −1 or 1 only."
+                f"{table.where(beyond[0])}: frame {frame:g}, but the sequence has {pair.length} frames "
+                f"(seqLength in seqinfo.ini). Are these files of the same sequence?"
             )
+        check_unique_ids(table)
+    scaled = [table for table in (truth, found) if looks_normalised(table.values[:, 2:6])]
+    if len(scaled) == 1 and len(truth) and len(found):
+        raise InputError(
+            f"{scaled[0].path}: {NORMALISED} ({(truth if scaled[0] is found else found).path} has pixels.)"
+        )
+    return truth, found
 
 
-def _run_trackeval(
-    pairs: Sequence[Pair],
-    tables: Mapping[str, FloatArray],
-    lengths: Mapping[str, int],
-    benchmarks: Mapping[str, Benchmark],
-) -> list[Score]:
-    require_trackeval()
-    import trackeval
-
-    quiet = {"PRINT_CONFIG": False}
-    metrics = [trackeval.metrics.HOTA(), trackeval.metrics.CLEAR(quiet), trackeval.metrics.Identity(quiet)]
-    results: dict[str, dict[str, Any]] = {metric.get_name(): {} for metric in metrics}
-    with tempfile.TemporaryDirectory() as name, contextlib.redirect_stdout(io.StringIO()):
-        folder = Path(name)
-        for pair in pairs:
-            truth = folder / "gt" / pair.name / "gt" / "gt.txt"
-            truth.parent.mkdir(parents=True)
-            _write_ground_truth(truth, tables[pair.name])
-            found = folder / "results" / "tracker" / "data" / f"{pair.name}.txt"
-            found.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(pair.results, found)
-            try:
-                dataset = trackeval.datasets.MotChallenge2DBox(
-                    {
-                        **quiet,
-                        "GT_FOLDER": str(folder / "gt"),
-                        "TRACKERS_FOLDER": str(folder / "results"),
-                        "TRACKERS_TO_EVAL": ["tracker"],
-                        "BENCHMARK": benchmarks[pair.name],
-                        "DO_PREPROC": benchmarks[pair.name] != "MOT15",
-                        "SKIP_SPLIT_FOL": True,
-                        "SEQ_INFO": {pair.name: lengths[pair.name]},
-                    }
-                )
-                raw = dataset.get_raw_seq_data("tracker", pair.name)
-                data = dataset.get_preprocessed_seq_data(raw, "pedestrian")
-                for metric in metrics:
-                    results[metric.get_name()][pair.name] = metric.eval_sequence(data)
-            except trackeval.utils.TrackEvalException as error:
-                raise InputError(f"{pair.results}: the official scorer refuses it: {error}") from None
-    scores = [_score(pair.name, {name: one[pair.name] for name, one in results.items()}) for pair in pairs]
-    if len(pairs) > 1:
-        combined = {metric.get_name(): metric.combine_sequences(results[metric.get_name()]) for metric in metrics}
-        scores.append(_score(COMBINED, combined))
-    return scores
+def _table(path: Path, rows: np.ndarray, form: Any) -> BoxTable:
+    ids, position = np.unique(rows[:, 1], return_inverse=True)
+    values = rows.copy()
+    values[:, 1] = position.reshape(-1)
+    return BoxTable(path, form, values, tuple(map(int, ids.tolist())), np.arange(1, len(rows) + 1))
 
 
-def _write_ground_truth(path: Path, table: FloatArray) -> None:
-    """As the scorer wants it: at least eight columns, and a class. Demo and MOT15 ground truth carry none it knows."""
-    rows = table if table.shape[1] > 7 else np.column_stack([table, np.ones(len(table))])
-    np.savetxt(path, rows, fmt="%g", delimiter=",")
+def _kitti_class(truths: Sequence[BoxTable], choice: Choice) -> int | None:
+    """The same type for all of KITTI's sequences: pedestrians where any has some."""
+    kitti = [truth for truth in truths if truth.form == "kitti"]
+    if choice.gt_class is not None or not kitti:
+        return choice.gt_class
+    numbers = [KITTI_TYPES.index(name) + 1 for name in KITTI_CLASSES]
+    return next((one for one in numbers if any((truth.values[:, 7] == one).any() for truth in kitti)), numbers[0])
 
 
-def _score(name: str, results: Mapping[str, Mapping[str, Any]]) -> Score:
+def _job(name: str, truth: BoxTable, found: BoxTable, choice: Choice, done: Scoring) -> Job:
+    rule = choose_rule(name, truth, choice.benchmark, choice.gt_class)
+    if rule.note:
+        done.notes.append(rule.note)
+    found, notes = count_results(found, rule, choice.result_class)
+    done.warnings.extend(notes)
+    return Job(name, count_truth(truth, rule), found.values, rule)
+
+
+def _check_counted(jobs: Sequence[tuple[BoxTable, Job]], done: Scoring) -> None:
+    """Refuse ground truth of which nothing counts, and say where that is so of single sequences."""
+    empty = [(truth, job) for truth, job in jobs if not counted(truth, job.rule)]
+    for truth, job in empty:
+        why = f"{truth.path}: holds no row."
+        if len(truth) and job.rule.kitti is not None:
+            why = f"{truth.path}: no {job.rule.kitti} in it; --gt-class 1 scores cars, 4 pedestrians."
+        elif len(truth) and truth.values.shape[1] > 6 and (truth.values[:, 6] == 0).all():
+            why = f"{truth.path}: no row counts: column 7 is 0 in all, which marks rows to be ignored. Write 1 there."
+        elif len(truth):
+            why = f"{truth.path}: no row counts by the rules of {job.rule.name}."
+        if len(empty) == len(jobs):
+            raise InputError(why)
+        done.warnings.append(why)
+
+
+def _evaluate(jobs: Sequence[Job], done: Scoring, *, several: bool) -> None:
+    scorer = OfficialScorer()
+    for job in jobs:
+        one = _score(job.name, scorer.evaluate(job), job.rule.name)
+        done.scores.append(one)
+        if len(job.results) and one.DetA == 0 and one.misses:
+            done.warnings.append(
+                f"{job.name}: no box of the results overlaps one of the ground truth. Are they of the same sequence "
+                "and picture size, and do both count frames from 1?"
+            )
+    if several:
+        rules = dict.fromkeys(job.rule.name for job in jobs)
+        together = _score(COMBINED, scorer.combined(), "; ".join(rules))
+        done.scores.append(replace(together, sequences=len(jobs)))
+
+
+def _score(name: str, results: Mapping[str, Mapping[str, Any]], rule: str) -> Score:
     hota, clear, identity = results["HOTA"], results["CLEAR"], results["Identity"]
     return Score(
         sequence=name,
@@ -272,6 +244,7 @@ def _score(name: str, results: Mapping[str, Mapping[str, Any]]) -> Score:
         mostly_lost=int(clear["ML"]),
         false_positives=int(clear["CLR_FP"]),
         misses=int(clear["CLR_FN"]),
+        rule=rule,
     )
 
 

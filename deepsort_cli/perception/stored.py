@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from deepsort_cli.core.box_tables import LAST_FRAME, NORMALISED, ROW_FORMAT, BoxTable, looks_normalised, read_boxes
 from deepsort_cli.core.boxes import tlwh_to_xyxy
 from deepsort_cli.core.errors import InputError
-from deepsort_cli.core.mot import line_of_row, read_table
 from deepsort_cli.core.types import Detections, FloatArray, IntArray
+from deepsort_cli.perception.detectors.tally import Tally
 
 _ARRAY_COLUMNS = "frame, id, left, top, width, height, confidence"
 
@@ -27,6 +28,8 @@ class StoredDetections:
         last_frame: number of the last frame that has a detection, from 1; 0 when there is none.
         has_features: whether an appearance embedding is stored with every detection.
         feature_size: its length D; 0 without features.
+        tally: what became of the detections of the frames asked for.
+        notes: what was assumed when the file was read.
     """
 
     def __init__(
@@ -37,6 +40,7 @@ class StoredDetections:
         conf: float | None = None,
         iou: float | None = None,
         classes: Collection[int] | None = None,
+        class_names: Mapping[int, str] | None = None,
     ) -> None:
         """Store N detections.
 
@@ -46,17 +50,17 @@ class StoredDetections:
             conf: keep scores of at least this much; None keeps all.
             iou: drop a box that overlaps a better one of its class and frame by more; None or 1 keeps all.
             classes: class ids to keep; None keeps all.
+            class_names: name by class id, for the tally.
         """
         self.last_frame = int(frames[-1]) if len(frames) else 0
         self.has_features = detections.features is not None
         self.feature_size = 0 if detections.features is None else detections.features.shape[1]
-        keep = np.ones(len(frames), dtype=bool)
-        if conf is not None:
-            keep &= detections.scores >= conf
-        if classes is not None:
-            keep &= np.isin(detections.class_ids, list(classes))
-        self._frames = frames if keep.all() else frames[keep]
-        self._detections = detections if keep.all() else detections[keep]
+        self.notes: list[str] = []
+        self.tally = Tally(0.0, class_names)
+        self._frames = frames
+        self._detections = detections
+        self._conf = -np.inf if conf is None else conf
+        self._wanted = None if classes is None else frozenset(classes)
         self._iou = iou if iou is not None and iou < 1 else None
 
     @classmethod
@@ -67,47 +71,76 @@ class StoredDetections:
         conf: float | None = None,
         iou: float | None = None,
         classes: Collection[int] | None = None,
+        class_names: Mapping[int, str] | None = None,
     ) -> StoredDetections:
         """Read a detections file; filters as in the constructor.
 
         `.npy` is an array of 7 + D columns (frame, id, left, top, width, height, confidence, features) or of 10 + D
         columns (three more before the features, as the original DeepSORT stores them); `.npz` holds `det`, (N, 7) or
-        (N, 10), and `features`, (N, D); any other file is a MOTChallenge text table. Column 8 is the class where it
-        holds whole numbers from 0.
+        (N, 10), and `features`, (N, D); any other file is a MOTChallenge text table (`core.box_tables.read_boxes`).
+        Column 8 is the class where it holds whole numbers from 0. Where column 7 is −1 in every row there are no
+        confidences: all detections get 1, and `notes` says so.
 
         Raises:
             InputError: naming the file and the line or row: it is missing or of another format, has a wrong number of
-                columns, values that are no finite numbers, frames out of order, or the same box twice in a frame.
+                columns, values that are no finite numbers, a frame beyond any video, an id that is no whole number, a
+                negative width or height, boxes that are no pixels but parts of the picture, frames out of order, or
+                the same box twice in a frame.
         """
         path = Path(path)
         if not path.is_file():
             what = "this is a folder, not a detections file" if path.is_dir() else "no such file"
             raise InputError(f"--detections {path}: {what}.")
         suffix = path.suffix.lower()
+        text = None
         if suffix == ".npy":
             table, features = _split_columns(path, _load_npy(path))
         elif suffix == ".npz":
             table, features = _load_npz(path)
         else:
-            table, features = read_table(path, min_columns=7), None
-        _check_rows(path, table, features, is_text=suffix not in {".npy", ".npz"})
-        detections = Detections(tlwh_to_xyxy(table[:, 2:6]), table[:, 6], _class_ids(table), features)
-        return cls(table[:, 0].astype(np.int64), detections, conf=conf, iou=iou, classes=classes)
+            text = read_boxes(path, min_columns=7)
+            if text.form != "mot":
+                raise InputError(
+                    f"--detections {path}: rows of KITTI's labels; expected MOTChallenge rows {ROW_FORMAT}."
+                )
+            table, features = text.values, None
+        _check_rows(path, table, features, text)
+        scores = table[:, 6]
+        unrated = len(scores) > 0 and bool((scores == -1).all())
+        if unrated:
+            scores = np.ones(len(scores))
+        detections = Detections(tlwh_to_xyxy(table[:, 2:6]), scores, _class_ids(table), features)
+        frames = table[:, 0].astype(np.int64)
+        stored = cls(frames, detections, conf=conf, iou=iou, classes=classes, class_names=class_names)
+        if unrated:
+            stored.notes.append(f"{path}: no confidences (column 7 is −1 in every row), so --conf drops nothing.")
+        return stored
 
     def __len__(self) -> int:
         """How many detections are left after the confidence and class filters."""
-        return len(self._frames)
+        keep = self._detections.scores >= self._conf
+        if self._wanted is not None:
+            keep &= np.isin(self._detections.class_ids, list(self._wanted))
+        return int(np.count_nonzero(keep))
+
+    def after(self, frame: int) -> int:
+        """How many detections the file has in frames behind this one, counted from 1."""
+        return len(self._frames) - int(np.searchsorted(self._frames, frame, side="right"))
 
     def detections(self, frame_index: int) -> Detections:
         """The detections of a frame by its 0-based index: boxes x1 y1 x2 y2; none for a frame not in the file."""
         first, last = np.searchsorted(self._frames, [frame_index + 1, frame_index + 2])
         found = self._detections[first:last]
-        if self._iou is None or len(found) < 2:
-            return found
-        from deepsort_cli.perception.nms import nms
+        chosen, counts = self.tally.choose(found.scores, found.class_ids, self._conf, self._wanted)
+        if len(chosen) < len(found):
+            found = found[chosen]
+        kept = found
+        if self._iou is not None and len(found) > 1:
+            from deepsort_cli.perception.nms import nms
 
-        kept = nms(found.boxes, found.scores, found.class_ids, self._iou)
-        return found[np.sort(kept)]
+            kept = found[np.sort(nms(found.boxes, found.scores, found.class_ids, self._iou))]
+        self.tally.add(counts.resolved(len(kept), len(kept), len(kept)))
+        return kept
 
 
 def _load_npy(path: Path) -> npt.NDArray[np.generic]:
@@ -169,9 +202,12 @@ def _class_ids(table: FloatArray) -> IntArray:
     return np.maximum(column, 0).astype(np.int64)
 
 
-def _check_rows(path: Path, table: FloatArray, features: npt.NDArray[np.float32] | None, *, is_text: bool) -> None:
+def _check_rows(path: Path, table: FloatArray, features: npt.NDArray[np.float32] | None, text: BoxTable | None) -> None:
+    """Refuse what cannot be tracked; `text` is the table as it was read, None where rows are from an array."""
+    is_text = text is not None
+
     def where(row: int | np.integer) -> str:
-        return f"line {line_of_row(path, int(row))}" if is_text else f"row {int(row)} (from 0)"
+        return f"line {text.lines[row]}" if text is not None else f"row {int(row)} (from 0)"
 
     faults = ~np.isfinite(table).all(axis=1)
     if features is not None:
@@ -179,12 +215,17 @@ def _check_rows(path: Path, table: FloatArray, features: npt.NDArray[np.float32]
     if faults.any():
         raise InputError(f"--detections {path}, {where(faults.argmax())}: NaN or infinite values.")
     frames = table[:, 0]
-    faults = (frames < 1) | (frames != np.floor(frames))
-    if faults.any():
-        row = int(faults.argmax())
-        raise InputError(
-            f"--detections {path}, {where(row)}: frame {frames[row]:g}; frames are whole numbers and start at 1."
-        )
+    for faults, what in (
+        ((frames < 1) | (frames != np.floor(frames)), "frame {0:g}; frames are whole numbers and start at 1."),
+        (frames > LAST_FRAME, f"frame {{0:.0f}} is beyond any video (more than {LAST_FRAME:,} frames)."),
+        (table[:, 1] != np.floor(table[:, 1]), "id {1:g} is no whole number; write −1 where there is none."),
+        ((table[:, 4:6] < 0).any(axis=1), "width {4:g}, height {5:g}: sizes cannot be negative."),
+    ):
+        if faults.any():
+            row = int(faults.argmax())
+            raise InputError(f"--detections {path}, {where(row)}: {what.format(*table[row])}")
+    if looks_normalised(table[:, 2:6]):
+        raise InputError(f"--detections {path}: {NORMALISED}")
     backwards = np.flatnonzero(np.diff(frames) < 0)
     if len(backwards):
         row = int(backwards[0]) + 1

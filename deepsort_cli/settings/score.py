@@ -14,11 +14,19 @@ class ScoreSettings(CommandSettings):
     """Everything `deepsort score` can be told."""
 
     gt: Path | None = Field(
-        None, description="Ground truth: a sequence folder, a folder of sequence folders, or a gt.txt."
+        None,
+        description="Ground truth: a sequence folder, a folder of sequence folders, a gt.txt, or KITTI's label_02.",
     )
-    results: Path | None = Field(None, description="Results: a MOT text file, or a folder of <sequence>.txt files.")
+    results: Path | None = Field(None, description="Results: a text file, or a folder of <sequence>.txt files.")
+    allow_missing: bool = Field(False, description="Leave out sequences without results, instead of refusing.")
     benchmark: Literal["MOT15", "MOT16", "MOT17", "MOT20"] | None = Field(
         None, description="Whose official preprocessing applies; by default by the columns of each ground truth."
+    )
+    gt_class: int | None = Field(
+        None, ge=0, description="The class in column 8 of ground truth that counts; null: see docs/TRACKING.md."
+    )
+    result_class: int | None = Field(
+        None, ge=0, description="The class in column 8 of results that counts; null: all of them."
     )
     csv: Path | None = Field(None, description="Also write the scores as a CSV table.")
     overwrite: bool = Field(False, description="Replace outputs that exist.")

@@ -16,9 +16,9 @@ from typing import Literal
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
+from deepsort_cli.core.box_tables import NORMALISED, check_unique_ids, looks_normalised, read_boxes
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.files import atomic_open, check_output_file
-from deepsort_cli.core.mot import check_unique, read_table
 from deepsort_cli.core.types import FloatArray
 from deepsort_cli.tracking.settings import RefinementSettings
 
@@ -51,14 +51,21 @@ def refine_file(results: Path, output: Path, settings: RefinementSettings, *, ov
     """
     if not settings.wanted:
         raise InputError("nothing to do. Give --interpolate linear, --interpolate gaussian or --min-length N.")
-    table = read_table(results)
-    check_unique(results, table)
+    boxes = read_boxes(results)
+    check_unique_ids(boxes)
+    table = boxes.values
+    if boxes.form != "mot":
+        raise InputError(f"{results}: rows of KITTI. Only MOTChallenge text can be refined.")
+    if looks_normalised(table[:, 2:6]):
+        raise InputError(f"{results}: {NORMALISED}")
     check_output_file(output, overwrite=overwrite, option="--output")
     kept = drop_short(table, settings.min_length)
     refined = refine(table, settings)
     columns = table.shape[1]
+    form = ",".join(["%d", "%d", *["%.2f"] * 4, *["%g"] * (columns - 6)])
     with atomic_open(output) as stream:
-        np.savetxt(stream, refined, fmt=["%d", "%d", *["%.2f"] * 4, *["%g"] * (columns - 6)], delimiter=",")
+        for frame, position, *rest in refined.tolist():
+            stream.write(form % (frame, boxes.ids[int(position)], *rest) + "\n")
     tracks = len(np.unique(table[:, 1]))
     return Refinement(
         tracks=tracks,

@@ -46,6 +46,8 @@ class Tracker:
         settings: what it was made with.
         seen: detections since the last `reset` that could be embedded: usable boxes, low-scored ones left out.
         embedded: how many of them `embed` was asked for; the rest was saved.
+        unusable: detections since then whose boxes were ignored, see `update`.
+        begun: tracks begun since then, ids that were never reported included.
 
     Example:
         >>> import numpy as np
@@ -63,6 +65,9 @@ class Tracker:
         """Forget everything; ids start from 1 again. Call it between videos."""
         self.seen = 0
         self.embedded = 0
+        self.unusable = 0
+        self.begun = 0
+        self._died_unconfirmed = 0
         self._frame = 0
         self._next_id = 1
         self._state = kalman.KalmanState.empty()
@@ -82,6 +87,11 @@ class Tracker:
     def __len__(self) -> int:
         """Number of tracks alive, tentative ones included."""
         return len(self._ids)
+
+    @property
+    def unconfirmed(self) -> int:
+        """Tracks begun since the last `reset` that were never seen in `n_init` frames on end, so not reported."""
+        return self._died_unconfirmed + int(np.count_nonzero(~self._confirmed))
 
     def update(
         self,
@@ -174,6 +184,7 @@ class Tracker:
     def _split(self, detections: Detections) -> tuple[Observation, Observation | None]:
         """The usable detections: those that take part in everything, and those that only continue tracks."""
         usable = usable_rows(detections.boxes)
+        self.unusable += len(detections) - len(usable)
         if self.settings.low_score is None:
             return Observation.of(detections, usable), None
         scores = detections.scores[usable]
@@ -334,6 +345,7 @@ class Tracker:
         alive = self._time_since_update <= limit
         if alive.all():
             return
+        self._died_unconfirmed += int(np.count_nonzero(~alive & ~self._confirmed))
         if self.settings.reentry_age:
             for row in np.flatnonzero(~alive & self._confirmed).tolist():
                 self._lost.add(
@@ -366,6 +378,7 @@ class Tracker:
         for name in _PER_TRACK:
             setattr(self, name, np.concatenate([getattr(self, name), new[name]]))
         self._next_id += n
+        self.begun += n
         return np.arange(len(self) - n, len(self))
 
     def _recognise_returned(self) -> None:

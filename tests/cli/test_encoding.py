@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -79,8 +80,8 @@ def test_a_reader_that_leaves_and_a_full_disk() -> None:
     done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, check=False, timeout=600)
     os.close(writer)
     assert (done.returncode, done.stderr) == (1, b"")
-    if os.path.exists("/dev/full"):
-        with open("/dev/full", "w") as full:
+    if Path("/dev/full").exists():
+        with Path("/dev/full").open("w") as full:
             done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False, timeout=600)
         assert done.returncode == 1
         assert b"standard output cannot be written" in done.stderr

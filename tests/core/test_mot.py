@@ -10,78 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deepsort_cli.core.errors import InputError
-from deepsort_cli.core.mot import check_unique, format_row, format_rows, read_seqinfo, read_table
-
-
-@pytest.fixture
-def table(tmp_path: Path):
-    def write(text: str) -> Path:
-        path = tmp_path / "det.txt"
-        path.write_text(text)
-        return path
-
-    return write
-
-
-def test_reads_rows_in_their_order(table) -> None:
-    path = table("2,-1,10.5,20,30,40,0.9,-1,-1,-1\n1,-1,1,2,3,4,0.5,-1,-1,-1\n")
-    np.testing.assert_array_equal(
-        read_table(path), [[2, -1, 10.5, 20, 30, 40, 0.9, -1, -1, -1], [1, -1, 1, 2, 3, 4, 0.5, -1, -1, -1]]
-    )
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "1,2,3,4,5,6,1\n\n   \n2,2,3,4,5,6,1\n",
-        "1 2 3 4 5 6 1\n2\t2 3 4 5 6 1",
-        "1, 2, 3, 4, 5, 6, 1\r\n2, 2, 3, 4, 5, 6, 1\r\n",
-        "\ufeff1,2,3,4,5,6,1\n2,2,3,4,5,6,1\n",
-    ],
-    ids=["blank lines", "blanks for commas", "windows line ends", "byte order mark"],
-)
-def test_reads_common_variants(table, text: str) -> None:
-    np.testing.assert_array_equal(read_table(table(text)), [[1, 2, 3, 4, 5, 6, 1], [2, 2, 3, 4, 5, 6, 1]])
-
-
-def test_an_empty_file_has_no_rows(table) -> None:
-    assert read_table(table("")).shape == (0, 6)
-    assert len(read_table(table("\n \n"))) == 0
-
-
-@pytest.mark.parametrize(
-    ("text", "where", "what"),
-    [
-        ("1,2,3,4,5,6,1\n\n1,2,3,x,5,6,1\n", "line 3, column 4", "'x'"),
-        ("frame,id,left,top,width,height,conf\n", "line 1, column 1", "'frame'"),
-        ("1,2,3,4,5,6,1\n1,2,3,4,5,6\n", "line 2", "6 columns"),
-        ("1,2,3\n", "line 1", "3 columns"),
-        ("1,2,3,4,5,6,7,8,9,10,11\n", "line 1", "11 columns"),
-        ("1,2,3,4,nan,6,1\n", "line 1, column 5", "nan"),
-        ("1,2,3,4,inf,6,1\n", "line 1, column 5", "inf"),
-        ("1,2,3,4,5,6,1\n0,2,3,4,5,6,1\n", "line 2", "frame 0"),
-        ("1.5,2,3,4,5,6,1\n", "line 1", "frame 1.5"),
-        ("1,2,3,4,5,6,1,\n", "line 1, column 8", "''"),
-        ("1,2,3,4,5,6,1 # person\n", "line 1", "number"),
-    ],
-)
-def test_errors_name_file_line_and_value(table, text: str, where: str, what: str) -> None:
-    path = table(text)
-    with pytest.raises(InputError) as error:
-        read_table(path)
-    assert str(path) in str(error.value)
-    assert where in str(error.value)
-    assert what in str(error.value)
-
-
-def test_unreadable_files(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no such file"):
-        read_table(tmp_path / "absent.txt")
-    with pytest.raises(InputError, match="cannot be read"):
-        read_table(tmp_path)
-    (tmp_path / "binary.txt").write_bytes(bytes(range(256)))
-    with pytest.raises(InputError, match="not a text file"):
-        read_table(tmp_path / "binary.txt")
+from deepsort_cli.core.mot import format_row, format_rows, read_seqinfo, read_table
 
 
 def test_a_result_row_has_the_official_form() -> None:
@@ -90,9 +19,10 @@ def test_a_result_row_has_the_official_form() -> None:
 
 
 number = st.floats(-1e4, 1e4, allow_nan=False)
+size = st.floats(0, 1e4, allow_nan=False)
 
 
-@given(st.lists(st.tuples(number, number, number, number), max_size=5))
+@given(st.lists(st.tuples(number, number, size, size), max_size=5))
 @settings(max_examples=50, deadline=None)
 def test_what_is_written_is_read_back(tmp_path_factory: pytest.TempPathFactory, boxes: list) -> None:
     path = tmp_path_factory.mktemp("mot") / "rows.txt"
@@ -161,11 +91,3 @@ def test_reads_the_real_sequences(shared_data: Path) -> None:
         truth = read_table(folder / "gt" / "gt.txt")
         assert truth[:, 0].min() >= 1
         assert truth[:, 0].max() <= info.length
-
-
-def test_an_id_twice_in_a_frame_is_refused(table) -> None:
-    path = table("1,1,0,0,1,1,1\n\n1,2,0,0,1,1,1\n1,1,0,0,1,1,1\n")
-    with pytest.raises(InputError, match="line 1: id 1 occurs twice in frame 1"):
-        check_unique(path, read_table(path))
-    path = table("1,1,0,0,1,1,1\n2,1,0,0,1,1,1\n")
-    check_unique(path, read_table(path))

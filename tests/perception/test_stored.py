@@ -127,9 +127,16 @@ def change(row: int, column: int, value: float) -> np.ndarray:
         (ROWS[[0, 1, 1, 2]], r"the same box as in .*Remove"),
         (change(1, 0, 0), "frame 0"),
         (change(1, 0, 1.5), "frame 1.5"),
+        (change(2, 0, 2e9), "frame 2000000000 is beyond any video"),
+        (change(1, 1, 1.5), "id 1.5 is no whole number"),
+        (change(1, 4, -30), "-30.* negative"),
+        (change(1, 5, -40), "-40.* negative"),
     ],
-    ids=["out of order", "duplicate", "frame 0", "frame 1.5"],
-)
+    ids=[
+        "out of order", "duplicate", "frame 0", "frame 1.5", "frame of no video", "half an id", "negative width",
+        "negative height",
+    ],
+)  # fmt: skip
 def test_bad_rows_are_named_in_text_and_arrays(tmp_path: Path, rows: np.ndarray, message: str) -> None:
     with pytest.raises(InputError, match=rf"(?s)det\.txt, line \d+: .*{message}"):
         StoredDetections.load(write_text(tmp_path / "det.txt", rows))
@@ -137,8 +144,55 @@ def test_bad_rows_are_named_in_text_and_arrays(tmp_path: Path, rows: np.ndarray,
         StoredDetections.load(save_npy(tmp_path / "det.npy", rows))
 
 
+def test_parts_of_the_picture_are_refused(tmp_path: Path) -> None:
+    rows = ROWS / [1, 1, 640, 480, 640, 480, 1]
+    for path in (write_text(tmp_path / "det.txt", rows), save_npy(tmp_path / "det.npy", rows)):
+        with pytest.raises(InputError, match="within 0 and 1: these are parts of the picture.*Multiply left"):
+            StoredDetections.load(path)
+
+
+def test_files_without_confidences(tmp_path: Path) -> None:
+    rows = ROWS.copy()
+    rows[:, 6] = -1
+    stored = StoredDetections.load(write_text(tmp_path / "det.txt", rows), conf=0.3)
+    np.testing.assert_array_equal(stored.detections(0).scores, [1, 1])
+    assert "no confidences (column 7 is −1 in every row)" in stored.notes[0]
+    rows[0, 6] = 0.5
+    stored = StoredDetections.load(write_text(tmp_path / "det.txt", rows), conf=0.3)
+    assert (len(stored), stored.notes) == (1, [])
+
+
+def test_kitti_labels_are_no_detections(tmp_path: Path) -> None:
+    (tmp_path / "0000.txt").write_text("0 1 Car 0 0 0 1 1 20 20 1 1 1 1 1 1 1 0.9\n")
+    with pytest.raises(InputError, match="rows of KITTI"):
+        StoredDetections.load(tmp_path / "0000.txt")
+
+
+def test_every_detection_asked_for_is_counted_once(tmp_path: Path) -> None:
+    rows = np.array(
+        [
+            [1, -1, 0, 0, 10, 10, 0.9, 0],
+            [1, -1, 1, 0, 10, 10, 0.8, 0],
+            [1, -1, 50, 0, 10, 10, 0.2, 0],
+            [1, -1, 90, 0, 10, 10, 0.7, 2],
+            [1, -1, 90, 30, 10, 10, 0.1, 2],
+            [2, -1, 50, 0, 10, 10, 0.6, 0],
+            [9, -1, 50, 0, 10, 10, 0.6, 0],
+        ]
+    )
+    path = write_text(tmp_path / "det.txt", rows, tail="")
+    stored = StoredDetections.load(path, conf=0.5, iou=0.5, classes={0}, class_names={2: "car"})
+    for index in range(3):
+        stored.detections(index)
+    counts = stored.tally.counts
+    assert (counts.frames, counts.found, counts.kept, counts.suppressed) == (3, 6, 2, 1)
+    assert (counts.below_conf, counts.other_class, counts.below_conf_other_class) == (1, 1, 1)
+    assert (counts.best_score, counts.classes) == (0.9, {"car": 1})
+    assert (stored.after(2), stored.after(9), len(stored)) == (1, 0, 4)
+
+
 def test_line_numbers_count_blank_lines(tmp_path: Path) -> None:
-    (tmp_path / "det.txt").write_text("\n\n3,-1,0,0,1,1,1\n\n2,-1,0,0,1,1,1\n")
+    (tmp_path / "det.txt").write_text("\n\n3,-1,0,0,9,9,1\n\n2,-1,0,0,9,9,1\n")
     with pytest.raises(InputError, match="line 5: frames are out of order"):
         StoredDetections.load(tmp_path / "det.txt")
 

@@ -137,7 +137,7 @@ class TestFiles:
         ("text", "wanted", "message"),
         [
             ("1,1,0,0,9,9,1\n", RefinementSettings(), "nothing to do"),
-            ("1,1,0,0,9,9,1\n1,1,0,0,9,9,1\n", RefinementSettings(min_length=2), "line 1: id 1 occurs twice"),
+            ("1,1,0,0,9,9,1\n1,1,0,0,9,9,1\n", RefinementSettings(min_length=2), "line 2: id 1 occurs twice"),
             ("1,1,0,0,9\n", RefinementSettings(min_length=2), "line 1: 5 columns"),
         ],
     )

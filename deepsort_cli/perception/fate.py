@@ -1,0 +1,105 @@
+"""What became of a run's detections: for those who find nothing in the results."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from deepsort_cli.perception.detectors.tally import DetectionCounts
+
+
+@dataclass(frozen=True)
+class Fate:
+    """From what a detector saw to tracks.
+
+    Attributes:
+        counts: of the detector, or of stored detections.
+        conf: the lowest confidence that counted as a detection.
+        stored: detections came from a file.
+        unusable: detections without area, ignored by the tracker.
+        begun, unconfirmed: tracks begun, and those of them that were not seen in enough frames on end to be reported.
+        n_init: how many frames that are.
+        beyond: stored detections of frames behind the last one of the source.
+    """
+
+    counts: DetectionCounts
+    conf: float
+    stored: bool
+    unusable: int
+    begun: int
+    unconfirmed: int
+    n_init: int
+    beyond: int = 0
+
+    def lines(self) -> list[str]:
+        """What was found, and where it went: one line for each reason that occurred."""
+        counts = self.counts
+        found = f"{counts.found:,} found in {counts.frames:,} frames"
+        if counts.found and counts.best_score:
+            found += f", the best of a wanted class scores {counts.best_score:.2f}"
+        classes = list(counts.classes.items())
+        others = ", ".join(f"{name} {number:,}" for name, number in classes[:5]) + (", …" if len(classes) > 5 else "")
+        reasons = (
+            (counts.below_conf, f"below --conf {self.conf:g}"),
+            (counts.other_class, f"of other classes ({others})"),
+            (counts.below_conf_other_class, "of other classes and below --conf"),
+            (counts.suppressed, "dropped by NMS: they overlap a better one"),
+            (counts.over_limit, "beyond --max-det"),
+            (counts.outside, "outside the picture"),
+            (self.unusable, "without area"),
+            (self.beyond, "in frames behind the last one of the source"),
+        )
+        lines = [found] + [f"{number:,} {reason}" for number, reason in reasons if number]
+        if self.unconfirmed:
+            lines.append(
+                f"{self.unconfirmed:,} of {self.begun:,} tracks never confirmed (seen in {self.n_init} frames on end)"
+            )
+        return lines
+
+    def remedy(self) -> str:
+        """The most likely reason why there are no tracks, and what to do about it."""
+        counts = self.counts
+        if not counts.frames:
+            return "no frame was looked at." if not self.stored else "the source has no frame."
+        if not counts.found and not self.beyond:
+            if self.stored:
+                return "the file has no detection in these frames. Is it of this source, and does it count from 1?"
+            return (
+                "the detector found nothing at all. Is something to be seen that it knows? Small objects need a larger "
+                "--imgsz; other detectors are named with --detector."
+            )
+        if self.unconfirmed and counts.kept > self.unusable:
+            return (
+                f"people were found, but no one in {self.n_init} frames on end that overlap. Lower --n-init, raise "
+                "--max-iou-distance, or detect and keep more frames (--stride, --detect-every, --max-frames)."
+            )
+        causes = {
+            "conf": counts.below_conf,
+            "class": counts.other_class,
+            "beyond": self.beyond,
+            "area": self.unusable,
+            "both": counts.below_conf_other_class,
+            "outside": counts.outside,
+        }
+        return {
+            "conf": f"everything scores below --conf {self.conf:g}, at most {counts.best_score:.2f}: lower --conf.",
+            "class": f"only other classes were found ({', '.join(list(counts.classes)[:5])}): see --classes.",
+            "beyond": "the detections are of frames that the source does not have. Is the file of this source?",
+            "area": "the boxes have no area. Columns 5 and 6 are width and height in pixels.",
+            "both": f"everything is of other classes and below --conf {self.conf:g}: set --classes or lower --conf.",
+            "outside": "the boxes lie outside the picture. Are they in pixels of this source?",
+        }[max(causes, key=lambda name: causes[name])]
+
+    def as_json(self) -> dict[str, Any]:
+        """All numbers, for `--json`."""
+        counts = asdict(self.counts)
+        counts["classes"] = dict(self.counts.classes)
+        counts.pop("frames")
+        return {
+            **counts,
+            "best_score": round(self.counts.best_score, 4),
+            "unusable": self.unusable,
+            "behind_the_end": self.beyond,
+            "tracks_begun": self.begun,
+            "tracks_unconfirmed": self.unconfirmed,
+        }

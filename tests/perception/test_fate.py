@@ -1,0 +1,46 @@
+"""What is said to those who find nothing."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from deepsort_cli.perception.detectors.tally import DetectionCounts
+from deepsort_cli.perception.fate import Fate
+
+
+def fate(unusable: int = 0, begun: int = 0, unconfirmed: int = 0, beyond: int = 0, **counts: object) -> Fate:
+    given = {"frames": 10, "best_score": 0.2, **counts}
+    return Fate(DetectionCounts(**given), 0.3, True, unusable, begun, unconfirmed, 3, beyond)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("what", "line", "remedy"),
+    [
+        (fate(), "0 found in 10 frames", "count from 1"),
+        (fate(found=7, below_conf=7), "7 below --conf 0.3", "at most 0.20: lower --conf"),
+        (fate(found=7, other_class=7, classes={"car": 7}), "7 of other classes (car 7)", "(car): see --classes"),
+        (fate(found=7, below_conf_other_class=7), "of other classes and below --conf", "set --classes or lower --conf"),
+        (fate(found=7, outside=7), "7 outside the picture", "in pixels of this source"),
+        (fate(found=7, kept=7, unusable=7), "7 without area", "width and height in pixels"),
+        (fate(beyond=7), "7 in frames behind the last one", "frames that the source does not have"),
+        (fate(found=7, kept=7, begun=4, unconfirmed=4), "4 of 4 tracks never confirmed (seen in 3", "--n-init"),
+        (fate(frames=0), "0 found in 0 frames", "no frame"),
+    ],
+)
+def test_where_detections_went_and_what_to_do(what: Fate, line: str, remedy: str) -> None:
+    assert line in "\n".join(what.lines())
+    assert remedy in what.remedy()
+    json.dumps(what.as_json())
+
+
+def test_a_detector_that_sees_nothing() -> None:
+    blind = Fate(DetectionCounts(frames=4), 0.5, False, 0, 0, 0, 3)
+    assert "--imgsz" in blind.remedy()
+
+
+def test_reasons_that_did_not_occur_are_left_out() -> None:
+    assert fate(found=3, kept=3, best_score=0.9).lines() == [
+        "3 found in 10 frames, the best of a wanted class scores 0.90"
+    ]
