@@ -535,7 +535,15 @@ def _track_source(
     ending: Ending = "end"
 
     begin = time.perf_counter()
-    sinks = plan.open(source, output, parts.class_names, observer.warn, refine=settings.refine, comparison=comparison)
+    sinks = plan.open(
+        source,
+        output,
+        parts.class_names,
+        observer.warn,
+        observer.note,
+        refine=settings.refine,
+        comparison=comparison,
+    )
     with sinks, contextlib.ExitStack() as stack:
         # A window must be served by the main thread; without one, writing has a thread of its own.
         threaded = sinks.display is None

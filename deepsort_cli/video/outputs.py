@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,7 +12,7 @@ from deepsort_cli.core import Frame, InputError, Tracks
 from deepsort_cli.core.files import check_output_file, check_output_folder
 from deepsort_cli.core.regions import Counts
 from deepsort_cli.core.streams import clock
-from deepsort_cli.core.types import FloatArray
+from deepsort_cli.core.types import FloatArray, Media
 from deepsort_cli.video.overlay import Overlay
 from deepsort_cli.video.settings import OutputSettings
 from deepsort_cli.video.sinks import (
@@ -30,6 +30,7 @@ from deepsort_cli.video.sinks import (
 from deepsort_cli.video.sources import Source
 from deepsort_cli.video.whole_run import TIMELINE_SUFFIXES, ComparisonSink, RefinedSink, SummarySink, TimelineSink
 
+Say = Callable[[str], None]
 Refine = Callable[[FloatArray], FloatArray]
 AnySink = TypeVar("AnySink", bound=Sink)
 
@@ -104,7 +105,8 @@ class Outputs:
         source: Source,
         output: OutputSettings,
         names: dict[int, str],
-        warn: Callable[[str], None],
+        warn: Say,
+        note: Say = lambda message: None,
         *,
         refine: Refine | None = None,
         comparison: ComparisonSink | None = None,
@@ -126,15 +128,8 @@ class Outputs:
             data: list[Sink] = []
             pictures: list[Sink] = [] if display is None else [display]
             if self.video is not None:
-                video = VideoSink(
-                    self.video,
-                    source.output_fps,
-                    codec=output.codec,
-                    crf=output.crf,
-                    preset=output.preset,
-                    real_time=source.is_live,
-                    warn=warn,
-                )
+                media = self._media(source, output, warn)
+                video = VideoSink(self.video, source.output_fps, settings=output, media=media, warn=warn, note=note)
                 pictures.append(add(video))
             tables: list[Sink] = [] if comparison is None else [comparison]
             if self.txt is not None:
@@ -154,6 +149,19 @@ class Outputs:
                 data.append(add(CropSink(self.crops)))
             opened.pop_all()
             return Sinks(data, pictures, display, Overlay(output, names))
+
+    def _media(self, source: Source, output: OutputSettings, warn: Say) -> Media | None:
+        """The recording behind the video, without its sound where that would not go with the pictures."""
+        media, settings = source.media, source.settings
+        if media is None or not media.audio or not output.audio:
+            return media
+        if settings.stride > 1:
+            warn(f"{self.video}: without the source's sound, because of --stride {settings.stride}.")
+        elif settings.fps is not None:
+            warn(f"{self.video}: without the source's sound, because input.fps={settings.fps:g} changes the pace.")
+        else:
+            return media
+        return replace(media, audio=False)
 
 
 @dataclass
