@@ -51,6 +51,11 @@ class Encoding:
     rate: Fraction
     even: bool = False
 
+    @property
+    def keeps_shape(self) -> bool:
+        """Whether it can say that pixels are not square."""
+        return self.codec == "mpeg4" or self.codec.startswith(("libx264", "libx265", "h264_", "hevc_"))
+
     def pace(self) -> Pace:
         """What places the frames of one video."""
         if self.even:
@@ -110,14 +115,16 @@ def choose_encoding(path: Path, fps: float, settings: OutputSettings) -> Encodin
     )
 
 
-def check_video(path: Path, fps: float, settings: OutputSettings, width: int, height: int) -> None:
-    """Make sure, before work starts, that pictures of this size can be written to `path`.
+def check_video(
+    path: Path, fps: float, settings: OutputSettings, width: int, height: int, shape: Fraction = Fraction(1)
+) -> None:
+    """Make sure, before work starts, that pictures of this size and shape of pixels can be written to `path`.
 
     Raises:
         InputError: unknown suffix or codec, or the encoder does not write such pictures.
     """
     encoding = choose_encoding(path, fps, settings)
-    size = written_size(width, height, settings.max_side)
+    size = written_size(width, height, settings.max_side, Fraction(1) if encoding.keeps_shape else shape)
     if (max(size) > ALWAYS_FITS or settings.codec is not None) and not encoding.works(path, *size):
         raise InputError(
             f"--save {path}: the encoder {encoding.codec} does not write pictures of {size[0]}×{size[1]} pixels. "

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import math
+from fractions import Fraction
+
 import cv2
 import numpy as np
 
 from deepsort_cli.core.types import Image
 
 
-def written_size(width: int, height: int, max_side: int | None) -> tuple[int, int]:
-    """Width and height of the written video for frames of this size; even where they are scaled down."""
-    if max_side is None or max(width, height) <= max_side:
+def written_size(width: int, height: int, max_side: int | None, shape: Fraction = Fraction(1)) -> tuple[int, int]:
+    """Width and height of the written video for frames of this size; even where that is another one.
+
+    Args:
+        max_side: longest side wanted; None for any.
+        shape: width / height of the frames' pixels, where those of the video are to be square; else 1.
+    """
+    pixel = float(shape)
+    wide, high = width * max(pixel, 1.0), height / min(pixel, 1.0)  # never smaller by that
+    scale = min(1.0, (max_side or math.inf) / max(wide, high))
+    if shape == 1 and scale == 1:
         return width, height
-    scale = max_side / max(width, height)
-    return max(2, round(width * scale / 2) * 2), max(2, round(height * scale / 2) * 2)
+    return max(2, round(wide * scale / 2) * 2), max(2, round(high * scale / 2) * 2)
 
 
 def fit(image: Image, width: int, height: int) -> Image:

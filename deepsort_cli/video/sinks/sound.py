@@ -82,7 +82,7 @@ def find_sound(media: Media, path: Path, warn: Callable[[str], None], note: Call
         with av.open(media.location, timeout=TIMEOUT) as container:
             streams = container.streams.audio
             fitting = tuple(stream.index for stream in streams if _fits(media, stream.index, format_of(path)))
-            others = [stream.codec_context.name for stream in streams if stream.index not in fitting]
+            others = [stream.codec_context.codec.canonical_name for stream in streams if stream.index not in fitting]
     except FAILURES as error:
         warn(f"{path}: without the source's sound, which cannot be read: {reason_of(error)}.")
         return None

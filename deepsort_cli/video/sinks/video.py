@@ -63,6 +63,8 @@ class VideoSink(Sink):
         self._warn = warn
         encoding = choose_encoding(path, fps, settings)
         shape = media.sample_aspect_ratio if media is not None else Fraction(1)
+        if shape != 1 and not encoding.keeps_shape:
+            note(f"{path}: pixels are made square, because {encoding.codec} cannot say that they are {shape}")
         self._encoder = _Encoder(path, encoding, shape, settings.max_side)
         self._sound: Sound | None = None
         if media is not None and media.audio and settings.audio:
@@ -137,7 +139,7 @@ class _Encoder:
         self._max_side = max_side
         self._container: Any = None
         self._stream: Any = None
-        self._size = (0, 0)
+        self._given = self._size = (0, 0)
         self._held: Any = None
         self._durations: dict[int, int] = {}
         self.failed = False
@@ -157,7 +159,7 @@ class _Encoder:
             place = self.pace.place(seconds)
             if place is None:
                 return
-            planes = cv2.cvtColor(even(fit(image, *self._size)), cv2.COLOR_BGR2YUV_I420)
+            planes = cv2.cvtColor(even(self._scaled(image)), cv2.COLOR_BGR2YUV_I420)
             picture = av.VideoFrame.from_ndarray(np.asarray(planes, dtype=np.uint8), format="yuv420p")
             picture.pts, picture.time_base = place, self.pace.tick
             if self._held is not None:
@@ -190,11 +192,20 @@ class _Encoder:
         return Span(self.pace.first_seconds, float(last * tick), float((last + self.pace.last_duration) * tick))
 
     def _start(self, width: int, height: int) -> None:
-        self._size = written_size(width, height, self._max_side)
+        stored, squared = (self._shape, Fraction(1)) if self._encoding.keeps_shape else (Fraction(1), self._shape)
+        self._given = (width, height)
+        self._size = written_size(width, height, self._max_side, squared)
         self.file = TemporaryFile(self._path)
         options = mp4.FRAGMENTS if self._path.suffix.lower() in mp4.SUFFIXES else {}
         self._container = av.open(str(self.file.path), "w", format=format_of(self._path), options=options)
-        self._stream = self._encoding.add_to(self._container, *self._size, self._shape)
+        self._stream = self._encoding.add_to(self._container, *self._size, stored)
+
+    def _scaled(self, image: Image) -> Image:
+        if (given := fit(image, *self._given)).shape[1::-1] == self._size:
+            return given
+        smaller = self._size[0] * self._size[1] < given.shape[0] * given.shape[1]
+        how = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
+        return np.asarray(cv2.resize(given, self._size, interpolation=how), dtype=np.uint8)
 
     def _encode(self, picture: Any, duration: int) -> None:
         self._durations[picture.pts] = duration
