@@ -52,7 +52,7 @@ from deepsort_cli.tracking.refinement import refine
 from deepsort_cli.tracking.settings import CountingSettings, RefinementSettings
 from deepsort_cli.video.outputs import Outputs, Refine
 from deepsort_cli.video.settings import DemoSettings, OutputSettings, SourceSettings
-from deepsort_cli.video.sinks import unique_names
+from deepsort_cli.video.sinks import STDOUT, unique_names
 from deepsort_cli.video.sources import BlankSource, Source, open_source
 from deepsort_cli.video.whole_run import ComparisonSink
 
@@ -66,6 +66,11 @@ WEAK_DETECTOR = (
     "({size}, {licence}): deepsort models download {name}"
 )
 NO_IMAGES = "{}: no images, so the camera's motion is not compensated (name them with --source)."
+
+NOTHING_KEPT = (
+    "the tracks will not be kept, only summed up at the end: no output is asked for. "
+    "For example: --save out.mp4, --save-txt out.txt, --save-csv out.csv"
+)
 
 Ending = Literal["end", "quit", "interrupted"]
 
@@ -233,8 +238,11 @@ def track(
         names = unique_names([item.name for item in opened])
         plans = [Outputs.plan(settings.output, name, len(opened) > 1) for name in names]
         for item, spec, plan in zip(opened, sources or [""], plans, strict=True):
-            plan.check(item, Path(spec) if spec else None, settings.output.overwrite)
+            plan.check(item, Path(spec) if spec else None, settings.output, observer.note)
             counter.check(item)
+        _check_stdout(plans)
+        if plans[0].keeps_nothing and not settings.output.display and not compare:
+            observer.note(NOTHING_KEPT)
         truths = [
             _ground_truth(item, name, ground_truth, len(opened) > 1) if compare else None
             for item, name in zip(opened, names, strict=True)
@@ -519,6 +527,12 @@ def _open(
     return BlankSource(detections.stem, stored.last_frame, settings.source)
 
 
+def _check_stdout(plans: Sequence[Outputs]) -> None:
+    options = plans[0].to_stdout()
+    if options and len(plans) > 1:
+        raise InputError(f"{options[0]} -: rows of {len(plans)} sources would mix. Give a file name, or one source.")
+
+
 def _tell_what_is_refined(output: OutputSettings, compare: bool, observer: Observer) -> None:
     tables = (output.save_txt, output.save_jsonl, output.save_csv, output.save_summary, output.save_timeline)
     if not compare and all(path is None for path in tables):
@@ -582,7 +596,15 @@ def _track_source(
     ending: Ending = "end"
 
     begin = time.perf_counter()
-    sinks = plan.open(source, output, parts.class_names, observer.warn, refine=settings.refine, comparison=comparison)
+    sinks = plan.open(
+        source,
+        output,
+        parts.class_names,
+        observer.warn,
+        observer.note,
+        refine=settings.refine,
+        comparison=comparison,
+    )
     with sinks, contextlib.ExitStack() as stack:
         # A window must be served by the main thread; without one, writing has a thread of its own.
         threaded = sinks.display is None
@@ -632,7 +654,7 @@ def _track_source(
     elapsed = time.perf_counter() - begin
     stages = {**seconds, **sinks.seconds}
     count = max(progress.frames, 1)
-    outputs = [path for path in (*plan.files().values(), plan.crops) if path is not None and path.exists()]
+    outputs = [path for path in (*plan.files().values(), plan.crops) if path not in (None, STDOUT) and path.exists()]
     return Summary(
         source=name,
         kind=source.kind,

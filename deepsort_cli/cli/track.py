@@ -11,6 +11,7 @@ from deepsort_cli.cli.consent import settle_detector
 from deepsort_cli.cli.console import Reporter
 from deepsort_cli.cli.options import Config, Flags, Json, PrintConfig, Quiet, Set, Verbose, command_app, examples
 from deepsort_cli.cli.score import print_scores, rounded, tell
+from deepsort_cli.core.errors import InputError
 from deepsort_cli.settings.track import TrackSettings
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ def track(
     save_timeline: Annotated[
         Path | None, flags("output.save_timeline", "--save-timeline", metavar="FILE", panel=OUTPUT)
     ] = None,
+    audio: Annotated[bool | None, flags("output.audio", "--audio/--no-audio", panel=OUTPUT)] = None,
     emit: Annotated[str | None, flags("output.emit", "--emit", metavar="matched|paper", panel=OUTPUT)] = None,
     display: Annotated[bool | None, flags("output.display", "--display/--no-display", panel=OUTPUT)] = None,
     show_fps: Annotated[bool | None, flags("output.show_fps", "--show-fps/--no-show-fps", panel=OUTPUT)] = None,
@@ -106,6 +108,7 @@ def track(
     if overruled := settings.overruled():
         report.info(f"preset {settings.preset}, except {', '.join(overruled)}")
     wants_scores = settings.score or settings.gt is not None
+    _check_stdout(settings, report.json, wants_scores)
     if wants_scores:
         from deepsort_cli.evaluation.mot_score import score_comparisons
         from deepsort_cli.evaluation.official_scorer import require_trackeval
@@ -139,6 +142,24 @@ def track(
             entry["scores"] = rounded(one)
         data += [{"source": one.sequence, "scores": rounded(one)} for one in scoring.scores[len(data) :]]
     report.result(data)
+
+
+def _check_stdout(settings: TrackSettings, json: bool, scores: bool) -> None:
+    """Standard output has room for one thing."""
+    output = settings.output
+    rows = [
+        option
+        for option, path in (
+            ("--save-txt", output.save_txt),
+            ("--save-jsonl", output.save_jsonl),
+            ("--save-csv", output.save_csv),
+            ("--save-gt", output.save_gt),
+        )
+        if path == Path("-")
+    ]
+    other = "--json" if json else "--score" if scores else None
+    if rows and other:
+        raise InputError(f"{rows[0]} - and {other} both write to standard output. Give {rows[0]} a file name.")
 
 
 class _Screen:

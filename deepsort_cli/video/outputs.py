@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import TypeVar
 
 from deepsort_cli.core import Frame, InputError, Tracks
-from deepsort_cli.core.files import check_output_file, check_output_folder
+from deepsort_cli.core.files import check_output_file, check_output_folder, check_output_name, remove_abandoned
 from deepsort_cli.core.regions import Counts
 from deepsort_cli.core.streams import clock
-from deepsort_cli.core.types import FloatArray
+from deepsort_cli.core.types import FloatArray, Media
 from deepsort_cli.video.overlay import Overlay
 from deepsort_cli.video.settings import OutputSettings
 from deepsort_cli.video.sinks import (
+    STDOUT,
     CropSink,
     CsvSink,
     DisplaySink,
@@ -24,12 +26,17 @@ from deepsort_cli.video.sinks import (
     MotSink,
     Sink,
     VideoSink,
+    check_video,
     output_path,
     remove_old_crops,
 )
 from deepsort_cli.video.sources import Source
 from deepsort_cli.video.whole_run import TIMELINE_SUFFIXES, ComparisonSink, RefinedSink, SummarySink, TimelineSink
 
+TO_STDOUT = ("--save-txt", "--save-jsonl", "--save-csv", "--save-gt")
+"""Outputs of whole lines, frame by frame."""
+
+Say = Callable[[str], None]
 Refine = Callable[[FloatArray], FloatArray]
 AnySink = TypeVar("AnySink", bound=Sink)
 
@@ -50,7 +57,7 @@ class Outputs:
     @classmethod
     def plan(cls, output: OutputSettings, name: str, many: bool) -> Outputs:
         def place(path: Path | None) -> Path | None:
-            return None if path is None else output_path(path, name, many)
+            return path if path is None or path == STDOUT else output_path(path, name, many)
 
         return cls(
             place(output.save_video),
@@ -75,21 +82,49 @@ class Outputs:
         }
         return {option: path for option, path in named.items() if path is not None}
 
-    def check(self, source: Source, place: Path | None, overwrite: bool) -> None:
-        """Refuse outputs that cannot be written, that exist, or that are the source itself."""
+    def to_stdout(self) -> list[str]:
+        """The options whose rows go to standard output."""
+        return [option for option, path in self.files().items() if path == STDOUT]
+
+    @property
+    def keeps_nothing(self) -> bool:
+        """No file of any kind is asked for."""
+        return not self.files() and self.crops is None
+
+    def check(
+        self, source: Source, place: Path | None, output: OutputSettings, note: Say = lambda message: None
+    ) -> None:
+        """Refuse outputs that cannot be written, that exist, or that are the source itself.
+
+        Temporary files that killed runs have left beside them are removed, and named.
+        """
+        overwrite = output.overwrite
         if self.timeline is not None and self.timeline.suffix.lower() not in TIMELINE_SUFFIXES:
             raise InputError(f"--save-timeline {self.timeline}: use one of {', '.join(TIMELINE_SUFFIXES)}.")
         if self.ground_truth is not None and source.kind != "demo":
             raise InputError("--save-gt: only the demo scene knows its ground truth (--source demo).")
         seen: dict[Path, str] = {}
         for option, path in self.files().items():
+            if path == STDOUT and option not in TO_STDOUT:
+                raise InputError(
+                    f"{option} -: only {', '.join(TO_STDOUT)} can go to standard output; give a file name."
+                )
+            check_output_name(path, option=option)
             if path.resolve() in seen:
                 raise InputError(f"{option} {path}: {seen[path.resolve()]} writes the same file.")
             seen[path.resolve()] = option
-            if place is not None and path.exists() and place.exists() and path.samefile(place):
+            if path == STDOUT:
+                continue
+            if place is not None and _same_file(path, place):
                 raise InputError(f"{option} {path}: this is the source itself. Choose another name.")
             check_output_file(path, overwrite=overwrite, option=option)
+            for left in remove_abandoned(path):
+                note(f"removed {left}, left behind by a run that was killed")
+        if self.video is not None:
+            shape = source.media.sample_aspect_ratio if source.media is not None else Fraction(1)
+            check_video(self.video, source.output_fps, output, source.width, source.height, shape)
         if self.crops is not None:
+            check_output_name(self.crops, option="--save-crops")
             check_output_folder(self.crops, option=f"--save-crops {self.crops}")
             if any(self.crops.iterdir()):
                 if not overwrite:
@@ -104,7 +139,8 @@ class Outputs:
         source: Source,
         output: OutputSettings,
         names: dict[int, str],
-        warn: Callable[[str], None],
+        warn: Say,
+        note: Say = lambda message: None,
         *,
         refine: Refine | None = None,
         comparison: ComparisonSink | None = None,
@@ -126,15 +162,8 @@ class Outputs:
             data: list[Sink] = []
             pictures: list[Sink] = [] if display is None else [display]
             if self.video is not None:
-                video = VideoSink(
-                    self.video,
-                    source.output_fps,
-                    codec=output.codec,
-                    crf=output.crf,
-                    preset=output.preset,
-                    real_time=source.is_live,
-                    warn=warn,
-                )
+                media = self._media(source, output, warn)
+                video = VideoSink(self.video, source.output_fps, settings=output, media=media, warn=warn, note=note)
                 pictures.append(add(video))
             tables: list[Sink] = [] if comparison is None else [comparison]
             if self.txt is not None:
@@ -154,6 +183,19 @@ class Outputs:
                 data.append(add(CropSink(self.crops)))
             opened.pop_all()
             return Sinks(data, pictures, display, Overlay(output, names))
+
+    def _media(self, source: Source, output: OutputSettings, warn: Say) -> Media | None:
+        """The recording behind the video, without its sound where that would not go with the pictures."""
+        media, settings = source.media, source.settings
+        if media is None or not media.audio or not output.audio:
+            return media
+        if settings.stride > 1:
+            warn(f"{self.video}: without the source's sound, because of --stride {settings.stride}.")
+        elif settings.fps is not None:
+            warn(f"{self.video}: without the source's sound, because input.fps={settings.fps:g} changes the pace.")
+        else:
+            return media
+        return replace(media, audio=False)
 
 
 @dataclass
@@ -190,3 +232,9 @@ class Sinks:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _same_file(path: Path, place: Path) -> bool:
+    with contextlib.suppress(OSError):  # one of them does not exist, or is an address
+        return path.samefile(place)
+    return False

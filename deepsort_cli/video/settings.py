@@ -70,6 +70,13 @@ class OutputSettings(Settings):
     show_score: bool = Field(True, description="Write the detection's confidence on labels.")
     trail: int = Field(40, ge=0, le=1000, description="Length of trails in frames; 0 draws none.")
     scale: float = Field(1.0, ge=0.25, le=4.0, description="Size of lines and text, relative to what suits the frame.")
+    audio: bool = Field(True, description="Keep the source's sound in the video.")
+    max_side: int | None = Field(
+        None,
+        ge=16,
+        le=65_535,
+        description="Longest side of the video; larger pictures are scaled down. null: any.",
+    )
     codec: str | None = Field(None, description="Encoder of the video, e.g. libx265; null: by suffix.")
     crf: int = Field(23, ge=0, le=51, description="Video quality: lower is better and bigger.")
     preset: Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"] = (

@@ -9,10 +9,11 @@ import contextlib
 import csv
 import math
 from abc import abstractmethod
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 
@@ -106,7 +107,7 @@ class _Life:
     scores: int = 0
     classes: Counter[int] = field(default_factory=Counter)
     spans: list[tuple[float, float]] = field(default_factory=list)
-    """Seconds from when to when it was there without a gap."""
+    """Seconds from when to when it was there without a gap: until the next frame came, which did not show it."""
     last_number: int = -1
 
 
@@ -117,9 +118,15 @@ class _Lives:
         self.of: dict[int, _Life] = {}
         self.frames = 0
         self.end = 0.0
+        self._present: list[int] = []
+        self._steps: deque[float] = deque(maxlen=15)
 
     def add(self, frame: Frame, tracks: Tracks) -> None:
+        if self.frames:
+            self._steps.append(frame.time - self.end)
+            self._prolong(frame.time)
         number, self.frames, self.end = self.frames, self.frames + 1, frame.time
+        self._present = tracks.ids.tolist()
         for i, (left, _, right, bottom) in enumerate(tracks.boxes.tolist()):
             track_id, foot = int(tracks.ids[i]), ((left + right) / 2, bottom)
             life = self.of.get(track_id)
@@ -139,6 +146,18 @@ class _Lives:
             if matched and math.isfinite(tracks.scores[i]):
                 life.score_sum += float(tracks.scores[i])
                 life.scores += 1
+
+    def finish(self, frame_seconds: float) -> None:
+        """Let the last frame last as long as those before it; `frame_seconds` where there is none."""
+        usual = median(self._steps) if self._steps else 0.0
+        self.end += usual if usual > 0 else frame_seconds
+        self._prolong(self.end)
+
+    def _prolong(self, until: float) -> None:
+        """Those of the last frame were there until now."""
+        for track_id in self._present:
+            spans = self.of[track_id].spans
+            spans[-1] = (spans[-1][0], until)
 
 
 class _LivesSink(Sink):
@@ -219,10 +238,11 @@ class TimelineSink(_LivesSink):
         self._frame_seconds = 1 / fps
 
     def _finish(self, path: Path, lives: _Lives) -> None:
-        _draw_timeline(path, self._title, lives, self._frame_seconds)
+        lives.finish(self._frame_seconds)
+        _draw_timeline(path, self._title, lives)
 
 
-def _draw_timeline(path: Path, title: str, lives: _Lives, frame_seconds: float) -> None:
+def _draw_timeline(path: Path, title: str, lives: _Lives) -> None:
     """Tracks from top to bottom in the order they appeared, in the colours they have in the video."""
     from matplotlib.figure import Figure  # takes half a second, and most runs draw no timeline
     from matplotlib.ticker import FuncFormatter, MaxNLocator
@@ -232,13 +252,13 @@ def _draw_timeline(path: Path, title: str, lives: _Lives, frame_seconds: float) 
     figure = Figure(figsize=(10, 1.2 + inches_a_bar * max(len(tracks), 4)), layout="constrained", dpi=110)
     axes = figure.add_subplot()
     for row, (track_id, life) in enumerate(tracks):
-        bars = [(begin, end - begin + frame_seconds) for begin, end in life.spans]
+        bars = [(begin, end - begin) for begin, end in life.spans]
         blue, green, red = colour_of(track_id)
         axes.broken_barh(bars, (row - 0.4, 0.8), facecolors=(red / 255, green / 255, blue / 255), linewidth=0)
     every = math.ceil(0.13 / inches_a_bar)  # numbers would overlap on bars thinner than that
     axes.set_yticks(range(0, len(tracks), every), [str(track_id) for track_id, _ in tracks[::every]], fontsize=8)
     axes.set_ylim(max(len(tracks), 1) - 0.3, -0.7)
-    axes.set_xlim(min(0.0, lives.end), max(lives.end + frame_seconds, frame_seconds))
+    axes.set_xlim(min(0.0, lives.end), max(0.0, lives.end))
     axes.xaxis.set_major_locator(MaxNLocator(12, steps=[1, 2, 3, 6, 10] if lives.end >= 60 else None))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _clock(value) if lives.end >= 60 else f"{value:g}"))
     axes.set_xlabel("time" if lives.end >= 60 else "seconds")

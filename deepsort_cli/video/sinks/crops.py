@@ -1,0 +1,62 @@
+"""Pictures of the tracked people, cut out of the frames."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+
+from deepsort_cli.core.regions import Counts
+from deepsort_cli.core.types import Frame, Image, Tracks
+from deepsort_cli.video.sinks.base import Sink, write_error
+from deepsort_cli.video.sinks.tables import track_rows
+
+
+class CropSink(Sink):
+    """A JPEG of every matched track in every frame: `<folder>/<id>/<frame>.jpg`. Needs frames before drawing."""
+
+    def __init__(self, folder: Path, *, quality: int = 95) -> None:
+        self._folder = folder
+        self._options = [cv2.IMWRITE_JPEG_QUALITY, quality]
+
+    def write(self, frame: Frame, tracks: Tracks, counts: Counts | None = None) -> None:
+        if frame.image is None:
+            raise ValueError("crops need frames with images")
+        seen = tracks[tracks.detection_index >= 0]  # a predicted box may miss the person
+        for track_id, box, *_ in track_rows(seen):
+            crop = _cut(frame.image, box)
+            if crop is None:
+                continue
+            path = self._folder / f"{track_id:05d}" / f"{frame.index + 1:06d}.jpg"
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(cv2.imencode(".jpg", crop, self._options)[1].tobytes())
+            except OSError as error:
+                with contextlib.suppress(OSError):
+                    path.unlink(missing_ok=True)
+                raise write_error(path, error) from None
+
+    def close(self) -> None:
+        """Every picture is complete when `write` returns."""
+
+
+def remove_old_crops(folder: Path) -> None:
+    """Delete what an earlier `CropSink` wrote into `folder`, and nothing else."""
+    for picture in folder.glob("[0-9]*/[0-9]*.jpg"):
+        if picture.stem.isdecimal() and picture.parent.name.isdecimal():
+            picture.unlink()
+    for inner in folder.glob("[0-9]*"):
+        if inner.is_dir() and inner.name.isdecimal():
+            with contextlib.suppress(OSError):
+                inner.rmdir()
+
+
+def _cut(image: Image, box: Sequence[float]) -> Image | None:
+    """The part of the image inside a box x1 y1 x2 y2; None where nothing of it is inside."""
+    height, width = image.shape[:2]
+    left, top = max(0, math.floor(box[0])), max(0, math.floor(box[1]))
+    right, bottom = min(width, math.ceil(box[2])), min(height, math.ceil(box[3]))
+    return image[top:bottom, left:right] if right > left and bottom > top else None

@@ -1,0 +1,121 @@
+"""The sound of a source, copied as it is into the video written from it."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import av
+
+from deepsort_cli.core.types import Media
+
+FAILURES = (OSError, ValueError, av.FFmpegError)
+"""What PyAV raises. Trouble with sound costs the sound, never the video."""
+
+TIMEOUT = 10.0
+SEEK_MARGIN = 5.0
+"""Seconds before the wanted part at which reading begins: seeking is not exact everywhere."""
+
+FORMATS = {".m4v": "mp4", ".mkv": "matroska"}
+"""Suffixes that are not the name of their format."""
+
+
+def format_of(path: Path) -> str:
+    """FFmpeg's name of a video file's format."""
+    suffix = path.suffix.lower()
+    return FORMATS.get(suffix, suffix[1:])
+
+
+@dataclass(frozen=True)
+class Sound:
+    """Sound tracks of a recording that fit into the file to be written.
+
+    Attributes:
+        media: the recording.
+        tracks: positions of the tracks among the streams of its container.
+    """
+
+    media: Media
+    tracks: tuple[int, ...]
+
+    def open(self) -> Any:
+        """Its container.
+
+        Raises:
+            FAILURES: it cannot be opened any more.
+        """
+        return av.open(self.media.location, timeout=TIMEOUT)
+
+    def packets(self, container: Any, begin: float, length: float) -> Iterator[Any]:
+        """Packets from `begin`, in seconds of `Frame.time`, on; times count from there, `length` seconds long.
+
+        Ends early where the recording is damaged.
+        """
+        zero = self.media.origin + begin
+        if begin > 2 * SEEK_MARGIN:
+            with contextlib.suppress(*FAILURES):  # then all is read from the start
+                container.seek(int((zero - SEEK_MARGIN) * av.time_base))
+        playing = {container.streams[track]: None for track in self.tracks}
+        newest: dict[int, int] = {}
+        for packet in container.demux(list(playing)):
+            if packet.pts is None or packet.time_base is None:
+                continue
+            packet.pts -= round(zero / packet.time_base)
+            packet.dts = packet.pts  # sound is never reordered
+            seconds = packet.pts * packet.time_base
+            if seconds >= length:
+                playing.pop(packet.stream, None)
+                if not playing:
+                    return
+            elif packet.pts >= 0 and packet.dts > newest.get(packet.stream_index, -1):
+                newest[packet.stream_index] = packet.dts
+                yield packet
+
+
+def find_sound(media: Media, path: Path, warn: Callable[[str], None], note: Callable[[str], None]) -> Sound | None:
+    """The sound tracks of `media` that a video at `path` can hold; says which it cannot, and what to do."""
+    try:
+        with av.open(media.location, timeout=TIMEOUT) as container:
+            streams = container.streams.audio
+            fitting = tuple(stream.index for stream in streams if _fits(media, stream.index, format_of(path)))
+            others = [stream.codec_context.codec.canonical_name for stream in streams if stream.index not in fitting]
+    except FAILURES as error:
+        warn(f"{path}: without the source's sound, which cannot be read: {reason_of(error)}.")
+        return None
+    if others:
+        what = "the source's sound" if not fitting else f"{len(others)} of the source's {len(streams)} sound tracks"
+        suffix = path.suffix.lower()
+        remedy = "" if suffix == ".mkv" else f" Use {path.stem}.mkv to keep it, or --no-audio to leave it out."
+        warn(f"{path}: without {what} ({', '.join(others)}), which {suffix} files cannot hold.{remedy}")
+    elif len(fitting) > 1:
+        note(f"{path}: all {len(fitting)} sound tracks of the source are kept")
+    return Sound(media, fitting) if fitting else None
+
+
+def _fits(media: Media, track: int, format_name: str) -> bool:
+    """Whether the first packet of a track can be written into a file of this format."""
+    try:
+        with (
+            av.open(media.location, timeout=TIMEOUT) as source,
+            av.open(io.BytesIO(), "w", format=format_name) as target,
+        ):
+            stream = source.streams[track]
+            copy = target.add_stream_from_template(stream)
+            for packet in source.demux(stream):
+                if packet.pts is not None:
+                    packet.dts = packet.pts
+                    packet.stream = copy
+                    target.mux(packet)
+                    return True
+    except FAILURES:
+        pass
+    return False
+
+
+def reason_of(error: Exception) -> str:
+    """Why PyAV failed, without the address, which may hold a password."""
+    return str(getattr(error, "strerror", None) or type(error).__name__)

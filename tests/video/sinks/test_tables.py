@@ -1,0 +1,155 @@
+"""Text: whole lines, whatever happens."""
+
+from __future__ import annotations
+
+import csv
+import errno
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deepsort_cli.core.errors import InputError, RunError
+from deepsort_cli.core.mot import read_table
+from deepsort_cli.video.demo import GroundTruth
+from deepsort_cli.video.sinks import CsvSink, GroundTruthSink, JsonlSink, MotSink, tables
+
+from .helpers import NAMES, fill_disk, frame_of, left_over, tracks_of
+
+TEXT_SINKS = {"mot": MotSink, "jsonl": JsonlSink, "csv": CsvSink}
+
+
+def test_mot_rows(tmp_path: Path) -> None:
+    with MotSink(tmp_path / "out.txt") as sink:
+        sink.write(frame_of(0), tracks_of(1, 2))
+        sink.write(frame_of(1), tracks_of())
+        sink.write(frame_of(2), tracks_of(2))
+    assert (tmp_path / "out.txt").read_text() == (
+        "1,1,10.00,5.00,20.25,40.50,1,-1,-1,-1\n1,2,20.00,5.00,20.25,40.50,1,-1,-1,-1\n3,2,20.00,5.00,20.25,40.50,1,-1,-1,-1\n"
+    )
+
+
+def test_jsonl_has_every_frame(tmp_path: Path) -> None:
+    with JsonlSink(tmp_path / "out.jsonl", NAMES) as sink:
+        sink.write(frame_of(0), tracks_of(3, age=1))
+        sink.write(frame_of(5), tracks_of())
+    first, second = map(json.loads, (tmp_path / "out.jsonl").read_text().splitlines())
+    assert first == {
+        "frame": 1,
+        "time": 0.0,
+        "tracks": [
+            {
+                "id": 3,
+                "box": [30.0, 5.0, 50.25, 45.5],
+                "score": 0.875,
+                "class_id": 2,
+                "class": "car, red",
+                "time_since_update": 1,
+            }
+        ],
+    }
+    assert second == {"frame": 6, "time": 0.2, "tracks": []}
+
+
+def test_csv_can_be_read_as_a_table(tmp_path: Path) -> None:
+    with CsvSink(tmp_path / "out.csv", NAMES) as sink:
+        sink.write(frame_of(0), tracks_of())
+        sink.write(frame_of(1), tracks_of(1, 4))
+    with (tmp_path / "out.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["id"] for row in rows] == ["1", "4"]
+    assert rows[1] == {
+        "frame": "2", "time": "0.0400", "id": "4", "x1": "40.00", "y1": "5.00", "x2": "60.25", "y2": "45.50",
+        "score": "0.8750", "class_id": "2", "class": "car, red", "time_since_update": "0",
+    }  # fmt: skip
+
+
+def test_unknown_scores_stay_parseable(tmp_path: Path) -> None:
+    unknown = tracks_of(1)
+    unknown.scores[0] = np.nan
+    for name, kind in (("a.jsonl", JsonlSink), ("a.csv", CsvSink)):
+        with kind(tmp_path / name) as sink:
+            sink.write(frame_of(0), unknown)
+    assert json.loads((tmp_path / "a.jsonl").read_text())["tracks"][0]["score"] is None
+    assert next(iter(csv.DictReader((tmp_path / "a.csv").open())))["score"] == ""
+
+
+def test_ground_truth_rows(tmp_path: Path) -> None:
+    truth = GroundTruth(np.array([1, 5]), np.array([[0.0, 1, 2, 4], [5, 5, 6, 7]]), np.array([0.5, 0.0]))
+    with GroundTruthSink(tmp_path / "gt.txt", lambda index: truth if index == 1 else None) as sink:
+        sink.write(frame_of(0), tracks_of())
+        sink.write(frame_of(1), tracks_of())
+    rows = read_table(tmp_path / "gt.txt")
+    np.testing.assert_allclose(rows, [[2, 1, 0, 1, 2, 3, 1, 1, 0.5], [2, 5, 5, 5, 1, 2, 0, 1, 0]])
+
+
+@pytest.mark.parametrize("kind", TEXT_SINKS)
+def test_interruption_leaves_whole_lines_and_nothing_else(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "out.data"
+    with pytest.raises(KeyboardInterrupt), TEXT_SINKS[kind](path) as sink:
+        for index in range(5):
+            sink.write(frame_of(index), tracks_of(1, 2))
+        assert not path.exists(), "the final name appears with the complete file only"
+        raise KeyboardInterrupt
+    assert path.read_text().endswith("\n")
+    assert len(path.read_text().splitlines()) == {"mot": 10, "jsonl": 5, "csv": 11}[kind]
+    assert left_over(tmp_path, "out.data") == []
+
+
+@pytest.mark.parametrize("kind", TEXT_SINKS)
+def test_a_failure_before_the_first_frame_leaves_nothing(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "old.data").write_text("earlier results")
+    with pytest.raises(RuntimeError), TEXT_SINKS[kind](tmp_path / "old.data"):
+        raise RuntimeError
+    assert (tmp_path / "old.data").read_text() == "earlier results"
+    assert left_over(tmp_path, "old.data") == []
+
+
+def test_a_source_without_tracks_leaves_an_empty_result(tmp_path: Path) -> None:
+    with MotSink(tmp_path / "out.txt") as sink:
+        sink.write(frame_of(0), tracks_of())
+    assert (tmp_path / "out.txt").read_text() == ""
+
+
+def test_devices_and_folders_are_never_replaced(tmp_path: Path) -> None:
+    for path in (Path("/dev/null"), tmp_path):
+        if path.exists():
+            with pytest.raises(InputError, match="not a regular file"):
+                MotSink(path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX resource limits")
+@pytest.mark.parametrize("kind", ["MotSink", "JsonlSink", "CsvSink"])
+def test_a_full_disk_leaves_whole_lines(tmp_path: Path, kind: str) -> None:
+    done = fill_disk(tmp_path, f"{kind}(Path('out.data'))", 100_001)
+    assert "cannot be written any more" in done.stdout, done.stderr
+    frames = int(done.stdout.split()[0])
+    text = (tmp_path / "out.data").read_text()
+    assert text.endswith("\n")
+    per_frame = {"MotSink": 20 * frames, "JsonlSink": frames, "CsvSink": 20 * frames + 1}[kind]
+    assert len(text.splitlines()) == per_frame
+    assert left_over(tmp_path, "out.data") == []
+
+
+def test_a_write_that_fails_only_when_flushed_is_not_hidden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    sink = MotSink(tmp_path / "out.txt")
+    sink.write(frame_of(0), tracks_of(1))
+    monkeypatch.setattr(tables.os, "fsync", full)
+    with pytest.raises(RunError, match="the disk is full"):
+        sink.close()
+    assert left_over(tmp_path) == ["out.txt"]
+
+
+def test_a_folder_that_disappears_is_a_clear_error(tmp_path: Path) -> None:
+    sink = MotSink(tmp_path / "gone" / "out.txt")
+    sink.write(frame_of(0), tracks_of(1))
+    for path in (tmp_path / "gone").iterdir():
+        path.unlink()
+    (tmp_path / "gone").rmdir()
+    with pytest.raises(RunError, match=r"out\.txt: cannot be written"):
+        sink.close()
