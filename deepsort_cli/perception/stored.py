@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from deepsort_cli.core.boxes import tlwh_to_xyxy
 from deepsort_cli.core.errors import InputError
+from deepsort_cli.core.files import look
 from deepsort_cli.core.mot import line_of_row, read_table
 from deepsort_cli.core.types import Detections, FloatArray, IntArray
 
@@ -80,7 +81,7 @@ class StoredDetections:
                 columns, values that are no finite numbers, frames out of order, or the same box twice in a frame.
         """
         path = Path(path)
-        if not path.is_file():
+        if look(path, option="--detections") is None or not path.is_file():
             what = "this is a folder, not a detections file" if path.is_dir() else "no such file"
             raise InputError(f"--detections {path}: {what}.")
         suffix = path.suffix.lower()
