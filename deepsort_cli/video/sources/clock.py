@@ -16,6 +16,8 @@ class Clock:
 
     Attributes:
         origin: the timestamp at which the time is 0.
+        longest: the longest time between two frames so far.
+        last: the time of the last frame; None before the first.
     """
 
     def __init__(self, shown: str, tick: float, warn: Warn) -> None:
@@ -26,7 +28,8 @@ class Clock:
             warn: is told once of every kind of fault.
         """
         self._shown, self._tick, self._warn = shown, tick, warn
-        self._last: float | None = None
+        self.last: float | None = None
+        self.longest = 0.0
         self._offset: float | None = None
         self._repeated = False
         self._said: set[str] = set()
@@ -38,7 +41,7 @@ class Clock:
         Args:
             stamp: its timestamp in seconds, None where it has none.
         """
-        guess = 0.0 if self._last is None else self._last + self._tick
+        guess = 0.0 if self.last is None else self.last + self._tick
         if stamp is None:
             time, self._repeated = guess, False
             self._say("has frames without timestamps: their times follow from the frame rate")
@@ -48,23 +51,25 @@ class Clock:
             time = guess
         else:
             time = self._continued(stamp - self._offset, guess)
-        self._last = time
+        if self.last is not None:
+            self.longest = max(self.longest, time - self.last)
+        self.last = time
         return time
 
     def _continued(self, time: float, guess: float) -> float:
-        assert self._last is not None
+        assert self.last is not None
         assert self._offset is not None
-        step = time - self._last
+        step = time - self.last
         if step < -MOST_BACK or step > MOST_AHEAD:
-            self._say(f"has timestamps that jump by {step:,.1f} s at {self._last:.1f} s: time goes on without the jump")
+            self._say(f"has timestamps that jump by {step:,.1f} s at {self.last:.1f} s: time goes on without the jump")
             self._offset += time - guess
             return guess
         if step <= 0:
-            self._say(f"has timestamps that repeat or go back at {self._last:.1f} s: times are put between")
+            self._say(f"has timestamps that repeat or go back at {self.last:.1f} s: times are put between")
             # Half a tick leaves the next frame its own time; where many repeat, the frame rate is all there is.
             ahead = self._tick if self._repeated else self._tick / 2
             self._repeated = True
-            return self._last + ahead
+            return self.last + ahead
         self._repeated = False
         return time
 

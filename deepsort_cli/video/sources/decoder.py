@@ -6,6 +6,8 @@ FFmpeg's own messages hold the address that was opened, with its password, so no
 from __future__ import annotations
 
 import contextlib
+import errno
+import re
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -71,6 +73,10 @@ def reason_of(error: av.FFmpegError) -> str:
         return "no answer in time"
     if isinstance(error, av.error.InvalidDataError):
         return "what comes is no video that can be read"
+    if isinstance(error, av.error.ProtocolNotFoundError):
+        return "PyAV's FFmpeg does not have this protocol"
+    if isinstance(error, OSError) and error.errno == errno.EIO:
+        return "no connection, or what comes is no video"
     return (error.strerror or type(error).__name__).split(":")[0].strip()
 
 
@@ -100,7 +106,9 @@ class Decoder:
     Attributes:
         container, stream: PyAV's.
         damage: what was met so far.
+        lost_at: seconds in the container of packets that could not be decoded.
         frames_out: frames given so far.
+        headless: packets before the first key frame: what they need for decoding was not recorded.
         first_packet: the bytes of the first one.
     """
 
@@ -137,7 +145,10 @@ class Decoder:
             if other.index != self.stream.index:
                 other.discard = av.stream.Discard.all
         self.damage = Damage()
+        self.lost_at: list[float] = []
         self.frames_out = 0
+        self.headless = 0
+        self._found_key = self._first_key = False
         self._packets_in = 0
         self._last_pts: int | None = None
         self.first_packet: bytes | None = None
@@ -173,6 +184,29 @@ class Decoder:
     @property
     def format(self) -> str:
         return str(self.container.format.name)
+
+    @property
+    def starts_at_key(self) -> bool:
+        """The frames before the first key frame were not given."""
+        return self._found_key and self._packets_in > self.headless and self._first_key
+
+    @property
+    def is_remote(self) -> bool:
+        return isinstance(self.location, str) and "://" in self.location
+
+    @property
+    def promised_end(self) -> float | None:
+        """When the video ends, in the container's seconds, by formats whose readers pass over what they cannot read.
+
+        A Matroska file has this for every track, a playlist as the sum of its parts. None elsewhere: a duration may
+        come from sound, from what was cut away, or from a guess.
+        """
+        if self.format.startswith("matroska"):
+            found = re.fullmatch(r"(\d+):(\d+):([\d.]+)", self.stream.metadata.get("DURATION", ""))
+            return 3600.0 * int(found[1]) + 60.0 * int(found[2]) + float(found[3]) if found else None
+        if self.format == "hls" and self.duration is not None and self.stream.start_time is not None:
+            return self.duration + float(self.stream.start_time * self.stream.time_base)
+        return None
 
     @property
     def duration(self) -> float | None:
@@ -241,8 +275,9 @@ class Decoder:
                 demuxed = self.container.demux(self.stream)  # goes on where the last one failed
                 continue
             except av.FFmpegError as error:
-                self.damage.broken_off = reason_of(error)
-                break
+                if self.size is not None or not (isinstance(error, OSError) and error.errno == errno.EIO):
+                    self.damage.broken_off = "the connection ended" if self.is_remote else reason_of(error)
+                break  # else it has announced no length, and this is how it ends
             faults = 0
             if packet.size == 0 and packet.dts is None:
                 break
@@ -256,6 +291,8 @@ class Decoder:
         for packet in self.packets():
             if packet is not None and not packet.is_discard:
                 self._packets_in += 1
+                self._found_key = self._found_key or packet.is_keyframe
+                self.headless += not self._found_key
             yield from self._decoded(packet)
         yield from self._tail()
 
@@ -267,11 +304,12 @@ class Decoder:
         except av.FFmpegError:
             self._note_fault(packet)
             return
-        flawed_packet = packet is not None and packet.is_corrupt
         for frame in frames:
-            if frame.is_corrupt or flawed_packet:
+            if frame.is_corrupt:  # packets are also called corrupt where recordings were joined, and are whole
                 self.damage.flawed += 1
                 self.damage.at.append(self._place(frame.pts))
+            if self.frames_out == 0:
+                self._first_key = bool(frame.key_frame)
             self._last_pts = frame.pts if frame.pts is not None else self._last_pts
             self.frames_out += 1
             yield frame
@@ -284,8 +322,8 @@ class Decoder:
         missing = self._packets_in - self.damage.lost - self.frames_out
         if missing <= 0 or self._last_pts is None or self.stream.codec_context.name not in PLAIN_CODECS:
             return
-        if self.size is None or not isinstance(self.location, str) or "://" in self.location:
-            self.damage.lost += missing
+        if self.size is None or self.is_remote or not isinstance(self.location, str):
+            self.damage.lost += missing if self.damage else 0
             return
         with contextlib.suppress(av.FFmpegError, InputError, Stalled):
             again = Decoder(self.location, self.shown, timeout=self._timeout, options=self._options, low_delay=True)
@@ -297,18 +335,17 @@ class Decoder:
                         if frame.pts is not None and frame.pts > last:
                             self.frames_out += 1
                             yield frame
-            new = [at for at in again.damage.at if at > last * self.stream.time_base]
+            new = [at for at in again.lost_at if at > last * self.stream.time_base and at not in self.lost_at]
+            self.lost_at.extend(new)
             self.damage.at.extend(new)
-        lost = max(self.damage.lost, self._packets_in - self.frames_out)
-        if lost > self.damage.lost:
-            if not self.damage.at:
-                self.damage.at.append(float(self._last_pts * self.stream.time_base))
-            self.damage.lost = lost
+            self.damage.lost += len(new)
 
     def _note_fault(self, packet: Any) -> None:
         stamp = None if packet is None else packet.pts if packet.pts is not None else packet.dts
+        place = self._place(stamp)
         self.damage.lost += 1
-        self.damage.at.append(self._place(stamp))
+        self.damage.at.append(place)
+        self.lost_at.append(place)
 
     def _place(self, stamp: int | None) -> float:
         """Seconds in the container; from the frames before where there is no timestamp."""

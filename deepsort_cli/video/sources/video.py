@@ -75,6 +75,11 @@ class VideoSource(Source):
         except BaseException:
             decoder.close()
             raise
+        if decoder.headless and decoder.starts_at_key:
+            warn(
+                f"{self._shown} begins in the middle: its first {decoder.headless} {_frames(decoder.headless)} need "
+                "pictures that were not recorded, and are left out."
+            )
         if decoder.other_videos > 0:
             warn(
                 f"{self._shown} holds {decoder.other_videos + 1} video streams; "
@@ -121,16 +126,15 @@ class VideoSource(Source):
                 if count == settings.max_frames:
                     break
             item = next(self._frames, None)
-        self._tell_damage()
+        self._tell_damage(complete=item is None)
 
     def _image(self, frame: Any) -> Any:
         return self._fit(self._decoder.image(frame), self._decoder.aspect(frame)) if self._pixels else None
 
-    def _tell_damage(self) -> None:
+    def _tell_damage(self, complete: bool) -> None:
         damage = self._decoder.damage
-        if self._decoder.size is None and not self._decoder.damage.lost and not self._decoder.damage.flawed:
-            return  # the sender closes the connection at the end, having announced no length
         if not damage:
+            self._tell_early_end(complete)
             return
         parts = []
         if damage.lost:
@@ -142,11 +146,24 @@ class VideoSource(Source):
             text += f", at {damage.where(self._clock.origin)}"
         if damage.broken_off:
             text += f"; reading ended with: {damage.broken_off}"
-        expected = f" of about {self._decoder.expected_frames}" if self._decoder.expected_frames else ""
+        announced = self._decoder.stream.frames
+        expected = f" of about {announced}" if announced else ""
         text += f". {self._decoder.frames_out}{expected} frames were read."
         if self._fail:
             raise RunError(f"{text} Results so far are kept (input.on_error is fail).")
         self._warn(text)
+
+    def _tell_early_end(self, complete: bool) -> None:
+        """Say so where the file tells when its video ends, and frames stopped coming clearly before."""
+        promised, last = self._decoder.promised_end, self._clock.last
+        if not complete or promised is None or last is None or self._given_rate is not None:
+            return
+        end = last + self._clock.origin
+        if promised - end > max(1.0, 2 * self._clock.longest):
+            self._warn(
+                f"{self._shown}: its video should last until {promised:.1f} s, but the last frame is at {end:.1f} s. "
+                "The rest is missing or cannot be read."
+            )
 
     def close(self) -> None:
         self._decoder.close()
