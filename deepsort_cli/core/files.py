@@ -78,6 +78,14 @@ def look(path: Path, *, option: str, shown: str | None = None) -> os.stat_result
         raise InputError(f"{option} {name}: cannot be read ({error.strerror or error}).") from None
 
 
+def is_same_file(first: Path, second: Path) -> bool:
+    """Both exist and are one file; false also for what cannot be a file's name."""
+    try:
+        return first.samefile(second)
+    except (OSError, ValueError):
+        return False
+
+
 def _shortened(name: str) -> str:
     return name if len(name) <= 80 else f"{name[:60]}…{name[-16:]}"
 

@@ -48,6 +48,11 @@ def hide_secrets(text: str) -> str:
     return f"{scheme}{known}…@{_hide_values(place) if re.match(_HOST, place) else ''}"
 
 
+def hide_in(message: str) -> str:
+    """A message with `hide_secrets` done to every URL in it; a net for messages that quote what users typed."""
+    return re.sub(r"[A-Za-z][A-Za-z0-9+.-]*:/+[^\s'\"`]*[^\s'\"`:,.;)]", lambda found: hide_secrets(found[0]), message)
+
+
 def _is_host(authority: str) -> bool:
     """It is no `user:password` whose password is a number."""
     host = re.sub(r":\d*$", "", authority)

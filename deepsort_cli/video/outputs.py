@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from deepsort_cli.core import Frame, InputError, Tracks
-from deepsort_cli.core.files import check_output_file, check_output_folder, look
+from deepsort_cli.core.files import check_output_file, check_output_folder, is_same_file
 from deepsort_cli.core.regions import Counts
 from deepsort_cli.core.streams import clock
 from deepsort_cli.core.types import FloatArray
@@ -86,7 +86,7 @@ class Outputs:
             if path.resolve() in seen:
                 raise InputError(f"{option} {path}: {seen[path.resolve()]} writes the same file.")
             seen[path.resolve()] = option
-            if place is not None and look(path, option=option) and place.exists() and path.samefile(place):
+            if place is not None and is_same_file(path, place):
                 raise InputError(f"{option} {path}: this is the source itself. Choose another name.")
             check_output_file(path, overwrite=overwrite, option=option)
         if self.crops is not None:

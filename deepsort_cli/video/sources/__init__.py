@@ -63,7 +63,7 @@ def open_source(
     if spec.isdecimal():
         return open_camera(int(spec), settings, warn)
     scheme = scheme_of(spec)
-    if scheme == "file":
+    if scheme == "file" or (spec.lower().startswith("file:") and not os.path.lexists(spec)):
         return _open_path(_path_of(spec), spec, settings, pixels=pixels, frame_count=frame_count, warn=warn)
     if scheme is not None:
         if scheme not in URL_SCHEMES:
@@ -75,7 +75,12 @@ def open_source(
 
 def _path_of(url: str) -> Path:
     """The file that a `file://` URL names; its name may be percent-encoded or not."""
-    parts = urlsplit(url.strip().replace("?", "%3F").replace("#", "%23"))
+    if scheme_of(url) is None:  # file:name
+        url = "file://./" + url[5:] if not url[5:].startswith("/") else "file://" + url[5:]
+    try:
+        parts = urlsplit(url.strip().replace("?", "%3F").replace("#", "%23"))
+    except ValueError:
+        raise InputError(f"--source {url}: no file name that can be read. Write file:///folder/video.mp4.") from None
     host = "" if parts.netloc in {"", "localhost"} else parts.netloc if parts.netloc in {".", "..", "~"} else None
     if host is None:
         raise InputError(f"--source {url}: a file on another machine. Write file:///folder/video.mp4.")

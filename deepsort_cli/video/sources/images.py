@@ -67,7 +67,7 @@ class ImagesSource(Source):
         self._skipped: list[Path] = []
         self._fit = FirstSize(name, warn)
         if indices is None:
-            pictures = _with_pages(paths)
+            pictures = _with_pages(paths, warn)
         else:
             pictures = [_Picture(index, path) for index, path in zip(indices, paths, strict=True)]
         total = pictures[-1].index + 1
@@ -131,7 +131,7 @@ class ImagesSource(Source):
         self._reader.close()
 
 
-def _with_pages(paths: Sequence[Path]) -> list[_Picture]:
+def _with_pages(paths: Sequence[Path], warn: Warn) -> list[_Picture]:
     """Every page of every file, in order, with its time where the only file has times."""
     pictures: list[_Picture] = []
     for path in paths:
@@ -141,6 +141,8 @@ def _with_pages(paths: Sequence[Path]) -> list[_Picture]:
                 pages = pages_of(path)
             except BadPicture:
                 pages = Pages(1)  # told when its turn comes
+        if not pages.complete:
+            warn(f"{path} is damaged: its list of pages breaks off, {pages.count} can be read.")
         time = 0.0
         for page in range(pages.count):
             timed = pages.seconds is not None and len(paths) == 1

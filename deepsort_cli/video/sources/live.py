@@ -22,6 +22,7 @@ from deepsort_cli.video.settings import SourceSettings
 from deepsort_cli.video.sources.base import MAX_PIXELS, Source, Warn, silent
 from deepsort_cli.video.sources.decoder import Decoder, Stalled
 from deepsort_cli.video.sources.geometry import FirstSize
+from deepsort_cli.video.sources.pictures import quiet_opencv
 
 CAMERA_FPS = 30.0
 MAX_RECONNECT_DELAY = 10.0
@@ -251,20 +252,8 @@ def open_capture(target: int | str) -> Any:
     The one place where captures are made, so that tests can put a fake camera here.
     """
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-    with _quiet_opencv():
+    with quiet_opencv():
         return cv2.VideoCapture(target) if isinstance(target, int) else cv2.VideoCapture(target, cv2.CAP_V4L2)
-
-
-@contextlib.contextmanager
-def _quiet_opencv() -> Iterator[None]:
-    """OpenCV tells every backend it tries on stderr; our own message says what matters."""
-    log: Any = getattr(cv2.utils, "logging", cv2)  # older 4.x have the functions at the top
-    level = log.getLogLevel()
-    log.setLogLevel(0)
-    try:
-        yield
-    finally:
-        log.setLogLevel(level)
 
 
 def _no_camera(target: int | str) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
+import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,10 +52,12 @@ class Pages:
     Attributes:
         count: pictures in it.
         seconds: how long each is shown; None where the format does not say.
+        complete: the list of pages could be read to its end.
     """
 
     count: int
     seconds: tuple[float, ...] | None = None
+    complete: bool = True
 
 
 def pages_of(path: Path) -> Pages:
@@ -64,21 +67,48 @@ def pages_of(path: Path) -> Pages:
         BadPicture: it is none, or one larger than allowed.
     """
     with _opened(path) as picture:
-        count = min(int(getattr(picture, "n_frames", 1)), MOST_PAGES)
+        complete = True
+        try:
+            count = min(int(getattr(picture, "n_frames", 1)), MOST_PAGES)
+        except (OSError, ValueError, SyntaxError, EOFError, struct.error, TypeError):
+            count, complete = _countable(picture), False
         if count < 2 or picture.format == "TIFF":
-            return Pages(count)
-        durations = []
-        for page in range(count):
+            return Pages(count, complete=complete)
+        durations = _webp_durations(path) if picture.format == "WEBP" else []
+        for page in range(len(durations), count):
             picture.seek(page)
             durations.append(float(picture.info.get("duration", 0) or 0) / 1000)
     # Browsers show frames without a duration for a tenth of a second; so do we.
     return Pages(count, tuple(seconds if seconds > 0 else 0.1 for seconds in durations))
 
 
-@contextmanager
+def _countable(picture: Any) -> int:
+    """How many pages can be found where the list of them is damaged."""
+    count = 1
+    with contextlib.suppress(OSError, ValueError, SyntaxError, EOFError, struct.error, TypeError):
+        while count < MOST_PAGES:
+            picture.seek(count)
+            count += 1
+    return count
+
+
+@contextlib.contextmanager
+def quiet_opencv() -> Iterator[None]:
+    """OpenCV tells what it meets on stderr; our own message says what matters."""
+    log: Any = getattr(cv2.utils, "logging", cv2)  # older 4.x have the functions at the top
+    level = log.getLogLevel()
+    log.setLogLevel(0)
+    try:
+        yield
+    finally:
+        log.setLogLevel(level)
+
+
+@contextlib.contextmanager
 def _opened(path: Path) -> Iterator[Any]:
     try:
-        with PillowImage.open(path) as picture:
+        with warnings.catch_warnings(), PillowImage.open(path) as picture:
+            warnings.simplefilter("ignore")  # Pillow's remarks about what it reads all the same
             width, height = picture.size
             if width * height > base.MAX_PIXELS:
                 raise BadPicture(f"{width}×{height} pixels are more than the {base.MAX_PIXELS:,} allowed")
@@ -132,11 +162,14 @@ class PictureReader:
         flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
         try:
             data = np.fromfile(path, dtype=np.uint8)
-            if page is None:
-                pixels = cv2.imdecode(data, flags)
-            else:
-                found, several = cv2.imdecodemulti(data, flags, range=(page, page + 1))
-                pixels = several[0] if found and several else None
+            with quiet_opencv():
+                if page is None:
+                    pixels = cv2.imdecode(data, flags)
+                else:
+                    found, several = cv2.imdecodemulti(data, flags, range=(page, page + 1))
+                    pixels = several[0] if found and several else None
+            if pixels is None:
+                pixels = _numbers(path, page or 0)
         except (OSError, ValueError, cv2.error) as error:
             raise BadPicture(_why(path, error if isinstance(error, OSError) else ValueError())) from None
         if pixels is None:
@@ -193,6 +226,29 @@ class PictureReader:
         if self._open is not None:
             self._open[1].close()
             self._open = None
+
+
+def _numbers(path: Path, page: int) -> Any:
+    """Pictures of one floating-point or 32-bit number a pixel, which OpenCV does not read; None for others."""
+    with _opened(path) as picture:
+        if picture.mode not in {"F", "I"}:
+            return None
+        picture.seek(page)
+        return np.repeat(np.asarray(picture, dtype=np.float32)[:, :, None], 3, axis=2)
+
+
+def _webp_durations(path: Path) -> list[float]:
+    """Seconds of every frame of a moving WebP, from its ANMF chunks; Pillow tells them only after decoding."""
+    durations = []
+    with path.open("rb") as stream:
+        stream.seek(12)
+        while len(head := stream.read(8)) == 8:
+            kind, length = head[:4], int.from_bytes(head[4:], "little")
+            if kind == b"ANMF":
+                durations.append(int.from_bytes(stream.read(16)[12:15], "little") / 1000)
+                length -= 16
+            stream.seek(length + length % 2, 1)
+    return durations
 
 
 def _png_bits(path: Path) -> int | None:

@@ -218,7 +218,15 @@ def open_stdin(settings: SourceSettings, *, pixels: bool = True, warn: Warn = si
     except av.FFmpegError as error:
         what = "nothing comes" if not pipe.count else reason_of(error)
         raise InputError(f"--source -: {what}. MPEG-TS, Matroska and MJPEG can be read while they come.") from None
-    return VideoSource(decoder, settings, name="stdin", pixels=pixels, warn=warn)
+    try:
+        return VideoSource(decoder, settings, name="stdin", pixels=pixels, warn=warn)
+    except InputError:
+        if decoder.frames_out:
+            raise
+        raise InputError(
+            "--source -: no frame can be decoded. An MP4 with its index at the end cannot be read from a pipe: name "
+            "the file, or send it as MPEG-TS."
+        ) from None
 
 
 class Pipe:
