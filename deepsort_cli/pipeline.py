@@ -81,7 +81,7 @@ class Progress:
 
     Attributes:
         source: name of the source.
-        total: frames to come in all, None for cameras.
+        total: frames to come in all, often an estimate; None for cameras, and once more came.
         frames: frames tracked so far.
         tracks: people reported so far (distinct ids).
         present: tracks in the last frame.
@@ -643,6 +643,8 @@ def _track_source(
                 else:
                     sinks.write(written)
                 progress.frames += 1
+                if progress.total is not None and progress.frames > progress.total:
+                    progress.total = None  # it was an estimate, and too low
                 progress.tracks = len(ids)
                 progress.present = len(tracks)
                 observer.advanced(progress)

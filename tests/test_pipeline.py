@@ -19,8 +19,9 @@ from deepsort_cli.perception.detectors.tally import Tally
 from deepsort_cli.perception.settings import CameraMotionSettings, DetectorSettings
 from deepsort_cli.pipeline import Observer, Summary, track
 from deepsort_cli.tracking import Tracker, TrackerSettings
-from deepsort_cli.video import outputs, sinks, sources
+from deepsort_cli.video import outputs, sinks
 from deepsort_cli.video.settings import DemoSettings, OutputSettings, SourceSettings
+from deepsort_cli.video.sources import live
 
 DEMO = DemoSettings(width=320, height=240, people=3, frames=30)
 IMAGE = np.full((240, 320, 3), 90, np.uint8)
@@ -108,7 +109,7 @@ def test_equals_a_plain_loop(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("quick_detector")
 class TestCamera:
     def test_works_where_a_camera_is(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-        monkeypatch.setattr(sources, "open_capture", lambda target, timeout: FakeCamera(1000, delay=0.002))
+        monkeypatch.setattr(live, "open_capture", lambda target: FakeCamera(1000, delay=0.002))
         (summary,) = track(
             ["0"],
             source=SourceSettings(max_frames=10),
@@ -120,7 +121,7 @@ class TestCamera:
 
     def test_lost_camera_keeps_what_was_written(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         cameras = iter([FakeCamera(8, delay=0.01)])
-        monkeypatch.setattr(sources, "open_capture", lambda target, timeout: next(cameras, FakeCamera(0)))
+        monkeypatch.setattr(live, "open_capture", lambda target: next(cameras, FakeCamera(0)))
         warnings: list[str] = []
         with pytest.raises(RunError, match="camera 0: lost"):
             track(
@@ -139,7 +140,7 @@ class TestCamera:
     ) -> None:
         """Ctrl-C while the reader waits to reconnect ends at once."""
         cameras = iter([FakeCamera(3, delay=0.3)])
-        monkeypatch.setattr(sources, "open_capture", lambda target, timeout: next(cameras, FakeCamera(0)))
+        monkeypatch.setattr(live, "open_capture", lambda target: next(cameras, FakeCamera(0)))
 
         def interrupt(message: str) -> None:
             import _thread

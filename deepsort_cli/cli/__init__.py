@@ -31,6 +31,10 @@ MODULES = {"eval": "evaluate"}
 """Subcommands whose module bears another name, because `eval` and the like are Python's own words."""
 
 
+USAGE_ERROR: Any = typer.BadParameter.__mro__[1]
+"""What Typer raises for a command line it cannot make out; it has no public name for it."""
+
+
 def without_switch_types(params: list[Any]) -> list[Any]:
     """The same options; in the help, those that take no value show none."""
     for param in params:
@@ -76,7 +80,13 @@ class LazyGroup(TyperGroup):
         from deepsort_cli.cli.console import exit_on_error
 
         with exit_on_error():
-            return super().invoke(ctx)
+            try:
+                return super().invoke(ctx)
+            except USAGE_ERROR as error:
+                from deepsort_cli.core.urls import hide_in
+
+                error.message = hide_in(error.message)  # it quotes what was typed
+                raise
 
 
 app = typer.Typer(

@@ -17,6 +17,7 @@ from rich.panel import Panel
 
 from deepsort_cli.cli.encoding import leave_stdout, shows
 from deepsort_cli.core.errors import DeepsortError, InputError, RunError
+from deepsort_cli.core.urls import hide_in
 
 INTERRUPTED = 130
 
@@ -50,7 +51,7 @@ class Reporter:
             self.console.print(f"[dim]{escape(message)}[/dim]")
 
     def warn(self, message: str) -> None:
-        self.console.print(f"[yellow]warning:[/yellow] {escape(message)}")
+        self.console.print(f"[yellow]warning:[/yellow] {escape(hide_in(message))}")
 
     def show(self, renderable: Any) -> None:
         """A table or other rich renderable that goes with messages, on stderr."""
@@ -164,5 +165,5 @@ def _of_the_system(error: OSError) -> str:
 
 
 def _show_error(message: str) -> None:
-    panel = Panel(escape(message), title="error", title_align="left", border_style="red")
+    panel = Panel(escape(hide_in(message)), title="error", title_align="left", border_style="red")
     Console(stderr=True, highlight=False).print(panel)

@@ -195,7 +195,7 @@ class _Screen:
 
     def _advanced(self, progress: Any) -> None:
         counters = f"{progress.fps:.1f} fps  {progress.present} present  {progress.tracks} tracks"
-        self._bars.update(self._task, completed=progress.frames, counters=counters)
+        self._bars.update(self._task, completed=progress.frames, total=progress.total, counters=counters)
 
     def _finished(self, summary: Summary) -> None:
         self._bars.remove_task(self._task)

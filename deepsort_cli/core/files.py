@@ -8,6 +8,7 @@ import hashlib
 import os
 import re
 import secrets
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,6 +50,7 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
 
 fcntl: ModuleType | None
 try:
@@ -115,6 +117,47 @@ def _remove_unlocked(path: Path) -> bool:
     except OSError:
         return False
     return True
+
+
+def look(path: Path, *, option: str, shown: str | None = None) -> os.stat_result | None:
+    """What is at `path`, links followed; None where nothing is. Use it for paths that users write.
+
+    Args:
+        option: what the path was given with, for the message.
+        shown: how the message calls the path, where it may not be shown as it is.
+
+    Raises:
+        InputError: the system takes no such name (too long, with a zero byte), or does not let one look.
+    """
+    try:
+        return path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except ValueError:
+        raise InputError(f"{option}: a zero byte in a file name. Check what was typed.") from None
+    except OSError as error:
+        name = str(path) if shown is None else shown
+        if error.errno == errno.ENAMETOOLONG:
+            longest = max(len(os.fsencode(part)) for part in path.parts)
+            raise InputError(
+                f"{option} {_shortened(name)}: the name is too long for this system "
+                f"({longest} bytes; most allow 255). Choose a shorter one."
+            ) from None
+        if error.errno == errno.ELOOP:
+            raise InputError(f"{option} {name}: a link that leads back to itself.") from None
+        raise InputError(f"{option} {name}: cannot be read ({error.strerror or error}).") from None
+
+
+def is_same_file(first: Path, second: Path) -> bool:
+    """Both exist and are one file; false also for what cannot be a file's name."""
+    try:
+        return first.samefile(second)
+    except (OSError, ValueError):
+        return False
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= 80 else f"{name[:60]}…{name[-16:]}"
 
 
 @contextlib.contextmanager
@@ -191,32 +234,14 @@ def check_output_file(path: Path, *, overwrite: bool, option: str) -> None:
         InputError: it exists and `overwrite` is off, it is a folder, its name is too long, or its folder cannot be
             written.
     """
-    check_output_name(path, option=option)
-    if path.is_dir():
+    found = look(path, option=option)
+    if found is not None and stat.S_ISDIR(found.st_mode):
         raise InputError(f"{option} {path}: this is a folder. Give a file name, for example {path / 'out'}.")
-    if path.exists() and not overwrite:
+    if found is not None and not overwrite:
         raise InputError(f"{option} {path}: the file exists. Pass --overwrite to replace it, or choose another name.")
     check_output_folder(path.parent, option=option)
-    if path.exists() and not os.access(path, os.W_OK):
+    if found is not None and not os.access(path, os.W_OK):
         raise InputError(f"{option} {path}: no permission to write this file.")
-
-
-def check_output_name(path: Path, *, option: str) -> None:
-    """Make sure that a path can be asked for at all.
-
-    Raises:
-        InputError: it is longer than the system allows, or holds a NUL character.
-    """
-    try:
-        path.lstat()
-    except ValueError:
-        raise InputError(f"{option} {str(path)!r}: not a file name. Choose another one.") from None
-    except OSError as error:
-        if error.errno == errno.ENAMETOOLONG:
-            raise InputError(
-                f"{option} {path}: the name is too long; {LONGEST_NAME} bytes are allowed for each part of a path. "
-                "Choose a shorter one."
-            ) from None
 
 
 def check_output_folder(folder: Path, *, option: str) -> None:
@@ -226,6 +251,7 @@ def check_output_folder(folder: Path, *, option: str) -> None:
         InputError: a parent is a file, or the folder cannot be created or written.
         RunError: the disk is full.
     """
+    look(folder, option=option)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as stream:

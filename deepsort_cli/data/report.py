@@ -171,10 +171,10 @@ def _thumbnail(result: ScanResult, path: str) -> bytes | None:
             with Image.open(io.BytesIO(read_file(file, follow_links=False)), formats=FORMATS) as image:
                 if image.width * image.height > result.settings.max_pixels:
                     return None
-                image = ImageOps.exif_transpose(image)
-                image.thumbnail((2 * THUMB_HEIGHT, THUMB_HEIGHT))
+                upright = ImageOps.exif_transpose(image)
+                upright.thumbnail((2 * THUMB_HEIGHT, THUMB_HEIGHT))
                 out = io.BytesIO()
-                image.convert("RGB").save(out, "JPEG", quality=80)
+                upright.convert("RGB").save(out, "JPEG", quality=80)
                 return out.getvalue()
     except Exception:  # broken files are the subject of this page
         return None

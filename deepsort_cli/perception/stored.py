@@ -13,6 +13,7 @@ import numpy.typing as npt
 from deepsort_cli.core.box_tables import LAST_FRAME, NORMALISED, ROW_FORMAT, BoxTable, looks_normalised, read_boxes
 from deepsort_cli.core.boxes import tlwh_to_xyxy
 from deepsort_cli.core.errors import InputError
+from deepsort_cli.core.files import look
 from deepsort_cli.core.types import Detections, FloatArray, IntArray
 from deepsort_cli.perception.detectors.tally import Tally
 
@@ -88,7 +89,7 @@ class StoredDetections:
                 the same box twice in a frame.
         """
         path = Path(path)
-        if not path.is_file():
+        if look(path, option="--detections") is None or not path.is_file():
             what = "this is a folder, not a detections file" if path.is_dir() else "no such file"
             raise InputError(f"--detections {path}: {what}.")
         suffix = path.suffix.lower()

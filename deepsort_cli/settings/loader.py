@@ -20,6 +20,7 @@ from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from deepsort_cli.core.errors import InputError
+from deepsort_cli.core.urls import hide_in, hide_secrets
 from deepsort_cli.settings.words import load_yaml, plain, settle
 
 ENV_PREFIX = "DEEPSORT_"
@@ -147,8 +148,19 @@ def default_at(model: type[BaseModel], key: str) -> Any:
 
 
 def to_yaml(settings: BaseModel) -> str:
-    """The settings as YAML text that can be given back with `--config`."""
-    return yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    """The settings as YAML text that can be given back with `--config`, but for passwords in URLs, which are hidden."""
+    values = settings.model_dump(mode="json")
+    shown = _without_secrets(values)
+    remark = "# Passwords and other secrets of URLs are hidden (…); write them in again.\n" if shown != values else ""
+    return remark + yaml.safe_dump(shown, sort_keys=False, allow_unicode=True)
+
+
+def _without_secrets(value: Any) -> Any:
+    if isinstance(value, str):
+        return hide_secrets(value)
+    if isinstance(value, dict):
+        return {key: _without_secrets(inner) for key, inner in value.items()}
+    return [_without_secrets(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def documented_yaml(model: type[BaseModel], title: str) -> str:
@@ -206,7 +218,7 @@ def _parse_override(text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     key = key.strip()
     if not equals or not key:
-        raise InputError(f"--set {text}: expected key=value, for example --set tracker.max_age=50.")
+        raise InputError(f"--set {hide_secrets(text)}: expected key=value, for example --set tracker.max_age=50.")
     try:
         return key, load_yaml(value)
     except yaml.YAMLError:
@@ -295,12 +307,14 @@ def _explain(model: type[BaseModel], error: Any, origin: Any) -> str:
     key = ".".join(str(part) for part in error["loc"] if not isinstance(part, int)) or "settings"
     where = origin(key)
     if error["type"] == "extra_forbidden":
-        return f"{where}: unknown key `{key}`. The nearest valid key is `{_nearest(model, key)}`."
+        return (
+            f"{hide_in(where)}: unknown key `{hide_secrets(key)}`. The nearest valid key is `{_nearest(model, key)}`."
+        )
     if error["type"] == "missing":
         return f"`{key}` is required. Give it with {origin(key)} or in the configuration file."
     message = error["msg"].removeprefix("Value error, ")
     label = where if where.endswith(key) or where.startswith("-") else f"{where}: `{key}`"
     # Of a whole section the message itself says which of its values do not go together.
     whole = error["input"] is PydanticUndefined or isinstance(error["input"], Mapping)
-    shown = "" if whole else f" {error['input']!r}"
+    shown = "" if whole else f" {hide_in(repr(error['input']))}"
     return f"{label}{shown}: {message[0].lower()}{message[1:]}."

@@ -10,7 +10,13 @@ from pathlib import Path
 from typing import TypeVar
 
 from deepsort_cli.core import Frame, InputError, Tracks
-from deepsort_cli.core.files import check_output_file, check_output_folder, check_output_name, remove_abandoned
+from deepsort_cli.core.files import (
+    check_output_file,
+    check_output_folder,
+    is_same_file,
+    look,
+    remove_abandoned,
+)
 from deepsort_cli.core.regions import Counts
 from deepsort_cli.core.streams import clock
 from deepsort_cli.core.types import FloatArray, Media
@@ -109,13 +115,13 @@ class Outputs:
                 raise InputError(
                     f"{option} -: only {', '.join(TO_STDOUT)} can go to standard output; give a file name."
                 )
-            check_output_name(path, option=option)
+            look(path, option=option)
             if path.resolve() in seen:
                 raise InputError(f"{option} {path}: {seen[path.resolve()]} writes the same file.")
             seen[path.resolve()] = option
             if path == STDOUT:
                 continue
-            if place is not None and _same_file(path, place):
+            if place is not None and is_same_file(path, place):
                 raise InputError(f"{option} {path}: this is the source itself. Choose another name.")
             check_output_file(path, overwrite=overwrite, option=option)
             for left in remove_abandoned(path):
@@ -124,7 +130,7 @@ class Outputs:
             shape = source.media.sample_aspect_ratio if source.media is not None else Fraction(1)
             check_video(self.video, source.output_fps, output, source.width, source.height, shape)
         if self.crops is not None:
-            check_output_name(self.crops, option="--save-crops")
+            look(self.crops, option="--save-crops")
             check_output_folder(self.crops, option=f"--save-crops {self.crops}")
             if any(self.crops.iterdir()):
                 if not overwrite:
@@ -232,9 +238,3 @@ class Sinks:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _same_file(path: Path, place: Path) -> bool:
-    with contextlib.suppress(OSError):  # one of them does not exist, or is an address
-        return path.samefile(place)
-    return False

@@ -19,6 +19,15 @@ class SourceSettings(Settings):
     fps: float | None = Field(
         None, gt=0, le=1000, description="Frame rate of image folders, or to put right what a source reports."
     )
+    bit_depth: int | None = Field(
+        None,
+        ge=8,
+        le=16,
+        description="Pictures of 16 bits: how many of them are used, e.g. 12; null: as the file says.",
+    )
+    on_error: Literal["skip", "fail"] = Field(
+        "skip", description="A damaged picture, or damage within a video: skip it with a warning, or fail."
+    )
     newest: bool = Field(
         True, description="Cameras and streams: skip to the newest frame when processing is slower than the source."
     )

@@ -72,10 +72,10 @@ FULL = OSError(errno.ENOSPC, "No space left on device")
 def test_full_disk_while_writing_keeps_the_old_file_and_says_why(tmp_path: Path) -> None:
     target = tmp_path / "file.txt"
     target.write_text("old")
-    with pytest.raises(RunError, match=r"file\.txt: cannot be written: the disk is full\. Free some space"):
-        with atomic_open(target) as stream:
-            stream.write("new")
-            raise FULL
+    message = r"file\.txt: cannot be written: the disk is full\. Free some space"
+    with pytest.raises(RunError, match=message), atomic_open(target) as stream:
+        stream.write("new")
+        raise FULL
     assert target.read_text() == "old"
     assert os.listdir(tmp_path) == ["file.txt"]
 

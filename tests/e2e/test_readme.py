@@ -33,7 +33,7 @@ NOT_RUN = {
     r"deepsort train .* --epochs 120": "takes hours: its flag wins over the variable that shortens it",
     r"deepsort finetune .* --train": "is the two commands before it in one; test_finetune.py runs it",
     r"deepsort score --gt PETS09-S2L1 .*": "needs the MOTChallenge sequence; test_score.py has one of its own",
-    r"deepsort models download .*": "fetches from the network; tests/perception/test_download.py has a server of its own",
+    r"deepsort models download .*": "fetches from the network; test_download.py has a server of its own",
     r"python examples/generated_people.py people": "test_examples.py runs it; the stand-ins are smaller",
 }
 """Pattern of a whole command → why it is not run."""

@@ -1,0 +1,279 @@
+"""Cameras and network streams: read by a thread that keeps the newest frame and reconnects when they are lost."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import av
+import cv2
+import numpy as np
+
+from deepsort_cli.core.errors import InputError, RunError
+from deepsort_cli.core.types import Frame, Image
+from deepsort_cli.video.settings import SourceSettings
+from deepsort_cli.video.sources.base import MAX_PIXELS, Source, Warn, silent
+from deepsort_cli.video.sources.decoder import Decoder, Stalled
+from deepsort_cli.video.sources.geometry import FirstSize
+from deepsort_cli.video.sources.pictures import quiet_opencv
+
+CAMERA_FPS = 30.0
+MAX_RECONNECT_DELAY = 10.0
+
+
+class Reader(Protocol):
+    """An open connection to something that sends frames."""
+
+    fps: float | None
+
+    def read(self) -> Image | None:
+        """The next frame; None when none comes any more."""
+
+    def close(self) -> None: ...
+
+
+class LiveSource(Source):
+    """A camera or network stream. Times are those at which frames came."""
+
+    is_live = True
+
+    def __init__(
+        self,
+        reader: Reader,
+        connect: Callable[[], Reader | None],
+        settings: SourceSettings,
+        *,
+        kind: str,
+        name: str,
+        shown: str,
+        warn: Warn = silent,
+    ) -> None:
+        """Take over an open connection and read one frame.
+
+        Args:
+            connect: connects anew; None where nothing answers.
+            shown: how messages call it.
+            warn: called from the reading thread when the connection is lost and found again.
+
+        Raises:
+            InputError: no frame comes.
+        """
+        self.kind = kind
+        self._reader, self._connect = reader, connect
+        self._shown, self._warn = shown, warn
+        try:
+            image = reader.read()
+            if image is None:
+                raise InputError(f"--source {shown}: it answers, but sends no frame that can be read.")
+        except BaseException:
+            reader.close()
+            raise
+        fps = reader.fps
+        fps = fps if fps is not None and math.isfinite(fps) and 1 <= fps <= 240 else CAMERA_FPS
+        super().__init__(name, image.shape[1::-1], fps, settings, None)
+        self._fit = FirstSize(shown, warn)
+        self._started = time.monotonic()
+        self._captured = 0
+        self._newest: tuple[Image, float] | None = None
+        self._error: Exception | None = None
+        self._stop = threading.Event()
+        self._changed = threading.Condition()
+        self._offer(image)
+        self._thread = threading.Thread(target=self._read_forever, name=f"reader of {self.name}", daemon=True)
+
+    def __iter__(self) -> Iterator[Frame]:
+        self._thread.start()
+        index = 0
+        while self.settings.max_frames is None or index < self.settings.max_frames:
+            taken = self._take()
+            if taken is None:
+                return
+            yield Frame(index, *taken)
+            index += 1
+
+    def close(self) -> None:
+        self._stop.set()
+        with self._changed:
+            self._changed.notify_all()
+        if self._thread.is_alive():
+            # A read that hangs ends by its own timeout; the thread is a daemon and releases the connection itself.
+            self._thread.join(timeout=2.0)
+        else:
+            self._reader.close()
+
+    def _read_forever(self) -> None:
+        try:
+            while not self._stop.is_set():
+                image = self._reader.read()
+                if image is None:
+                    image = self._reconnect()
+                if image is None:
+                    break
+                self._offer(image)
+        except Exception as error:  # surfaces in the thread that takes the frames
+            self._error = error
+        finally:
+            self._reader.close()
+            self._stop.set()
+            with self._changed:
+                self._changed.notify_all()
+
+    def _reconnect(self) -> Image | None:
+        """The first frame after a lost connection; None when stopped meanwhile, or when it was a recording's end."""
+        attempts, delay = self.settings.reconnect_attempts, self.settings.reconnect_delay
+        before = self._reader
+        before.close()
+        for attempt in range(1, attempts + 1):
+            if self._stop.is_set():
+                return None
+            self._warn(f"{self._shown}: no frame comes; attempt {attempt} of {attempts} to reconnect in {delay:g} s.")
+            if self._stop.wait(delay):
+                return None
+            reader = self._connect()
+            image = reader.read() if reader is not None else None
+            if reader is not None and image is not None:
+                self._reader = reader
+                if isinstance(reader, NetworkReader) and reader.begins_like(before):
+                    self._warn(f"{self._shown}: begins anew, so it was a recording, and it has ended.")
+                    return None
+                self._warn(f"{self._shown}: connected again.")
+                return image
+            if reader is not None:
+                reader.close()
+            delay = min(2 * delay, MAX_RECONNECT_DELAY)
+        raise RunError(f"{self._shown}: lost, and {attempts} attempts to reconnect failed. Results so far are kept.")
+
+    def _offer(self, image: Image) -> None:
+        number = self._captured - self.settings.start
+        self._captured += 1
+        if number < 0 or number % self.settings.stride:
+            return
+        image = self._fit(image)
+        with self._changed:
+            while not self.settings.newest and self._newest is not None and not self._stop.is_set():
+                self._changed.wait(0.5)
+            self._newest = image, time.monotonic() - self._started
+            self._changed.notify_all()
+
+    def _take(self) -> tuple[Image, float] | None:
+        with self._changed:
+            while self._newest is None:
+                if self._error is not None:
+                    raise self._error
+                if self._stop.is_set():
+                    return None
+                self._changed.wait(0.5)  # a wait without limit could not be interrupted by Ctrl-C everywhere
+            taken, self._newest = self._newest, None
+            self._changed.notify_all()
+            return taken
+
+
+class CameraReader:
+    """A local camera, read with OpenCV."""
+
+    def __init__(self, capture: Any) -> None:
+        self._capture = capture
+        self.fps: float | None = capture.get(cv2.CAP_PROP_FPS)
+
+    def read(self) -> Image | None:
+        decoded, image = self._capture.read()
+        return np.asarray(image) if decoded and image is not None else None
+
+    def close(self) -> None:
+        self._capture.release()
+
+
+class NetworkReader:
+    """A network stream, read with PyAV."""
+
+    def __init__(self, decoder: Decoder, *, may_be_recording: bool = False) -> None:
+        """Take over an open decoder.
+
+        Args:
+            may_be_recording: whether beginning with the same packet again means that it is no live stream.
+        """
+        self._decoder = decoder
+        self._frames = decoder.frames()
+        self._may_be_recording = may_be_recording
+        self.fps = decoder.rate
+
+    def read(self) -> Image | None:
+        with contextlib.suppress(Stalled):
+            for frame in self._frames:
+                if frame.width * frame.height <= MAX_PIXELS:
+                    return self._decoder.image(frame)
+        return None
+
+    def begins_like(self, other: Reader) -> bool:
+        """It is the same from its first packet on, so what both send is a file."""
+        if not self._may_be_recording or not isinstance(other, NetworkReader):
+            return False
+        first = self._decoder.first_packet
+        return first is not None and first == other._decoder.first_packet
+
+    def close(self) -> None:
+        self._decoder.close()
+
+
+def open_camera(target: int | str, settings: SourceSettings, warn: Warn = silent) -> LiveSource:
+    """A camera by number or device path.
+
+    Raises:
+        InputError: none answers, or no frame comes.
+    """
+
+    def connect() -> CameraReader | None:
+        capture = open_capture(target)
+        if capture.isOpened():
+            return CameraReader(capture)
+        capture.release()
+        return None
+
+    reader = connect()
+    name = f"camera{target}".replace("camera/dev/", "")
+    try:
+        if reader is None:
+            raise InputError("")
+        return LiveSource(reader, connect, settings, kind="camera", name=name, shown=f"camera {target}", warn=warn)
+    except InputError:
+        raise InputError(_no_camera(target)) from None
+
+
+def open_capture(target: int | str) -> Any:
+    """An OpenCV capture of a camera number or a device; the caller checks `isOpened()`.
+
+    The one place where captures are made, so that tests can put a fake camera here.
+    """
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+    with quiet_opencv():
+        return cv2.VideoCapture(target) if isinstance(target, int) else cv2.VideoCapture(target, cv2.CAP_V4L2)
+
+
+def _no_camera(target: int | str) -> str:
+    text = f"--source {target}: no camera answers at index {target}."
+    if isinstance(target, str):
+        text = f"--source {target}: no camera answers at this device."
+    if sys.platform.startswith("linux"):
+        devices = sorted(str(device) for device in Path("/dev").glob("video*"))
+        found = f"devices found: {', '.join(devices)}" if devices else "no /dev/video* device exists"
+        text += f" On this machine {found}."
+    return text + " Connect it, close other programs that use it, or try another number, a video file, or demo."
+
+
+def reconnecting(connect: Callable[[], NetworkReader]) -> Callable[[], NetworkReader | None]:
+    """`connect` that gives None instead of an error."""
+
+    def again() -> NetworkReader | None:
+        try:
+            return connect()
+        except (av.FFmpegError, InputError):
+            return None
+
+    return again

@@ -1,0 +1,115 @@
+"""Sources opened as tests need them, fake cameras, and a web server."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from deepsort_cli.video.settings import DemoSettings, SourceSettings
+from deepsort_cli.video.sources import Source, live, open_source
+
+from ..conftest import number_in, numbered_image
+
+DEMO = DemoSettings(width=96, height=72, people=2, frames=12, fps=10)
+
+
+def opened(spec: object, *, pixels: bool = True, frame_count: int | None = None, **settings: Any) -> Source:
+    return open_source(str(spec), SourceSettings(**settings), DEMO, pixels=pixels, frame_count=frame_count)
+
+
+def shown(source: Source) -> list[int]:
+    """The numbers shown in a source's frames; each must sit at the frame's own index."""
+    with source:
+        frames = list(source)
+    assert not source.frame_count_exact or source.frame_count == len(frames)
+    numbers = [number_in(frame.image) for frame in frames]
+    assert numbers == [frame.index for frame in frames]
+    return numbers
+
+
+def write_seqinfo(folder: Path, length: int, extra: str = "") -> None:
+    (folder / "seqinfo.ini").write_text(
+        f"[Sequence]\nname=Street\nimDir=img1\nframeRate=14\nseqLength={length}\nimWidth=64\nimHeight=48\n{extra}"
+    )
+
+
+class FakeCapture:
+    """Stands for cv2.VideoCapture of a camera: numbered frames, then a lost connection."""
+
+    def __init__(self, numbers: Iterable[int], *, opens: bool = True, fps: float = 20.0, pause: float = 0.0) -> None:
+        self._numbers = iter(numbers)
+        self._opens, self._fps, self._pause = opens, fps, pause
+        self.released = False
+        self.reads = 0
+
+    def isOpened(self) -> bool:
+        return self._opens
+
+    def read(self) -> tuple[bool, np.ndarray | None]:
+        time.sleep(self._pause)
+        self.reads += 1
+        number = next(self._numbers, None)
+        if number is None or self.released:
+            return False, None
+        return True, numbered_image(number)
+
+    def get(self, prop: int) -> float:
+        return self._fps if prop == cv2.CAP_PROP_FPS else 0.0
+
+    def release(self) -> None:
+        self.released = True
+
+
+@pytest.fixture
+def cameras(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Any]]:
+    """Lets the given captures answer, one per attempt to open; returns the targets asked for."""
+
+    def plug_in(*captures: FakeCapture) -> list[Any]:
+        asked: list[Any] = []
+        waiting = list(captures)
+
+        def open_capture(target: Any) -> FakeCapture:
+            asked.append(target)
+            return waiting.pop(0) if waiting else FakeCapture([], opens=False)
+
+        monkeypatch.setattr(live, "open_capture", open_capture)
+        return asked
+
+    return plug_in
+
+
+class _Handler(http.server.SimpleHTTPRequestHandler):
+    """Serves files, and under /live an endless stream of JPEG frames that breaks off after 12 frames."""
+
+    def do_GET(self) -> None:
+        if self.path != "/live":
+            super().do_GET()
+            return
+        self.send_response(200)
+        self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
+        self.end_headers()
+        for number in range(12):
+            data = cv2.imencode(".jpg", numbered_image(number))[1].tobytes()
+            head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(data)}\r\n\r\n"
+            self.wfile.write(head.encode() + data + b"\r\n")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[str]:
+    handler = functools.partial(_Handler, directory=str(tmp_path))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as service:
+        threading.Thread(target=service.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{service.server_address[1]}"
+        service.shutdown()

@@ -1,0 +1,120 @@
+"""Cameras: frames as they come, lost and found."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from deepsort_cli.core.errors import InputError, RunError
+from deepsort_cli.video.settings import SourceSettings
+from deepsort_cli.video.sources import open_source
+
+from ..conftest import number_in
+from .conftest import DEMO, FakeCapture, opened
+
+FAST = {"reconnect_delay": 0.001, "reconnect_attempts": 3}
+
+
+def test_a_camera_yields_frames_as_they_come(cameras: Callable[..., list[Any]]) -> None:
+    camera = FakeCapture(itertools.cycle([1, 2, 3]), pause=0.002)
+    asked = cameras(camera)
+    source = opened("0", max_frames=5)
+    assert asked == [0]
+    assert (source.kind, source.name, source.is_live, source.fps) == ("camera", "camera0", True, 20.0)
+    assert (source.width, source.height, source.frame_count) == (64, 48, 5)
+    with source:
+        frames = list(source)
+    assert [frame.index for frame in frames] == [0, 1, 2, 3, 4]
+    assert {number_in(frame.image) for frame in frames} <= {1, 2, 3}
+    assert all(a.time < b.time for a, b in itertools.pairwise(frames))
+    assert camera.released
+
+
+def test_a_slow_reader_gets_the_newest_frame(cameras: Callable[..., list[Any]]) -> None:
+    camera = FakeCapture(itertools.count(), pause=0.001)
+    cameras(camera)
+    with opened("0", max_frames=3) as source:
+        numbers = []
+        for frame in source:
+            numbers.append(number_in(frame.image))
+            wanted = camera.reads + 10
+            while camera.reads < wanted:
+                time.sleep(0.001)
+    # Numbers are shown modulo 256; at least the ten frames read meanwhile lie between.
+    assert all((b - a) % 256 >= 9 for a, b in itertools.pairwise(numbers))
+
+
+def test_no_frame_is_dropped_when_all_are_wanted(cameras: Callable[..., list[Any]]) -> None:
+    cameras(FakeCapture(list(range(20))))
+    with opened("0", newest=False, max_frames=6, start=2, stride=3) as source:
+        numbers = []
+        for frame in source:
+            numbers.append(number_in(frame.image))
+            time.sleep(0.005)
+    assert numbers == [2, 5, 8, 11, 14, 17]
+
+
+def test_a_lost_camera_is_found_again(cameras: Callable[..., list[Any]]) -> None:
+    first, second = FakeCapture([1, 2]), FakeCapture([3, 4])
+    asked = cameras(first, FakeCapture([], opens=False), second)
+    messages: list[str] = []
+    settings = SourceSettings(newest=False, max_frames=4, **FAST)
+    with open_source("0", settings, DEMO, warn=messages.append) as source:
+        assert [number_in(frame.image) for frame in source] == [1, 2, 3, 4]
+    assert len(asked) == 3
+    assert first.released
+    assert [("attempt 1 of 3" in m, "attempt 2 of 3" in m, "connected again" in m) for m in messages] == [
+        (True, False, False),
+        (False, True, False),
+        (False, False, True),
+    ]
+
+
+def test_a_camera_that_stays_lost_ends_the_run_after_its_frames(cameras: Callable[..., list[Any]]) -> None:
+    cameras(FakeCapture([1, 2, 3]))
+    numbers = []
+    with opened("0", newest=False, **FAST) as source, pytest.raises(RunError, match="camera 0: lost.*3 attempts"):
+        for frame in source:
+            numbers.append(number_in(frame.image))
+    assert numbers == [1, 2, 3]
+
+
+def test_a_live_source_can_be_closed_from_another_thread(cameras: Callable[..., list[Any]]) -> None:
+    cameras(FakeCapture([1]))
+    source = opened("0", newest=False, reconnect_delay=30, reconnect_attempts=3)
+    seen: list[int] = []
+    thread = threading.Thread(target=lambda: seen.extend(frame.index for frame in source))
+    thread.start()
+    while not seen and thread.is_alive():
+        time.sleep(0.001)
+        if source._thread.is_alive():  # waiting to reconnect
+            break
+    source.close()
+    thread.join(timeout=5)
+    assert not thread.is_alive()
+    source.close()
+
+
+def test_no_camera_says_which_and_what_to_do() -> None:
+    with pytest.raises(InputError, match=r"--source 63: no camera answers at index 63.*demo"):
+        opened("63")
+
+
+def test_a_camera_that_gives_no_frame(cameras: Callable[..., list[Any]]) -> None:
+    camera = FakeCapture([])
+    cameras(camera)
+    with pytest.raises(InputError, match="no camera answers"):
+        opened("0")
+    assert camera.released
+
+
+@pytest.mark.parametrize("fps", [0.0, float("nan"), 90000.0, -1.0])
+def test_a_camera_without_a_usable_rate_counts_as_30_fps(cameras: Callable[..., list[Any]], fps: float) -> None:
+    cameras(FakeCapture([1], fps=fps))
+    with opened("0", stride=2) as source:
+        assert (source.fps, source.output_fps) == (30.0, 15.0)
