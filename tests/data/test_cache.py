@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -231,6 +232,25 @@ def test_a_read_only_root_falls_back_to_the_user_cache(
     assert str(user_cache) in first.notes[0]
     assert scan_dataset(root).from_cache
     assert len(list(user_cache.iterdir())) == 1
+
+
+def test_users_without_a_home_get_no_folder_named_after_it(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)  # as for a user id that the system does not know
+    assert cache.user_cache_folder() is None
+    assert cache.folders(root, None) == (root / ".reid_cache",)
+
+
+def test_a_full_disk_is_a_note_with_a_remedy(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    result = scan_dataset(root)
+    assert len(result.images) == 6
+    assert "the disk is full" in result.notes[0]
+    assert "data.scan.cache_dir" in result.notes[0]
+    assert list((root / ".reid_cache").iterdir()) == []
 
 
 def test_nowhere_to_write_is_a_note_not_an_error(root: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import multiprocessing
 import os
@@ -518,6 +519,40 @@ def test_divergence_stops_and_keeps_the_last_good_checkpoint(make: Make) -> None
     content = read_checkpoint(folder_of(make()) / "checkpoints" / "last.pth")
     assert content["training"]["position"]["epoch"] == 1
     assert all(value.isfinite().all() for value in content["state_dict"].values())
+
+
+def test_a_full_disk_keeps_the_last_good_checkpoint_and_the_run_goes_on(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest, written = Path.write_bytes, []
+
+    def write(self: Path, data: bytes) -> int:
+        written.append(self.name)
+        if self.name.startswith(".last.") and sum(name.startswith(".last.") for name in written) == 2:
+            honest(self, bytes(data)[:1000])
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return honest(self, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", write)
+        with pytest.raises(
+            RunError, match=r"last\.pth: cannot be written: the disk is full.*one written before is kept"
+        ):
+            train(make(training__epochs=2))
+    checkpoints = folder_of(make()) / "checkpoints"
+    assert read_checkpoint(checkpoints / "last.pth")["training"]["position"]["epoch"] == 1
+    assert not list(checkpoints.glob(".*"))
+    assert train(make(training__epochs=2)).resumed_epoch == 1
+
+
+def test_cameras_that_are_ignored_are_no_obstacle_and_the_price_is_said(make: Make, tmp_path: Path) -> None:
+    one = make_people(tmp_path / "one", 8, per_camera=6, cameras=1)
+    with pytest.raises(InputError, match="--ignore-camera"):
+        train(make(data__root=str(one)))
+    watch = Watch()
+    result = train(make(data__root=str(one), data__ignore_camera=True, training__epochs=1), watch)
+    assert "mAP" in result.last
+    assert any("cameras are ignored" in text for text in watch.warnings)
 
 
 def test_a_loss_that_is_no_number_stops_the_run(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
