@@ -25,7 +25,10 @@ def user_cache_folder() -> Path | None:
     """The user's own cache folder, for datasets that cannot be written to; None for users without a home."""
     import platformdirs
 
-    folder = platformdirs.user_cache_path("deepsort", appauthor=False) / "scans"
+    try:
+        folder = platformdirs.user_cache_path("deepsort", appauthor=False) / "scans"
+    except RuntimeError:  # how Python says that it finds no home
+        return None
     return folder if folder.is_absolute() else None
 
 

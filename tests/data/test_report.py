@@ -76,6 +76,10 @@ def test_it_must_lie_outside_of_the_dataset(faulty: tuple[Path, dict[str, str]],
     with pytest.raises(InputError, match="folder"):
         check_report_path(tmp_path, root)
     check_report_path(tmp_path / "new" / "report.html", root)
+    (tmp_path / "old.html").write_text("old")
+    with pytest.raises(InputError, match="--overwrite"):
+        check_report_path(tmp_path / "old.html", root)
+    check_report_path(tmp_path / "old.html", root, overwrite=True)
 
 
 def test_empty_dataset(tmp_path: Path) -> None:
