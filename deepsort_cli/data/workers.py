@@ -14,7 +14,7 @@ from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from typing import TypeVar
 
-from deepsort_cli.core.cpus import available_cpus
+from deepsort_cli.core.cpus import available_cpus, can_start_processes
 from deepsort_cli.core.errors import RunError
 
 Progress = Callable[[int, int], None]
@@ -55,7 +55,7 @@ def for_each_file(
         if progress:
             progress(len(done), len(paths))
 
-    if workers <= 1 or len(paths) < SERIAL_BELOW:
+    if workers <= 1 or len(paths) < SERIAL_BELOW or not can_start_processes():
         for chunk in chunks:
             collect([work(path) for path in chunk])
         return done
@@ -66,7 +66,12 @@ def for_each_file(
         with warnings.catch_warnings(), _interrupt_later():
             # Python warns that a fork beside threads may deadlock; these children only read and decode files.
             warnings.simplefilter("ignore", DeprecationWarning)
-            pending = executor.map(partial(_work_on_chunk, work), chunks)
+            try:
+                pending = executor.map(partial(_work_on_chunk, work), chunks)
+            except OSError as error:
+                raise RunError(
+                    f"{workers} processes cannot be started ({error.strerror or error}). Try --workers 1."
+                ) from None
         for results in pending:
             collect(results)
     except BrokenProcessPool:

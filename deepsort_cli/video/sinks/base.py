@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 
 from deepsort_cli.core.errors import InputError, RunError
-from deepsort_cli.core.files import claim, temporary_beside
+from deepsort_cli.core.files import FULL, claim, temporary_beside, write_reason
 from deepsort_cli.core.regions import Counts
 from deepsort_cli.core.types import Frame, Tracks
 
@@ -82,10 +81,7 @@ class TemporaryFile:
 
 def write_error(path: Path, error: Exception) -> RunError:
     """The error that tells why writing `path` failed, from one of the system or of FFmpeg."""
-    reasons = {
-        errno.ENOSPC: "the disk is full",
-        errno.EDQUOT: "the disk quota is used up",
-        errno.EFBIG: "the file became larger than the system allows",
-    }
-    reason = reasons.get(getattr(error, "errno", None) or 0) or getattr(error, "strerror", None) or str(error)
-    return RunError(f"{path}: cannot be written any more: {reason}. What was written so far is kept.")
+    remedy = " Free some space before the next run." if getattr(error, "errno", None) in FULL else ""
+    return RunError(
+        f"{path}: cannot be written any more: {write_reason(error)}. What was written so far is kept.{remedy}"
+    )
