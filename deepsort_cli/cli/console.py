@@ -44,17 +44,14 @@ class Reporter:
 
     def info(self, message: str) -> None:
         if not self.quiet:
-            self.console.print(self._text(message))
+            self.console.print(_safe(message))
 
     def detail(self, message: str) -> None:
         if self.verbose and not self.quiet:
-            self.console.print(f"[dim]{self._text(message)}[/dim]")
+            self.console.print(f"[dim]{_safe(message)}[/dim]")
 
     def warn(self, message: str) -> None:
-        self.console.print(f"[yellow]warning:[/yellow] {self._text(message)}")
-
-    def _text(self, message: str) -> str:
-        return _safe(message, self.console)
+        self.console.print(f"[yellow]warning:[/yellow] {_safe(message)}")
 
     def show(self, renderable: Any) -> None:
         """A table or other rich renderable that goes with messages, on stderr."""
@@ -169,9 +166,9 @@ def _of_the_system(error: OSError) -> str:
 
 def _show_error(message: str) -> None:
     console = Console(stderr=True, highlight=False)
-    console.print(Panel(_safe(message, console), title="error", title_align="left", border_style="red"))
+    console.print(Panel(_safe(message), title="error", title_align="left", border_style="red"))
 
 
-def _safe(message: str, console: Console) -> str:
-    """A message as it may be shown: without secrets, with what the stream can show, and without markup of its own."""
-    return escape(shown(hide_in(message), console.file))
+def _safe(message: str) -> str:
+    """A message as it may be shown: without secrets, with what stderr can show, and without markup of its own."""
+    return escape(shown(hide_in(message), sys.stderr))
