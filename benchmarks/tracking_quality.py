@@ -137,7 +137,7 @@ class Scorer:
     def __call__(self, comparison: Comparison, group: str) -> Score:
         key = (group, comparison.name, comparison.results.tobytes())
         if key not in self._known:
-            self._known[key] = score_comparisons([comparison])[0]
+            self._known[key] = score_comparisons([comparison]).scores[0]
         return self._known[key]
 
 

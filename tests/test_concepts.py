@@ -223,6 +223,6 @@ def test_score_example_agrees_with_the_official_scorer(tmp_path: Path) -> None:
         (tmp_path / name).write_text("\n".join(rows) + "\n")
         return tmp_path / name
 
-    [found] = score(write("truth.txt", [1] * 10), write("result.txt", [1] * 6 + [2] * 4))
+    [found] = score(write("truth.txt", [1] * 10), write("result.txt", [1] * 6 + [2] * 4)).scores
     printed = f"MOTA {found.MOTA:.2f}, IDF1 {found.IDF1:.2f}, AssA {found.AssA:.2f}, HOTA {found.HOTA:.3f}"
     assert printed in "".join(blocks(ENGLISH, "python"))

@@ -16,7 +16,7 @@ import pytest
 from deepsort_cli import pipeline
 from deepsort_cli.core import Detections, Frame, InputError, RunError, Tracks
 from deepsort_cli.perception.detectors.tally import Tally
-from deepsort_cli.perception.settings import CameraMotionSettings, DetectorSettings
+from deepsort_cli.perception.settings import CameraMotionSettings, DetectorSettings, EmbedderSettings
 from deepsort_cli.pipeline import Observer, Summary, track
 from deepsort_cli.tracking import Tracker, TrackerSettings
 from deepsort_cli.video import outputs, sinks
@@ -325,3 +325,32 @@ class TestOptions:
         assert summary.camera_motions is not None
         assert 0 < summary.camera_motions <= 29
         assert "camera" in summary.stage_ms
+
+
+class TestFate:
+    """What became of the detections of a run."""
+
+    def run(self, tmp_path: Path, numbers: list[int], **settings: object) -> Summary:
+        folder = tmp_path / "frames"
+        folder.mkdir()
+        for number in range(1, 6):
+            cv2.imwrite(str(folder / f"{number:06d}.png"), IMAGE)
+        (tmp_path / "det.txt").write_text("".join(f"{number},-1,20,20,40,80,0.9\n" for number in numbers))
+        (summary,) = track([str(folder)], detections=tmp_path / "det.txt", **settings)  # type: ignore[arg-type]
+        return summary
+
+    def test_detections_behind_the_end(self, tmp_path: Path) -> None:
+        fate = self.run(tmp_path, list(range(1, 10))).fate
+        assert fate is not None
+        assert (fate.counts.found, fate.counts.kept, fate.beyond, fate.unconfirmed) == (5, 5, 4, 0)
+
+    def test_frames_left_out_on_purpose_are_not_the_end(self, tmp_path: Path) -> None:
+        fate = self.run(tmp_path, [1, 2, 3, 4, 5], source=SourceSettings(max_frames=2)).fate
+        assert fate is not None
+        assert (fate.counts.found, fate.beyond, fate.begun, fate.unconfirmed) == (2, 0, 1, 1)
+
+    def test_every_source_has_its_own_counts(self, quick_detector: None) -> None:
+        demo = DemoSettings(frames=4, width=320, height=240)
+        first, second = track(["demo", "demo"], demo=demo, reid=EmbedderSettings(model_path="none"))
+        assert first.fate is not None and second.fate is not None
+        assert first.fate.begun == second.fate.begun == 1

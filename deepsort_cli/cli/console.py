@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.panel import Panel
 
-from deepsort_cli.cli.encoding import leave_stdout, shows
+from deepsort_cli.cli.encoding import leave_stdout, shown, shows
 from deepsort_cli.core.errors import DeepsortError, InputError, RunError
 from deepsort_cli.core.urls import hide_in
 
@@ -44,14 +44,14 @@ class Reporter:
 
     def info(self, message: str) -> None:
         if not self.quiet:
-            self.console.print(escape(message))
+            self.console.print(_safe(message))
 
     def detail(self, message: str) -> None:
         if self.verbose and not self.quiet:
-            self.console.print(f"[dim]{escape(message)}[/dim]")
+            self.console.print(f"[dim]{_safe(message)}[/dim]")
 
     def warn(self, message: str) -> None:
-        self.console.print(f"[yellow]warning:[/yellow] {escape(hide_in(message))}")
+        self.console.print(f"[yellow]warning:[/yellow] {_safe(message)}")
 
     def show(self, renderable: Any) -> None:
         """A table or other rich renderable that goes with messages, on stderr."""
@@ -165,5 +165,10 @@ def _of_the_system(error: OSError) -> str:
 
 
 def _show_error(message: str) -> None:
-    panel = Panel(escape(hide_in(message)), title="error", title_align="left", border_style="red")
-    Console(stderr=True, highlight=False).print(panel)
+    console = Console(stderr=True, highlight=False)
+    console.print(Panel(_safe(message), title="error", title_align="left", border_style="red"))
+
+
+def _safe(message: str) -> str:
+    """A message as it may be shown: without secrets, with what stderr can show, and without markup of its own."""
+    return escape(shown(hide_in(message), sys.stderr))

@@ -62,6 +62,12 @@ def shows(stream: TextIO | Any, text: str) -> bool:
     return True
 
 
+def shown(text: str, stream: TextIO | Any) -> str:
+    """The text as the stream will show it: what it lacks is replaced before the text is laid out in lines."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    return text.encode(encoding, HANDLER).decode(encoding)
+
+
 def flush_stdout() -> bool:
     """Write out what is left for stdout, while a failure can still be told; whether that worked."""
     try:

@@ -127,7 +127,7 @@ def _tables(scoring: Scoring, width: int) -> list[Any]:
         for key, heading in HEADINGS.items()
     ]
     tables = []
-    for block in _blocks(cells, width - room - 1):
+    for block in _blocks(cells, width - room - 3):
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
         table.add_column("sequence", no_wrap=True, width=room)
         for heading, _ in block:
@@ -156,7 +156,7 @@ def _shortened(name: str, room: int) -> str:
 
 def _blocks(cells: list[tuple[str, list[str]]], width: int) -> Iterator[list[tuple[str, list[str]]]]:
     """Columns in as many groups as it takes for each to fit into `width`, fractions and counts apart."""
-    sizes = [max(map(len, [heading, *texts])) + 1 for heading, texts in cells]
+    sizes = [max(map(len, [heading, *texts])) + 2 for heading, texts in cells]
     if sum(sizes) <= width:
         yield cells
         return

@@ -70,7 +70,7 @@ class Fate:
             )
         if self.unconfirmed and counts.kept > self.unusable:
             return (
-                f"people were found, but no one in {self.n_init} frames on end that overlap. Lower --n-init, raise "
+                f"objects were found, but none overlapped in {self.n_init} frames on end. Lower --n-init, raise "
                 "--max-iou-distance, or detect and keep more frames (--stride, --detect-every, --max-frames)."
             )
         causes = {
@@ -83,7 +83,7 @@ class Fate:
         }
         return {
             "conf": f"everything scores below --conf {self.conf:g}, at most {counts.best_score:.2f}: lower --conf.",
-            "class": f"only other classes were found ({', '.join(list(counts.classes)[:5])}): see --classes.",
+            "class": f"other classes were found, not those asked for: --classes {','.join(list(counts.classes)[:5])}.",
             "beyond": "the detections are of frames that the source does not have. Is the file of this source?",
             "area": "the boxes have no area. Columns 5 and 6 are width and height in pixels.",
             "both": f"everything is of other classes and below --conf {self.conf:g}: set --classes or lower --conf.",

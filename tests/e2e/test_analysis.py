@@ -73,8 +73,9 @@ class TestCounting:
         )
         done = deepsort("track", "--detections", folder / "det" / "det.txt", "--config", "config.yaml")
         assert done.returncode == 0, done.stderr
-        assert "door 2 in, 0 out" in words(done)
-        assert "zone 1 0 inside, 0 entered, 0 in all" in words(done)
+        table = " ".join(done.stdout.replace("│", " ").split())
+        assert "door 2 in, 0 out" in table
+        assert "zone 1 0 inside, 0 entered, 0 in all" in table
         printed = deepsort("track", "--config", "config.yaml", "--print-config").stdout
         assert "door=0,180,640,180" in printed
 
@@ -129,16 +130,17 @@ class TestSummaries:
             [str(script), "track", "--source", "demo", "--set", "demo.width=320", "--set", "demo.height=240",
              "--set", "demo.frames=100000", "--save-summary", "s.csv", "--save-timeline", "t.png", "--save-jsonl",
              "live.jsonl", "--interpolate", "linear", "--zone", "0,0,320,0,320,240,0,240", "--save-crops", "crops"],
-            cwd=tmp_path, stderr=subprocess.PIPE, text=True, env={**os.environ, "NO_COLOR": "1"},
+            cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env={**os.environ, "NO_COLOR": "1"},
         )  # fmt: skip
         deadline = time.monotonic() + 90
         while time.monotonic() < deadline and not list(tmp_path.glob("crops/*/*.jpg")):
             time.sleep(0.1)
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=900)
+        table, errors = process.communicate(timeout=900)
         assert process.returncode == 130, errors
-        assert "(interrupted)" in errors
-        assert "zone 1" in errors
+        assert "(interrupted)" in table
+        assert "zone 1" in table
         assert {path.name for path in tmp_path.iterdir()} == {"s.csv", "t.png", "live.jsonl", "crops"}
         frames = [json.loads(line) for line in (tmp_path / "live.jsonl").read_text().splitlines()]
         seen = {track["id"] for frame in frames for track in frame["tracks"]}
@@ -191,8 +193,8 @@ class TestScore:
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         expected = deepsort("score", "--gt", "demo.txt", "--results", "out.txt")
-        assert done.stdout == expected.stdout
-        assert "HOTA" in done.stdout
+        assert done.stdout.endswith(expected.stdout)
+        assert "HOTA" in expected.stdout
 
     def test_only_tracked_frames_count(self, deepsort: Run, tmp_path: Path) -> None:
         folder = sequence(tmp_path)
@@ -228,8 +230,8 @@ class TestScore:
         ("arguments", "message"),
         [
             (["--score"], "--score: det has no ground truth"),
-            (["--gt", "nothing"], "--gt nothing: neither a file"),
-            (["--gt", "twice.txt"], "twice.txt, line 1: id 1 occurs twice in frame 1"),
+            (["--gt", "nothing"], "--gt nothing: no such file or folder"),
+            (["--gt", "twice.txt"], "twice.txt, line 2: id 1 occurs twice in frame 1"),
             (["--gt", "det.csv"], "det.csv"),
         ],
     )

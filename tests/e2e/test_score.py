@@ -42,3 +42,25 @@ def test_bad_input(deepsort: Run, arguments: list[str], word: str) -> None:
     assert done.returncode == 2
     assert word in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_folders_and_what_is_left_out(deepsort: Run, tmp_path: Path) -> None:
+    rows = "".join(f"{frame},{i},{100 * i},50,40,100,1,0,1\n" for frame in range(1, 7) for i in (1, 2))
+    for name in ("S1", "S2", "S3"):
+        (tmp_path / "set" / name / "gt").mkdir(parents=True)
+        (tmp_path / "set" / name / "gt" / "gt.txt").write_text(rows)
+    (tmp_path / "out").mkdir()
+    for name in ("S1", "S3"):
+        (tmp_path / "out" / f"{name}.txt").write_text(rows)
+    done = deepsort("score", "--gt", "set", "--results", "out")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "no result for S2" in done.stderr
+    done = deepsort("score", "--gt", "set", "--results", "out", "--allow-missing", "--json")
+    scores = json.loads(done.stdout)
+    assert [(one["sequence"], one["HOTA"], one["rule"]) for one in scores[:2]] == [
+        ("S1", 100, "class 0"), ("S3", 100, "class 0"),
+    ]  # fmt: skip
+    assert (scores[2]["sequences"], scores[2]["missing"]) == (2, ["S2"])
+    text = " ".join(done.stderr.split())
+    assert "scores are of 2 of 3 sequences" in text
+    assert "gt.txt: rows of class 0 count" in text

@@ -273,6 +273,18 @@ def test_help_reads_well(deepsort: Run) -> None:
     assert max(map(len, text.splitlines())) <= 100
 
 
+def test_nothing_tracked_says_why(deepsort: Run, tmp_path: Path) -> None:
+    (tmp_path / "det.txt").write_text("".join(f"{frame},-1,{frame},20,40,80,0.1,-1,-1,-1\n" for frame in range(1, 6)))
+    done = deepsort("track", "--detections", "det.txt", "--save-txt", "out.txt")
+    assert done.returncode == 0, done.stderr
+    assert "5 found in 5 frames" in done.stdout
+    assert "5 below --conf 0.3" in done.stdout
+    assert "lower --conf" in " ".join(done.stderr.split())
+    done = deepsort("track", "--detections", "det.txt", "--conf", 0, "--json")
+    (summary,) = json.loads(done.stdout)
+    assert (summary["tracks"], summary["detections"]["kept"], summary["detections"]["tracks_begun"]) == (1, 5, 1)
+
+
 def test_unknown_command_suggests(deepsort: Run) -> None:
     done = deepsort("trak")
     assert done.returncode == 2

@@ -343,3 +343,15 @@ def test_equals_the_reference(shared_data: Path, sequence: str) -> None:
     found = np.array(rows)
     np.testing.assert_array_equal(found[:, :2], expected[:, :2])
     np.testing.assert_allclose(found[:, 2:], expected[:, 2:6], atol=0.011)
+
+
+def test_tracks_that_are_never_confirmed_are_counted() -> None:
+    tracker = Tracker(TrackerSettings(n_init=3))
+    person, passer = [10.0, 10, 50, 110], [300.0, 10, 340, 110]
+    for boxes in ([person, passer], [person, passer], [person], [person, [5.0, 5, 5, 9]]):
+        tracker.update(Detections(np.array(boxes)))
+    assert (tracker.begun, tracker.unconfirmed, tracker.unusable) == (2, 1, 1)
+    tracker.update(Detections(np.array([passer])))
+    assert (tracker.begun, tracker.unconfirmed) == (3, 2)
+    tracker.reset()
+    assert (tracker.begun, tracker.unconfirmed, tracker.unusable) == (0, 0, 0)
