@@ -62,7 +62,8 @@ class Sound:
     def packets(self, container: Any, begin: float, length: float) -> Iterator[Any]:
         """Packets from `begin`, in seconds of `Frame.time`, on; times count from there, `length` seconds long.
 
-        Ends early where the recording is damaged.
+        Raises:
+            FAILURES: it cannot be read any further.
         """
         zero = self.media.origin + begin
         if begin > 2 * SEEK_MARGIN:
@@ -71,7 +72,7 @@ class Sound:
         playing = {container.streams[track]: None for track in self.tracks}
         newest: dict[int, int] = {}
         passed: set[int] = set()
-        for packet in container.demux(list(playing)):
+        for packet in _past_damage(container, list(playing)):
             if packet.pts is None or packet.time_base is None:
                 continue
             packet.pts -= round(zero / packet.time_base)
@@ -89,6 +90,21 @@ class Sound:
                 yield packet
             else:
                 passed.add(packet.stream_index)
+
+
+def _past_damage(container: Any, streams: list[Any]) -> Iterator[Any]:
+    """The packets of some streams; after damage it goes on, as long as anything comes at all."""
+    while True:
+        came = False
+        try:
+            for packet in container.demux(streams):
+                came = True
+                yield packet
+        except av.FFmpegError:
+            if not came:
+                raise
+        else:
+            return
 
 
 def find_sound(media: Media, path: Path, warn: Callable[[str], None], note: Callable[[str], None]) -> Sound | None:
