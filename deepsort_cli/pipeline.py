@@ -237,10 +237,10 @@ def track(
             opened.append(stack.enter_context(_open(spec, detections, stored, settings, parts, observer)))
         names = unique_names([item.name for item in opened])
         plans = [Outputs.plan(settings.output, name, len(opened) > 1) for name in names]
+        _check_stdout(plans)
         for item, spec, plan in zip(opened, sources or [""], plans, strict=True):
             plan.check(item, Path(spec) if spec else None, settings.output, observer.note)
             counter.check(item)
-        _check_stdout(plans)
         if plans[0].keeps_nothing and not settings.output.display and not compare:
             observer.note(NOTHING_KEPT)
         truths = [

@@ -240,6 +240,7 @@ def check_output_file(path: Path, *, overwrite: bool, option: str) -> None:
     if found is not None and not overwrite:
         raise InputError(f"{option} {path}: the file exists. Pass --overwrite to replace it, or choose another name.")
     check_output_folder(path.parent, option=option)
+    look(path, option=option)  # the length of a name counts only where its folder is
     if found is not None and not os.access(path, os.W_OK):
         raise InputError(f"{option} {path}: no permission to write this file.")
 

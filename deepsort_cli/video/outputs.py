@@ -132,13 +132,11 @@ class Outputs:
         if self.crops is not None:
             look(self.crops, option="--save-crops")
             check_output_folder(self.crops, option=f"--save-crops {self.crops}")
-            if any(self.crops.iterdir()):
-                if not overwrite:
-                    raise InputError(
-                        f"--save-crops {self.crops}: the folder is not empty. Pass --overwrite to replace earlier "
-                        "crops, or choose another folder."
-                    )
-                remove_old_crops(self.crops)
+            if any(self.crops.iterdir()) and not overwrite:
+                raise InputError(
+                    f"--save-crops {self.crops}: the folder is not empty. Pass --overwrite to replace earlier "
+                    "crops, or choose another folder."
+                )
 
     def open(
         self,
@@ -186,6 +184,8 @@ class Outputs:
             if self.ground_truth is not None:
                 data.append(add(GroundTruthSink(self.ground_truth, source.ground_truth)))
             if self.crops is not None:
+                if output.overwrite:
+                    remove_old_crops(self.crops)
                 data.append(add(CropSink(self.crops)))
             opened.pop_all()
             return Sinks(data, pictures, display, Overlay(output, names))

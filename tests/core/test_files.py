@@ -14,6 +14,9 @@ from deepsort_cli.core.files import (
     atomic_path,
     check_output_file,
     check_output_folder,
+    claim,
+    remove_abandoned,
+    temporary_beside,
     write_failure,
     write_reason,
 )
@@ -128,3 +131,34 @@ def test_reasons_are_words() -> None:
     assert write_reason(OSError(errno.EACCES, "Permission denied")) == "Permission denied"
     assert write_reason(ValueError("odd")) == "odd"
     assert "Free some space" not in str(write_failure("a", OSError(errno.EACCES, "Permission denied")))
+
+
+def test_only_what_killed_programs_left_behind_is_removed(tmp_path: Path) -> None:
+    target = tmp_path / "out.tar.mp4"
+    left = temporary_beside(target)
+    claim(left).close()  # as the system does when a program is killed
+    (tmp_path / ".out.tar.20240101.mp4").write_text("mine")
+    other = temporary_beside(tmp_path / "other.mp4")
+    claim(other).close()
+    with claim(temporary_beside(target)) as in_use, atomic_path(target) as half_written:
+        assert remove_abandoned(target) == [left]
+        assert half_written.exists()
+        assert Path(in_use.name).exists()
+        half_written.write_text("x")
+    assert target.read_text() == "x"
+    assert {path.name for path in tmp_path.iterdir()} >= {".out.tar.20240101.mp4", other.name}
+    assert not left.exists()
+
+
+@pytest.mark.parametrize("name", ["x" * 300 + ".txt", "a/" + "ü" * 130 + ".txt", "nul\0.txt"])
+def test_impossible_names_are_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match=r"--save-txt.*(Choose a shorter|zero byte)"):
+        check_output_file(tmp_path / name, overwrite=True, option="--save-txt")
+
+
+@pytest.mark.parametrize("name", ["x" * 251 + ".txt", "ü" * 125 + ".mp4", "a." + "b" * 250, " leading blank.txt"])
+def test_the_longest_names_are_written(tmp_path: Path, name: str) -> None:
+    check_output_file(tmp_path / name, overwrite=False, option="--save-txt")
+    with atomic_open(tmp_path / name) as stream:
+        stream.write("x")
+    assert os.listdir(tmp_path) == [name]

@@ -12,11 +12,18 @@ from typing import Any
 import av
 
 from deepsort_cli.core.types import Media
+from deepsort_cli.video.sinks import mp4
 
 FAILURES = (OSError, ValueError, av.FFmpegError)
 """What PyAV raises. Trouble with sound costs the sound, never the video."""
 
 TIMEOUT = 10.0
+PRIMING = 0.1
+"""Seconds before the first frame in which the first packet may lie: codecs begin with a little that is not heard."""
+
+PRIMED_CODECS = frozenset({"opus", "libopus"})
+"""Codecs that say so themselves in every format."""
+
 SEEK_MARGIN = 5.0
 """Seconds before the wanted part at which reading begins: seeking is not exact everywhere."""
 
@@ -37,10 +44,12 @@ class Sound:
     Attributes:
         media: the recording.
         tracks: positions of the tracks among the streams of its container.
+        primed: the format written has a way to say that the beginning of a track is not heard.
     """
 
     media: Media
     tracks: tuple[int, ...]
+    primed: bool
 
     def open(self) -> Any:
         """Its container.
@@ -53,7 +62,8 @@ class Sound:
     def packets(self, container: Any, begin: float, length: float) -> Iterator[Any]:
         """Packets from `begin`, in seconds of `Frame.time`, on; times count from there, `length` seconds long.
 
-        Ends early where the recording is damaged.
+        Raises:
+            FAILURES: it cannot be read any further.
         """
         zero = self.media.origin + begin
         if begin > 2 * SEEK_MARGIN:
@@ -61,19 +71,40 @@ class Sound:
                 container.seek(int((zero - SEEK_MARGIN) * av.time_base))
         playing = {container.streams[track]: None for track in self.tracks}
         newest: dict[int, int] = {}
-        for packet in container.demux(list(playing)):
+        passed: set[int] = set()
+        for packet in _past_damage(container, list(playing)):
             if packet.pts is None or packet.time_base is None:
                 continue
             packet.pts -= round(zero / packet.time_base)
             packet.dts = packet.pts  # sound is never reordered
             seconds = packet.pts * packet.time_base
+            primed = self.primed or packet.stream.codec_context.name in PRIMED_CODECS
+            is_first = packet.stream_index not in newest and packet.stream_index not in passed
+            earliest = -PRIMING if primed and is_first else 0.0
             if seconds >= length:
                 playing.pop(packet.stream, None)
                 if not playing:
                     return
-            elif packet.pts >= 0 and packet.dts > newest.get(packet.stream_index, -1):
+            elif seconds >= earliest and packet.dts > newest.get(packet.stream_index, packet.dts - 1):
                 newest[packet.stream_index] = packet.dts
                 yield packet
+            else:
+                passed.add(packet.stream_index)
+
+
+def _past_damage(container: Any, streams: list[Any]) -> Iterator[Any]:
+    """The packets of some streams; after damage it goes on, as long as anything comes at all."""
+    while True:
+        came = False
+        try:
+            for packet in container.demux(streams):
+                came = True
+                yield packet
+        except av.FFmpegError:
+            if not came:
+                raise
+        else:
+            return
 
 
 def find_sound(media: Media, path: Path, warn: Callable[[str], None], note: Callable[[str], None]) -> Sound | None:
@@ -93,7 +124,7 @@ def find_sound(media: Media, path: Path, warn: Callable[[str], None], note: Call
         warn(f"{path}: without {what} ({', '.join(others)}), which {suffix} files cannot hold.{remedy}")
     elif len(fitting) > 1:
         note(f"{path}: all {len(fitting)} sound tracks of the source are kept")
-    return Sound(media, fitting) if fitting else None
+    return Sound(media, fitting, path.suffix.lower() in mp4.SUFFIXES) if fitting else None
 
 
 def _fits(media: Media, track: int, format_name: str) -> bool:

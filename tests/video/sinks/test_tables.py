@@ -14,7 +14,7 @@ import pytest
 from deepsort_cli.core.errors import InputError, RunError
 from deepsort_cli.core.mot import read_table
 from deepsort_cli.video.demo import GroundTruth
-from deepsort_cli.video.sinks import CsvSink, GroundTruthSink, JsonlSink, MotSink, tables
+from deepsort_cli.video.sinks import STDOUT, CsvSink, GroundTruthSink, JsonlSink, MotSink, tables
 
 from .helpers import NAMES, fill_disk, frame_of, left_over, tracks_of
 
@@ -153,3 +153,21 @@ def test_a_folder_that_disappears_is_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / "gone").rmdir()
     with pytest.raises(RunError, match=r"out\.txt: cannot be written"):
         sink.close()
+
+
+@pytest.mark.parametrize("kind", TEXT_SINKS)
+def test_rows_go_to_standard_output_frame_by_frame(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes], kind: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with TEXT_SINKS[kind](Path("out.data")) as sink:
+        sink.write(frame_of(0), tracks_of(1, 2))
+        sink.write(frame_of(1), tracks_of(2))
+    sink = TEXT_SINKS[kind](STDOUT)
+    sink.write(frame_of(0), tracks_of(1, 2))
+    first = capsysbinary.readouterr().out
+    sink.write(frame_of(1), tracks_of(2))
+    sink.close()
+    assert first
+    assert first + capsysbinary.readouterr().out == Path("out.data").read_bytes()
+    assert left_over(tmp_path) == ["out.data"]

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,9 @@ import numpy as np
 import pytest
 
 from deepsort_cli.core.errors import InputError
-from deepsort_cli.core.types import Frame
+from deepsort_cli.core.types import Frame, Media
 from deepsort_cli.video.settings import OutputSettings
-from deepsort_cli.video.sinks import CropSink, MotSink, Sink, VideoSink
+from deepsort_cli.video.sinks import CropSink, MotSink, Sink, VideoSink, check_video
 
 from ..conftest import number_in, numbered_image
 from .helpers import decoded, fill_disk, frame_of, left_over, tracks_of
@@ -117,6 +118,87 @@ def test_live_frames_are_placed_by_their_time(tmp_path: Path) -> None:
     with av.open(str(tmp_path / "out.mp4")) as container:
         times = [float(frame.time) for frame in container.decode(video=0)]
     assert times == pytest.approx([0, 0.5, 0.54, 1.75, 1.75], abs=0.001)
+
+
+def shown(path: Path) -> list[float]:
+    """When the frames are shown, in seconds."""
+    with av.open(str(path)) as container:
+        return [float(frame.time) for frame in container.decode(video=0)]
+
+
+def length(path: Path) -> float:
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        whole = container.duration / av.time_base
+        assert stream.duration is None or float(stream.duration * stream.time_base) == pytest.approx(whole, abs=0.002)
+        return whole
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".webm"])
+@pytest.mark.parametrize(
+    ("moments", "last"),
+    [
+        ([10 + i / 30 for i in range(20)] + [11 + i / 5 for i in range(10)], 1 / 5),
+        ([0.4 * i for i in range(4)] + [1.6 + i / 60 for i in range(40)], 1 / 60),
+        ([5.0, 6.5], 1.5),
+        ([7.0], 1 / 25),
+    ],
+    ids=["slows down", "speeds up", "two", "one"],
+)
+def test_frames_lie_and_the_file_ends_where_the_source_says(
+    tmp_path: Path, suffix: str, moments: list[float], last: float
+) -> None:
+    with VideoSink(tmp_path / f"out{suffix}", 25) as sink:
+        for index, moment in enumerate(moments):
+            sink.write(Frame(index, numbered_image(index), moment), tracks_of())
+    path = tmp_path / f"out{suffix}"
+    assert shown(path) == pytest.approx([moment - moments[0] for moment in moments], abs=0.001)
+    assert length(path) == pytest.approx(moments[-1] - moments[0] + last, abs=0.002)
+
+
+def test_an_avi_keeps_the_pace_and_says_what_that_costs(tmp_path: Path) -> None:
+    said: list[str] = []
+    moments = [0.0, 0.01, 0.04, 0.08, 1.0, 1.04]
+    with VideoSink(tmp_path / "out.avi", 25, warn=said.append) as sink:
+        for index, moment in enumerate(moments):
+            sink.write(Frame(index, numbered_image(index), moment), tracks_of())
+    assert [number_in(image) for image in decoded(tmp_path / "out.avi")] == [0, 2, 3, 4, 5]
+    assert shown(tmp_path / "out.avi") == pytest.approx([0, 0.04, 0.08, 1.0, 1.04])
+    assert len(said) == 1
+    assert "1 frames were left out and 22 repeated" in said[0]
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".avi", ".webm"])
+def test_the_shape_of_pixels_is_kept_or_made_square(tmp_path: Path, suffix: str) -> None:
+    noted: list[str] = []
+    media = Media("nowhere", sample_aspect_ratio=Fraction(16, 11))
+    with VideoSink(tmp_path / f"out{suffix}", 25, media=media, note=noted.append) as sink:
+        sink.write(frame_of(0, numbered_image(5, 88, 72)), tracks_of())
+    with av.open(str(tmp_path / f"out{suffix}")) as container:
+        stream = container.streams.video[0]
+        assert stream.width * (stream.sample_aspect_ratio or 1) / stream.height == Fraction(16, 11) * 88 / 72
+        assert stream.width == (128 if suffix == ".webm" else 88)
+    assert len(noted) == (suffix == ".webm")
+    assert number_in(decoded(tmp_path / f"out{suffix}")[0]) == 5
+
+
+def test_pictures_are_scaled_down_to_the_longest_side_wanted(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "out.mp4", count=3, size=(401, 97), max_side=200)
+    frames = decoded(path)
+    assert frames[0].shape == (48, 200, 3)
+    assert [number_in(frame) for frame in frames] == [0, 1, 2]
+    assert decoded(write_video(tmp_path / "same.mp4", count=1, size=(64, 48), max_side=64))[0].shape == (48, 64, 3)
+
+
+@pytest.mark.parametrize(("suffix", "width"), [(".mp4", 16_386), (".avi", 8_194)])
+def test_pictures_wider_than_the_encoder_allows_are_refused_with_the_remedy(
+    tmp_path: Path, suffix: str, width: int
+) -> None:
+    path = tmp_path / f"out{suffix}"
+    with pytest.raises(InputError, match=rf"{width}×32 pixels.*output\.max_side=4096"):
+        check_video(path, 25, OutputSettings(), width, 32)
+    check_video(path, 25, OutputSettings(max_side=4096), width, 32)
+    check_video(path, 25, OutputSettings(), width - 4096, 32)
 
 
 def test_an_interrupted_video_is_complete(tmp_path: Path) -> None:

@@ -1,0 +1,77 @@
+"""What is asked for is checked before a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from deepsort_cli.core.errors import InputError
+from deepsort_cli.core.files import claim, temporary_beside
+from deepsort_cli.pipeline import Observer, track
+from deepsort_cli.video.settings import DemoSettings, OutputSettings
+
+DEMO = DemoSettings(width=96, height=64, people=1, frames=3)
+
+
+@pytest.fixture
+def detections(tmp_path: Path) -> Path:
+    """Stored detections, so that nothing has to be detected."""
+    path = tmp_path / "in" / "det.txt"
+    path.parent.mkdir()
+    path.write_text("".join(f"{frame},-1,10,10,20,40,0.9\n" for frame in range(1, 4)))
+    return path
+
+
+def notes_of(detections: Path, *, compare: bool = False, sources: int = 1, **output: object) -> list[str]:
+    """What a run notes before its first frame is done."""
+    notes: list[str] = []
+    track(
+        ["demo"] * sources,
+        detections=detections,
+        demo=DEMO,
+        output=OutputSettings(**output),  # type: ignore[arg-type]
+        compare=compare,
+        observer=Observer(note=notes.append),
+    )
+    return notes
+
+
+def test_a_run_that_keeps_nothing_says_so_and_how_to_keep_it(detections: Path, tmp_path: Path) -> None:
+    (said,) = (note for note in notes_of(detections) if "kept" in note)
+    assert "--save out.mp4" in said
+    assert "--save-txt" in said
+    for kept in ({"save_txt": tmp_path / "a.txt"}, {"save_crops": tmp_path / "crops"}, {"compare": True}):
+        assert not [note for note in notes_of(detections, **kept) if "kept" in note]  # type: ignore[arg-type]
+
+
+def test_leftovers_of_a_killed_run_are_named_and_removed(detections: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.txt"
+    left = temporary_beside(out)
+    claim(left).close()
+    with claim(temporary_beside(out)) as running:
+        notes = notes_of(detections, save_txt=out)
+        assert [note for note in notes if left.name in note]
+        assert not [note for note in notes if Path(running.name).name in note]
+        assert Path(running.name).exists()
+    assert not left.exists()
+
+
+def test_standard_output_has_room_for_one_kind_of_rows_and_one_source(detections: Path) -> None:
+    with pytest.raises(InputError, match="writes the same"):
+        notes_of(detections, save_txt="-", save_csv="-")
+    with pytest.raises(InputError, match="--save-summary -: only --save-txt"):
+        notes_of(detections, save_summary="-")
+    with pytest.raises(InputError, match="rows of 2 sources would mix"):
+        track(["demo", "demo"], demo=DEMO, output=OutputSettings(save_txt=Path("-")))
+
+
+def test_earlier_crops_survive_a_run_that_is_refused(detections: Path, tmp_path: Path) -> None:
+    notes_of(detections, save_crops=tmp_path / "crops")
+    before = sorted((tmp_path / "crops").rglob("*.jpg"))
+    assert before
+    with pytest.raises(InputError, match="not empty"):
+        notes_of(detections, save_crops=tmp_path / "crops")
+    with pytest.raises(InputError, match="unknown video format"):
+        notes_of(detections, save_crops=tmp_path / "crops", save_video=tmp_path / "a.gif", overwrite=True)
+    assert sorted((tmp_path / "crops").rglob("*.jpg")) == before
