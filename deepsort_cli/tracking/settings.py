@@ -19,10 +19,19 @@ def _one_or_many(value: Any) -> Any:
     if isinstance(value, str):
         return [value]
     if isinstance(value, list | tuple):
-        if value and all(isinstance(number, int | float) for number in value):
+        if value and all(_is_number(item) for item in value):
             value = [value]
         return [",".join(map(str, item)) if isinstance(item, list | tuple) else item for item in value]
     return value
+
+
+def _is_number(value: Any) -> bool:
+    """A number, also as text; a region has several."""
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 Regions = Annotated[tuple[str, ...], BeforeValidator(_one_or_many)]
