@@ -14,9 +14,6 @@ from deepsort_cli.core.types import Frame, Media
 from deepsort_cli.video.demo import GroundTruth
 from deepsort_cli.video.settings import SourceSettings
 
-MAX_PIXELS = 80_000_000
-"""Larger frames are refused: they are damaged or made to exhaust memory."""
-
 Warn = Callable[[str], None]
 
 

@@ -17,9 +17,10 @@ import cv2
 import numpy as np
 
 from deepsort_cli.core.errors import InputError, RunError
+from deepsort_cli.core.images import MAX_PIXELS
 from deepsort_cli.core.types import Frame, Image
 from deepsort_cli.video.settings import SourceSettings
-from deepsort_cli.video.sources.base import MAX_PIXELS, Source, Warn, silent
+from deepsort_cli.video.sources.base import Source, Warn, silent
 from deepsort_cli.video.sources.decoder import Decoder, Stalled
 from deepsort_cli.video.sources.geometry import FirstSize
 from deepsort_cli.video.sources.pictures import quiet_opencv

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
+from deepsort_cli.core import images as core_images
 from deepsort_cli.core.errors import InputError, RunError
-from deepsort_cli.video.sources import base
 
 from ..conftest import number_in
 from .conftest import opened, shown
@@ -51,14 +51,14 @@ def test_damaged_images(make_images: Callable[..., Path]) -> None:
     with opened(folder, on_error="fail") as source, pytest.raises(RunError, match=r"2\.png: not an image"):
         list(source)
     (folder / "1.png").write_bytes(b"")
-    with pytest.raises(InputError, match=r"1\.png: not an image"):
+    with pytest.raises(InputError, match=r"1\.png: the file is empty"):
         opened(folder, on_error="fail")
     with pytest.raises(InputError, match=r"2\.png: not an image"):
         opened(folder)
 
 
 def test_images_made_to_exhaust_memory_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(base, "MAX_PIXELS", 1000)
+    monkeypatch.setattr(core_images, "MAX_PIXELS", 1000)
     cv2.imwrite(str(tmp_path / "big.png"), np.zeros((40, 40, 3), np.uint8))
     with pytest.raises(InputError, match="40×40 pixels"):
         opened(tmp_path / "big.png")
