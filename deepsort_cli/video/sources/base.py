@@ -60,7 +60,7 @@ class Source(ABC):
             total: how many frames the source has in all, before `settings` choose among them; None if unknown.
             exact: that is counted, not estimated.
         """
-        self.name = re.sub(r"[^\w.-]+", "_", name).strip("._") or "source"
+        self.name = re.sub(r"[^\w.-]+", "_", name)[:80].strip("._") or "source"  # fit for file names with endings
         self.width, self.height = size
         self.fps = settings.fps or fps
         self.settings = settings
