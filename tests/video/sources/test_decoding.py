@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import cv2
 import numpy as np
 import pytest
 
@@ -295,3 +296,14 @@ class TestContents:
             (decoded,) = source
         assert decoded.image is not None
         assert np.abs(decoded.image[16, 16::32].astype(int) - colours).max() <= 6
+
+
+@pytest.mark.real_data
+def test_pixels_are_those_that_opencv_decodes(shared_data: Path) -> None:
+    path = shared_data / "video" / "vtest.avi"
+    capture = cv2.VideoCapture(str(path))
+    with open_source(str(path), SourceSettings(max_frames=20), DEMO) as source:
+        for frame in source:
+            expected = capture.read()[1]
+            assert frame.image is not None
+            assert np.abs(frame.image.astype(int) - expected).max() <= 2
