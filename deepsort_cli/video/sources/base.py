@@ -82,6 +82,9 @@ class Source(ABC):
         """Who really is where in a frame; known for the demo scene only."""
         return None
 
+    def stop(self) -> None:  # noqa: B027 (most never wait)
+        """Let an iteration in another thread that waits for more data end."""
+
     def close(self) -> None:  # noqa: B027 (most have nothing to release)
         """Release the camera, file or connection."""
 

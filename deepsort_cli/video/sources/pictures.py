@@ -136,7 +136,7 @@ class PictureReader:
             self.close()
             with _opened(path):
                 self._open = path, PillowImage.open(path)
-        picture = self._open[1]  # type: ignore[index]  # just set
+        picture = self._open[1]
         try:
             picture.seek(page)
             return np.ascontiguousarray(np.asarray(picture.convert("RGB"), dtype=np.uint8)[:, :, ::-1])
@@ -179,7 +179,7 @@ def _is_deep(data: bytes) -> bool:
         return False
     with _opened(io.BytesIO(data)) as picture:
         bits = picture.tag_v2.get(258, (1,))  # BitsPerSample
-    return max(bits if isinstance(bits, tuple) else (bits,)) > 8
+    return bool(max(bits if isinstance(bits, tuple) else (bits,)) > 8)
 
 
 def _decode(data: bytes, page: int) -> Any:

@@ -167,10 +167,13 @@ class VideoSource(Source):
                 "The rest is missing or cannot be read."
             )
 
-    def close(self) -> None:
-        self._decoder.close()
+    def stop(self) -> None:
         if isinstance(self._decoder.location, Pipe):
             self._decoder.location.stop()
+
+    def close(self) -> None:
+        self.stop()
+        self._decoder.close()
 
 
 def _frames(count: int) -> str:
@@ -230,6 +233,14 @@ def open_stdin(settings: SourceSettings, *, pixels: bool = True, warn: Warn = si
         )
     pipe = Pipe(sys.stdin.fileno())
     try:
+        return _open_pipe(pipe, settings, pixels=pixels, warn=warn)
+    finally:
+        if pipe.interrupted:
+            raise KeyboardInterrupt
+
+
+def _open_pipe(pipe: Pipe, settings: SourceSettings, *, pixels: bool, warn: Warn) -> VideoSource:
+    try:
         decoder = Decoder(pipe, "standard input")
     except av.FFmpegError as error:
         what = "nothing comes" if not pipe.count else reason_of(error)
@@ -250,15 +261,25 @@ class Pipe:
 
     Attributes:
         count: bytes read so far.
+        interrupted: Ctrl-C came while waiting. It cannot be raised through FFmpeg.
     """
 
     def __init__(self, descriptor: int) -> None:
+        self.interrupted = False
         self._descriptor = descriptor
         self._stopped = threading.Event()
         self.name = "standard input"
         self.count = 0
 
     def read(self, size: int) -> bytes:
+        try:
+            return self._read(size)
+        except KeyboardInterrupt:
+            self.interrupted = True
+            self.stop()
+            return b""
+
+    def _read(self, size: int) -> bytes:
         while not self._stopped.is_set():
             with contextlib.suppress(OSError, ValueError):  # Windows cannot wait for pipes
                 if not select.select([self._descriptor], [], [], 0.2)[0]:

@@ -6,12 +6,14 @@ import os
 import subprocess
 import sys
 import textwrap
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from deepsort_cli.core.errors import InputError
+from deepsort_cli.video.sources import video
 
 from .conftest import opened, shown
 
@@ -87,3 +89,23 @@ def piped(data: bytes | None) -> str:
 def test_standard_input(make_video: Callable[..., Path]) -> None:
     assert piped(make_video("a.ts", frames=12).read_bytes()).splitlines() == ["video stdin False 12 0.44"]
     assert "nothing comes" in piped(b"")
+
+
+def test_a_silent_pipe_can_be_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe()
+    pipe = video.Pipe(reading)
+    timer = threading.Timer(0.3, pipe.stop)
+    timer.start()
+    assert pipe.read(10) == b""
+    os.write(writing, b"late")
+    pipe = video.Pipe(reading)
+    assert (pipe.read(10), pipe.count) == (b"late", 4)
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(video.select, "select", interrupt)
+    assert pipe.read(10) == b""
+    assert pipe.interrupted
+    os.close(reading)
+    os.close(writing)
