@@ -68,6 +68,14 @@ def test_what_keeps_sending_is_live_until_it_begins_anew(server: str, make_video
     assert "begins anew" in told[-1]
 
 
+def test_a_live_stream_keeps_the_senders_pace(server: str, make_video: Callable[..., Path]) -> None:
+    make_video("walk.ts", frames=60, fps=20)
+    settings = SourceSettings(timeout=5, newest=False, max_frames=20, stride=2)
+    with open_source(f"{server}/paced/walk.ts", settings, DEMO) as source:
+        times = [frame.time for frame in source]
+    assert times == pytest.approx([i / 10 for i in range(20)], abs=1e-3)
+
+
 def test_a_connection_that_ends_too_early_is_told(server: str, make_video: Callable[..., Path]) -> None:
     make_video("walk.ts", frames=60, width=320, height=240)
     numbers, told, source = messages_of(f"{server}/broken/walk.ts?token=secret")
