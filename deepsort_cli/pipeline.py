@@ -616,6 +616,7 @@ def _track_source(
                 seen = stack.enter_context(InParallel(parts.perceive, looks, workers, waiting=0))
             else:
                 looks = stack.enter_context(Ahead(looks, READ_AHEAD))
+                stack.callback(source.stop)  # a pipe may be silent for ever, and leaving `Ahead` waits for its thread
                 # Frames between detections cost the workers nothing, and embedding on demand keeps this thread busy:
                 # enough frames have to wait for the workers not to run dry meanwhile.
                 bursts = parts.interval > 1 or parts.embeds_on_demand

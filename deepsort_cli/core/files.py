@@ -148,6 +148,14 @@ def look(path: Path, *, option: str, shown: str | None = None) -> os.stat_result
         raise InputError(f"{option} {name}: cannot be read ({error.strerror or error}).") from None
 
 
+def is_file(path: Path) -> bool:
+    """There is such a file; false also for what cannot be a file's name."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def is_same_file(first: Path, second: Path) -> bool:
     """Both exist and are one file; false also for what cannot be a file's name."""
     try:

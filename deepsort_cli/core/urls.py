@@ -32,9 +32,9 @@ def hide_secrets(text: str) -> str:
     scheme, rest = found[1], found[2]
     if scheme.strip().lower().startswith("file:"):
         return text
-    if "@" not in rest:
-        return scheme + _hide_values(rest)
     authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    if "@" not in rest:
+        return scheme + (_hide_values(rest) if not authority or re.fullmatch(_HOST, authority) else "…")
     secret, _, place = rest.rpartition("@")
     user, _, password = secret.partition(":")
     known = f"{user}:" if password and re.fullmatch(r"[\w.+~-]+", user) else ""
@@ -43,9 +43,11 @@ def hide_secrets(text: str) -> str:
         return f"{scheme}{known}…@{_hide_values(place) if sure else '…'}"
     if re.fullmatch(_HOST, authority):  # the @ stands in path or query, unless the password begins with digits
         return scheme + (_hide_values(rest) if _is_host(authority) else "…")
+    if "@" in secret or not re.match(_HOST, place):
+        return f"{scheme}{known}…@…"
     if re.search(r"[?#]", secret):  # the @ may have stood in a query, which then goes on
         place = re.split(r"[?#&;=]", place, maxsplit=1)[0]
-    return f"{scheme}{known}…@{_hide_values(place) if re.match(_HOST, place) else ''}"
+    return f"{scheme}{known}…@{_hide_values(place)}"
 
 
 def hide_in(message: str) -> str:

@@ -15,6 +15,9 @@ from deepsort_cli.core.files import (
     check_output_file,
     check_output_folder,
     claim,
+    is_file,
+    is_same_file,
+    look,
     remove_abandoned,
     temporary_beside,
     write_failure,
@@ -162,3 +165,29 @@ def test_the_longest_names_are_written(tmp_path: Path, name: str) -> None:
     with atomic_open(tmp_path / name) as stream:
         stream.write("x")
     assert os.listdir(tmp_path) == [name]
+
+
+def test_looking_at_what_users_write(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("x")
+    found = look(tmp_path / "a", option="--source")
+    assert found is not None
+    assert found.st_size == 1
+    assert look(tmp_path / "b", option="--source") is None
+    assert look(tmp_path / "a" / "b", option="--source") is None
+    with pytest.raises(InputError, match=r"--source x{60}….*300 bytes.*shorter"):
+        look(Path("x" * 300), option="--source")
+    with pytest.raises(InputError, match="--save: a zero byte"):
+        look(Path("a\0b"), option="--save")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    with pytest.raises(InputError, match="leads back to itself"):
+        look(tmp_path / "loop", option="--source")
+    for path in (Path("x" * 300), Path("a\0b"), tmp_path):
+        assert not is_file(path)
+        assert not is_same_file(path, tmp_path / "a")
+    assert is_same_file(tmp_path / "a", tmp_path / "." / "a")
+
+
+def test_outputs_whose_names_are_too_long_are_refused(tmp_path: Path) -> None:
+    for path in (tmp_path / ("x" * 300), tmp_path / ("x" * 300) / "out.txt"):
+        with pytest.raises(InputError, match="too long"):
+            check_output_file(path, overwrite=False, option="--save-txt")

@@ -14,9 +14,6 @@ from deepsort_cli.core.types import Frame, Media
 from deepsort_cli.video.demo import GroundTruth
 from deepsort_cli.video.settings import SourceSettings
 
-MAX_PIXELS = 80_000_000
-"""Larger frames are refused: they are damaged or made to exhaust memory."""
-
 Warn = Callable[[str], None]
 
 
@@ -63,7 +60,7 @@ class Source(ABC):
             total: how many frames the source has in all, before `settings` choose among them; None if unknown.
             exact: that is counted, not estimated.
         """
-        self.name = re.sub(r"[^\w.-]+", "_", name).strip("._") or "source"
+        self.name = re.sub(r"[^\w.-]+", "_", name)[:80].strip("._") or "source"  # fit for file names with endings
         self.width, self.height = size
         self.fps = settings.fps or fps
         self.settings = settings
@@ -84,6 +81,9 @@ class Source(ABC):
     def ground_truth(self, index: int) -> GroundTruth | None:
         """Who really is where in a frame; known for the demo scene only."""
         return None
+
+    def stop(self) -> None:  # noqa: B027 (most never wait)
+        """Let an iteration in another thread that waits for more data end."""
 
     def close(self) -> None:  # noqa: B027 (most have nothing to release)
         """Release the camera, file or connection."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from deepsort_cli.video.sources.base import Warn
 
-MOST_BACK = 1.0
+MOST_BACK = 0.25
 """Seconds. Timestamps that go back further begin a new piece, as where recordings were joined; less is disorder."""
 
 MOST_AHEAD = 12 * 3600.0

@@ -20,8 +20,8 @@ from av.sidedata.sidedata import Type as SideData
 from av.video.reformatter import VideoReformatter
 
 from deepsort_cli.core.errors import InputError
+from deepsort_cli.core.images import MAX_PIXELS
 from deepsort_cli.core.types import Image, Media
-from deepsort_cli.video.sources.base import MAX_PIXELS
 from deepsort_cli.video.sources.geometry import turn_of
 
 TEXT_FORMATS = frozenset({"tty", "srt", "ass", "webvtt", "lrc", "microdvd", "subviewer"})

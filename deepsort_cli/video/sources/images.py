@@ -8,19 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deepsort_cli.core.errors import InputError, RunError
+from deepsort_cli.core.images import UnreadableImage
 from deepsort_cli.core.mot import DEFAULT_FPS, SequenceInfo
 from deepsort_cli.core.types import Frame, Image
 from deepsort_cli.video.settings import SourceSettings
 from deepsort_cli.video.sources.base import Source, Warn, silent
 from deepsort_cli.video.sources.geometry import FirstSize
-from deepsort_cli.video.sources.pictures import (
-    IMAGE_SUFFIXES,
-    PAGED_SUFFIXES,
-    BadPicture,
-    Pages,
-    PictureReader,
-    pages_of,
-)
+from deepsort_cli.video.sources.pictures import IMAGE_SUFFIXES, PAGED_SUFFIXES, Pages, PictureReader, pages_of
 
 MOST_NAMED = 5
 """Skipped pictures that are named one by one."""
@@ -90,7 +84,7 @@ class ImagesSource(Source):
         for place, picture in enumerate(self._frames):
             try:
                 return place, self._fit(self._reader.read(picture.path, picture.page, paged=picture.paged))
-            except BadPicture as error:
+            except UnreadableImage as error:
                 reason = f"{picture.path}: {error}."
                 if self.settings.on_error == "fail":
                     break
@@ -115,13 +109,13 @@ class ImagesSource(Source):
     def _read(self, picture: _Picture) -> Image | None:
         try:
             return self._fit(self._reader.read(picture.path, picture.page, paged=picture.paged))
-        except BadPicture as error:
+        except UnreadableImage as error:
             if self.settings.on_error == "fail":
                 raise RunError(f"{picture.path}: {error}. Results so far are kept (input.on_error is fail).") from None
             self._skip(picture, error)
             return None
 
-    def _skip(self, picture: _Picture, error: BadPicture) -> None:
+    def _skip(self, picture: _Picture, error: UnreadableImage) -> None:
         self._skipped.append(picture.path)
         if len(self._skipped) <= MOST_NAMED:
             page = f", page {picture.page + 1}" if picture.paged else ""
@@ -139,7 +133,7 @@ def _with_pages(paths: Sequence[Path], warn: Warn) -> list[_Picture]:
         if path.suffix.lower() in PAGED_SUFFIXES:
             try:
                 pages = pages_of(path)
-            except BadPicture:
+            except UnreadableImage:
                 pages = Pages(1)  # told when its turn comes
         if not pages.complete:
             warn(f"{path} is damaged: its list of pages breaks off, {pages.count} can be read.")

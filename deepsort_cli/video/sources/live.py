@@ -17,21 +17,26 @@ import cv2
 import numpy as np
 
 from deepsort_cli.core.errors import InputError, RunError
+from deepsort_cli.core.images import MAX_PIXELS
 from deepsort_cli.core.types import Frame, Image
 from deepsort_cli.video.settings import SourceSettings
-from deepsort_cli.video.sources.base import MAX_PIXELS, Source, Warn, silent
+from deepsort_cli.video.sources.base import Source, Warn, silent
 from deepsort_cli.video.sources.decoder import Decoder, Stalled
 from deepsort_cli.video.sources.geometry import FirstSize
 from deepsort_cli.video.sources.pictures import quiet_opencv
 
 CAMERA_FPS = 30.0
 MAX_RECONNECT_DELAY = 10.0
+MOST_APART = 60.0
+"""Seconds between two frames by the sender's clock; more is a clock that was set."""
 
 
 class Reader(Protocol):
     """An open connection to something that sends frames."""
 
     fps: float | None
+    stamp: float | None
+    """Seconds by the sender's clock of the frame read last; None where it has no clock."""
 
     def read(self) -> Image | None:
         """The next frame; None when none comes any more."""
@@ -40,7 +45,11 @@ class Reader(Protocol):
 
 
 class LiveSource(Source):
-    """A camera or network stream. Times are those at which frames came."""
+    """A camera or network stream.
+
+    Times are those at which frames came; of streams with timestamps those of the first frame after each connection, and
+    the sender's clock counts from there.
+    """
 
     is_live = True
 
@@ -81,6 +90,8 @@ class LiveSource(Source):
         self._fit = FirstSize(shown, warn)
         self._started = time.monotonic()
         self._captured = 0
+        self._time: float | None = None
+        self._stamp: float | None = None
         self._newest: tuple[Image, float] | None = None
         self._error: Exception | None = None
         self._stop = threading.Event()
@@ -140,6 +151,7 @@ class LiveSource(Source):
             image = reader.read() if reader is not None else None
             if reader is not None and image is not None:
                 self._reader = reader
+                self._stamp = None
                 if isinstance(reader, NetworkReader) and reader.begins_like(before):
                     self._warn(f"{self._shown}: begins anew, so it was a recording, and it has ended.")
                     return None
@@ -151,6 +163,7 @@ class LiveSource(Source):
         raise RunError(f"{self._shown}: lost, and {attempts} attempts to reconnect failed. Results so far are kept.")
 
     def _offer(self, image: Image) -> None:
+        moment = self._moment()
         number = self._captured - self.settings.start
         self._captured += 1
         if number < 0 or number % self.settings.stride:
@@ -159,8 +172,20 @@ class LiveSource(Source):
         with self._changed:
             while not self.settings.newest and self._newest is not None and not self._stop.is_set():
                 self._changed.wait(0.5)
-            self._newest = image, time.monotonic() - self._started
+            self._newest = image, moment
             self._changed.notify_all()
+
+    def _moment(self) -> float:
+        """The time of the frame just read, later than that of the one before."""
+        now, stamp = time.monotonic() - self._started, self._reader.stamp
+        if self._time is None:
+            now = 0.0
+        elif stamp is not None and self._stamp is not None and 0 < stamp - self._stamp < MOST_APART:
+            now = self._time + stamp - self._stamp
+        else:
+            now = max(now, self._time + 1e-3)
+        self._time, self._stamp = now, stamp
+        return now
 
     def _take(self) -> tuple[Image, float] | None:
         with self._changed:
@@ -181,6 +206,7 @@ class CameraReader:
     def __init__(self, capture: Any) -> None:
         self._capture = capture
         self.fps: float | None = capture.get(cv2.CAP_PROP_FPS)
+        self.stamp: float | None = None
 
     def read(self) -> Image | None:
         decoded, image = self._capture.read()
@@ -203,10 +229,13 @@ class NetworkReader:
         self._frames = decoder.frames()
         self._may_be_recording = may_be_recording
         self.fps = decoder.rate
+        self.stamp: float | None = None
 
     def read(self) -> Image | None:
         with contextlib.suppress(Stalled):
             for frame in self._frames:
+                # FFmpeg counts the pictures of an MJPEG camera and calls that a time.
+                self.stamp = None if self._decoder.format == "mpjpeg" else self._decoder.seconds(frame)
                 if frame.width * frame.height <= MAX_PIXELS:
                     return self._decoder.image(frame)
         return None

@@ -1,8 +1,9 @@
-"""Picture files: their pages, their depth, their pixels as 8-bit BGR."""
+"""Picture files with several pages or more than 8 bits a value, as 8-bit BGR; all others are read by `core.images`."""
 
 from __future__ import annotations
 
 import contextlib
+import io
 import struct
 import warnings
 from collections.abc import Iterator
@@ -14,35 +15,20 @@ import cv2
 import numpy as np
 from PIL import Image as PillowImage
 
+from deepsort_cli.core import images
+from deepsort_cli.core.images import UnreadableImage, check_size, decode_image, read_file, sniff
 from deepsort_cli.core.types import Image
-from deepsort_cli.video.sources import base
+from deepsort_cli.video.sources.base import Warn, silent
 
-IMAGE_SUFFIXES = frozenset(
-    {
-        ".jpg",
-        ".jpeg",
-        ".jfif",
-        ".jpe",
-        ".png",
-        ".apng",
-        ".bmp",
-        ".tif",
-        ".tiff",
-        ".webp",
-        ".ppm",
-        ".pgm",
-        ".pnm",
-        ".gif",
-    }
-)
+IMAGE_SUFFIXES = images.IMAGE_SUFFIXES | {".jpe", ".apng", ".pnm", ".gif"}
 PAGED_SUFFIXES = frozenset({".png", ".apng", ".tif", ".tiff", ".webp", ".gif"})
 """May hold several pictures."""
 
 MOST_PAGES = 1_000_000
+SHORTEST_PAGE = 0.1
+"""Seconds that a page without a duration is shown, as in browsers."""
 
-
-class BadPicture(Exception):
-    """A picture that cannot be read; says why, without the file's name."""
+_PILLOW_ERRORS = (OSError, ValueError, SyntaxError, EOFError, struct.error, IndexError, TypeError, KeyError)
 
 
 @dataclass(frozen=True)
@@ -64,66 +50,47 @@ def pages_of(path: Path) -> Pages:
     """How many pictures a file holds, and how long each is shown.
 
     Raises:
-        BadPicture: it is none, or one larger than allowed.
+        UnreadableImage: it is none, or one larger than allowed.
     """
     with _opened(path) as picture:
-        complete = True
-        try:
-            count = min(int(getattr(picture, "n_frames", 1)), MOST_PAGES)
-        except (OSError, ValueError, SyntaxError, EOFError, struct.error, TypeError):
-            count, complete = _countable(picture), False
+        count, complete = _countable(picture)
         if count < 2 or picture.format == "TIFF":
             return Pages(count, complete=complete)
         durations = _webp_durations(path) if picture.format == "WEBP" else []
         for page in range(len(durations), count):
             picture.seek(page)
             durations.append(float(picture.info.get("duration", 0) or 0) / 1000)
-    # Browsers show frames without a duration for a tenth of a second; so do we.
-    return Pages(count, tuple(seconds if seconds > 0 else 0.1 for seconds in durations))
+    return Pages(count, tuple(seconds if seconds > 0 else SHORTEST_PAGE for seconds in durations))
 
 
-def _countable(picture: Any) -> int:
-    """How many pages can be found where the list of them is damaged."""
+def _countable(picture: Any) -> tuple[int, bool]:
+    """How many pages can be found, and whether these are all; the list of them may be damaged."""
+    with contextlib.suppress(*_PILLOW_ERRORS):
+        return min(int(getattr(picture, "n_frames", 1)), MOST_PAGES), True
     count = 1
-    with contextlib.suppress(OSError, ValueError, SyntaxError, EOFError, struct.error, TypeError):
+    with contextlib.suppress(*_PILLOW_ERRORS):
         while count < MOST_PAGES:
             picture.seek(count)
             count += 1
-    return count
+    return count, False
 
 
 @contextlib.contextmanager
-def quiet_opencv() -> Iterator[None]:
-    """OpenCV tells what it meets on stderr; our own message says what matters."""
-    log: Any = getattr(cv2.utils, "logging", cv2)  # older 4.x have the functions at the top
-    level = log.getLogLevel()
-    log.setLogLevel(0)
-    try:
-        yield
-    finally:
-        log.setLogLevel(level)
-
-
-@contextlib.contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    try:
-        with warnings.catch_warnings(), PillowImage.open(path) as picture:
-            warnings.simplefilter("ignore")  # Pillow's remarks about what it reads all the same
-            width, height = picture.size
-            if width * height > base.MAX_PIXELS:
-                raise BadPicture(f"{width}×{height} pixels are more than the {base.MAX_PIXELS:,} allowed")
-            yield picture
-    except PillowImage.DecompressionBombError:
-        raise BadPicture(f"more than the {base.MAX_PIXELS:,} pixels allowed") from None
-    except (OSError, ValueError, SyntaxError, EOFError, struct.error, IndexError, TypeError) as error:
-        raise BadPicture(_why(path, error)) from None
-
-
-def _why(path: Path, error: Exception) -> str:
-    if isinstance(error, OSError) and error.errno is not None:
-        return f"cannot be read ({error.strerror})"
-    del path
-    return "not an image that can be read. It is damaged, empty, or of an unknown format"
+def _opened(file: Any) -> Iterator[Any]:
+    """A picture opened by Pillow, whatever it raises made `UnreadableImage`."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow's remarks about what it reads all the same
+        try:
+            with PillowImage.open(file) as picture:
+                check_size(*picture.size)
+                yield picture
+        except UnreadableImage:
+            raise
+        except PillowImage.DecompressionBombError:
+            raise UnreadableImage(f"too many pixels for a picture (at most {images.MAX_PIXELS:,})") from None
+        except _PILLOW_ERRORS as error:
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else None
+            raise UnreadableImage(f"cannot be read ({reason})" if reason else "damaged or cut off") from None
 
 
 class PictureReader:
@@ -133,7 +100,7 @@ class PictureReader:
     sBIT, TIFF MaxSampleValue, PGM maximum), else the largest value seen so far, of which `tell` is told.
     """
 
-    def __init__(self, bit_depth: int | None, tell: Any = base.silent) -> None:
+    def __init__(self, bit_depth: int | None, tell: Warn = silent) -> None:
         self._given, self._tell = bit_depth, tell
         self._seen = 0
         self._open: tuple[Path, Any] | None = None
@@ -145,63 +112,37 @@ class PictureReader:
             paged: the file holds several; pages are read fastest in order.
 
         Raises:
-            BadPicture: it cannot be read.
+            UnreadableImage: it cannot be read.
         """
-        with _opened(path) as picture:
-            frames_in_pillow = paged and picture.format != "TIFF"
-            bits = self._declared_bits(picture)
-        if frames_in_pillow:
+        if paged and path.suffix.lower() not in {".tif", ".tiff"}:
             return self._page(path, page)
-        pixels = self._decode(path, page if paged else None)
-        if pixels.dtype == np.uint8:
-            return np.asarray(pixels)
-        return self._to_8_bits(path, pixels, bits)
-
-    @staticmethod
-    def _decode(path: Path, page: int | None) -> Any:
-        flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
         try:
-            data = np.fromfile(path, dtype=np.uint8)
-            with quiet_opencv():
-                if page is None:
-                    pixels = cv2.imdecode(data, flags)
-                else:
-                    found, several = cv2.imdecodemulti(data, flags, range=(page, page + 1))
-                    pixels = several[0] if found and several else None
-            if pixels is None:
-                pixels = _numbers(path, page or 0)
-        except (OSError, ValueError, cv2.error) as error:
-            raise BadPicture(_why(path, error if isinstance(error, OSError) else ValueError())) from None
-        if pixels is None:
-            raise BadPicture(_why(path, ValueError()))
-        return pixels
+            data = read_file(path)
+        except OverflowError as error:
+            raise UnreadableImage(f"{error} are too large for a picture") from None
+        except OSError as error:
+            raise UnreadableImage(f"cannot be read ({error.strerror or error})") from None
+        if not paged and not _is_deep(data):
+            return decode_image(data)
+        with _opened(io.BytesIO(data)) as picture:
+            picture.seek(page)
+            bits = _declared_bits(picture, data)
+        pixels = _decode(data, page)
+        return np.asarray(pixels) if pixels.dtype == np.uint8 else self._to_8_bits(path, pixels, bits)
 
     def _page(self, path: Path, page: int) -> Image:
         """A page of a moving picture; the file stays open for the next one."""
         if self._open is None or self._open[0] != path:
             self.close()
-            self._open = path, PillowImage.open(path)
+            with _opened(path):
+                self._open = path, PillowImage.open(path)
         picture = self._open[1]
         try:
             picture.seek(page)
             return np.ascontiguousarray(np.asarray(picture.convert("RGB"), dtype=np.uint8)[:, :, ::-1])
-        except (OSError, ValueError, SyntaxError, EOFError, struct.error) as error:
+        except _PILLOW_ERRORS:
             self.close()
-            raise BadPicture(_why(path, error if isinstance(error, OSError) else ValueError())) from None
-
-    @staticmethod
-    def _declared_bits(picture: Any) -> int | None:
-        """Bits that values of more than 8 really use, where the file says so."""
-        if picture.format == "TIFF":
-            tags = picture.tag_v2
-            largest = tags.get(281) or tags.get(341)  # MaxSampleValue, SMaxSampleValue
-            largest = max(largest) if isinstance(largest, tuple) else largest
-            return int(largest).bit_length() if largest and largest > 255 else None
-        if picture.format == "PNG":
-            return _png_bits(Path(picture.filename))
-        if picture.format == "PPM":
-            return _pnm_bits(Path(picture.filename))
-        return None
+            raise UnreadableImage("damaged or cut off") from None
 
     def _to_8_bits(self, path: Path, pixels: Any, declared: int | None) -> Image:
         if pixels.dtype.kind == "f":
@@ -219,8 +160,7 @@ class PictureReader:
                         "--set input.bit_depth=… says otherwise."
                     )
             bits = self._seen
-        shift = max(0, bits - 8)
-        return np.asarray(np.minimum(pixels >> shift, 255), dtype=np.uint8)
+        return np.asarray(np.minimum(pixels >> max(0, bits - 8), 255), dtype=np.uint8)
 
     def close(self) -> None:
         if self._open is not None:
@@ -228,13 +168,82 @@ class PictureReader:
             self._open = None
 
 
-def _numbers(path: Path, page: int) -> Any:
-    """Pictures of one floating-point or 32-bit number a pixel, which OpenCV does not read; None for others."""
-    with _opened(path) as picture:
-        if picture.mode not in {"F", "I"}:
-            return None
+def _is_deep(data: bytes) -> bool:
+    """Whether the values of a picture may have more than 8 bits."""
+    kind = sniff(data)
+    if kind == "PNG":
+        return data[24:25] == b"\x10"
+    if kind == "PPM":
+        return (_pnm_bits(data) or 8) > 8
+    if kind != "TIFF":
+        return False
+    with _opened(io.BytesIO(data)) as picture:
+        bits = picture.tag_v2.get(258, (1,))  # BitsPerSample
+    return bool(max(bits if isinstance(bits, tuple) else (bits,)) > 8)
+
+
+def _decode(data: bytes, page: int) -> Any:
+    """A page with its own depth: (H, W, 3) BGR of uint8, uint16 or float32."""
+    pixels = None
+    with contextlib.suppress(cv2.error), quiet_opencv():
+        values = np.frombuffer(data, dtype=np.uint8)
+        flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
+        if page == 0:
+            pixels = cv2.imdecode(values, flags)
+        else:
+            found, several = cv2.imdecodemulti(values, flags, range=(page, page + 1))
+            pixels = several[0] if found and several else None
+    if pixels is not None:
+        return pixels
+    with _opened(io.BytesIO(data)) as picture:  # OpenCV reads no single floating-point numbers
         picture.seek(page)
-        return np.repeat(np.asarray(picture, dtype=np.float32)[:, :, None], 3, axis=2)
+        if picture.mode in {"F", "I"}:
+            return np.repeat(np.asarray(picture, dtype=np.float32)[:, :, None], 3, axis=2)
+    raise UnreadableImage("damaged or cut off")
+
+
+@contextlib.contextmanager
+def quiet_opencv() -> Iterator[None]:
+    """OpenCV tells what it meets on stderr; our own message says what matters."""
+    log: Any = getattr(cv2.utils, "logging", cv2)  # older 4.x have the functions at the top
+    level = log.getLogLevel()
+    log.setLogLevel(0)
+    try:
+        yield
+    finally:
+        log.setLogLevel(level)
+
+
+def _declared_bits(picture: Any, data: bytes) -> int | None:
+    """Bits that values of more than 8 really use, where the file says so."""
+    if picture.format == "TIFF":
+        largest = picture.tag_v2.get(281) or picture.tag_v2.get(341)  # MaxSampleValue, SMaxSampleValue
+        largest = max(largest) if isinstance(largest, tuple) else largest
+        return int(largest).bit_length() if largest and largest > 255 else None
+    return _png_bits(data) if picture.format == "PNG" else _pnm_bits(data) if picture.format == "PPM" else None
+
+
+def _png_bits(data: bytes) -> int | None:
+    """The significant bits of a PNG's sBIT chunk."""
+    at = 8
+    while at + 8 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, at)
+        if kind == b"sBIT":
+            return max(data[at + 8 : at + 8 + min(length, 4)], default=None)
+        if kind in (b"IDAT", b"IEND", b"PLTE"):
+            return None
+        at += length + 12
+    return None
+
+
+def _pnm_bits(data: bytes) -> int | None:
+    """The bits of a PGM or PPM file's largest value."""
+    words: list[bytes] = []
+    for line in data[:4096].split(b"\n"):
+        words += line.split(b"#")[0].split()
+        if len(words) >= 4:
+            return int(words[3]).bit_length() if words[3].isdigit() else None
+    return None
 
 
 def _webp_durations(path: Path) -> list[float]:
@@ -249,28 +258,3 @@ def _webp_durations(path: Path) -> list[float]:
                 length -= 16
             stream.seek(length + length % 2, 1)
     return durations
-
-
-def _png_bits(path: Path) -> int | None:
-    """The significant bits of a PNG's sBIT chunk."""
-    with path.open("rb") as stream:
-        stream.seek(8)
-        while len(head := stream.read(8)) == 8:
-            length, kind = struct.unpack(">I4s", head)
-            if kind == b"sBIT":
-                return max(stream.read(min(length, 4)), default=None)
-            if kind in (b"IDAT", b"IEND", b"PLTE"):
-                return None
-            stream.seek(length + 4, 1)
-    return None
-
-
-def _pnm_bits(path: Path) -> int | None:
-    """The bits of a PGM or PPM file's largest value."""
-    words: list[bytes] = []
-    with path.open("rb") as stream:
-        for line in iter(stream.readline, b""):
-            words += line.split(b"#")[0].split()
-            if len(words) >= 4:
-                return int(words[3]).bit_length() if words[3].isdigit() else None
-    return None

@@ -16,8 +16,10 @@ from typing import Any
 import av
 
 from deepsort_cli.core.errors import InputError, RunError
+from deepsort_cli.core.files import is_file
 from deepsort_cli.core.mot import DEFAULT_FPS
 from deepsort_cli.core.types import Frame, Media
+from deepsort_cli.core.urls import hide_secrets, scheme_of
 from deepsort_cli.video.settings import SourceSettings
 from deepsort_cli.video.sources.base import Source, Warn, silent
 from deepsort_cli.video.sources.clock import Clock
@@ -165,10 +167,13 @@ class VideoSource(Source):
                 "The rest is missing or cannot be read."
             )
 
-    def close(self) -> None:
-        self._decoder.close()
+    def stop(self) -> None:
         if isinstance(self._decoder.location, Pipe):
             self._decoder.location.stop()
+
+    def close(self) -> None:
+        self.stop()
+        self._decoder.close()
 
 
 def _frames(count: int) -> str:
@@ -195,11 +200,25 @@ def open_video(
         raise InputError(
             f"--source {path}: not a video that can be read. It is damaged, cut off, or of an unknown format."
         ) from None
+    if decoder.format == "hls":
+        _tell_missing_parts(path, warn)
     return VideoSource(decoder, settings, name=path.stem, pixels=pixels, fps=fps, warn=warn)
 
 
 def _playlist_options(path: Path) -> dict[str, str]:
     return LOCAL_OPTIONS if path.suffix.lower() in {".m3u8", ".m3u"} else {}
+
+
+def _tell_missing_parts(playlist: Path, warn: Warn) -> None:
+    """FFmpeg passes over parts of a playlist that it cannot read, or that a file may not lead to, without a word."""
+    lines = playlist.read_text(encoding="utf-8", errors="replace").splitlines()
+    parts = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+    remote = [part for part in parts if scheme_of(part) not in {None, "file"}]
+    missing = [part for part in parts if scheme_of(part) is None and not is_file(playlist.parent / part)]
+    for found, what in ((remote, "is elsewhere: a playlist in a file does not lead there"), (missing, "is not there")):
+        if found:
+            more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+            warn(f"{playlist}: its part {hide_secrets(found[0])} {what}{more}. These frames are left out.")
 
 
 def open_stdin(settings: SourceSettings, *, pixels: bool = True, warn: Warn = silent) -> VideoSource:
@@ -213,6 +232,14 @@ def open_stdin(settings: SourceSettings, *, pixels: bool = True, warn: Warn = si
             "--source -: standard input is the keyboard. Send a video: ffmpeg … -f mpegts - | deepsort track --source -"
         )
     pipe = Pipe(sys.stdin.fileno())
+    try:
+        return _open_pipe(pipe, settings, pixels=pixels, warn=warn)
+    finally:
+        if pipe.interrupted:
+            raise KeyboardInterrupt
+
+
+def _open_pipe(pipe: Pipe, settings: SourceSettings, *, pixels: bool, warn: Warn) -> VideoSource:
     try:
         decoder = Decoder(pipe, "standard input")
     except av.FFmpegError as error:
@@ -234,15 +261,25 @@ class Pipe:
 
     Attributes:
         count: bytes read so far.
+        interrupted: Ctrl-C came while waiting. It cannot be raised through FFmpeg.
     """
 
     def __init__(self, descriptor: int) -> None:
+        self.interrupted = False
         self._descriptor = descriptor
         self._stopped = threading.Event()
         self.name = "standard input"
         self.count = 0
 
     def read(self, size: int) -> bytes:
+        try:
+            return self._read(size)
+        except KeyboardInterrupt:
+            self.interrupted = True
+            self.stop()
+            return b""
+
+    def _read(self, size: int) -> bytes:
         while not self._stopped.is_set():
             with contextlib.suppress(OSError, ValueError):  # Windows cannot wait for pipes
                 if not select.select([self._descriptor], [], [], 0.2)[0]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import functools
 import http.server
 import threading
@@ -88,19 +90,68 @@ def cameras(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Any]]:
 
 
 class _Handler(http.server.SimpleHTTPRequestHandler):
-    """Serves files, and under /live an endless stream of JPEG frames that breaks off after 12 frames."""
+    """Serves files in ways that servers have.
+
+    `/live` is a camera's stream of JPEG frames that breaks off after 12 of them. `/endless/NAME` sends a file without
+    saying how long it is, `/paced/NAME` does so in the time it plays, `/broken/NAME` ends halfway, `/moved/NAME` sends
+    elsewhere, `/locked/NAME` wants the user `me` with the password of the server, `/page` is a web page.
+    """
+
+    password = "p#a/s?s@w[o]r d"
 
     def do_GET(self) -> None:
-        if self.path != "/live":
+        kind, _, name = self.path.split("?")[0].lstrip("/").partition("/")
+        answer = getattr(self, f"_{kind}", None)
+        if answer is None:
             super().do_GET()
-            return
-        self.send_response(200)
-        self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
+        else:
+            with contextlib.suppress(ConnectionError):
+                answer(name)
+
+    def _begin(self, status: int = 200, **headers: str) -> None:
+        self.send_response(status)
+        for key, value in headers.items():
+            self.send_header(key.replace("_", "-"), value)
         self.end_headers()
+
+    def _live(self, name: str) -> None:
+        self._begin(Content_Type="multipart/x-mixed-replace; boundary=frame")
         for number in range(12):
             data = cv2.imencode(".jpg", numbered_image(number))[1].tobytes()
             head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(data)}\r\n\r\n"
             self.wfile.write(head.encode() + data + b"\r\n")
+
+    def _endless(self, name: str) -> None:
+        self._begin()
+        self.wfile.write((Path(self.directory) / name).read_bytes())
+
+    def _paced(self, name: str) -> None:
+        data = (Path(self.directory) / name).read_bytes()
+        self._begin()
+        for part in range(30):
+            self.wfile.write(data[part * len(data) // 30 : (part + 1) * len(data) // 30])
+            self.wfile.flush()
+            time.sleep(0.1)
+
+    def _broken(self, name: str) -> None:
+        data = (Path(self.directory) / name).read_bytes()
+        self._begin(Content_Length=str(len(data)))
+        self.wfile.write(data[: len(data) // 2])
+
+    def _moved(self, name: str) -> None:
+        self._begin(302, Location=f"/{name}?token=secret", Content_Length="0")
+
+    def _locked(self, name: str) -> None:
+        expected = base64.b64encode(f"me:{self.password}".encode()).decode()
+        if self.headers.get("Authorization") != f"Basic {expected}":
+            self._begin(401, WWW_Authenticate='Basic realm="door"', Content_Length="0")
+            return
+        self.path = f"/{name}"
+        super().do_GET()
+
+    def _page(self, name: str) -> None:
+        self._begin(Content_Type="text/html")
+        self.wfile.write(b"<!doctype html><title>Not here</title>" * 20)
 
     def log_message(self, *_: object) -> None:
         pass

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import av
 import pytest
 
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.video.settings import SourceSettings
-from deepsort_cli.video.sources import open_source
+from deepsort_cli.video.sources import Source, open_source
 
+from ..conftest import number_in, numbered_image
 from .conftest import DEMO, opened, shown
 
 
@@ -38,3 +41,103 @@ def test_a_network_camera_reconnects_when_its_stream_breaks_off(server: str) -> 
         frames = list(source)
     assert len(frames) == 16
     assert any("connected again" in message for message in messages)
+
+
+def messages_of(url: str, **settings: Any) -> tuple[list[int], list[str], Source]:
+    told: list[str] = []
+    chosen = SourceSettings(**{"timeout": 5, "reconnect_delay": 0.01, "newest": False, **settings})
+    with open_source(url, chosen, DEMO, warn=told.append) as source:
+        return [number_in(frame.image) for frame in source], told, source
+
+
+@pytest.mark.parametrize("ending", ["h264", "ts", "mkv", "mp4"])
+def test_a_recording_of_unknown_length_is_read_once(server: str, make_video: Callable[..., Path], ending: str) -> None:
+    make_video(f"walk.{ending}", frames=15)
+    for way in ("", "endless/"):
+        numbers, told, source = messages_of(f"{server}/{way}walk.{ending}")
+        assert numbers == list(range(15))
+        assert not source.is_live
+        assert not any("reconnect" in message or "damaged" in message or "breaks off" in message for message in told)
+
+
+def test_what_keeps_sending_is_live_until_it_begins_anew(server: str, make_video: Callable[..., Path]) -> None:
+    make_video("walk.ts", frames=60, fps=20)
+    numbers, told, source = messages_of(f"{server}/paced/walk.ts")
+    assert source.is_live
+    assert numbers == list(range(60))
+    assert "begins anew" in told[-1]
+
+
+def test_a_live_stream_keeps_the_senders_pace(server: str, make_video: Callable[..., Path]) -> None:
+    make_video("walk.ts", frames=60, fps=20)
+    settings = SourceSettings(timeout=5, newest=False, max_frames=20, stride=2)
+    with open_source(f"{server}/paced/walk.ts", settings, DEMO) as source:
+        times = [frame.time for frame in source]
+    assert times == pytest.approx([i / 10 for i in range(20)], abs=1e-3)
+
+
+def test_a_connection_that_ends_too_early_is_told(server: str, make_video: Callable[..., Path]) -> None:
+    make_video("walk.ts", frames=60, width=320, height=240)
+    numbers, told, source = messages_of(f"{server}/broken/walk.ts?token=secret")
+    assert numbers == list(range(len(numbers)))
+    assert 10 < len(numbers) < 60
+    assert not source.is_live
+    assert len(told) == 1
+    assert "the connection ended" in told[0]
+    assert "secret" not in told[0]
+
+
+def test_passwords_that_no_url_may_hold_connect(server: str, make_video: Callable[..., Path]) -> None:
+    make_video("walk.mp4", frames=3)
+    host = server.removeprefix("http://")
+    for password in ("p#a/s?s@w[o]r d", "p%23a%2Fs%3Fs%40w%5Bo%5Dr%20d"):
+        assert messages_of(f"http://me:{password}@{host}/locked/walk.mp4")[:2] == ([0, 1, 2], [])
+    with pytest.raises(InputError, match="401 Unauthorized") as error:
+        opened(f"http://me:se/cret@{host}/locked/walk.mp4?token=secret")
+    assert "cret" not in str(error.value)
+
+
+def test_redirections_pages_and_texts(server: str, make_video: Callable[..., Path], tmp_path: Path) -> None:
+    make_video("walk.mp4", frames=3)
+    assert messages_of(f"{server}/moved/walk.mp4")[:2] == ([0, 1, 2], [])
+    (tmp_path / "notes.txt").write_text("just text\n" * 100)
+    for place, what in (("page", "no video comes"), ("notes.txt", "a text file"), ("absent.mp4?token=secret", "404")):
+        with pytest.raises(InputError, match=what) as error:
+            opened(f"{server}/{place}", timeout=5)
+        assert "secret" not in str(error.value)
+
+
+def test_playlists(server: str, tmp_path: Path) -> None:
+    with av.open(
+        str(tmp_path / "walk.m3u8"), "w", format="hls",
+        options={"hls_time": "1", "hls_list_size": "0", "hls_segment_filename": str(tmp_path / "part%d.ts")},
+    ) as container:  # fmt: skip
+        stream = container.add_stream("libx264", rate=25, options={"g": "25"})
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for number in range(75):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(numbered_image(number), format="bgr24")))
+        container.mux(stream.encode())
+    for place in (f"{server}/walk.m3u8", str(tmp_path / "walk.m3u8"), f"file://{tmp_path}/walk.m3u8"):
+        numbers, told, source = messages_of(place)
+        assert (numbers, told, source.is_live) == (list(range(75)), [], False)
+    text = (tmp_path / "walk.m3u8").read_text()
+    (tmp_path / "growing.m3u8").write_text(text.replace("#EXT-X-ENDLIST", ""))
+    assert messages_of(f"{server}/growing.m3u8", max_frames=5)[2].is_live
+    # A playlist in a file does not reach into the network.
+    (tmp_path / "far.m3u8").write_text(text.replace("part0.ts", f"{server}/part0.ts?token=secret"))
+    numbers, told, _ = messages_of(str(tmp_path / "far.m3u8"))
+    assert 0 < numbers[0] == 75 - len(numbers)
+    assert "part0.ts?token=… is elsewhere" in told[0]
+    (tmp_path / "part1.ts").unlink()
+    numbers, told, _ = messages_of(str(tmp_path / "walk.m3u8"))
+    assert 0 < len(numbers) < 75
+    assert "part1.ts is not there" in told[0]
+
+
+@pytest.mark.parametrize("scheme", ["rtsp", "rtmp", "tcp", "http", "srt"])
+def test_nothing_at_an_address_is_one_message_without_secrets(scheme: str) -> None:
+    url = f"{scheme}://admin:se/cret@127.0.0.1:9/door?password=secret#secret"
+    with pytest.raises(InputError, match=f"--source {scheme}://admin:…@127.0.0.1:9") as error:
+        opened(url, timeout=2)
+    assert "cret" not in str(error.value)
+    assert error.value.__suppress_context__

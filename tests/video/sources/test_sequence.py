@@ -68,3 +68,18 @@ def test_the_length_of_an_unknown_sequence_can_be_given(tmp_path: Path) -> None:
         assert source.frame_count == 6
     with pytest.raises(InputError, match="length is unknown"):
         opened(tmp_path, pixels=False)
+
+
+def test_missing_and_damaged_pictures_do_not_shift_frame_numbers(
+    make_images: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder = make_images("Street/img1", [f"{number:06d}.png" for number in range(1, 8)])
+    (folder / "000003.png").unlink()
+    (folder / "000005.png").write_bytes(b"no picture")
+    told: list[str] = []
+    with open_source(str(tmp_path / "Street"), SourceSettings(), DEMO, warn=told.append) as source:
+        assert [frame.index for frame in source] == [0, 1, 3, 5, 6]
+    assert "some are missing" in told[0]
+    assert "000005.png" in told[1]
+    with opened(tmp_path / "Street", start=3, stride=2) as source:
+        assert [frame.index for frame in source] == [3, 5]
