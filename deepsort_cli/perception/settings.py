@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
-from deepsort_cli.core.settings import CommaInts, CommaStrings, Settings
+from deepsort_cli.core.settings import CommaFloats, CommaInts, CommaStrings, Settings
 
 DEVICES = ("auto", "cpu", "cuda", "tensorrt", "coreml", "openvino", "directml", "rocm", "migraphx")
 
@@ -20,11 +21,11 @@ class DetectorSettings(Settings):
 
     model_path: str | None = Field(
         None,
-        description="ONNX detector, a model's name as yolox_nano (fetched once), or hog, which is built in. "
-        "Default: yolox_nano where it has been fetched, else hog.",
+        description="ONNX detector file, a model's name as yolox_nano (fetched once), or hog, which "
+        "is built in. Default: yolox_nano where it has been fetched, else hog.",
     )
-    head: Literal["auto", "yolov5", "yolov8", "yolov10", "yolox"] = Field(
-        "auto", description="Output format of the ONNX detector; auto recognises it from its shape and metadata."
+    head: str = Field(
+        "auto", description="Output format of the ONNX detector; auto recognises it, a wrong name lists them all."
     )
     conf: float | None = Field(
         None, ge=0.0, le=1.0, description="Lowest confidence of a detection; by default 0.3, hog 0.5."
@@ -38,7 +39,10 @@ class DetectorSettings(Settings):
     classes: CommaStrings = Field(
         (), description="Names or numbers of the classes kept, or all; by default person where the model knows it."
     )
-    imgsz: CommaInts = Field((), description="Input size of models with dynamic size: 640, or height,width.")
+    imgsz: CommaInts = Field(
+        (), description="Input size of models with dynamic size: 640, the longer side; or height,width, exactly."
+    )
+    agnostic_nms: bool = Field(False, description="Boxes suppress each other whatever their classes.")
     max_det: int = Field(300, ge=1, le=10_000, description="Most detections kept per frame.")
     interval: int = Field(
         1, ge=1, le=100, description="Run the detector on every n-th frame only; in between, tracks move as predicted."
@@ -56,6 +60,16 @@ class DetectorSettings(Settings):
             return self.conf
         return HOG_CONF if self.is_hog and not stored else DEFAULT_CONF
 
+    @field_validator("head")
+    @classmethod
+    def _check_head(cls, value: str) -> str:
+        name = value.strip().lower()
+        if name != "auto":
+            from deepsort_cli.perception.heads import check_name  # NumPy only, and only where a head is named
+
+            check_name(name)
+        return name
+
     @field_validator("imgsz")
     @classmethod
     def _check_imgsz(cls, value: tuple[int, ...]) -> tuple[int, ...]:
@@ -72,6 +86,35 @@ class EmbedderSettings(Settings):
         description="Re-ID ONNX model, the name of a bundled one, or none: motion and overlap only. Default: bundled.",
     )
     batch_size: int = Field(32, ge=1, le=1024, description="Most crops given to the model at once.")
+    output: str | None = Field(
+        None, description="Which of several outputs is the embedding; null: told by names, sizes and lengths."
+    )
+    scale: float | None = Field(
+        None,
+        gt=0.0,
+        le=1.0,
+        description="Factor of pixels in 0-255 before mean and std: 1 for models that normalise inside; null: 1/255.",
+    )
+    mean: CommaFloats | None = Field(
+        None, description="Mean of scaled pixels, one number or one per channel; null: the model's, 0 with scale."
+    )
+    std: CommaFloats | None = Field(
+        None, description="Deviation of scaled pixels, one number or one per channel; null: the model's, 1 with scale."
+    )
+    color: Literal["RGB", "BGR"] | None = Field(
+        None, description="Order of the channels, RGB or BGR; null: the model's."
+    )
+
+    @field_validator("mean", "std")
+    @classmethod
+    def _check_channels(cls, value: tuple[float, ...] | None, info: ValidationInfo) -> tuple[float, ...] | None:
+        if value is None:
+            return None
+        if len(value) not in (1, 3) or not all(math.isfinite(number) for number in value):
+            raise ValueError("expected one number, or three: one per channel")
+        if info.field_name == "std" and min(value) <= 0:
+            raise ValueError("expected numbers above 0")
+        return value
 
 
 class RuntimeSettings(Settings):
