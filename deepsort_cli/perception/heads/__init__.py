@@ -23,7 +23,7 @@ __all__ = ["Format", "Head", "Output", "Seen", "formats", "head_names", "recogni
 OTHER_TASKS = {"classify": "classes of whole pictures", "semantic": "classes of pixels", "depth": "depths of pixels"}
 """Values of Ultralytics' `task` property whose models have no boxes, and what they give."""
 
-REMEDY = "Export a detector with a usual head (docs/TRACKING.md lists them), or name it: --set detector.head=NAME."
+REMEDY = "Export a detector with a usual head (docs/DETECTORS.md lists them), or name it: --set detector.head=NAME."
 
 
 @lru_cache(maxsize=1)
