@@ -15,7 +15,7 @@ from deepsort_cli.perception.bundled import bundled_model, model_file
 from deepsort_cli.perception.catalogue import located
 from deepsort_cli.perception.features import as_rows, choose_output, faults, probe_crops
 from deepsort_cli.perception.runtime import Session, open_session
-from deepsort_cli.perception.settings import EmbedderSettings, RuntimeSettings
+from deepsort_cli.perception.settings import EmbedderSettings, RuntimeSettings, normalisation
 
 Features = npt.NDArray[np.float32]
 
@@ -93,7 +93,7 @@ class Embedder:
                 session.output_names, self._run(crops[:count]), count, settings.output, metadata.embedding_size
             )
             output = np.concatenate([self._forward(crops[i : i + count]) for i in range(0, 2, count)])
-            fault = faults(self.name, output)
+            fault = faults(self.name, session.output_names[self._output], output)
         except DeepsortError as error:
             raise InputError(f"{session.path}: {error}") from None
         if fault is not None:
@@ -165,10 +165,6 @@ def _normalisation(metadata: EmbedderMetadata, settings: EmbedderSettings, takes
         return order | {"mean": (0.0,) * 3, "std": (1 / 255,) * 3}
     if not given:
         return order
-    whole = 255 * (settings.scale or 1 / 255)
-    mean = settings.mean or ((0.0,) if settings.scale else metadata.mean)
-    std = settings.std or ((1.0,) if settings.scale else metadata.std)
-    return order | {
-        "mean": tuple(value / whole for value in (mean * 3)[:3]),
-        "std": tuple(value / whole for value in (std * 3)[:3]),
-    }
+    usual = tuple(255 * value for value in metadata.mean), tuple(255 * value for value in metadata.std)
+    mean, std = normalisation(settings.scale, settings.mean, settings.std, usual)
+    return order | {"mean": tuple(value / 255 for value in mean), "std": tuple(value / 255 for value in std)}

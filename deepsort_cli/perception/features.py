@@ -111,8 +111,13 @@ def _same_directions(candidates: list[Array]) -> bool:
     return all(bool(np.allclose(found, units[0], atol=1e-3)) for found in units)
 
 
-def faults(name: str, rows: Array) -> str | None:
+def faults(name: str, output: str, rows: Array) -> str | None:
     """A warning where the embeddings of the two `probe_crops` will not tell people apart; None where they may.
+
+    Args:
+        name: of the model.
+        output: name of the output they come from.
+        rows: (2, D) as the network gives them.
 
     Raises:
         InputError: they are no numbers.
@@ -132,9 +137,10 @@ def faults(name: str, rows: Array) -> str | None:
     distance = 1 - float(rows[0] @ rows[1] / (norms[0] * norms[1]))
     if distance < ALIKE:
         return f"{name}: two very different crops come out alike (cosine distance {max(distance, 0):.2g}); {remedy}"
-    if _are_probabilities(rows):
+    named = any(word in output for word in LOGIT_WORDS) and not any(word in output for word in FEATURE_WORDS)
+    if named or _are_probabilities(rows):
         return (
-            f"{name}: the rows of its output are positive and sum to 1, as class probabilities do. "
-            "Features from before the last layer compare people better."
+            f"{name}: its output {output}, {rows.shape[1]} numbers, looks like scores of training identities. Features "
+            "from before the last layer compare people better."
         )
     return None

@@ -114,6 +114,9 @@ class Session:
             outputs = self._session.run(self._outputs, feed)
         except Exception as error:  # ONNX Runtime's exceptions share no base class
             raise RunError(f"running it on an input of shape {images.shape} failed: {_reason(error)}") from None
+        for name, output in zip(self._outputs, outputs, strict=True):
+            if not isinstance(output, np.ndarray) or output.dtype.kind not in "fiub":
+                raise RunError(f"its output {name} is no array of numbers.")
         return [output.astype(np.float32) if output.dtype == np.float16 else output for output in outputs]
 
     def _as_wanted(self, images: npt.NDArray[np.float32]) -> npt.NDArray[Any]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
 from deepsort_cli.core.settings import CommaFloats, CommaInts, CommaStrings, Settings
 
@@ -14,6 +14,48 @@ DEVICES = ("auto", "cpu", "cuda", "tensorrt", "coreml", "openvino", "directml", 
 
 DEFAULT_CONF, HOG_CONF = 0.3, 0.5
 """Lowest confidence of ONNX detectors and stored detections, and of hog, where none is given."""
+
+
+def _per_channel(value: tuple[float, ...]) -> tuple[float, ...]:
+    if len(value) not in (1, 3) or not all(math.isfinite(number) for number in value):
+        raise ValueError("expected one number, or three: one per channel")
+    return value
+
+
+def _above_zero(value: tuple[float, ...]) -> tuple[float, ...]:
+    if min(value) <= 0:
+        raise ValueError("expected numbers above 0")
+    return value
+
+
+Scale = Annotated[float, Field(gt=0.0, le=1.0)] | None
+Channels = Annotated[CommaFloats, AfterValidator(_per_channel)] | None
+Deviations = Annotated[CommaFloats, AfterValidator(_per_channel), AfterValidator(_above_zero)] | None
+Color = Literal["RGB", "BGR"] | None
+SCALE = "Factor of pixels in 0-255 before mean and std: 1 for models that normalise inside;"
+MEAN, DEVIATION = (f"{what} of scaled pixels, one number or one per channel;" for what in ("Mean", "Deviation"))
+
+
+def normalisation(
+    scale: float | None,
+    mean: tuple[float, ...] | None,
+    std: tuple[float, ...] | None,
+    usual: tuple[tuple[float, ...], tuple[float, ...]],
+) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+    """Mean and deviation of pixels in 0-255, by channel, of a network that is shown (pixel · scale − mean) / std.
+
+    Args:
+        scale, mean, std: as in the settings; None where not given.
+        usual: mean and deviation, of pixels in 0-255, without settings.
+    """
+    factor = scale or 1 / 255
+    means = usual[0] if mean is None else tuple(value / factor for value in mean)
+    stds = usual[1] if std is None else tuple(value / factor for value in std)
+    if scale is not None:  # a scale alone means: no further normalisation
+        means = (0.0,) if mean is None else means
+        stds = (1 / factor,) if std is None else stds
+    first, second = (means * 3)[:3], (stds * 3)[:3]
+    return (first[0], first[1], first[2]), (second[0], second[1], second[2])
 
 
 class DetectorSettings(Settings):
@@ -44,6 +86,10 @@ class DetectorSettings(Settings):
     )
     agnostic_nms: bool = Field(False, description="Boxes suppress each other whatever their classes.")
     max_det: int = Field(300, ge=1, le=10_000, description="Most detections kept per frame.")
+    scale: Scale = Field(None, description=f"{SCALE} null: the head's.")
+    mean: Channels = Field(None, description=f"{MEAN} null: the head's, 0 with scale.")
+    std: Deviations = Field(None, description=f"{DEVIATION} null: the head's, 1 with scale.")
+    color: Color = Field(None, description="Order of the channels: RGB, BGR; null: the head's.")
     interval: int = Field(
         1, ge=1, le=100, description="Run the detector on every n-th frame only; in between, tracks move as predicted."
     )
@@ -89,32 +135,10 @@ class EmbedderSettings(Settings):
     output: str | None = Field(
         None, description="Which of several outputs is the embedding; null: told by names, sizes and lengths."
     )
-    scale: float | None = Field(
-        None,
-        gt=0.0,
-        le=1.0,
-        description="Factor of pixels in 0-255 before mean and std: 1 for models that normalise inside; null: 1/255.",
-    )
-    mean: CommaFloats | None = Field(
-        None, description="Mean of scaled pixels, one number or one per channel; null: the model's, 0 with scale."
-    )
-    std: CommaFloats | None = Field(
-        None, description="Deviation of scaled pixels, one number or one per channel; null: the model's, 1 with scale."
-    )
-    color: Literal["RGB", "BGR"] | None = Field(
-        None, description="Order of the channels, RGB or BGR; null: the model's."
-    )
-
-    @field_validator("mean", "std")
-    @classmethod
-    def _check_channels(cls, value: tuple[float, ...] | None, info: ValidationInfo) -> tuple[float, ...] | None:
-        if value is None:
-            return None
-        if len(value) not in (1, 3) or not all(math.isfinite(number) for number in value):
-            raise ValueError("expected one number, or three: one per channel")
-        if info.field_name == "std" and min(value) <= 0:
-            raise ValueError("expected numbers above 0")
-        return value
+    scale: Scale = Field(None, description=f"{SCALE} null: 1/255.")
+    mean: Channels = Field(None, description=f"{MEAN} null: the model's, 0 with scale.")
+    std: Deviations = Field(None, description=f"{DEVIATION} null: the model's, 1 with scale.")
+    color: Color = Field(None, description="Order of the channels: RGB, BGR; null: the model's.")
 
 
 class RuntimeSettings(Settings):

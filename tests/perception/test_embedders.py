@@ -213,7 +213,7 @@ def test_a_model_that_tells_nothing_apart_is_noticed(constant_model, colour_embe
     (said,) = warnings_of(constant_model(np.zeros((2, 8)), input_shape=(2, 3, 16, 8)))
     assert "zeros" in said
     (said,) = warnings_of(constant_model(np.array([[0.9, 0.1], [0.2, 0.8]]), input_shape=(2, 3, 16, 8)))
-    assert "class probabilities" in said
+    assert "output0, 2 numbers, looks like scores of training identities" in said
     for value in (np.nan, np.inf):
         with pytest.raises(InputError, match="NaN or infinite"):
             warnings_of(constant_model(np.full((2, 8), value), input_shape=(2, 3, 16, 8)))

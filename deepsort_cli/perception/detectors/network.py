@@ -15,10 +15,10 @@ from deepsort_cli.perception.detectors.clipping import clipped
 from deepsort_cli.perception.detectors.tally import FLOOR, Tally
 from deepsort_cli.perception.heads import Output, Seen, recognise
 from deepsort_cli.perception.heads.base import Outputs
-from deepsort_cli.perception.letterbox import GREY, Letterbox
+from deepsort_cli.perception.letterbox import GREY, Letterbox, Pixels
 from deepsort_cli.perception.nms import nms
 from deepsort_cli.perception.runtime import Session
-from deepsort_cli.perception.settings import DetectorSettings
+from deepsort_cli.perception.settings import DetectorSettings, normalisation
 
 DEFAULT_SIZE = 640
 USUAL_SIZES = (640, 416, 320, 512, 384, 800, 1024, 1280)
@@ -61,8 +61,8 @@ class OnnxDetector:
             raise InputError(f"{session.path}: {error}") from None
         if self.head.doubt:
             warn(
-                f"{self.name}: {self.head.doubt}. Where boxes are wrong or missing, name its head: "
-                "--set detector.head=NAME."
+                f"{self.name}: {self.head.doubt}. Where boxes are wrong or missing, name its head, or what it is "
+                "to be shown: --set detector.head=…, or detector.color, detector.scale, detector.mean, detector.std."
             )
         self._rectangular = self._takes_rectangles(settings, outputs)
         given = parse_names(session.metadata.get("names"))
@@ -70,10 +70,7 @@ class OnnxDetector:
         self._wanted = select_classes(self.class_names, settings.classes)
         self._floor = min(self._conf, FLOOR)
         self.tally = Tally(self._floor, self.class_names)
-        pixels = self.head.pixels
-        if session.takes_bytes:
-            pixels = replace(pixels, mean=(0.0,) * 3, std=(1.0,) * 3)
-        self._letterbox = Letterbox(pixels)
+        self._letterbox = Letterbox(_pixels(self.head.pixels, session, settings))
 
     def __call__(self, image: Image) -> Detections:
         size = self._input_shape(image)
@@ -124,6 +121,26 @@ class OnnxDetector:
 
     def _whole_strides(self, side: float) -> int:
         return max(math.ceil(round(side) / self._stride), 1) * self._stride
+
+
+def _pixels(usual: Pixels, session: Session, settings: DetectorSettings) -> Pixels:
+    """What the network is shown: what its head wants, unless the settings or the type of its input say otherwise.
+
+    Raises:
+        InputError: a mean, deviation or scale is given for a model that takes whole numbers.
+    """
+    given = [name for name in ("scale", "mean", "std") if getattr(settings, name) is not None]
+    pixels = usual if settings.color is None else replace(usual, rgb=settings.color == "RGB")
+    if session.takes_bytes:
+        if given:
+            raise InputError(
+                f"detector.{given[0]}: {session.path.name} takes bytes (uint8) and normalises inside. Leave it out."
+            )
+        return replace(pixels, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
+    if not given:
+        return pixels
+    mean, std = normalisation(settings.scale, settings.mean, settings.std, (usual.mean, usual.std))
+    return replace(pixels, mean=mean, std=std)
 
 
 def _first_run(session: Session, sizes: Sequence[Size], warn: Warn) -> tuple[Size, Outputs]:

@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -64,6 +65,8 @@ def _match(seen: Seen, name: str) -> Match | None:
         return corners(scaled(found, size, unit=None))
 
     pixels = STRETCHED if name == RTDETR else IMAGENET
+    if name == DETR and seen.dynamic:  # trained on pictures that keep their shape
+        pixels = replace(IMAGENET, fit="centre")
     head = Head(name, classes, read, locate, pixels, needs_nms=False, coco91=classes == COCO_IDS)
     return Match(3 if by_name else 2, head)
 

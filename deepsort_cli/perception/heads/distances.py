@@ -167,7 +167,8 @@ def _match_levels(seen: Seen, name: str) -> Match | None:
     if found is None:
         return None
     levels, turns = found
-    if not seen.forced and turns != (name == NANODET):
+    named = any("dis_pred" in output.name for output in seen.outputs)  # NanoDet of old, whose outputs may be grouped
+    if not seen.forced and (turns or named) != (name == NANODET):
         return None
     classes = {table(seen.outputs[level.scores].value).shape[1] for level in levels}
     if len(classes) != 1:

@@ -7,8 +7,8 @@
 * `yolo_nas_flat`: (k, 7) image number, x1 y1 x2 y2, score, class: super-gradients,
   `export(output_predictions_format=FLAT)`.
 * `pinto`: (k, 7) image number, class, score, x1 y1 x2 y2, `batchno_classid_score_x1y1x2y2` of PINTO_model_zoo.
-* `paddle`: (k, 6) class, score, x1 y1 x2 y2 and (1,) how many: PicoDet and PP-YOLOE of PaddleDetection with
-  postprocessing.
+* `paddle`: (k, 6) class, score, x1 y1 x2 y2 and (1,) how many: PicoDet of PaddleDetection with postprocessing, shown
+  ImageNet's mean and deviation; `paddle_plain`: the same of PP-YOLOE+ and RT-DETR, shown RGB 0-1.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from deepsort_cli.core.types import FloatArray, IntArray
 from deepsort_cli.perception.heads.base import (
     IMAGENET,
     MOST_LISTED,
+    STRETCHED,
     Array,
     Format,
     Head,
@@ -38,7 +39,8 @@ from deepsort_cli.perception.heads.base import (
 )
 from deepsort_cli.perception.letterbox import Pixels
 
-YOLOV10, YOLOV7, NAS, PINTO, PADDLE = "yolov10", "yolov7_end2end", "yolo_nas_flat", "pinto", "paddle"
+YOLOV10, YOLOV7, NAS, PINTO = "yolov10", "yolov7_end2end", "yolo_nas_flat", "pinto"
+PADDLE, PADDLE_PLAIN = "paddle", "paddle_plain"
 WITH_EXTRAS = {38: "32 mask coefficients", 57: "17 key points"}
 """Widths of Ultralytics' tables that speak for themselves, without metadata."""
 
@@ -135,17 +137,19 @@ def _match_seven(seen: Seen, name: str) -> Match | None:
     return Match(3 if said else 2, Head(name, None, read, locate, Pixels(), needs_nms=False, doubt=doubt))
 
 
-def _match_paddle(seen: Seen) -> Match | None:
+def _match_paddle(seen: Seen, name: str) -> Match | None:
     """The table, and how many rows of it each picture has."""
     tables = [i for i, output in enumerate(seen.outputs) if output.value.ndim == 2 and output.value.shape[1] == 6]
     counts = [i for i, output in enumerate(seen.outputs) if output.value.ndim == 1]
     paddle = "scale_factor" in seen.inputs or "im_shape" in seen.inputs
+    if not seen.forced and (name == PADDLE_PLAIN) != ("im_shape" in seen.inputs):
+        return None
     if len(tables) != 1 or len(counts) + 1 != len(seen.outputs) or not (counts or paddle or seen.forced):
         return None
     rows = seen.outputs[tables[0]].value
     real = rows[rows[:, 0] >= 0]
     if not ((real[:, 0] == np.floor(real[:, 0])).all() and (real[:, 1] >= 0).all() and (real[:, 1] <= 1.01).all()):
-        raise Unfit(f"read as {PADDLE}, it holds classes that are no whole numbers or scores outside 0-1")
+        raise Unfit(f"read as {name}, it holds classes that are no whole numbers or scores outside 0-1")
     position, count = tables[0], counts[0] if counts else None
 
     def of_first(outputs: Outputs) -> Array:
@@ -159,7 +163,11 @@ def _match_paddle(seen: Seen) -> Match | None:
     def locate(outputs: Outputs, index: IntArray, size: Size) -> FloatArray:
         return scaled(of_first(outputs)[index, 2:6].astype(np.float64), size, unit=None)
 
-    return Match(3 if paddle else 2, Head(PADDLE, None, read, locate, IMAGENET, needs_nms=False))
+    pixels = IMAGENET if name == PADDLE else STRETCHED
+    doubt = (
+        "" if seen.forced or name == PADDLE_PLAIN else f"taken for PicoDet; PP-YOLOE+ and RT-DETR are {PADDLE_PLAIN}"
+    )
+    return Match(3 if paddle else 2, Head(name, None, read, locate, pixels, needs_nms=False, doubt=doubt))
 
 
 HEADS = (
@@ -167,5 +175,10 @@ HEADS = (
     Format(YOLOV7, "(k, 7): image, x1 y1 x2 y2, class, score", partial(_match_seven, name=YOLOV7)),
     Format(NAS, "(k, 7): image, x1 y1 x2 y2, score, class", partial(_match_seven, name=NAS)),
     Format(PINTO, "(k, 7): image, class, score, x1 y1 x2 y2", partial(_match_seven, name=PINTO)),
-    Format(PADDLE, "(k, 6) and (1,): class, score, x1 y1 x2 y2; how many (PicoDet, PP-YOLOE)", _match_paddle),
+    Format(PADDLE, "(k, 6) and (1,): class, score, x1 y1 x2 y2; how many", partial(_match_paddle, name=PADDLE)),
+    Format(
+        PADDLE_PLAIN,
+        "(k, 6) and (1,): class, score, x1 y1 x2 y2; how many; with the input im_shape",
+        partial(_match_paddle, name=PADDLE_PLAIN),
+    ),
 )

@@ -85,7 +85,8 @@ def _match_mmdeploy(seen: Seen) -> Match | None:
         return None
     _check(MMDEPLOY, flat(table, 2)[:, 4])
     read = partial(_read, scores=dets, labels=labels, column=4)
-    head = Head(MMDEPLOY, None, read, partial(_locate, boxes=dets), RTMDET, needs_nms=False)
+    doubt = "" if seen.forced else "taken for RTMDet, which is shown BGR with ImageNet's mean and deviation"
+    head = Head(MMDEPLOY, None, read, partial(_locate, boxes=dets), RTMDET, needs_nms=False, doubt=doubt)
     return Match(3 if "dets" in seen.outputs[dets].name else 2, head)
 
 

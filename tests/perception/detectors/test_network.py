@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from onnx import helper
+from onnx import TensorProto, helper
 
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.types import Detections
@@ -244,6 +244,24 @@ def test_what_was_assumed_is_said_once(constant_model) -> None:
     named = DetectorSettings(model_path=str(constant_model(scores, boxes)), head="yolo_nas")
     assert open_detector(named, warn=said.append).head.pixels.std == (255.0,) * 3  # type: ignore[attr-defined]
     assert not said
+
+
+def test_what_is_shown_may_be_overruled(constant_model) -> None:
+    def pixels(**options: object) -> tuple[float, ...]:
+        path = constant_model(v8(), input_type=options.pop("input_type", TensorProto.FLOAT))
+        detector = open_detector(DetectorSettings(model_path=str(path), **options))  # type: ignore[arg-type]
+        assert isinstance(detector, OnnxDetector)
+        image = np.full((64, 64, 3), (51, 102, 204), np.uint8)
+        return tuple(detector._letterbox(image, (64, 64))[0][0, :, 9, 9].astype(float).round(4).tolist())
+
+    assert pixels() == (0.8, 0.4, 0.2)
+    assert pixels(color="BGR") == (0.2, 0.4, 0.8)
+    assert pixels(scale=1) == (204, 102, 51)
+    assert pixels(scale=1, mean="4,2,1", std="2") == (100, 50, 25)
+    assert pixels(mean=0.5, std=0.5) == (0.6, -0.2, -0.6)
+    assert pixels(input_type=TensorProto.UINT8) == (204, 102, 51)
+    with pytest.raises(InputError, match=r"detector\.scale.*bytes"):
+        pixels(input_type=TensorProto.UINT8, scale=1)
 
 
 def test_classes_may_suppress_each_other(constant_model) -> None:

@@ -260,7 +260,8 @@ def picodet(boxes: Boxes) -> Outputs:
 RED, NORMAL = (1.0, 0.0, 0.0), (2.2489, -2.0357, -1.8044)
 """Pure red as RGB in 0-1, and with ImageNet's mean and deviation."""
 TARGETS = {"orig_target_sizes": (TensorProto.INT64, (1, 2))}
-PADDLE = {"scale_factor": (TensorProto.FLOAT, (1, 2)), "im_shape": (TensorProto.FLOAT, (1, 2))}
+PICODET = {"scale_factor": (TensorProto.FLOAT, (1, 2))}
+PADDLE = PICODET | {"im_shape": (TensorProto.FLOAT, (1, 2))}
 
 
 @dataclass(frozen=True)
@@ -302,6 +303,13 @@ EXAMPLES: dict[str, list[Example]] = {
             lambda boxes: {"multiclass_nms3_0.tmp_0": columns(boxes, "csb"), "multiclass_nms3_0.tmp_2": np.array([2])},
             "stretch",
             NORMAL,
+            inputs=PICODET,
+        )
+    ],
+    "paddle_plain": [
+        Example(
+            lambda boxes: {"reshape2_95.tmp_0": columns(boxes, "csb"), "tile_3.tmp_0": np.array([2])},
+            "stretch",
             inputs=PADDLE,
         )
     ],
@@ -465,3 +473,26 @@ def test_a_head_that_does_not_exist_names_the_nearest() -> None:
         DetectorSettings(head="yolo10")
     with pytest.raises(InputError, match="expected for yolov10"):
         recognise(seen(EXAMPLES["yolov8"][0]), "yolov10")
+
+
+def test_inputs_of_any_size_keep_the_shape_of_the_picture(constant_model) -> None:
+    """TensorFlow's graphs and DETR resize by themselves, or were trained on pictures of any shape."""
+    dynamic = {"tensorflow": ("n", "h", "w", 3), "detr": ("n", 3, "h", "w")}
+    for name, shape in dynamic.items():
+        kind = TensorProto.UINT8 if name == "tensorflow" else TensorProto.FLOAT
+        path = save(constant_model, EXAMPLES[name][0], input_shape=shape, input_type=kind)
+        detector = open_detector(DetectorSettings(model_path=str(path)))
+        assert isinstance(detector, OnnxDetector)
+        # As wide as before and half as high: boxes in parts of it are those of the stretched input.
+        np.testing.assert_allclose(detector(PICTURE).boxes, [PERSON], atol=1e-3)
+        assert detector.head.pixels.fit == "centre"
+
+
+def test_old_nanodets_outputs_may_be_grouped(constant_model) -> None:
+    scores, sides = levels(np.array(IN_INPUT["centre"]), 3.5 / 8)
+    names = [f"{kind}_pred_stride_{stride}" for kind in ("cls", "dis") for stride in (8, 16, 32, 64)]
+    path = constant_model(*scores, *sides, outputs=names, input_shape=(1, 3, SIZE, SIZE))
+    detector = open_detector(DetectorSettings(model_path=str(path)))
+    assert isinstance(detector, OnnxDetector)
+    assert detector.head.name == "nanodet"
+    np.testing.assert_allclose(detector(PICTURE).boxes, [PERSON], atol=1e-3)
