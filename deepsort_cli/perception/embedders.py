@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from deepsort_cli.core.embedder_metadata import EmbedderMetadata
+from deepsort_cli.core.embedder_metadata import PREFIX, EmbedderMetadata
 from deepsort_cli.core.errors import DeepsortError, InputError, RunError
 from deepsort_cli.core.types import FloatArray, Image
 from deepsort_cli.perception.bundled import bundled_model, model_file
@@ -18,6 +18,9 @@ from deepsort_cli.perception.runtime import Session, open_session
 from deepsort_cli.perception.settings import EmbedderSettings, RuntimeSettings, normalisation
 
 Features = npt.NDArray[np.float32]
+
+USUAL_SIZES = ((384, 128), (224, 224), (128, 64), (256, 256), (384, 192), (160, 64))
+"""(height, width) of crops beside 256×128 that Re-ID models are made for."""
 
 
 def open_embedder(
@@ -85,13 +88,12 @@ class Embedder:
             # The graph knows best: it accepts no other size than its own.
             size = {"height": height or metadata.height, "width": width or metadata.width}
             metadata = metadata.model_copy(update=size | _normalisation(metadata, settings, session.takes_bytes))
-            self._preprocess = metadata.preprocess
             # One run shows the real outputs, and warms the network up. Two crops, because some exports fix the batch.
-            crops = probe_crops(metadata.height, metadata.width)
             count = min(2, self._batch_size)
-            self._output = choose_output(
-                session.output_names, self._run(crops[:count]), count, settings.output, metadata.embedding_size
-            )
+            fixed = height is not None or width is not None or f"{PREFIX}height" in session.metadata
+            metadata, outputs = self._first_run(metadata, count, fixed=fixed)
+            crops = probe_crops(metadata.height, metadata.width)
+            self._output = choose_output(session.output_names, outputs, count, settings.output, metadata.embedding_size)
             output = np.concatenate([self._forward(crops[i : i + count]) for i in range(0, 2, count)])
             fault = faults(self.name, session.output_names[self._output], output)
         except DeepsortError as error:
@@ -132,6 +134,27 @@ class Embedder:
         # A zero embedding has no direction: NaN, appearance unknown.
         unit: Features = np.divide(features, norms, out=np.full_like(features, np.nan), where=norms > 0)
         return unit
+
+    def _first_run(
+        self, metadata: EmbedderMetadata, count: int, *, fixed: bool
+    ) -> tuple[EmbedderMetadata, list[Features]]:
+        """The metadata with a size that the model can be run at, and its outputs for `count` crops of it.
+
+        Models that say that they take any size may hold one inside: where the usual one fails, others are tried.
+
+        Raises:
+            RunError: it fails at all of them, as at the first.
+        """
+        sizes = [(metadata.height, metadata.width), *(() if fixed else USUAL_SIZES)]
+        first: RunError | None = None
+        for height, width in sizes:
+            metadata = metadata.model_copy(update={"height": height, "width": width})
+            self._preprocess = metadata.preprocess
+            try:
+                return metadata, self._run(probe_crops(height, width)[:count])
+            except RunError as error:
+                first = first or error
+        raise first or RunError("no input size to run it at")
 
     def _forward(self, crops: Image) -> Features:
         """Raw embeddings of at most one batch."""

@@ -144,6 +144,21 @@ def test_a_batch_fixed_inside_the_graph_is_noticed(tmp_path: Path, write_model) 
         load(path)
 
 
+@pytest.mark.parametrize("size", [(256, 128), (384, 128), (128, 64)])
+def test_a_model_that_works_at_one_size_only_gets_it(tmp_path: Path, write_model, size: tuple[int, int]) -> None:
+    """It declares any size, and holds an array of its own."""
+    nodes = [
+        helper.make_node("Add", ["images", "nothing"], ["same"]),
+        helper.make_node("ReduceMean", ["same"], ["output"], axes=[2, 3], keepdims=0),
+    ]
+    nothing = np.zeros((1, 3, *size), np.float32)
+    shape = ("batch", 3, "height", "width")
+    path = write_model(tmp_path / "one.onnx", nodes, ["output"], constants={"nothing": nothing}, input_shape=shape)
+    embedder = load(path)
+    assert (embedder.metadata.height, embedder.metadata.width) == size
+    assert embedder.embed_crops([np.full((9, 9, 3), 80, np.uint8)]).shape == (1, 3)
+
+
 def test_an_embedder_serves_several_threads(colour_embedder) -> None:
     embedder = load(colour_embedder(), batch_size=2)
     rng = np.random.default_rng(2)

@@ -21,7 +21,7 @@ from deepsort_cli.perception.runtime import Session
 from deepsort_cli.perception.settings import DetectorSettings, normalisation
 
 DEFAULT_SIZE = 640
-USUAL_SIZES = (640, 416, 320, 512, 384, 800, 1024, 1280)
+USUAL_SIZES = (640, 416, 320, 512, 384, 560, 576, 800, 1024, 1280)
 """Squares tried, in this order, where a model says that it takes any size and fails at the first."""
 DEFAULT_STRIDE = 32
 DEFAULT_IOU = 0.45

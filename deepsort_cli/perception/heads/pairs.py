@@ -35,6 +35,7 @@ from deepsort_cli.perception.heads.base import (
     are_unit,
     best_class,
     cells,
+    corners,
     scaled,
     table,
 )
@@ -99,13 +100,15 @@ def _match(seen: Seen, name: str) -> Match | None:
     if not seen.forced and kind != name:
         return None
     if name == SSD:
-        read, classes = partial(_read_ssd, pair=pair), scores.shape[1] - 1
+        background = 0 if scores[:, 0].mean() >= scores[:, -1].mean() else scores.shape[1] - 1
+        read, classes = partial(_read_ssd, pair=pair, background=background), scores.shape[1] - 1
     else:
         activation = activation_of(scores, name)
         read, classes = partial(_read, pair=pair, activation=activation), scores.shape[1]
     known = any(seen.find(word) is not None for word in KNOWN_NAMES.get(name, ()))
     doubt = "" if known or seen.forced else DOUBTS.get(name, "")
-    locate = partial(_locate, pair=pair, unit=are_unit(boxes) if boxes.any() else None)
+    unit = are_unit(boxes) if boxes.any() else None
+    locate = partial(_locate, pair=pair, unit=unit, centred=_are_centred(boxes))
     return Match(2, Head(name, classes, read, locate, SHOWN[name], needs_nms=True, doubt=doubt))
 
 
@@ -131,12 +134,22 @@ def _read(outputs: Outputs, floor: float, *, pair: Pair, activation: Activation)
     return best_class(pair.table(outputs), floor, activation)
 
 
-def _read_ssd(outputs: Outputs, floor: float, *, pair: Pair) -> Scored:
-    return best_class(pair.table(outputs)[:, 1:], floor)
+def _read_ssd(outputs: Outputs, floor: float, *, pair: Pair, background: int) -> Scored:
+    scores = pair.table(outputs)
+    return best_class(scores[:, 1:] if background == 0 else scores[:, :-1], floor)
 
 
-def _locate(outputs: Outputs, index: IntArray, size: Size, *, pair: Pair, unit: bool | None) -> FloatArray:
-    return scaled(table(outputs[pair.boxes])[index].astype(np.float64), size, unit=unit)
+def _are_centred(boxes: Array) -> bool:
+    """Whether boxes are cx cy w h: read as corners, many of those all over a picture would be turned inside out."""
+    inside_out = (boxes[:, 2] < boxes[:, 0]) | (boxes[:, 3] < boxes[:, 1])
+    return bool(inside_out.mean() > 0.05 and (boxes[:, 2:] >= 0).all())
+
+
+def _locate(
+    outputs: Outputs, index: IntArray, size: Size, *, pair: Pair, unit: bool | None, centred: bool
+) -> FloatArray:
+    boxes = scaled(table(outputs[pair.boxes])[index].astype(np.float64), size, unit=unit)
+    return corners(boxes) if centred else boxes
 
 
 SHOWN = {NAS: Pixels(), DAMO: RGB_BYTES, YOLOV4: STRETCHED, SSD: CENTRED_BYTES, PPDET: IMAGENET}

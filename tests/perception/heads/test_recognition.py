@@ -105,6 +105,24 @@ def test_boxes_and_scores_are_told_apart_whatever_their_order() -> None:
         find({"a": boxes, "b": four})
 
 
+def test_boxes_by_centres_and_a_background_behind_the_classes_are_noticed() -> None:
+    places, steps = grid((64, 64))
+    boxes = np.concatenate([(places + 0.5) * steps[:, None], np.full((84, 2), 6.0)], axis=1)[None].astype(np.float32)
+    scores = zeros(1, 84, 3)
+    scores[0, 9] = (0.1, 0.8, 0.1)
+    outputs = {"boxes": boxes, "scores": scores}
+    head = find(outputs, 64)
+    np.testing.assert_allclose(head.locate([boxes, scores], np.array([9]), (64, 64)), [[9, 9, 15, 15]])
+    softmax = zeros(1, 84, 3)
+    softmax[0, :] = (0.1, 0.1, 0.8)
+    softmax[0, 9] = (0.1, 0.7, 0.2)
+    for order, best in (([0, 1, 2], 1), ([2, 0, 1], 1)):
+        ordered = softmax[..., order]
+        head = find({"boxes": boxes / 64, "scores": ordered}, 64)
+        assert head.name == "ssd"
+        assert head.read([boxes / 64, ordered], 0.5).class_ids.tolist() == [best]
+
+
 def test_the_detection_output_is_found_among_raw_grids() -> None:
     outputs = {"a": zeros(1, 3, 80, 80, 85), "b": zeros(1, 3, 40, 40, 85), "output": zeros(1, 25200, 85)}
     outputs["output"][0, 0, :6] = (10, 10, 4, 4, 1, 1)
