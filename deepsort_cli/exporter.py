@@ -32,7 +32,7 @@ from deepsort_cli.evaluator import Listener, load_data
 from deepsort_cli.extraction import Extractor, extract
 from deepsort_cli.perception.embedders import Embedder
 from deepsort_cli.perception.runtime import open_session
-from deepsort_cli.perception.settings import RuntimeSettings
+from deepsort_cli.perception.settings import EmbedderSettings, RuntimeSettings
 from deepsort_cli.reid.checkpoint import CheckpointInfo, load_model
 from deepsort_cli.reid.export import check_packages, neck_is_untrained, quantize, write_graph, write_metadata
 from deepsort_cli.reid.extract import extract_features
@@ -389,7 +389,7 @@ def _calibration(crops: Sequence[Image], preprocess: Preprocess, batch: int | No
 
 def _open(path: Path, batch: int = 32) -> Embedder:
     try:
-        return Embedder(open_session(path, CPU), batch)
+        return Embedder(open_session(path, CPU), EmbedderSettings(batch_size=batch))
     except InputError as error:  # our own file, so no fault of the user's
         raise RunError(f"the exported file cannot be used: {error}") from error
 

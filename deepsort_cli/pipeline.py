@@ -228,7 +228,7 @@ def track(
             "--source is missing: give a video, a folder of images, a camera number, a URL, or demo. "
             "For example: deepsort track --source demo --save demo.mp4"
         )
-    parts = _open_parts(settings, stored)
+    parts = _open_parts(settings, stored, observer.warn)
 
     # Everything is opened or checked before the first frame of the first source is worked on.
     opened: list[Source] = []
@@ -434,7 +434,7 @@ def _load_detections(path: Path, settings: _Settings) -> StoredDetections:
     return StoredDetections.load(path, conf=conf, iou=detector.iou, classes=wanted, class_names=COCO_NAMES)
 
 
-def _open_parts(settings: _Settings, stored: StoredDetections | None) -> _Parts:
+def _open_parts(settings: _Settings, stored: StoredDetections | None, warn: Callable[[str], None]) -> _Parts:
     named = settings.reid.model_path is not None
     stored_features = stored is not None and stored.has_features and not named
     # Stored detections are replayed as they are, and often without images; a model that is named embeds them anew.
@@ -444,8 +444,8 @@ def _open_parts(settings: _Settings, stored: StoredDetections | None) -> _Parts:
     runtime = settings.runtime.model_copy(update={"threads": settings.runtime.threads or max(1, cpus // workers)})
 
     wanted = settings.detector.model_copy(update={"conf": settings.detects_from(stored=False)})
-    detector = open_detector(wanted, runtime) if stored is None else None
-    embedder = open_embedder(settings.reid, runtime) if wants_model else None
+    detector = open_detector(wanted, runtime, warn) if stored is None else None
+    embedder = open_embedder(settings.reid, runtime, warn) if wants_model else None
     conf = settings.detector.lowest_confidence(stored=stored is not None)
     try:
         tracker = settings.tracker.filled(conf, None if embedder is None else embedder.threshold)

@@ -48,7 +48,7 @@ def quick_detector(monkeypatch: pytest.MonkeyPatch) -> None:
         def __call__(self, image: np.ndarray) -> Detections:
             return Detections(np.array([[100.0, 60.0, 140.0, 160.0]]), np.array([0.9]))
 
-    monkeypatch.setattr(pipeline, "open_detector", lambda settings, runtime: Standing())
+    monkeypatch.setattr(pipeline, "open_detector", lambda settings, runtime, warn: Standing())
 
 
 class FakeCamera:
@@ -187,7 +187,7 @@ class TestEndings:
                     raise RunError("the detector broke")
                 return Detections.empty()
 
-        monkeypatch.setattr(pipeline, "open_detector", lambda settings, runtime: Failing())
+        monkeypatch.setattr(pipeline, "open_detector", lambda settings, runtime, warn: Failing())
         with pytest.raises(RunError, match="the detector broke"):
             self.run(tmp_path)
         assert self.usable(tmp_path) == 9
@@ -251,7 +251,7 @@ def test_threshold_of_the_model_is_used_where_none_is_given(monkeypatch: pytest.
         def __call__(self, image: np.ndarray, boxes: np.ndarray) -> np.ndarray:
             return np.ones((len(boxes), 4), np.float32)
 
-    monkeypatch.setattr(pipeline, "open_embedder", lambda settings, runtime: Model())
+    monkeypatch.setattr(pipeline, "open_embedder", lambda settings, runtime, warn: Model())
     demo = DemoSettings(width=160, height=120, people=1, frames=2)
     for given, expected in [(None, 0.37), (0.5, 0.5), (0.2, 0.2)]:
         (summary,) = track(["demo"], demo=demo, tracker=TrackerSettings(max_cosine_distance=given))
@@ -290,8 +290,8 @@ class TestOptions:
                 calls.append(len(boxes))
                 return np.ones((len(boxes), 4), np.float32)
 
-        monkeypatch.setattr(pipeline, "open_detector", lambda settings, runtime: Pair(settings))
-        monkeypatch.setattr(pipeline, "open_embedder", lambda settings, runtime: Model())
+        monkeypatch.setattr(pipeline, "open_detector", lambda settings, runtime, warn: Pair(settings))
+        monkeypatch.setattr(pipeline, "open_embedder", lambda settings, runtime, warn: Model())
         return calls
 
     def test_detector_on_every_third_frame(self, crew: list[float | int], tmp_path: Path) -> None:

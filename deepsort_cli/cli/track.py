@@ -44,6 +44,9 @@ def track(
     iou: Annotated[float | None, flags("detector.iou", "--iou", panel=DETECTOR)] = None,
     classes: Annotated[str | None, flags("detector.classes", "--classes", metavar="LIST", panel=DETECTOR)] = None,
     imgsz: Annotated[str | None, flags("detector.imgsz", "--imgsz", metavar="SIZE", panel=DETECTOR)] = None,
+    agnostic_nms: Annotated[
+        bool | None, flags("detector.agnostic_nms", "--agnostic-nms/--no-agnostic-nms", panel=DETECTOR)
+    ] = None,
     max_det: Annotated[int | None, flags("detector.max_det", "--max-det", panel=DETECTOR)] = None,
     detect_every: Annotated[int | None, flags("detector.interval", "--detect-every", panel=DETECTOR)] = None,
     reid: Annotated[str | None, flags("reid.model_path", "--reid", metavar="MODEL", panel=REID)] = None,

@@ -37,3 +37,6 @@ CommaStrings = Annotated[tuple[str, ...], BeforeValidator(_as_text)]
 
 CommaInts = Annotated[tuple[int, ...], BeforeValidator(_split_commas)]
 """A list of integers, also written `1,5,10`."""
+
+CommaFloats = Annotated[tuple[float, ...], BeforeValidator(_split_commas)]
+"""A list of numbers, also written `0.5,0.5,0.5`, or one number."""

@@ -23,6 +23,11 @@ _COCO = (
 COCO_NAMES: dict[int, str] = dict(enumerate(_COCO))
 """The 80 classes of COCO, in the order every COCO detector uses."""
 
+_COCO_GAPS = {12, 26, 29, 30, 45, 66, 68, 69, 71, 83}
+_COCO_IDS = [number for number in range(1, 91) if number not in _COCO_GAPS]
+COCO91_NAMES: dict[int, str] = dict(zip(_COCO_IDS, _COCO, strict=True))
+"""The same classes by the ids of COCO's annotations, 1 to 90 with gaps, which some detectors give."""
+
 
 def parse_literal(text: str | None) -> object:
     """A model property that is written as a Python literal, as Ultralytics does; None where it is not readable."""
@@ -47,8 +52,22 @@ def parse_names(text: str | None) -> dict[int, str]:
         return {}
 
 
-def names_for(count: int, given: Mapping[int, str]) -> dict[int, str]:
-    """A name for each of `count` classes: the model's own, else COCO's where there are 80, else the number."""
+def names_for(count: int | None, given: Mapping[int, str], *, coco91: bool = False) -> dict[int, str]:
+    """A name for each of `count` classes: the model's own, else COCO's where their number is COCO's, else the number.
+
+    Args:
+        count: number of classes; None where the model does not tell: as many as are named, else COCO's.
+        given: names from the model's metadata.
+        coco91: whether classes without names are COCO's ids, from 1 with gaps, rather than positions from 0.
+    """
+    if count is None:
+        count = max(given) + 1 if given else None
+    if coco91 and not given and count in (None, 91):
+        return dict(COCO91_NAMES)
+    if count is None:
+        return dict(COCO_NAMES)
+    if count == len(COCO_NAMES) + 1 and not given:
+        count -= 1  # the last of 81 columns is a background that some heads keep
     fallback = COCO_NAMES if count == len(COCO_NAMES) else {}
     return {number: given.get(number) or fallback.get(number) or f"class {number}" for number in range(count)}
 
@@ -77,6 +96,9 @@ def select_classes(names: Mapping[int, str], wanted: Sequence[str]) -> frozenset
             hint = f" The nearest name is {close[0]!r}." if close else ""
             raise InputError(f"--classes {item}: the detector has no class of this name.{hint}")
         if number not in names:
-            raise InputError(f"--classes {item}: the detector's classes are numbered 0 to {max(names)}.")
+            raise InputError(
+                f"--classes {item}: the detector's classes are numbered {min(names)} to {max(names)}"
+                f"{'' if len(names) == max(names) - min(names) + 1 else ', with gaps'}."
+            )
         chosen.add(number)
     return frozenset(chosen)

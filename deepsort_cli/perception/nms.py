@@ -7,13 +7,13 @@ import numpy as np
 from deepsort_cli.core.types import FloatArray, IntArray
 
 
-def nms(boxes: FloatArray, scores: FloatArray, class_ids: IntArray, iou_threshold: float) -> IntArray:
+def nms(boxes: FloatArray, scores: FloatArray, class_ids: IntArray | None, iou_threshold: float) -> IntArray:
     """Greedy non-maximum suppression within each class.
 
     Args:
         boxes: (N, 4) x1 y1 x2 y2.
         scores: (N,) confidences.
-        class_ids: (N,) classes; boxes of different classes never suppress each other.
+        class_ids: (N,) classes; boxes of different classes never suppress each other. None: all boxes do.
         iou_threshold: a box is dropped when its IoU with a better kept one is above this.
 
     Returns:
@@ -22,7 +22,7 @@ def nms(boxes: FloatArray, scores: FloatArray, class_ids: IntArray, iou_threshol
     order = np.argsort(-scores, kind="stable")
     x1, y1, x2, y2 = boxes[order].T
     areas = np.maximum(x2 - x1, 0.0) * np.maximum(y2 - y1, 0.0)
-    classes = class_ids[order]
+    classes = np.zeros(len(order), dtype=np.int64) if class_ids is None else class_ids[order]
     remaining = np.arange(len(order))
     kept = []
     while len(remaining):

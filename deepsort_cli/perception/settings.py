@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import math
+from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
-from deepsort_cli.core.settings import CommaInts, CommaStrings, Settings
+from deepsort_cli.core.settings import CommaFloats, CommaInts, CommaStrings, Settings
 
 DEVICES = ("auto", "cpu", "cuda", "tensorrt", "coreml", "openvino", "directml", "rocm", "migraphx")
 
@@ -15,16 +16,58 @@ DEFAULT_CONF, HOG_CONF = 0.3, 0.5
 """Lowest confidence of ONNX detectors and stored detections, and of hog, where none is given."""
 
 
+def _per_channel(value: tuple[float, ...]) -> tuple[float, ...]:
+    if len(value) not in (1, 3) or not all(math.isfinite(number) for number in value):
+        raise ValueError("expected one number, or three: one per channel")
+    return value
+
+
+def _above_zero(value: tuple[float, ...]) -> tuple[float, ...]:
+    if min(value) <= 0:
+        raise ValueError("expected numbers above 0")
+    return value
+
+
+Scale = Annotated[float, Field(gt=0.0, le=1.0)] | None
+Channels = Annotated[CommaFloats, AfterValidator(_per_channel)] | None
+Deviations = Annotated[CommaFloats, AfterValidator(_per_channel), AfterValidator(_above_zero)] | None
+Color = Literal["RGB", "BGR"] | None
+SCALE = "Factor of pixels in 0-255 before mean and std: 1 for models that normalise inside;"
+MEAN, DEVIATION = (f"{what} of scaled pixels, one number or one per channel;" for what in ("Mean", "Deviation"))
+
+
+def normalisation(
+    scale: float | None,
+    mean: tuple[float, ...] | None,
+    std: tuple[float, ...] | None,
+    usual: tuple[tuple[float, ...], tuple[float, ...]],
+) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+    """Mean and deviation of pixels in 0-255, by channel, of a network that is shown (pixel · scale − mean) / std.
+
+    Args:
+        scale, mean, std: as in the settings; None where not given.
+        usual: mean and deviation, of pixels in 0-255, without settings.
+    """
+    factor = scale or 1 / 255
+    means = usual[0] if mean is None else tuple(value / factor for value in mean)
+    stds = usual[1] if std is None else tuple(value / factor for value in std)
+    if scale is not None:  # a scale alone means: no further normalisation
+        means = (0.0,) if mean is None else means
+        stds = (1 / factor,) if std is None else stds
+    first, second = (means * 3)[:3], (stds * 3)[:3]
+    return (first[0], first[1], first[2]), (second[0], second[1], second[2])
+
+
 class DetectorSettings(Settings):
     """Which detector, and what of its detections is kept."""
 
     model_path: str | None = Field(
         None,
-        description="ONNX detector, a model's name as yolox_nano (fetched once), or hog, which is built in. "
-        "Default: yolox_nano where it has been fetched, else hog.",
+        description="ONNX detector file, a model's name as yolox_nano (fetched once), or hog, which "
+        "is built in. Default: yolox_nano where it has been fetched, else hog.",
     )
-    head: Literal["auto", "yolov5", "yolov8", "yolov10", "yolox"] = Field(
-        "auto", description="Output format of the ONNX detector; auto recognises it from its shape and metadata."
+    head: str = Field(
+        "auto", description="Output format of the ONNX detector; auto recognises it, a wrong name lists them all."
     )
     conf: float | None = Field(
         None, ge=0.0, le=1.0, description="Lowest confidence of a detection; by default 0.3, hog 0.5."
@@ -38,8 +81,15 @@ class DetectorSettings(Settings):
     classes: CommaStrings = Field(
         (), description="Names or numbers of the classes kept, or all; by default person where the model knows it."
     )
-    imgsz: CommaInts = Field((), description="Input size of models with dynamic size: 640, or height,width.")
+    imgsz: CommaInts = Field(
+        (), description="Input size of models with dynamic size: 640, the longer side; or height,width, exactly."
+    )
+    agnostic_nms: bool = Field(False, description="Boxes suppress each other whatever their classes.")
     max_det: int = Field(300, ge=1, le=10_000, description="Most detections kept per frame.")
+    scale: Scale = Field(None, description=f"{SCALE} null: the head's.")
+    mean: Channels = Field(None, description=f"{MEAN} null: the head's, 0 with scale.")
+    std: Deviations = Field(None, description=f"{DEVIATION} null: the head's, 1 with scale.")
+    color: Color = Field(None, description="Order of the channels: RGB, BGR; null: the head's.")
     interval: int = Field(
         1, ge=1, le=100, description="Run the detector on every n-th frame only; in between, tracks move as predicted."
     )
@@ -55,6 +105,16 @@ class DetectorSettings(Settings):
         if self.conf is not None:
             return self.conf
         return HOG_CONF if self.is_hog and not stored else DEFAULT_CONF
+
+    @field_validator("head")
+    @classmethod
+    def _check_head(cls, value: str) -> str:
+        name = value.strip().lower()
+        if name != "auto":
+            from deepsort_cli.perception.heads import check_name  # NumPy only, and only where a head is named
+
+            check_name(name)
+        return name
 
     @field_validator("imgsz")
     @classmethod
@@ -72,6 +132,13 @@ class EmbedderSettings(Settings):
         description="Re-ID ONNX model, the name of a bundled one, or none: motion and overlap only. Default: bundled.",
     )
     batch_size: int = Field(32, ge=1, le=1024, description="Most crops given to the model at once.")
+    output: str | None = Field(
+        None, description="Which of several outputs is the embedding; null: told by names, sizes and lengths."
+    )
+    scale: Scale = Field(None, description=f"{SCALE} null: 1/255.")
+    mean: Channels = Field(None, description=f"{MEAN} null: the model's, 0 with scale.")
+    std: Deviations = Field(None, description=f"{DEVIATION} null: the model's, 1 with scale.")
+    color: Color = Field(None, description="Order of the channels: RGB, BGR; null: the model's.")
 
 
 class RuntimeSettings(Settings):

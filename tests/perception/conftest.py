@@ -23,17 +23,23 @@ def _write_model(
     input_shape: Dimensions = (1, 3, 64, 64),
     input_type: int = TensorProto.FLOAT,
     metadata: Mapping[str, str] | None = None,
-    extra_inputs: Sequence[str] = (),
+    extra_inputs: Mapping[str, tuple[int, Dimensions]] | None = None,
+    output_types: Mapping[str, int] | None = None,
     opset: int = 17,
 ) -> Path:
-    """Save a graph over one input `images`."""
+    """Save a graph over one input `images`; further inputs as name → (type, shape)."""
     inputs = [helper.make_tensor_value_info("images", input_type, list(input_shape))]
-    inputs += [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in extra_inputs]
+    inputs += [
+        helper.make_tensor_value_info(name, kind, list(shape)) for name, (kind, shape) in (extra_inputs or {}).items()
+    ]
     graph = helper.make_graph(
         list(nodes),
         "tiny",
         inputs,
-        [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs],
+        [
+            helper.make_tensor_value_info(name, (output_types or {}).get(name, TensorProto.FLOAT), None)
+            for name in outputs
+        ],
         [numpy_helper.from_array(value, name) for name, value in (constants or {}).items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
@@ -53,18 +59,24 @@ def write_model() -> SaveModel:
 def constant_model(tmp_path: Path) -> SaveModel:
     """Saves a model whose outputs are given arrays, whatever image it gets."""
 
-    def save(*arrays: np.ndarray, name: str = "constant.onnx", **options: object) -> Path:
+    def save(
+        *arrays: np.ndarray, name: str = "constant.onnx", outputs: Sequence[str] | None = None, **options: object
+    ) -> Path:
+        names = list(outputs or [f"output{i}" for i in range(len(arrays))])
         constants = {"zero": np.zeros((), np.float32)}
         nodes = [
             helper.make_node("Cast", ["images"], ["pixels"], to=TensorProto.FLOAT),
             helper.make_node("ReduceMean", ["pixels"], ["mean"], keepdims=0),
             helper.make_node("Mul", ["mean", "zero"], ["nothing"]),
         ]
-        for i, array in enumerate(arrays):
-            constants[f"constant{i}"] = array.astype(np.float32)
-            nodes.append(helper.make_node("Add", [f"constant{i}", "nothing"], [f"output{i}"]))
-        outputs = [f"output{i}" for i in range(len(arrays))]
-        return _write_model(tmp_path / name, nodes, outputs, constants=constants, **options)  # type: ignore[arg-type]
+        types = {}
+        for output, array in zip(names, arrays, strict=True):
+            whole = array.dtype.kind in "iu"
+            types[output] = TensorProto.INT64 if whole else TensorProto.FLOAT
+            constants[f"constant {output}"] = array.astype(np.int64 if whole else np.float32)
+            nodes.append(helper.make_node("Cast", ["nothing"], [f"nothing {output}"], to=types[output]))
+            nodes.append(helper.make_node("Add", [f"constant {output}", f"nothing {output}"], [output]))
+        return _write_model(tmp_path / name, nodes, names, constants=constants, output_types=types, **options)  # type: ignore[arg-type]
 
     return save
 

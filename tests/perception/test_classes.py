@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from deepsort_cli.core.errors import InputError
-from deepsort_cli.perception.classes import COCO_NAMES, names_for, parse_names, select_classes
+from deepsort_cli.perception.classes import COCO91_NAMES, COCO_NAMES, names_for, parse_names, select_classes
 
 
 def test_coco_is_complete() -> None:
@@ -49,3 +49,18 @@ def test_names_and_numbers_can_be_mixed() -> None:
 def test_unknown_classes_are_named(item: str, hint: str) -> None:
     with pytest.raises(InputError, match=f"(?s){item}.*{hint}"):
         select_classes(COCO_NAMES, (item,))
+
+
+def test_cocos_ids_have_gaps_and_begin_with_the_person() -> None:
+    assert len(COCO91_NAMES) == 80
+    assert [COCO91_NAMES[number] for number in (1, 3, 13, 44, 62, 90)] == [
+        "person", "car", "stop sign", "bottle", "chair", "toothbrush",
+    ]  # fmt: skip
+    assert not {0, 12, 26, 29, 30, 45, 66, 68, 69, 71, 83} & set(COCO91_NAMES)
+    assert names_for(None, {}, coco91=True) == names_for(91, {}, coco91=True) == COCO91_NAMES
+    assert names_for(None, {}) == names_for(81, {}) == COCO_NAMES
+    assert names_for(3, {}, coco91=True) == {0: "class 0", 1: "class 1", 2: "class 2"}
+    assert names_for(None, {0: "hat", 1: "person"}, coco91=True) == {0: "hat", 1: "person"}
+    assert select_classes(COCO91_NAMES, ()) == {1}
+    with pytest.raises(InputError, match="numbered 1 to 90, with gaps"):
+        select_classes(COCO91_NAMES, ("12",))

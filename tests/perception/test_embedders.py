@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import onnxruntime
 import pytest
-from onnx import helper
+from onnx import TensorProto, helper
 
 from deepsort_cli.core.embedder_metadata import EmbedderMetadata
 from deepsort_cli.core.errors import InputError
@@ -124,7 +124,7 @@ def test_bad_metadata_names_the_file(colour_embedder) -> None:
 
 @pytest.mark.parametrize("shape", [(1, 84, 8400), (1, 512, 4, 2), (5,), (1, 1)])
 def test_models_that_give_no_embedding(constant_model, shape: tuple[int, ...]) -> None:
-    with pytest.raises(InputError, match="not one embedding per crop"):
+    with pytest.raises(InputError, match=r"none of its outputs is one embedding per crop, \(1, D\): output0 \("):
         load(constant_model(np.ones(shape), input_shape=(1, 3, 16, 8)))
 
 
@@ -144,6 +144,21 @@ def test_a_batch_fixed_inside_the_graph_is_noticed(tmp_path: Path, write_model) 
         load(path)
 
 
+@pytest.mark.parametrize("size", [(256, 128), (384, 128), (128, 64)])
+def test_a_model_that_works_at_one_size_only_gets_it(tmp_path: Path, write_model, size: tuple[int, int]) -> None:
+    """It declares any size, and holds an array of its own."""
+    nodes = [
+        helper.make_node("Add", ["images", "nothing"], ["same"]),
+        helper.make_node("ReduceMean", ["same"], ["output"], axes=[2, 3], keepdims=0),
+    ]
+    nothing = np.zeros((1, 3, *size), np.float32)
+    shape = ("batch", 3, "height", "width")
+    path = write_model(tmp_path / "one.onnx", nodes, ["output"], constants={"nothing": nothing}, input_shape=shape)
+    embedder = load(path)
+    assert (embedder.metadata.height, embedder.metadata.width) == size
+    assert embedder.embed_crops([np.full((9, 9, 3), 80, np.uint8)]).shape == (1, 3)
+
+
 def test_an_embedder_serves_several_threads(colour_embedder) -> None:
     embedder = load(colour_embedder(), batch_size=2)
     rng = np.random.default_rng(2)
@@ -152,6 +167,110 @@ def test_an_embedder_serves_several_threads(colour_embedder) -> None:
     with ThreadPoolExecutor(4) as threads:
         for features, reference in zip(threads.map(embedder.embed_crops, crops), expected, strict=True):
             np.testing.assert_array_equal(features, reference)
+
+
+def two_outputs(constant_model, first: np.ndarray, second: np.ndarray, names: tuple[str, str], **options) -> Embedder:
+    """A model that gives the same two outputs for every crop."""
+    path = constant_model(first, second, outputs=names, input_shape=(2, 3, 16, 8))
+    return load(path, **options)
+
+
+UNIT = np.array([[0.6, -0.8, *[0.0] * 6], [0.0, 0.0, -1.0, *[0.0] * 5]])
+WIDE = np.arange(2 * 751).reshape(2, 751) - 500.0
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "names", "size"),
+    [
+        (WIDE, UNIT, ("logits", "features"), 8),
+        (UNIT, WIDE, ("embeddings", "output"), 8),
+        (WIDE[:, :9], UNIT * 3, ("cls_score", "x"), 8),
+        (WIDE[:, :9], UNIT, ("a", "b"), 8),  # unit length
+        (WIDE, UNIT * 3, ("a", "b"), 8),  # 751 is the number of people in Market-1501
+        (UNIT * 3, UNIT, ("a", "b"), 8),  # the same before and after it was made unit length
+        (np.full((2, 9), 1 / 9), UNIT * 3, ("a", "b"), 8),  # probabilities
+        (np.zeros((2, 8, 4, 2)), UNIT, ("map", "b"), 8),
+    ],
+)
+def test_features_are_told_from_class_scores(
+    constant_model, first: np.ndarray, second: np.ndarray, names: tuple[str, str], size: int
+) -> None:
+    for arrays, order in (((first, second), names), ((second, first), names[::-1])):
+        embedder = two_outputs(constant_model, *arrays, order)
+        assert embedder.feature_size == size
+        np.testing.assert_allclose(embedder.embed_crops([np.zeros((9, 9, 3), np.uint8)]), UNIT[:1], atol=1e-6)
+
+
+def test_outputs_that_could_both_be_features_need_a_name(constant_model) -> None:
+    left, right = WIDE[:, :9], WIDE[:, 30:38]
+    with pytest.raises(InputError, match=r"several.*a \(2, 9\), b \(2, 8\).*--set reid\.output=a"):
+        two_outputs(constant_model, left, right, ("a", "b"))
+    assert two_outputs(constant_model, left, right, ("a", "b"), output="b").feature_size == 8
+    with pytest.raises(InputError, match=r"reid\.output c: it has no such output.*a \(2, 9\)"):
+        two_outputs(constant_model, left, right, ("a", "b"), output="c")
+    with pytest.raises(InputError, match="not one embedding per crop"):
+        two_outputs(constant_model, np.zeros((2, 8, 4, 2)), right, ("map", "b"), output="map")
+
+
+def warnings_of(path: Path, **options: object) -> list[str]:
+    said: list[str] = []
+    open_embedder(EmbedderSettings(model_path=str(path), **options), RuntimeSettings(threads=1), said.append)  # type: ignore[arg-type]
+    return said
+
+
+def test_a_model_that_tells_nothing_apart_is_noticed(constant_model, colour_embedder) -> None:
+    assert warnings_of(colour_embedder()) == []
+    (said,) = warnings_of(constant_model(np.tile(np.arange(1.0, 9), (2, 1)), input_shape=(2, 3, 16, 8)))
+    assert "constant.onnx: two very different crops come out alike" in said
+    assert "reid.scale" in said
+    (said,) = warnings_of(constant_model(np.arange(1.0, 9)[None], input_shape=(1, 3, 16, 8)))
+    assert "alike" in said
+    (said,) = warnings_of(constant_model(np.zeros((2, 8)), input_shape=(2, 3, 16, 8)))
+    assert "zeros" in said
+    (said,) = warnings_of(constant_model(np.array([[0.9, 0.1], [0.2, 0.8]]), input_shape=(2, 3, 16, 8)))
+    assert "output0, 2 numbers, looks like scores of training identities" in said
+    for value in (np.nan, np.inf):
+        with pytest.raises(InputError, match="NaN or infinite"):
+            warnings_of(constant_model(np.full((2, 8), value), input_shape=(2, 3, 16, 8)))
+
+
+def test_mean_std_scale_and_order_overrule_the_metadata(colour_embedder) -> None:
+    """The embedder gives the mean of every channel it is shown."""
+    image, _ = stripes()
+    image[:] = (51, 102, 204)  # 0.2, 0.4, 0.8
+
+    def shown(**options: object) -> np.ndarray:
+        embedder = load(colour_embedder(metadata=plain()), **options)
+        return embedder._forward(embedder._preprocess.resize_crops([image]))[0]
+
+    np.testing.assert_allclose(shown(), [0.8, 0.4, 0.2], atol=1e-6)
+    np.testing.assert_allclose(shown(scale=1), [204, 102, 51], rtol=1e-5)
+    np.testing.assert_allclose(shown(scale=1, mean="100,100,50", std="2"), [52, 1, 0.5], rtol=1e-4)
+    np.testing.assert_allclose(shown(mean=0.5, std=(0.5,)), [0.6, -0.2, -0.6], rtol=1e-4)
+    np.testing.assert_allclose(shown(color="BGR", mean="0.2,0.2,0.2"), [0, 0.2, 0.6], atol=1e-6)
+    np.testing.assert_allclose(shown(scale=1 / 255), [0.8, 0.4, 0.2], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "options", [{"mean": "1,2"}, {"std": "0"}, {"std": "1,1,-1"}, {"mean": "nan"}, {"scale": 0}, {"color": "grey"}]
+)
+def test_impossible_normalisations_are_refused(options: dict) -> None:
+    with pytest.raises(ValueError, match=next(iter(options))):
+        EmbedderSettings(**options)
+
+
+@pytest.mark.parametrize("kind", [TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.UINT8])
+@pytest.mark.parametrize("shape", [("batch", 8, 4, 3), (4, 8, 4, 3), (1, 8, 4, 3)])
+def test_other_layouts_types_and_batches(tmp_path: Path, write_model, kind: int, shape: tuple) -> None:
+    nodes = [
+        helper.make_node("Cast", ["images"], ["pixels"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMean", ["pixels"], ["output"], axes=[1, 2], keepdims=0),
+    ]
+    path = write_model(tmp_path / "nhwc.onnx", nodes, ["output"], input_shape=shape, input_type=kind, metadata=plain())
+    np.testing.assert_allclose(load(path)(*stripes()), np.eye(3)[[2, 1, 0]], atol=1e-3)
+    if kind == TensorProto.UINT8:
+        with pytest.raises(InputError, match=r"reid\.mean.*bytes"):
+            load(path, mean=0.5)
 
 
 @pytest.mark.real_data

@@ -61,3 +61,10 @@ def test_nothing_in_nothing_out() -> None:
     kept = nms(np.empty((0, 4)), np.empty(0), np.empty(0, np.int64), 0.5)
     assert kept.shape == (0,)
     assert kept.dtype == np.int64
+
+
+def test_without_classes_all_boxes_suppress_each_other() -> None:
+    boxes = np.array([[0, 0, 10, 10], [0, 0, 10, 11], [50, 50, 60, 60]], dtype=float)
+    scores, classes = np.array([0.6, 0.9, 0.5]), np.array([0, 1, 0])
+    assert nms(boxes, scores, classes, 0.5).tolist() == [1, 0, 2]
+    assert nms(boxes, scores, None, 0.5).tolist() == [1, 2]

@@ -117,6 +117,51 @@ def test_half_precision_models_are_fed_and_read(constant_model) -> None:
     assert output.dtype == np.float32
 
 
+@pytest.mark.parametrize(
+    ("declared", "expected", "shape"),
+    [
+        ((1, 3, 4, 6), (1, 3, 4, 6), (1, 3, 4, 6)),
+        ((1, 4, 6, 3), (1, 3, 4, 6), (1, 4, 6, 3)),
+        (("n", "h", "w", 3), (None, 3, None, None), (1, 4, 6, 3)),
+        (("n", "c", "h", "w"), (None, None, None, None), (1, 3, 4, 6)),
+        ((3, "h", "w"), (1, 3, None, None), (3, 4, 6)),
+        ((5, 3, 4, 6), (5, 3, 4, 6), (5, 3, 4, 6)),
+    ],
+)
+@pytest.mark.parametrize("kind", [TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.UINT8])
+def test_the_network_gets_its_own_layout_type_and_batch(
+    tmp_path: Path, write_model, declared: tuple, expected: tuple, shape: tuple, kind: int
+) -> None:
+    nodes = [helper.make_node("Cast", ["images"], ["same"], to=TensorProto.FLOAT)]
+    session = open_session(write_model(tmp_path / "echo.onnx", nodes, ["same"], input_shape=declared, input_type=kind))
+    assert session.input_shape == expected
+    assert session.takes_bytes == (kind == TensorProto.UINT8)
+    pixels = np.arange(72, dtype=np.float32).reshape(1, 3, 4, 6)
+    (echo,) = session.run(pixels)
+    assert echo.shape == shape
+    if shape[-1] == 3:
+        echo = np.moveaxis(echo, -1, -3)
+    np.testing.assert_array_equal(echo.reshape(-1, 3, 4, 6)[0], pixels[0])
+    assert not echo.reshape(-1, 3, 4, 6)[1:].any()
+
+
+def test_inputs_that_repeat_the_size_are_filled_in(tmp_path: Path, write_model) -> None:
+    sizes = {
+        "orig_target_sizes": (TensorProto.INT64, ("n", 2)),
+        "im_shape": (TensorProto.FLOAT, (1, 2)),
+        "scale_factor": (TensorProto.FLOAT, (1, 2)),
+        "pixel_mask": (TensorProto.INT64, (1, 2, 5)),
+    }
+    nodes = [helper.make_node("Cast", [name], [f"{name} out"], to=TensorProto.FLOAT) for name in sizes]
+    outputs = [f"{name} out" for name in sizes]
+    session = open_session(
+        write_model(tmp_path / "sizes.onnx", nodes, outputs, extra_inputs=sizes, input_shape=(1, 3, "h", "w"))
+    )
+    assert session.extra_inputs == tuple(sizes)
+    found = session.run(np.zeros((1, 3, 4, 6), np.float32))
+    assert [value.tolist() for value in found] == [[[6, 4]], [[4, 6]], [[1, 1]], np.ones((1, 2, 5)).tolist()]
+
+
 def test_a_wrong_input_while_running_is_a_run_error(constant_model) -> None:
     session = open_session(constant_model(np.ones((1, 8))))
     with pytest.raises(RunError, match=r"\(1, 3, 32, 64\)"):
@@ -194,11 +239,10 @@ def test_weights_that_lie_beside_the_model_and_are_missing(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"input_shape": (1, 64, 64, 3)}, "NHWC"),
         ({"input_shape": (1, 1, 64, 64)}, "colour image"),
         ({"input_shape": (1, 100)}, "colour image"),
-        ({"input_type": TensorProto.UINT8}, "float32"),
-        ({"extra_inputs": ("sizes",)}, "one image input"),
+        ({"input_type": TensorProto.INT32}, r"int32.*float, float16, uint8"),
+        ({"extra_inputs": {"text": (TensorProto.FLOAT, (1, 512))}}, r"one image input.*text \[1, 512\].*pixel_mask"),
     ],
 )
 def test_models_of_other_inputs(constant_model, options: dict, words: str) -> None:

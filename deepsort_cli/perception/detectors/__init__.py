@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from deepsort_cli.core.types import Detections, Image
@@ -36,8 +37,15 @@ class Detector(Protocol):
         ...
 
 
-def open_detector(settings: DetectorSettings | None = None, runtime: RuntimeSettings | None = None) -> Detector:
+def open_detector(
+    settings: DetectorSettings | None = None,
+    runtime: RuntimeSettings | None = None,
+    warn: Callable[[str], None] = lambda message: None,
+) -> Detector:
     """The detector the settings name: OpenCV's people detector (`hog`, the default), one of the catalogue, or a file.
+
+    Args:
+        warn: takes what had to be assumed about a model.
 
     Raises:
         InputError: the model cannot be used, or a setting does not fit it.
@@ -46,4 +54,4 @@ def open_detector(settings: DetectorSettings | None = None, runtime: RuntimeSett
     settings = settings or DetectorSettings()
     if settings.model_path is None or settings.is_hog:
         return HogDetector(settings)
-    return OnnxDetector(open_session(located(settings.model_path, "detector"), runtime), settings)
+    return OnnxDetector(open_session(located(settings.model_path, "detector"), runtime), settings, warn)

@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from deepsort_cli.core.errors import DeepsortError, InputError
+from deepsort_cli.core.errors import DeepsortError, InputError, RunError
 from deepsort_cli.core.types import Detections, Image
-from deepsort_cli.perception.classes import COCO_NAMES, names_for, parse_literal, parse_names, select_classes
+from deepsort_cli.perception.classes import names_for, parse_literal, parse_names, select_classes
 from deepsort_cli.perception.detectors.clipping import clipped
 from deepsort_cli.perception.detectors.tally import FLOOR, Tally
-from deepsort_cli.perception.heads import recognise
-from deepsort_cli.perception.letterbox import GREY, Letterbox
+from deepsort_cli.perception.heads import Output, Seen, recognise
+from deepsort_cli.perception.heads.base import Outputs
+from deepsort_cli.perception.letterbox import GREY, Letterbox, Pixels
 from deepsort_cli.perception.nms import nms
 from deepsort_cli.perception.runtime import Session
-from deepsort_cli.perception.settings import DetectorSettings
+from deepsort_cli.perception.settings import DetectorSettings, normalisation
 
 DEFAULT_SIZE = 640
+USUAL_SIZES = (640, 416, 320, 512, 384, 560, 576, 800, 1024, 1280)
+"""Squares tried, in this order, where a model says that it takes any size and fails at the first."""
 DEFAULT_STRIDE = 32
 DEFAULT_IOU = 0.45
 
+Warn = Callable[[str], None]
+Size = tuple[int, int]
+
 
 class OnnxDetector:
-    """Any ONNX detector whose output `heads` knows. May be called from several threads at once.
+    """Any ONNX detector whose outputs `heads` knows. May be called from several threads at once.
 
     Attributes:
         name: the model's file name.
@@ -37,40 +44,47 @@ class OnnxDetector:
         InputError: the model is no detector known, or a setting does not fit it.
     """
 
-    def __init__(self, session: Session, settings: DetectorSettings) -> None:
+    def __init__(self, session: Session, settings: DetectorSettings, warn: Warn = lambda message: None) -> None:
         self.name = session.path.name
         self.device = session.device
         self._session = session
         self._conf = settings.lowest_confidence()
         self._iou = DEFAULT_IOU if settings.iou is None else settings.iou
+        self._agnostic = settings.agnostic_nms
         self._max_det = settings.max_det
         self._stride = _stride(session)
-        self._size, self._rectangular = _input_size(session, settings, self._stride)
-        # One run on a grey image shows the output's real shape, and warms the network up.
-        grey = np.full((1, 3, *self._size), GREY / 255, dtype=np.float32)
+        sizes = _sizes_to_try(session, settings, self._stride)
         try:
-            self.head = recognise(session.run(grey), self._size, session.metadata, settings.head)
+            self._size, outputs = _first_run(session, sizes, warn)
+            self.head = recognise(_seen(session, outputs, self._size), settings.head)
         except DeepsortError as error:
             raise InputError(f"{session.path}: {error}") from None
+        if self.head.doubt:
+            warn(
+                f"{self.name}: {self.head.doubt}. Where boxes are wrong or missing, name its head, or what it is "
+                "to be shown: --set detector.head=…, or detector.color, detector.scale, detector.mean, detector.std."
+            )
+        self._rectangular = self._takes_rectangles(settings, outputs)
         given = parse_names(session.metadata.get("names"))
-        count = self.head.classes or (max(given) + 1 if given else len(COCO_NAMES))
-        self.class_names = names_for(count, given)
+        self.class_names = names_for(self.head.classes, given, coco91=self.head.coco91)
         self._wanted = select_classes(self.class_names, settings.classes)
         self._floor = min(self._conf, FLOOR)
         self.tally = Tally(self._floor, self.class_names)
-        is_yolox = self.head.name == "yolox"
-        self._letterbox = Letterbox(rgb=not is_yolox, scale=1.0 if is_yolox else 1 / 255, centred=not is_yolox)
+        self._letterbox = Letterbox(_pixels(self.head.pixels, session, settings))
 
     def __call__(self, image: Image) -> Detections:
         size = self._input_shape(image)
         blob, geometry = self._letterbox(image, size)
-        output = self._session.run(blob)[self.head.output]
-        boxes, scores, class_ids = self.head.decode(output, size, self._floor, None)
+        outputs: Outputs = self._session.run(blob)
+        index, scores, class_ids = self.head.read(outputs, self._floor)
         chosen, counts = self.tally.choose(scores, class_ids, self._conf, self._wanted)
-        chosen = chosen[np.isfinite(boxes[chosen]).all(axis=1)]
-        boxes, scores, class_ids = boxes[chosen], scores[chosen], class_ids[chosen]
-        if self.head.needs_nms:
-            keep = nms(boxes, scores, class_ids, self._iou)
+        boxes = self.head.locate(outputs, index[chosen], size)
+        scores, class_ids = scores[chosen], class_ids[chosen]
+        finite = np.isfinite(boxes).all(axis=1)
+        if not finite.all():
+            boxes, scores, class_ids = boxes[finite], scores[finite], class_ids[finite]
+        if self.head.needs_nms or self._agnostic:
+            keep = nms(boxes, scores, None if self._agnostic else class_ids, self._iou)
         else:
             keep = np.argsort(-scores, kind="stable")
         limited = keep[: self._max_det]
@@ -78,7 +92,26 @@ class OnnxDetector:
         self.tally.add(counts.resolved(len(keep), len(limited), len(found)))
         return found
 
-    def _input_shape(self, image: Image) -> tuple[int, int]:
+    def _takes_rectangles(self, settings: DetectorSettings, outputs: Outputs) -> bool:
+        """Whether the input may follow the shape of the image: tried out, because exports promise more than they hold.
+
+        A graph whose grids are fixed inside fails on another shape, or answers it with as many candidates as before.
+        """
+        _, _, height, width = self._session.input_shape
+        if height is not None or width is not None or len(settings.imgsz) == 2 or self.head.pixels.fit == "stretch":
+            return False
+        flat = (self._whole_strides(self._size[0] / 2), self._size[1])
+        if flat == self._size:
+            return False
+        try:
+            tried = self._session.run(_grey(flat, self._session))
+            head = recognise(_seen(self._session, tried, flat), self.head.name)
+        except DeepsortError:
+            return False
+        dense = [i for i, output in enumerate(outputs) if output.ndim == 3 and max(output.shape[1:]) > flat[1]]
+        return head.name == self.head.name and all(tried[i].shape != outputs[i].shape for i in dense)
+
+    def _input_shape(self, image: Image) -> Size:
         """(height, width) of the input: a model of dynamic size gets no more padding than its stride asks for."""
         if not self._rectangular:
             return self._size
@@ -90,21 +123,71 @@ class OnnxDetector:
         return max(math.ceil(round(side) / self._stride), 1) * self._stride
 
 
+def _pixels(usual: Pixels, session: Session, settings: DetectorSettings) -> Pixels:
+    """What the network is shown: what its head wants, unless the settings or the type of its input say otherwise.
+
+    Raises:
+        InputError: a mean, deviation or scale is given for a model that takes whole numbers.
+    """
+    given = [name for name in ("scale", "mean", "std") if getattr(settings, name) is not None]
+    pixels = usual if settings.color is None else replace(usual, rgb=settings.color == "RGB")
+    if session.takes_bytes:
+        if given:
+            raise InputError(
+                f"detector.{given[0]}: {session.path.name} takes bytes (uint8) and normalises inside. Leave it out."
+            )
+        return replace(pixels, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
+    if not given:
+        return pixels
+    mean, std = normalisation(settings.scale, settings.mean, settings.std, (usual.mean, usual.std))
+    return replace(pixels, mean=mean, std=std)
+
+
+def _first_run(session: Session, sizes: Sequence[Size], warn: Warn) -> tuple[Size, Outputs]:
+    """The first size that the model can be run at, and its outputs for a grey image of it; it warms the network up.
+
+    Raises:
+        RunError: it fails at all of them, as at the first.
+    """
+    first: RunError | None = None
+    for size in sizes:
+        try:
+            outputs = session.run(_grey(size, session))
+        except RunError as error:
+            first = first or error
+            continue
+        if first is not None:
+            warn(
+                f"{session.path.name} says that it takes any input size, but fails at {sizes[0][0]}×{sizes[0][1]}; "
+                f"{size[0]}×{size[1]} is used. --imgsz height,width chooses another."
+            )
+        return size, outputs
+    raise first or RunError("no input size to run it at")
+
+
+def _grey(size: Size, session: Session) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    return np.full((1, 3, *size), GREY if session.takes_bytes else GREY / 255, dtype=np.float32)
+
+
+def _seen(session: Session, outputs: Outputs, size: Size) -> Seen:
+    named = [Output(name, value) for name, value in zip(session.output_names, outputs, strict=True)]
+    dynamic = session.input_shape[2] is None and session.input_shape[3] is None
+    return Seen(named, size, session.metadata, inputs=session.extra_inputs, dynamic=dynamic)
+
+
 def _stride(session: Session) -> int:
     """The largest stride of the network, which its input's sides must be multiples of."""
     text = session.metadata.get("stride", "")
     return int(text) if text.isdecimal() and 1 <= int(text) <= 256 else DEFAULT_STRIDE
 
 
-def _input_size(session: Session, settings: DetectorSettings, stride: int) -> tuple[tuple[int, int], bool]:
-    """Largest (height, width) of the input, and whether the model takes smaller ones too.
+def _sizes_to_try(session: Session, settings: DetectorSettings, stride: int) -> list[Size]:
+    """(height, width) of the input: the one that is fixed or asked for, else what the model may have been made for.
 
     Raises:
         InputError: imgsz does not fit the model.
     """
-    batch, _, height, width = session.input_shape
-    if batch not in (1, None):
-        raise InputError(f"{session.path}: made for batches of {batch} images. Export it with batch size 1.")
+    _, _, height, width = session.input_shape
     shown = ",".join(str(side) for side in settings.imgsz)
     wanted = (settings.imgsz[0], settings.imgsz[-1]) if settings.imgsz else None
     if wanted and wanted != (height or wanted[0], width or wanted[1]):
@@ -112,14 +195,16 @@ def _input_size(session: Session, settings: DetectorSettings, stride: int) -> tu
             f"--imgsz {shown}: {session.path.name} has a fixed input of {height or 'any'}×{width or 'any'} "
             f"(height×width). Leave --imgsz out, or export the model with dynamic size."
         )
-    if wanted and any(side % stride for side in wanted):
+    if wanted and (height is None or width is None) and any(side % stride for side in wanted):
         raise InputError(f"--imgsz {shown}: {session.path.name} needs sides that are multiples of {stride}.")
-    if wanted is None:
-        wanted = _exported_size(session.metadata) or (DEFAULT_SIZE, DEFAULT_SIZE)
-    return (height or wanted[0], width or wanted[1]), height is None and width is None
+    wanted = wanted or _exported_size(session.metadata)
+    if wanted or (height and width):
+        wanted = wanted or (DEFAULT_SIZE, DEFAULT_SIZE)
+        return [(height or wanted[0], width or wanted[1])]
+    return [(height or side, width or side) for side in USUAL_SIZES]
 
 
-def _exported_size(metadata: Mapping[str, str]) -> tuple[int, int] | None:
+def _exported_size(metadata: Mapping[str, str]) -> Size | None:
     """(height, width) in the `imgsz` property of Ultralytics models."""
     sides = parse_literal(metadata.get("imgsz"))
     if isinstance(sides, list | tuple) and len(sides) == 2 and all(isinstance(s, int) and 0 < s <= 4096 for s in sides):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from onnx import helper
+from onnx import TensorProto, helper
 
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.types import Detections
@@ -156,8 +156,8 @@ def test_a_dynamic_model_gets_just_as_much_input_as_the_image_needs(tmp_path: Pa
     assert largest((576, 768)) == (480, 640)
     assert largest((720, 1280)) == (384, 640)
     assert largest((720, 1280), imgsz="320") == (192, 320)
-    assert largest((720, 1280), imgsz="320,320") == (192, 320)
-    assert largest((1280, 720), imgsz=(320, 640)) == (320, 192)
+    assert largest((720, 1280), imgsz="320,320") == (320, 320)
+    assert largest((1280, 720), imgsz=(320, 640)) == (320, 640)
     assert largest((5, 2000)) == (32, 640)
     with pytest.raises(InputError, match="multiples of 32"):
         largest((64, 64), imgsz="100")
@@ -180,18 +180,95 @@ def test_impossible_sizes_are_refused(value: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("array", "options", "words"),
+    ("array", "words"),
     [
-        (np.ones((1, 1000)), {}, "classifier"),
-        (np.ones((1, 21, 8, 8)), {}, "not that of a detector"),
-        (np.ones((1, 7, CELLS)), {"input_shape": (4, 3, 64, 64)}, "batches of 4"),
+        (np.ones((1, 1000)), r"output0 \(1, 1000\).*no head known here.*yolox"),
+        (np.ones((1, 21, 8, 8)), r"output0 \(1, 21, 8, 8\)"),
     ],
 )
-def test_wrong_models_are_named(constant_model, array: np.ndarray, options: dict, words: str) -> None:
-    path = constant_model(array, **options)
+def test_wrong_models_are_named_by_their_outputs(constant_model, array: np.ndarray, words: str) -> None:
+    path = constant_model(array)
     with pytest.raises(InputError, match=words) as caught:
         open_detector(DetectorSettings(model_path=str(path)))
     assert str(path) in str(caught.value)
+
+
+def square_model(path: Path, write_model, side: int = 64, **options: object) -> Path:
+    """Declares any size and holds the grids of one square: a person of half its width in the middle."""
+    cells = sum((side // stride) ** 2 for stride in (8, 16, 32))
+    answer = np.zeros((1, 5, cells), np.float32)
+    answer[0, :, 0] = (side / 2, side / 2, side / 2, side / 2, 0.9)
+    nodes, parts = [helper.make_node("ReduceMean", ["images"], ["grey"], axes=[1], keepdims=1)], []
+    for stride in (8, 16, 32):
+        nodes.append(
+            helper.make_node("AveragePool", ["grey"], [f"p{stride}"], kernel_shape=[stride] * 2, strides=[stride] * 2)
+        )
+        nodes.append(helper.make_node("Reshape", [f"p{stride}", "shape"], [f"r{stride}"]))
+        parts.append(f"r{stride}")
+    nodes += [
+        helper.make_node("Concat", parts, ["all"], axis=2),
+        helper.make_node("Mul", ["all", "zero"], ["nothing"]),
+        helper.make_node("Add", ["answer", "nothing"], ["output0"]),
+    ]
+    constants = {"shape": np.array([1, 1, -1]), "zero": np.float32(0), "answer": answer}
+    shape = ("batch", 3, "height", "width")
+    return write_model(path, nodes, ["output0"], constants=constants, input_shape=shape, **options)
+
+
+@pytest.mark.parametrize("side", [64, 320, 416, 640])
+@pytest.mark.parametrize("told", ["nothing", "metadata", "imgsz", "exactly"])
+def test_a_model_that_works_at_one_square_only_gets_it(tmp_path: Path, write_model, side: int, told: str) -> None:
+    metadata = {"names": "{0: 'person'}"} | ({"imgsz": f"[{side}, {side}]"} if told == "metadata" else {})
+    path = square_model(tmp_path / "square.onnx", write_model, side, metadata=metadata)
+    imgsz = {"imgsz": f"{side}", "exactly": f"{side},{side}"}.get(told, ())
+    said: list[str] = []
+    settings = DetectorSettings(model_path=str(path), imgsz=imgsz)  # type: ignore[arg-type]
+    if told == "nothing" and side == 64:
+        with pytest.raises(InputError, match="640, 640"):  # no usual size: what failed is said
+            open_detector(settings)
+        return
+    found = open_detector(settings, warn=said.append)(np.zeros((100, 200, 3), np.uint8))
+    np.testing.assert_allclose(found.boxes, [[50, 0, 150, 100]], atol=1e-3)
+    assert bool(said) == (told == "nothing" and side != 640)
+    assert all(f"{side}×{side} is used" in line for line in said)
+
+
+def test_what_was_assumed_is_said_once(constant_model) -> None:
+    boxes, scores = np.full((1, CELLS, 4), 30.0), np.zeros((1, CELLS, 80))
+    said: list[str] = []
+    open_detector(DetectorSettings(model_path=str(constant_model(scores, boxes))), warn=said.append)
+    assert len(said) == 1
+    assert "damo_yolo" in said[0]
+    assert "detector.head" in said[0]
+    said.clear()
+    named = DetectorSettings(model_path=str(constant_model(scores, boxes)), head="yolo_nas")
+    assert open_detector(named, warn=said.append).head.pixels.std == (255.0,) * 3  # type: ignore[attr-defined]
+    assert not said
+
+
+def test_what_is_shown_may_be_overruled(constant_model) -> None:
+    def pixels(**options: object) -> tuple[float, ...]:
+        path = constant_model(v8(), input_type=options.pop("input_type", TensorProto.FLOAT))
+        detector = open_detector(DetectorSettings(model_path=str(path), **options))  # type: ignore[arg-type]
+        assert isinstance(detector, OnnxDetector)
+        image = np.full((64, 64, 3), (51, 102, 204), np.uint8)
+        return tuple(detector._letterbox(image, (64, 64))[0][0, :, 9, 9].astype(float).round(4).tolist())
+
+    assert pixels() == (0.8, 0.4, 0.2)
+    assert pixels(color="BGR") == (0.2, 0.4, 0.8)
+    assert pixels(scale=1) == (204, 102, 51)
+    assert pixels(scale=1, mean="4,2,1", std="2") == (100, 50, 25)
+    assert pixels(mean=0.5, std=0.5) == (0.6, -0.2, -0.6)
+    assert pixels(input_type=TensorProto.UINT8) == (204, 102, 51)
+    with pytest.raises(InputError, match=r"detector\.scale.*bytes"):
+        pixels(input_type=TensorProto.UINT8, scale=1)
+
+
+def test_classes_may_suppress_each_other(constant_model) -> None:
+    path = constant_model(v8((32, 32, 20, 20, 0.9, 0), (33, 32, 20, 20, 0.7, 1)))
+    image = np.zeros((64, 64, 3), np.uint8)
+    assert detect(path, image, classes="all").class_ids.tolist() == [0, 1]
+    assert detect(path, image, classes="all", agnostic_nms=True).class_ids.tolist() == [0]
 
 
 def test_a_detector_serves_several_threads(constant_model) -> None:

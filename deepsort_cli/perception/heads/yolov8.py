@@ -1,0 +1,96 @@
+"""Ultralytics YOLOv8, v9, v11, v12, YOLO-World and their like: (1, 4 + C, n), cx cy w h and one probability per class.
+
+Masks, key points or the angle of turned boxes (OBB) follow in further rows; of a turned box, the upright hull is used.
+The head with rows and columns swapped, (1, n, 4 + C), and the RT-DETR of Ultralytics, (1, 300, 4 + C) with boxes in
+0-1 and pictures stretched to a square, are read here, too.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from deepsort_cli.core.types import FloatArray, IntArray
+from deepsort_cli.perception.classes import COCO_NAMES
+from deepsort_cli.perception.heads.base import (
+    MOST_LISTED,
+    STRETCHED,
+    Array,
+    Format,
+    Head,
+    Match,
+    Outputs,
+    Scored,
+    Seen,
+    Size,
+    activation_of,
+    are_unit,
+    best_class,
+    cells,
+    corners,
+    hull,
+    scaled,
+)
+from deepsort_cli.perception.letterbox import Pixels
+
+NAME, RTDETR = "yolov8", "rtdetr_ultralytics"
+
+
+def _match(seen: Seen) -> Match | None:
+    position = seen.only_table()
+    if position is None:
+        return None
+    rows, columns = seen.outputs[position].value.shape[1:]
+    count, named = cells(seen.size), seen.named
+    if rows >= 4 + max(named, 1) and (columns > rows or columns == count):
+        return Match(2, _head(seen, position, swapped=False))
+    # (n, columns): this head swapped, or YOLOX's. The number of classes tells which.
+    swapped = columns == 4 + (named or len(COCO_NAMES)) or (seen.forced and columns >= 4 + max(named, 1))
+    if rows == count and swapped:
+        return Match(2, _head(seen, position, swapped=True))
+    return None
+
+
+def _match_rtdetr(seen: Seen) -> Match | None:
+    position = seen.only_table()
+    if position is None:
+        return None
+    array = seen.outputs[position].value
+    rows, columns = array.shape[1:]
+    said = "rtdetr" in seen.metadata.get("description", "").lower().replace("-", "")
+    fits = columns == 4 + (seen.named or len(COCO_NAMES)) and 10 <= rows <= MOST_LISTED and rows != cells(seen.size)
+    if not fits or not (said or seen.forced or (rows > columns and are_unit(array[0, :, :4]))):
+        return None
+    head = _head(seen, position, swapped=True)
+    return Match(
+        3 if said else 2,
+        Head(RTDETR, head.classes, head.read, head.locate, STRETCHED, needs_nms=False),
+    )
+
+
+def _head(seen: Seen, position: int, *, swapped: bool) -> Head:
+    table = _table(seen.outputs[position].value, swapped)
+    turned = seen.task == "obb"
+    classes = seen.named or table.shape[1] - 4 - turned
+    activation = activation_of(table[:, 4 : 4 + classes], NAME)
+    unit = are_unit(table[:, :4])
+
+    def read(outputs: Outputs, floor: float) -> Scored:
+        return best_class(_table(outputs[position], swapped)[:, 4 : 4 + classes], floor, activation)
+
+    def locate(outputs: Outputs, index: IntArray, size: Size) -> FloatArray:
+        rows = _table(outputs[position], swapped)[index].astype(np.float64)
+        boxes = scaled(rows[:, :4], size, unit=unit)
+        return hull(boxes, rows[:, 4 + classes]) if turned else corners(boxes)
+
+    return Head(NAME, classes, read, locate, Pixels())
+
+
+def _table(output: Array, swapped: bool) -> Array:
+    rows: Array = output[0]
+    return rows if swapped else rows.T
+
+
+HEADS = (
+    Format(NAME, "(1, 4 + C, n): cx cy w h, class probabilities; masks, key points or an angle may follow", _match),
+    Format(RTDETR, "(1, 300, 4 + C): cx cy w h in 0-1, class probabilities (Ultralytics RT-DETR)", _match_rtdetr),
+)
