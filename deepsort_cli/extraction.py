@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from deepsort_cli.core.embedder_metadata import EmbedderMetadata
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.files import file_sha256
 from deepsort_cli.core.images import read_image
@@ -21,6 +22,11 @@ from deepsort_cli.data.manifest import Manifest
 from deepsort_cli.perception.settings import EmbedderSettings, RuntimeSettings
 
 Features = npt.NDArray[np.float32]
+STATES = {
+    "untrained": "the weights are untrained: it was exported from the random numbers at the start of a training",
+    "interrupted": "it was exported from a training that was not finished",
+}
+"""What the metadata of an exported model says of its training, in words."""
 READERS = 2
 """Threads that read, decode and resize; one network keeps fewer busy than that."""
 AHEAD = 4
@@ -37,6 +43,8 @@ class Extractor:
         preprocess: how crops are resized for it.
         embedding_size: D.
         sha256: of the file.
+        origin: who says what the input is to be.
+        remarks: what to know before using it, sentences without a full stop: untrained, not finished, ….
     """
 
     path: Path
@@ -44,10 +52,12 @@ class Extractor:
     preprocess: Preprocess
     embedding_size: int
     sha256: str
+    origin: str = ""
+    remarks: tuple[str, ...] = ()
 
 
 def open_extractor(path: Path, runtime: RuntimeSettings | None = None, batch_size: int = 32) -> Extractor:
-    """Open a Re-ID model: an ONNX file, or a checkpoint of ours, torchreid or fast-reid. Only those need PyTorch.
+    """Open a Re-ID model: an ONNX file, or a checkpoint of any program. Only those need PyTorch.
 
     Raises:
         InputError: the file is no usable Re-ID model, PyTorch is missing, or the device is.
@@ -66,7 +76,20 @@ def open_extractor(path: Path, runtime: RuntimeSettings | None = None, batch_siz
     def embed(crops: Image) -> Features:
         return embedder.embed_crops(list(crops))
 
-    return Extractor(path, embed, metadata.preprocess, embedder.feature_size, file_sha256(path))
+    state = metadata.training_state
+    remarks = (STATES[state],) if state in STATES else ()
+    return Extractor(
+        path, embed, metadata.preprocess, embedder.feature_size, file_sha256(path), _origin(metadata), remarks
+    )
+
+
+def _origin(metadata: EmbedderMetadata) -> str:
+    """Who says what the input of an ONNX model is; its height and width may be its graph's."""
+    said = {"mean", "std", "channel_order"} & metadata.model_fields_set
+    if len(said) == 3:
+        return "from the model's metadata"
+    missing = ", ".join(name.replace("_", " ") for name in ("mean", "std", "channel_order") if name not in said)
+    return f"{missing} are assumed, the file does not say"
 
 
 def extract(
@@ -135,6 +158,7 @@ def _open_checkpoint(path: Path, runtime: RuntimeSettings, batch_size: int) -> E
 
     from deepsort_cli.reid.checkpoint import load_model
     from deepsort_cli.reid.extract import extract_features
+    from deepsort_cli.reid.untrained import model_remarks
 
     name, _, index = runtime.device.partition(":")
     if name not in ("auto", "cpu", "cuda"):
@@ -150,4 +174,6 @@ def _open_checkpoint(path: Path, runtime: RuntimeSettings, batch_size: int) -> E
     def embed(crops: Image) -> Features:
         return extract_features(model, list(crops), info.preprocess, batch_size=batch_size, device=device)
 
-    return Extractor(path, embed, info.preprocess, model.embedding_dim, file_sha256(path))
+    origin = "from the checkpoint" if info.source == "deepsort" else f"assumed, as {info.source} has it"
+    remarks = model_remarks(model, info)
+    return Extractor(path, embed, info.preprocess, model.embedding_dim, file_sha256(path), origin, remarks)
