@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -45,6 +46,7 @@ class Extractor:
         sha256: of the file.
         origin: who says what the input is to be.
         remarks: what to know before using it, sentences without a full stop: untrained, not finished, ….
+        facts: what else the file says: architecture, training_state, threshold, training_data, metrics, license.
     """
 
     path: Path
@@ -54,6 +56,25 @@ class Extractor:
     sha256: str
     origin: str = ""
     remarks: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def describe(path: Path) -> dict[str, Any]:
+    """What a Re-ID model is, ONNX or checkpoint, as plain data.
+
+    Raises:
+        InputError: as `open_extractor`.
+    """
+    found = open_extractor(path, RuntimeSettings(device="cpu"), batch_size=2)
+    return {
+        "path": str(path),
+        "bytes": path.stat().st_size,
+        "sha256": found.sha256,
+        **found.facts,
+        "embedding_size": found.embedding_size,
+        "input": {**found.preprocess.model_dump(mode="json"), "origin": found.origin},
+        "remarks": list(found.remarks),
+    }
 
 
 def open_extractor(path: Path, runtime: RuntimeSettings | None = None, batch_size: int = 32) -> Extractor:
@@ -78,9 +99,10 @@ def open_extractor(path: Path, runtime: RuntimeSettings | None = None, batch_siz
 
     state = metadata.training_state
     remarks = (STATES[state],) if state in STATES else ()
-    return Extractor(
-        path, embed, metadata.preprocess, embedder.feature_size, file_sha256(path), _origin(metadata), remarks
-    )
+    names = ("architecture", "training_state", "threshold", "training_data", "metrics", "license")
+    facts = {"format": "ONNX", **{name: getattr(metadata, name) for name in names}}
+    sha256 = file_sha256(path)
+    return Extractor(path, embed, metadata.preprocess, embedder.feature_size, sha256, _origin(metadata), remarks, facts)
 
 
 def _origin(metadata: EmbedderMetadata) -> str:
@@ -158,7 +180,7 @@ def _open_checkpoint(path: Path, runtime: RuntimeSettings, batch_size: int) -> E
 
     from deepsort_cli.reid.checkpoint import load_model
     from deepsort_cli.reid.extract import extract_features
-    from deepsort_cli.reid.untrained import model_remarks
+    from deepsort_cli.reid.untrained import is_untrained, model_remarks
 
     name, _, index = runtime.device.partition(":")
     if name not in ("auto", "cpu", "cuda"):
@@ -175,5 +197,14 @@ def _open_checkpoint(path: Path, runtime: RuntimeSettings, batch_size: int) -> E
         return extract_features(model, list(crops), info.preprocess, batch_size=batch_size, device=device)
 
     origin = "from the checkpoint" if info.source == "deepsort" else f"assumed, as {info.source} has it"
-    remarks = model_remarks(model, info)
-    return Extractor(path, embed, info.preprocess, model.embedding_dim, file_sha256(path), origin, remarks)
+    facts = {
+        "format": f"checkpoint ({info.source})",
+        "architecture": info.name,
+        "training_state": "untrained" if is_untrained(model, info) else info.status if info.planned_epochs else "",
+        "threshold": info.metrics.get("threshold"),
+        "training_data": "",
+        "metrics": {name: value for name, value in info.metrics.items() if name != "threshold"},
+        "license": "",
+    }
+    remarks, sha256 = model_remarks(model, info), file_sha256(path)
+    return Extractor(path, embed, info.preprocess, model.embedding_dim, sha256, origin, remarks, facts)

@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 
+import deepsort_cli
 from deepsort_cli.core.model_files import onnx_name
 from deepsort_cli.evaluation.bootstrap import Interval
 from deepsort_cli.evaluation.evaluate import ENOUGH_IDENTITIES, Evaluation, Threshold
 from deepsort_cli.evaluation.figures import typed
 from deepsort_cli.evaluation.health import FEW_DIFFERENT, num_different
 
+ASSETS = Path(deepsort_cli.__file__).resolve().parent / "assets"
 HARDLY_BETTER_THAN_CHANCE = 0.4
 """Equal error rate from which on no threshold is of use; chance has 0.5."""
 UNSURE = 0.15
@@ -43,6 +45,8 @@ def recommendations(evaluation: Evaluation, figures: dict[str, Any]) -> list[Adv
 def track_commands(path: Path, threshold: float) -> tuple[str, ...]:
     """What to type to track with a model, exporting it first where it is a checkpoint."""
     exported, commands = path, []
+    if path.parent == ASSETS:
+        exported = Path(path.stem)  # bundled models go by their names
     if path.suffix.lower() != ".onnx":
         exported = onnx_name(path)
         commands.append(shlex.join(["deepsort", "export", str(path)]))

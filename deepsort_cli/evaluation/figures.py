@@ -132,7 +132,8 @@ def typed(value: float | None) -> str:
     """A distance from `distance` as one types it: all its digits, and no exponent."""
     if value is None:
         return "n/a"
-    return np.format_float_positional(value, trim="0", min_digits=4) if value else "0"
+    text = f"{value:.4f}"
+    return text if float(text) == value else np.format_float_positional(value)
 
 
 def threshold_missing(found: Threshold | None) -> str:

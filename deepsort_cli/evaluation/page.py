@@ -152,7 +152,8 @@ def _plots(
 def _rows_table(header: Sequence[str], rows: Iterable[Row]) -> str:
     head = "".join(f'<th scope="col">{_text(name)}</th>' for name in header)
     body = "".join(f"<tr>{''.join(f'<td>{_text(cell)}</td>' for cell in row)}</tr>" for row in rows)
-    return f'<div class="scroll" tabindex="0"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    table = f'<table class="figures"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+    return f'<div class="scroll" tabindex="0">{table}</div>'
 
 
 def _paragraphs(lines: Iterable[str]) -> str:

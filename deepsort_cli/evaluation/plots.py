@@ -172,21 +172,10 @@ def _cmc(shown: Shown, theme: Theme) -> Figure:
         cmc = 100 * np.array(cmc_head(found)[:last])
         ranks = np.arange(1, len(cmc) + 1)
         marker = "o" if len(ranks) <= 20 else ""
-        text = f"{_short(label)} mAP {100 * found.ranking.mAP:.2f} %".strip()
+        ranks_said = ", ".join(f"rank-{k} {100 * found.ranking.rank(k):.2f}" for k in (1, 5, 10) if k <= last)
+        text = f"{_short(label)} mAP {100 * found.ranking.mAP:.2f}, {ranks_said} %".strip()
         axes.plot(ranks, cmc, line, color=colour, marker=marker, lw=2, label=text)
-    # Figures of the lower curve stand below it, those of the upper one above.
-    order = sorted(range(len(shown)), key=lambda i: shown[i][1].ranking.rank(1))
-    for place, i in enumerate(order):
-        above = len(shown) > 1 and place == 1
-        for k in (1, 5, 10):
-            if k <= last:
-                value = 100 * shown[i][1].ranking.rank(k)
-                axes.plot([k], [value], "o", color=_colours(theme)[i][0])
-                axes.annotate(
-                    f"{value:.2f}", (k, value), textcoords="offset points", xytext=(6, 5 if above else -5),
-                    ha="left", va="bottom" if above else "top", fontsize=9, color=_colours(theme)[i][0],
-                )  # fmt: skip
-    axes.set(xlabel="rank k", ylabel="queries with a match, %", ylim=(0, 106), xlim=(0.5, last + 0.5))
+    axes.set(xlabel="rank k", ylabel="queries with a match, %", ylim=(0, 102), xlim=(0.5, last + 0.5))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_title(TITLES["cmc"])
     _legend(figure, axes, 1)
@@ -219,9 +208,10 @@ def _ap_histogram(shown: Shown, theme: Theme) -> Figure:
 
 def _distances(shown: Shown, theme: Theme) -> Figure:
     figure = Figure(figsize=(6.4, 4.4 if len(shown) == 1 else 6.6), layout="constrained")
-    panels = figure.subplots(len(shown), 1, squeeze=False, sharex=True)[:, 0]
-    limits = [_distance_panel(axes, found, theme) for axes, (_, found) in zip(panels, shown, strict=True)]
-    panels[0].set_xlim(max(0.0, min(low for low, _ in limits)), min(2.0, max(high for _, high in limits)))
+    panels = figure.subplots(len(shown), 1, squeeze=False)[:, 0]  # each on its own scale: models differ in it
+    for axes, (_, found) in zip(panels, shown, strict=True):
+        low, high = _distance_panel(axes, found, theme)
+        axes.set_xlim(max(0.0, low), min(2.0, high))
     panels[-1].set_xlabel("cosine distance")
     if len(shown) == 1:
         panels[0].set_title(TITLES["distances"])
@@ -323,10 +313,10 @@ def _bars(
     for i, (found, (colour, _)) in enumerate(zip(values, _colours(theme), strict=False)):
         places = position + (i - (len(values) - 1) / 2) * height
         axes.barh(places, found, color=colour, height=height, label=None if labels is None else labels[i])
-        for y, value in zip(places, found, strict=True):
+        for y, value in zip(places, found, strict=True) if len(names) * len(values) <= NAMED_IDENTITIES else ():
             axes.annotate(
                 f"{value:.2f}", (value, y), textcoords="offset points", xytext=(3, 0), ha="left", va="center",
-                fontsize=(size if len(values) == 1 else 7) - 1,
+                fontsize=(size if len(values) == 1 else 8) - 1,
             )  # fmt: skip
     axes.set_yticks(position, list(names), fontsize=size)
     axes.invert_yaxis()

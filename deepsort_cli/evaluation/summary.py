@@ -151,7 +151,7 @@ def summary_text(
         lines += table(headline(figures, ranks), width, prose=True)
     else:
         header = ("", *_two_names(model["name"], other["model"]["name"], width), "difference")
-        lines += table([header, *comparison(figures, other, differences, ranks)], width)
+        lines += _fitting([header, *comparison(figures, other, differences, ranks)], width)
         title = f"Compared with {other['model']['name']} (percentage points, [95 % interval])"
         lines += ["", *_prose(title, width)]
         lines += table(difference_rows(differences), width, prose=True)
@@ -167,6 +167,16 @@ def summary_text(
     for item in recommendations(evaluation, figures):
         lines += [*_prose(item.text, width, "  - ", "    "), *(f"      {command}" for command in item.commands)]
     return "\n".join(lines) + "\n"
+
+
+def _fitting(rows: list[Row], width: int) -> list[str]:
+    """A table of two models that fits: without the intervals of each, then without those of the difference."""
+    for shortened in ((), (1, 2), (1, 2, 3)):
+        cells = [tuple(x.partition(" [")[0] if i in shortened else x for i, x in enumerate(row)) for row in rows]
+        lines = table(cells, width)
+        if max(map(len, lines)) <= width:
+            break
+    return lines
 
 
 def table(rows: Sequence[Row], width: int, *, prose: bool = False, numbers: bool = False) -> list[str]:
