@@ -166,7 +166,7 @@ def run_export(
     sizes = {name: getattr(settings, name) or getattr(info.preprocess, name) for name in ("height", "width")}
     preprocess = info.preprocess.model_copy(update=sizes)
     stored = None if settings.metrics is None else read_metrics(settings.metrics)
-    images, evaluated = _real_images(data, listener)
+    images, evaluated = _real_images(data, listener, settings.ignore_camera)
     wanted = settings.calibration_crops if settings.int8 else max(BATCHES)
     crops = generated_crops(wanted) if images is None else _read_crops(images, wanted)
     origin = f"{len(crops)} generated crops" if images is None else f"{len(crops)} crops of {images.root}"
@@ -384,7 +384,9 @@ def generated_crops(count: int, seed: int = 0) -> list[Image]:
     return crops
 
 
-def _real_images(data: EvaluationDataSettings, listener: Listener) -> tuple[Manifest | None, EvaluationData | None]:
+def _real_images(
+    data: EvaluationDataSettings, listener: Listener, ignore_camera: bool
+) -> tuple[Manifest | None, EvaluationData | None]:
     """The images to take crops from, and the data to measure mAP on, where they were given."""
     if data.root is None and data.gallery is None and data.query is not None:
         check_root(data.query)
@@ -392,7 +394,7 @@ def _real_images(data: EvaluationDataSettings, listener: Listener) -> tuple[Mani
         return load_manifest(data.query, scan, notify=listener.info), None
     if data.root is None and data.gallery is None:
         return None, None
-    images = prepare(*load_data(data, listener))
+    images = prepare(*load_data(data, listener, ignore_camera=ignore_camera), ignore_camera=ignore_camera)
     return images.query, images
 
 
