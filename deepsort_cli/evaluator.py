@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import yaml
 
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.files import check_output_folder
@@ -14,6 +18,7 @@ from deepsort_cli.data.scan import check_root, load_manifest, part_folders
 from deepsort_cli.data.splits import load_query_gallery, split_by_identity, without_cameras
 from deepsort_cli.evaluation.evaluate import Evaluation, evaluate
 from deepsort_cli.evaluation.figures import ModelInfo, difference_figures, figures
+from deepsort_cli.evaluation.health import fault_of
 from deepsort_cli.evaluation.protocol import EvaluationData, prepare
 from deepsort_cli.evaluation.settings import (
     EvaluationDataSettings,
@@ -21,9 +26,9 @@ from deepsort_cli.evaluation.settings import (
     ExtractionSettings,
     ReportSettings,
 )
-from deepsort_cli.evaluation.summary import summary_text
+from deepsort_cli.evaluation.summary import WIDTH, summary_text
 from deepsort_cli.extraction import Extractor, extract, open_extractor
-from deepsort_cli.perception.bundled import bundled_model, model_file
+from deepsort_cli.perception.bundled import bundled_model, bundled_models, model_file
 from deepsort_cli.perception.settings import RuntimeSettings
 
 RUNS = "runs/*/checkpoints/best.pth"
@@ -43,10 +48,12 @@ class Listener:
     Attributes:
         progress: called with a stage, what is done of it, and how much there is.
         info: called with remarks for the user.
+        warn: called with what speaks against the result.
     """
 
     progress: Callable[[str, int, int], None] = _ignore_stage
     info: Callable[[str], None] = _ignore
+    warn: Callable[[str], None] = _ignore
 
 
 @dataclass(frozen=True)
@@ -56,14 +63,18 @@ class Outcome:
     Attributes:
         evaluation: all figures of the model.
         figures: the same as plain data, with `against` and `difference` where two models were compared, and `report`.
-        text: the summary.
         folder: the report.
     """
 
     evaluation: Evaluation
     figures: dict[str, Any]
-    text: str
     folder: Path
+
+    def text(self, width: int = WIDTH) -> str:
+        """The summary, in lines of so many characters."""
+        return summary_text(
+            self.evaluation, self.figures, self.figures.get("against"), self.figures.get("difference"), width
+        )
 
 
 def run_evaluation(
@@ -80,7 +91,7 @@ def run_evaluation(
     """Evaluate a Re-ID model, or two on the same data, and write the report.
 
     Args:
-        model: a .onnx model, a .pth checkpoint or the name of a bundled model; None takes what `find_model` finds.
+        model: an ONNX model, a checkpoint or the name of a bundled model; None takes what `find_model` finds.
         against: a second model to compare with.
 
     Raises:
@@ -89,12 +100,17 @@ def run_evaluation(
     """
     evaluation, extraction = evaluation or EvaluationSettings(), extraction or ExtractionSettings()
     report, listener = report or ReportSettings(), listener or Listener()
-    path, source = find_model(model)
+    found = find_model(model)
     if model is None:
-        listener.info(f"Evaluating {path} ({source}).")
-    models = [open_extractor(path, runtime, extraction.batch_size)]
+        listener.info(f"Evaluating {found.path} ({found.source}).")
+    for remark in found.remarks:
+        listener.warn(remark)
+    models = [open_extractor(found.path, runtime, extraction.batch_size)]
     if against is not None:
-        models.append(open_extractor(model_file(against), runtime, extraction.batch_size))
+        models.append(open_extractor(_existing(against), runtime, extraction.batch_size))
+    for extractor in models:
+        for remark in extractor.remarks:
+            listener.warn(f"{extractor.path}: {remark}.")
     check_output_folder(report.dir, option="--output-dir")
     images = prepare(
         *load_data(data, listener, ignore_camera=evaluation.ignore_camera), ignore_camera=evaluation.ignore_camera
@@ -108,9 +124,19 @@ def run_evaluation(
     # matplotlib takes as long to load as everything else here, so it comes after what may fail.
     from deepsort_cli.evaluation.report import Compared, write_report
 
+    names = _names([x.path for x in models])
     infos = [
-        ModelInfo(str(x.path), _name(x.path), x.sha256, x.embedding_size, extraction.flip_test, why)
-        for x, why in zip(models, (source, "given"), strict=False)
+        ModelInfo(
+            str(x.path),
+            name,
+            x.sha256,
+            x.embedding_size,
+            extraction.flip_test,
+            why,
+            {**x.preprocess.model_dump(mode="json"), "origin": x.origin},
+            tuple(f"{x.path}: {remark}." for remark in x.remarks),
+        )
+        for x, name, why in zip(models, names, (found.source, "given"), strict=False)
     ]
     content = figures(results[0], infos[0])
     compared = None
@@ -122,24 +148,82 @@ def run_evaluation(
     text = summary_text(results[0], content, compared.figures if compared else None, content.get("difference"))
     folder = write_report(results[0], content, text, report, compared, listener.progress)
     content["report"] = str(folder)
-    return Outcome(results[0], content, text, folder)
+    return Outcome(results[0], content, folder)
 
 
-def find_model(given: Path | None) -> tuple[Path, str]:
-    """The model to evaluate and why: the given one, else the best of the newest run here, else the bundled one.
+@dataclass(frozen=True)
+class FoundModel:
+    """A model to evaluate, why this one, and what to know about the choice."""
+
+    path: Path
+    source: str
+    remarks: tuple[str, ...] = ()
+
+
+def find_model(given: Path | None) -> FoundModel:
+    """The model to evaluate: the given one, else the best of the newest finished run here, else the bundled one.
+
+    A run that was not finished is taken only where no other is.
 
     Raises:
         InputError: there is none.
     """
     if given is not None:
-        return model_file(given), "given"
-    runs = sorted(Path().glob(RUNS), key=lambda path: path.stat().st_mtime)
+        return FoundModel(_existing(given), "given")
+    files = sorted(Path().glob(RUNS), key=lambda path: path.stat().st_mtime, reverse=True)
+    runs = [(file, run_state(file.parent.parent)) for file in files]
+    finished = [file for file, state in runs if state.finished]
+    if finished:
+        newer = files[: files.index(finished[0])]
+        remarks = tuple(f"{file} is newer, but {dict(runs)[file].words}; it was not chosen." for file in newer[:3])
+        return FoundModel(finished[0], "the best checkpoint of the newest finished run", remarks)
     if runs:
-        return runs[-1], "the best checkpoint of the newest run"
+        file, state = runs[0]
+        why = "the best checkpoint of the newest run"
+        return FoundModel(file, why, (f"{file}: {state.words}, and there is no finished run here.",))
     bundled = bundled_model()
     if bundled is not None:
-        return bundled, "the bundled model"
+        return FoundModel(bundled, "the bundled model")
     raise InputError(f"no model: none was given, {RUNS} does not exist here, and none is bundled. Try: {EXAMPLE}")
+
+
+def _existing(name: Path) -> Path:
+    """The file of a model given by path or by the name of a bundled one.
+
+    Raises:
+        InputError: there is none.
+    """
+    path = model_file(name)
+    if not path.exists():
+        known = ", ".join(model.name for model in bundled_models()) or "none"
+        raise InputError(f"{name}: no such file, and no bundled model of that name (there are: {known}).")
+    return path
+
+
+@dataclass(frozen=True)
+class RunState:
+    """How far the training of a run folder has come: whether to its end, and if not so, in words."""
+
+    finished: bool
+    words: str = ""
+
+
+def run_state(folder: Path) -> RunState:
+    """How far a run has come, by its history and its settings."""
+    try:
+        config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+        planned, pretrained = int(config["training"]["epochs"]), config["model"]["pretrained"]
+        history = json.loads((folder / "history.json").read_text(encoding="utf-8"))
+        rows = [row for row in history if "mAP" in row]
+        done = int(history[-1]["epoch"])
+    except (OSError, ValueError, KeyError, IndexError, TypeError, yaml.YAMLError):
+        return RunState(False, "nothing says how far its training came")
+    best = max(rows, key=lambda row: row["mAP"]) if rows else history[-1]
+    if best["epoch"] == 0 and pretrained is None:
+        return RunState(False, "its best checkpoint is of epoch 0, the untrained network")
+    if done < planned:
+        return RunState(False, f"its training was not finished (epoch {done} of {planned})")
+    return RunState(True)
 
 
 def load_data(
@@ -206,7 +290,19 @@ def _evaluate(
         )
 
     query, gallery = embed(images.query, 0), embed(images.gallery, len(images.query))
+    fault = fault_of(np.concatenate([query, gallery]))
+    if fault is not None:
+        raise InputError(f"{extractor.path}: the model is broken: {fault}. Use another checkpoint.")
     return evaluate(images, query, gallery, settings, lambda done, queries: listener.progress("ranking", done, queries))
+
+
+def _names(paths: Sequence[Path]) -> list[str]:
+    """Short names, told apart by their folders where they are the same."""
+    names = [_name(path) for path in paths]
+    if len(set(names)) == len(names):
+        return names
+    longer = ["/".join(path.resolve().parts[-3:]) for path in paths]
+    return longer if len(set(longer)) == len(longer) else [f"{name} ({i})" for i, name in enumerate(longer, start=1)]
 
 
 def _name(path: Path) -> str:

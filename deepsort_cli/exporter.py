@@ -20,12 +20,14 @@ from deepsort_cli.core.embedder_metadata import EmbedderMetadata
 from deepsort_cli.core.errors import DeepsortError, InputError, RunError
 from deepsort_cli.core.files import atomic_path, check_output_file, file_sha256
 from deepsort_cli.core.images import read_image
+from deepsort_cli.core.model_files import onnx_name
 from deepsort_cli.core.preprocess import Float32Array, Preprocess
 from deepsort_cli.core.types import Image
 from deepsort_cli.data.manifest import Manifest
 from deepsort_cli.data.scan import check_root, load_manifest
 from deepsort_cli.evaluation.evaluate import evaluate
 from deepsort_cli.evaluation.figures import ModelInfo, figures
+from deepsort_cli.evaluation.health import fault_of
 from deepsort_cli.evaluation.protocol import EvaluationData, prepare
 from deepsort_cli.evaluation.settings import EvaluationDataSettings, EvaluationSettings
 from deepsort_cli.evaluator import Listener, load_data
@@ -34,10 +36,11 @@ from deepsort_cli.perception.embedders import Embedder
 from deepsort_cli.perception.runtime import open_session
 from deepsort_cli.perception.settings import EmbedderSettings, RuntimeSettings
 from deepsort_cli.reid.checkpoint import CheckpointInfo, load_model
-from deepsort_cli.reid.export import check_packages, neck_is_untrained, quantize, write_graph, write_metadata
+from deepsort_cli.reid.export import check_packages, quantize, write_graph, write_metadata
 from deepsort_cli.reid.extract import extract_features
 from deepsort_cli.reid.osnet import OSNet
 from deepsort_cli.reid.settings import ExportSettings
+from deepsort_cli.reid.untrained import is_untrained, model_remarks
 
 BATCHES = (1, 2, 7, 32)
 """Numbers of crops at once with which a file is verified."""
@@ -150,24 +153,29 @@ def run_export(
     settings, data, listener = settings or ExportSettings(), data or EvaluationDataSettings(), listener or Listener()
     if checkpoint is None:
         raise InputError("no checkpoint given. Try: deepsort export CHECKPOINT.pth")
-    if checkpoint.suffix.lower() == ".onnx":
-        raise InputError(f"{checkpoint}: is an ONNX model already. Give the checkpoint it was made from.")
-    output = output or checkpoint.with_suffix(".onnx")
+    output = output or onnx_name(checkpoint)
     if output.suffix.lower() != ".onnx":
         raise InputError(
             f"--output {output}: the name of an ONNX model ends in .onnx. Try {output.with_suffix('.onnx')}."
         )
     check_packages(simplify=settings.simplify)
     model, info = load_model(checkpoint)
+    if output.exists() and output.samefile(checkpoint):
+        raise InputError(f"--output {output}: this is the checkpoint itself. Choose another name.")
     check_output_file(output, overwrite=overwrite, option="--output")
     sizes = {name: getattr(settings, name) or getattr(info.preprocess, name) for name in ("height", "width")}
     preprocess = info.preprocess.model_copy(update=sizes)
     stored = None if settings.metrics is None else read_metrics(settings.metrics)
-    images, evaluated = _real_images(data, listener)
+    images, evaluated = _real_images(data, listener, settings.ignore_camera)
     wanted = settings.calibration_crops if settings.int8 else max(BATCHES)
     crops = generated_crops(wanted) if images is None else _read_crops(images, wanted)
     origin = f"{len(crops)} generated crops" if images is None else f"{len(crops)} crops of {images.root}"
 
+    fault = fault_of(extract_features(model, crops[: max(BATCHES)], preprocess))
+    if fault is not None:
+        raise InputError(
+            f"{checkpoint}: the model is broken: {fault}, on {origin}. No file was written: export another checkpoint."
+        )
     warnings = _warnings(checkpoint, model, info, preprocess, settings, images is None)
     sha256 = file_sha256(checkpoint)
     metadata = EmbedderMetadata(
@@ -177,6 +185,7 @@ def run_export(
         normalized=True,
         training_data=settings.training_data,
         training_fingerprint=info.fingerprint,
+        training_state=_training_state(model, info),
         checkpoint_sha256=sha256,
         versions=_versions(info),
         license=settings.license,
@@ -207,7 +216,8 @@ def run_export(
             found = _figures(ready, evaluated, listener)
             if loss is not None:
                 before = _figures(exact, evaluated, listener)
-                loss = Loss(loss.mean_cosine, loss.min_cosine, loss.crops, before["mAP"] / 100, found["mAP"] / 100)
+                measured = (figures["fractions"]["mAP"] for figures in (before, found))
+                loss = Loss(loss.mean_cosine, loss.min_cosine, loss.crops, *measured)
         recommended = recommend(settings, info, stored, found, sha256)
         warnings += recommended.warnings
         metadata = metadata.model_copy(update=recommended.fields())
@@ -298,7 +308,7 @@ def recommend(
     for found in (measured, stored):  # the later wins
         if found is None:
             continue
-        metrics = {name: round(found[name] / 100, 6) for name in METRICS if isinstance(found.get(name), int | float)}
+        metrics = _fractions(found)
         if found.get("threshold") is not None:
             threshold, source = float(found["threshold"]), _origin(found)
     if stored is not None:
@@ -309,7 +319,10 @@ def recommend(
                 "holds only if that one has the same weights"
             )
         if stored.get("threshold") is None:
-            warnings.append(f"{settings.metrics} recommends no threshold: its data has no pairs to find one from")
+            why = stored.get("threshold_missing") or "its data has no pairs to find one from"
+            warnings.append(f"{settings.metrics} recommends no threshold: {why}")
+    if measured is not None and measured.get("threshold") is None:
+        warnings.append(f"the data recommends no threshold: {measured.get('threshold_missing')}")
     if threshold is not None and not 0 < threshold <= 2:
         warnings.append(f"the threshold {threshold:g} ({source}) is of no use: the model hardly tells images apart")
         threshold = None
@@ -322,6 +335,16 @@ def recommend(
             "--metrics results/…/metrics.json or --threshold"
         )
     return Recommendation(threshold, source, metrics, tuple(warnings))
+
+
+def _fractions(found: Mapping[str, Any]) -> dict[str, float]:
+    """The figures to store, as fractions; files of earlier versions have them in rounded percent only."""
+    exact = found.get("fractions") or {}
+    values = {name: exact.get(name) for name in METRICS}
+    for name in METRICS:
+        if values[name] is None and isinstance(found.get(name), int | float):
+            values[name] = round(found[name] / 100, 6)
+    return {name: float(value) for name, value in values.items() if isinstance(value, int | float)}
 
 
 def read_metrics(path: Path) -> dict[str, Any]:
@@ -361,7 +384,9 @@ def generated_crops(count: int, seed: int = 0) -> list[Image]:
     return crops
 
 
-def _real_images(data: EvaluationDataSettings, listener: Listener) -> tuple[Manifest | None, EvaluationData | None]:
+def _real_images(
+    data: EvaluationDataSettings, listener: Listener, ignore_camera: bool
+) -> tuple[Manifest | None, EvaluationData | None]:
     """The images to take crops from, and the data to measure mAP on, where they were given."""
     if data.root is None and data.gallery is None and data.query is not None:
         check_root(data.query)
@@ -369,7 +394,7 @@ def _real_images(data: EvaluationDataSettings, listener: Listener) -> tuple[Mani
         return load_manifest(data.query, scan, notify=listener.info), None
     if data.root is None and data.gallery is None:
         return None, None
-    images = prepare(*load_data(data, listener))
+    images = prepare(*load_data(data, listener, ignore_camera=ignore_camera), ignore_camera=ignore_camera)
     return images.query, images
 
 
@@ -416,10 +441,10 @@ def _length_error(path: Path, metadata: EmbedderMetadata, crops: Sequence[Image]
 def _loss(path: Path, model: OSNet, preprocess: Preprocess, crops: Sequence[Image]) -> Loss:
     wanted = extract_features(model, crops, preprocess)
     got = _open(path).embed_crops(crops)
-    if not np.isfinite(got).all():
+    fault = fault_of(got)
+    if fault is not None:
         raise RunError(
-            "at this precision the model gives values that are no numbers, so no file was written. Export without "
-            "--half or --int8."
+            f"at this precision the model is broken: {fault}. No file was written. Export without --half or --int8."
         )
     cosines = np.sum(got.astype(np.float64) * wanted, axis=1)
     return Loss(float(cosines.mean()), float(cosines.min()), len(crops))
@@ -500,11 +525,7 @@ def _warnings(
     generated: bool,
 ) -> list[str]:
     warnings = []
-    if neck_is_untrained(model):
-        warnings.append(
-            f"{checkpoint}: its BNNeck was never trained, so the embeddings are those of the layer before it. Train "
-            "the model first if that is not intended"
-        )
+    warnings += [f"{checkpoint}: {remark}" for remark in model_remarks(model, info)]
     if info.source != "deepsort" and settings.height is None and settings.width is None:
         warnings.append(
             f"{checkpoint}: does not say its input size; {preprocess.height}×{preprocess.width} is assumed. "
@@ -515,6 +536,13 @@ def _warnings(
     if not settings.verify:
         warnings.append("the file was not verified")
     return warnings
+
+
+def _training_state(model: OSNet, info: CheckpointInfo) -> str:
+    """What the file says of its training; files of other programs do not tell more than that there was one."""
+    if is_untrained(model, info):
+        return "untrained"
+    return info.status if info.planned_epochs else ""
 
 
 def _versions(info: CheckpointInfo) -> dict[str, str]:

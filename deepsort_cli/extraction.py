@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from deepsort_cli.core.embedder_metadata import EmbedderMetadata
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.files import file_sha256
 from deepsort_cli.core.images import read_image
@@ -21,6 +23,11 @@ from deepsort_cli.data.manifest import Manifest
 from deepsort_cli.perception.settings import EmbedderSettings, RuntimeSettings
 
 Features = npt.NDArray[np.float32]
+STATES = {
+    "untrained": "the weights are untrained: it was exported from the random numbers at the start of a training",
+    "interrupted": "it was exported from a training that was not finished",
+}
+"""What the metadata of an exported model says of its training, in words."""
 READERS = 2
 """Threads that read, decode and resize; one network keeps fewer busy than that."""
 AHEAD = 4
@@ -37,6 +44,9 @@ class Extractor:
         preprocess: how crops are resized for it.
         embedding_size: D.
         sha256: of the file.
+        origin: who says what the input is to be.
+        remarks: what to know before using it, sentences without a full stop: untrained, not finished, ….
+        facts: what else the file says: architecture, training_state, threshold, training_data, metrics, license.
     """
 
     path: Path
@@ -44,10 +54,31 @@ class Extractor:
     preprocess: Preprocess
     embedding_size: int
     sha256: str
+    origin: str = ""
+    remarks: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def describe(path: Path) -> dict[str, Any]:
+    """What a Re-ID model is, ONNX or checkpoint, as plain data.
+
+    Raises:
+        InputError: as `open_extractor`.
+    """
+    found = open_extractor(path, RuntimeSettings(device="cpu"), batch_size=2)
+    return {
+        "path": str(path),
+        "bytes": path.stat().st_size,
+        "sha256": found.sha256,
+        **found.facts,
+        "embedding_size": found.embedding_size,
+        "input": {**found.preprocess.model_dump(mode="json"), "origin": found.origin},
+        "remarks": list(found.remarks),
+    }
 
 
 def open_extractor(path: Path, runtime: RuntimeSettings | None = None, batch_size: int = 32) -> Extractor:
-    """Open a Re-ID model: an ONNX file, or a checkpoint of ours, torchreid or fast-reid. Only those need PyTorch.
+    """Open a Re-ID model: an ONNX file, or a checkpoint of any program. Only those need PyTorch.
 
     Raises:
         InputError: the file is no usable Re-ID model, PyTorch is missing, or the device is.
@@ -66,7 +97,21 @@ def open_extractor(path: Path, runtime: RuntimeSettings | None = None, batch_siz
     def embed(crops: Image) -> Features:
         return embedder.embed_crops(list(crops))
 
-    return Extractor(path, embed, metadata.preprocess, embedder.feature_size, file_sha256(path))
+    state = metadata.training_state
+    remarks = (STATES[state],) if state in STATES else ()
+    names = ("architecture", "training_state", "threshold", "training_data", "metrics", "license")
+    facts = {"format": "ONNX", **{name: getattr(metadata, name) for name in names}}
+    sha256 = file_sha256(path)
+    return Extractor(path, embed, metadata.preprocess, embedder.feature_size, sha256, _origin(metadata), remarks, facts)
+
+
+def _origin(metadata: EmbedderMetadata) -> str:
+    """Who says what the input of an ONNX model is; its height and width may be its graph's."""
+    said = {"mean", "std", "channel_order"} & metadata.model_fields_set
+    if len(said) == 3:
+        return "from the model's metadata"
+    missing = ", ".join(name.replace("_", " ") for name in ("mean", "std", "channel_order") if name not in said)
+    return f"{missing} are assumed, the file does not say"
 
 
 def extract(
@@ -135,6 +180,7 @@ def _open_checkpoint(path: Path, runtime: RuntimeSettings, batch_size: int) -> E
 
     from deepsort_cli.reid.checkpoint import load_model
     from deepsort_cli.reid.extract import extract_features
+    from deepsort_cli.reid.untrained import is_untrained, model_remarks
 
     name, _, index = runtime.device.partition(":")
     if name not in ("auto", "cpu", "cuda"):
@@ -150,4 +196,15 @@ def _open_checkpoint(path: Path, runtime: RuntimeSettings, batch_size: int) -> E
     def embed(crops: Image) -> Features:
         return extract_features(model, list(crops), info.preprocess, batch_size=batch_size, device=device)
 
-    return Extractor(path, embed, info.preprocess, model.embedding_dim, file_sha256(path))
+    origin = "from the checkpoint" if info.source == "deepsort" else f"assumed, as {info.source} has it"
+    facts = {
+        "format": f"checkpoint ({info.source})",
+        "architecture": info.name,
+        "training_state": "untrained" if is_untrained(model, info) else info.status if info.planned_epochs else "",
+        "threshold": info.metrics.get("threshold"),
+        "training_data": "",
+        "metrics": {name: value for name, value in info.metrics.items() if name != "threshold"},
+        "license": "",
+    }
+    remarks, sha256 = model_remarks(model, info), file_sha256(path)
+    return Extractor(path, embed, info.preprocess, model.embedding_dim, sha256, origin, remarks, facts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -11,26 +12,60 @@ import pytest
 from deepsort_cli import evaluator
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.evaluation.settings import EvaluationDataSettings, ReportSettings
-from deepsort_cli.evaluator import Listener, find_model, load_data, run_evaluation
+from deepsort_cli.evaluator import FoundModel, Listener, find_model, load_data, run_evaluation
+
+
+def make_run(folder: Path, name: str, age: int, done: int, *, best: int | None = None, planned: int = 5) -> Path:
+    """What a training leaves behind, after `done` of 5 epochs, the best of them `best`; `age` is how long ago."""
+    run = folder / "runs" / name
+    file = run / "checkpoints" / "best.pth"
+    file.parent.mkdir(parents=True)
+    file.touch()
+    os.utime(file, (1e9 - 100 * age, 1e9 - 100 * age))
+    best = done if best is None else best
+    history = [{"epoch": epoch, "mAP": 0.9 if epoch == best else 0.1} for epoch in range(done + 1)]
+    (run / "history.json").write_text(json.dumps(history))
+    (run / "config.yaml").write_text(f"training: {{epochs: {planned}}}\nmodel: {{pretrained: null}}\n")
+    return file.relative_to(folder)
 
 
 def test_given_model_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert find_model(Path("any.onnx")) == (Path("any.onnx"), "given")
+    make_run(tmp_path, "other", 0, 5)
+    with pytest.raises(InputError, match="no bundled model of that name"):
+        find_model(Path("osnet_x9"))
+    (tmp_path / "any.onnx").touch()
+    assert find_model(Path("any.onnx")) == FoundModel(Path("any.onnx"), "given")
 
 
-def test_newest_run_then_bundled_model_then_advice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_newest_finished_run_is_preferred(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    for age, name in enumerate(("newest", "older", "oldest")):
-        path = tmp_path / "runs" / name / "checkpoints" / "best.pth"
-        path.parent.mkdir(parents=True)
-        path.touch()
-        os.utime(path, (1e9 - 100 * age, 1e9 - 100 * age))
-    assert find_model(None) == (Path("runs/newest/checkpoints/best.pth"), "the best checkpoint of the newest run")
-    for path in tmp_path.glob("runs/*/checkpoints/best.pth"):
-        path.unlink()
+    make_run(tmp_path, "older", 3, 5)
+    wanted = make_run(tmp_path, "newer", 2, 5)
+    make_run(tmp_path, "interrupted", 1, 3)
+    make_run(tmp_path, "untrained", 0, 5, best=0)
+    found = find_model(None)
+    assert (found.path, found.source) == (wanted, "the best checkpoint of the newest finished run")
+    assert "untrained" in found.remarks[0]
+    assert "epoch 3 of 5" in found.remarks[1]
+
+
+def test_a_run_that_is_not_finished_is_called_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    wanted = make_run(tmp_path, "interrupted", 0, 3)
+    make_run(tmp_path, "untrained", 1, 5, best=0)
+    found = find_model(None)
+    assert found.path == wanted
+    assert "epoch 3 of 5" in found.remarks[0]
+    assert "no finished run" in found.remarks[0]
+    (tmp_path / "runs/interrupted/history.json").unlink()
+    assert "nothing says" in find_model(None).remarks[0]
+
+
+def test_without_a_run_the_bundled_model_then_advice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(evaluator, "bundled_model", lambda: Path("box.onnx"))
-    assert find_model(None) == (Path("box.onnx"), "the bundled model")
+    assert find_model(None) == FoundModel(Path("box.onnx"), "the bundled model")
     monkeypatch.setattr(evaluator, "bundled_model", lambda: None)
     with pytest.raises(InputError, match="no model: none was given"):
         find_model(None)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +15,18 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("onnx")
 
 from deepsort_cli.core.errors import InputError, RunError  # noqa: E402
+from deepsort_cli.core.files import file_sha256  # noqa: E402
 from deepsort_cli.core.preprocess import Preprocess  # noqa: E402
 from deepsort_cli.data.settings import ScanSettings  # noqa: E402
 from deepsort_cli.evaluation.settings import EvaluationDataSettings  # noqa: E402
 from deepsort_cli.exporter import BATCHES, generated_crops, read_metrics, recommend, run_export, verify  # noqa: E402
+from deepsort_cli.extraction import open_extractor  # noqa: E402
 from deepsort_cli.perception.embedders import Embedder  # noqa: E402
 from deepsort_cli.perception.runtime import open_session  # noqa: E402
 from deepsort_cli.reid.checkpoint import CheckpointInfo, load_model, save_checkpoint  # noqa: E402
 from deepsort_cli.reid.extract import extract_features  # noqa: E402
 from deepsort_cli.reid.settings import ExportSettings  # noqa: E402
+from deepsort_cli.reid.untrained import fresh_layers, model_remarks  # noqa: E402
 
 SMALL = Preprocess(height=64, width=32, mean=(0.3, 0.4, 0.5), std=(0.2, 0.25, 0.3), resize="area")
 INFO = CheckpointInfo(
@@ -68,6 +73,69 @@ def test_the_file_is_an_embedder_that_needs_no_further_word(checkpoint: Path, tm
     wanted = extract_features(load_model(checkpoint)[0], crops, SMALL)
     assert np.abs(embedder.embed_crops(crops) - wanted).max() <= 1e-5
     assert [path.name for path in result.path.parent.iterdir()] == ["a.onnx"]
+
+
+def test_figures_are_stored_without_loss(checkpoint: Path, tmp_path: Path) -> None:
+    """What was measured, not a rounded percent of it; files of earlier versions have nothing better."""
+    sha256 = file_sha256(checkpoint)
+    measured = {"mAP": 33.33, "rank1": 66.67, "threshold": 0.004006, "model": {"sha256": sha256}}
+    for fractions, wanted in (({"fractions": {"mAP": 1 / 3, "rank1": 2 / 3}}, 1 / 3), ({}, 0.3333)):
+        (tmp_path / "metrics.json").write_text(json.dumps(measured | fractions))
+        settings = ExportSettings(metrics=tmp_path / "metrics.json", verify=False)
+        found = Embedder(open_session(run_export(checkpoint, tmp_path / "a.onnx", settings, overwrite=True).path))
+        assert found.metadata.metrics["mAP"] == wanted
+        assert found.threshold == 0.004006
+
+
+def test_untrained_and_unfinished_models_are_called_so(checkpoint: Path, tmp_path: Path) -> None:
+    """In the warnings, in the file, and to whoever opens it afterwards; a trained one is not."""
+    torch.save(INFO.build().state_dict(), tmp_path / "fresh.pth")
+    state = load_model(checkpoint)[0].state_dict()
+    unfinished = replace(INFO, start="random", planned_epochs=9, finished=False)
+    save_checkpoint(tmp_path / "unfinished.pth", state, unfinished)
+    save_checkpoint(tmp_path / "finished.pth", state, replace(unfinished, epoch=9, finished=True))
+    for name, word in (("fresh", "untrained"), ("unfinished", "interrupted"), ("finished", "finished")):
+        result = run_export(tmp_path / f"{name}.pth", settings=ExportSettings(verify=False, height=64, width=32))
+        assert result.metadata.training_state == word
+        opened = open_extractor(result.path)
+        assert any("untrained" in remark for remark in opened.remarks) is (name == "fresh")
+        assert any("not finished" in remark for remark in opened.remarks) is (name == "unfinished")
+        assert any(("untrained" in warning) or ("not finished" in warning) for warning in result.warnings) is (
+            name != "finished"
+        )
+
+
+def test_a_layer_that_never_saw_an_image_is_noticed(checkpoint: Path) -> None:
+    model, info = load_model(checkpoint)
+    assert model_remarks(model, info) == ()
+    for layer in (model.fc[1], model.bnneck):
+        layer.reset_running_stats()
+    assert fresh_layers(model) == {"fc", "bnneck"}
+    assert [remark.split()[1] for remark in model_remarks(model, info)] == ["BNNeck", "fully"]
+    model.neck_feature = "before"
+    assert fresh_layers(model) == {"fc"}
+
+
+def test_models_that_say_nothing_are_broken(checkpoint: Path, tmp_path: Path) -> None:
+    model, info = load_model(checkpoint)
+    for value, words in ((0.0, "embeddings are zero"), (float("nan"), "NaN")):
+        state = {key: torch.full_like(tensor, value) for key, tensor in model.state_dict().items()}
+        save_checkpoint(tmp_path / "dead.pth", state, info)
+        for verify_ in (True, False):
+            with pytest.raises(InputError, match=f"broken: 32 of 32 .*{words}"):
+                run_export(tmp_path / "dead.pth", settings=ExportSettings(verify=verify_))
+    assert not list(tmp_path.glob("*.onnx"))
+
+
+def test_the_checkpoint_is_never_its_own_output(checkpoint: Path, tmp_path: Path) -> None:
+    misnamed = tmp_path / "model.onnx"
+    shutil.copy(checkpoint, misnamed)
+    with pytest.raises(InputError, match="checkpoint itself"):
+        run_export(misnamed, overwrite=True)
+    assert run_export(misnamed, tmp_path / "b.onnx", ExportSettings(verify=False)).path.exists()
+    for name, words in (("osnet_x0_25", "bundled model of that name is an ONNX"), ("osnet_x1_0", "is a network")):
+        with pytest.raises(InputError, match=words):
+            run_export(Path(name))
 
 
 def test_exporting_twice_gives_the_same_file(checkpoint: Path, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from deepsort_cli.cli.console import Reporter
+from deepsort_cli.cli.console import Reporter, result_console
 from deepsort_cli.cli.options import Config, Flags, Json, PrintConfig, Quiet, Set, Verbose, command_app, examples
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.settings.evaluate import EvalSettings
@@ -81,9 +81,9 @@ def evaluate(
             extraction=settings.extraction,
             runtime=settings.runtime,
             report=settings.report,
-            listener=Listener(progress, report.info),
+            listener=Listener(progress, report.info, report.warn),
         )
-    report.result(outcome.figures, outcome.text)
+    report.result(outcome.figures, outcome.text(result_console(100).width))
     report.info(f"report: {outcome.folder / 'report.html'}")
 
 

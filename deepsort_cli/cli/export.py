@@ -48,6 +48,10 @@ def export(
     query: Annotated[Path | None, flags("data.query", "--query", panel="Real crops")] = None,
     gallery: Annotated[Path | None, flags("data.gallery", "--gallery", panel="Real crops")] = None,
     root: Annotated[Path | None, flags("data.root", "--root", panel="Real crops")] = None,
+    val_ratio: Annotated[float | None, flags("data.val_ratio", "--val-ratio", panel="Real crops")] = None,
+    ignore_camera: Annotated[
+        bool | None, flags("export.ignore_camera", "--ignore-camera/--use-camera", panel="Real crops")
+    ] = None,
     allow_links: Annotated[
         list[Path] | None, flags("data.scan.link_sources", "--allow-links", panel="Real crops", metavar="DIR")
     ] = None,

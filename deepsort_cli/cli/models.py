@@ -47,6 +47,7 @@ app = command_app(
     epilog=examples(
         "deepsort models",
         "deepsort models osnet_x0_25",
+        "deepsort models runs/people/checkpoints/best.pth",
         "deepsort models download yolox_nano",
         "deepsort track --source video.mp4 --detector yolox_nano",
     ),
@@ -77,8 +78,17 @@ def models(ctx: typer.Context, json: Json = False) -> None:
 
 @app.command()
 def show(name: Name, json: Json = False) -> None:
-    """Show what is known of a model: its card, or where it comes from and under which licence."""
+    """Show what is known of a model: its card, or where it comes from and under which licence.
+
+    For a file, an ONNX embedder or a checkpoint, what it is: network, input, threshold, and whether it is trained.
+    """
     report = Reporter(json)
+    if Path(name).is_file():
+        from deepsort_cli.extraction import describe
+
+        found = describe(Path(name))
+        report.result(found, _file_facts(found))
+        return
     model = _known(name)
     if _is_catalogued(model):
         report.result(_catalogued(model), _facts(model))
@@ -87,6 +97,27 @@ def show(name: Name, json: Json = False) -> None:
     from rich.markdown import Markdown
 
     report.table(Markdown(model.card))
+
+
+def _file_facts(found: dict[str, Any]) -> str:
+    """What a model file is, a fact a line."""
+    size, metrics = found["input"], found["metrics"]
+    mean, std = (", ".join(f"{value:.6g}" for value in size[name]) for name in ("mean", "std"))
+    facts = [
+        ("file", f"{found['path']} ({found['bytes']:,} bytes)"),
+        ("format", found["format"]),
+        ("network", f"{found['architecture']}, {found['embedding_size']} values per image"),
+        ("input", f"{size['height']}×{size['width']} {size['channel_order']}, mean {mean}, deviation {std}"),
+        ("", f"({size['origin']})"),
+        ("training", found["training_state"] or "unknown"),
+        ("data", found["training_data"]),
+        ("figures", ", ".join(f"{name} {100 * value:.2f} %" for name, value in metrics.items())),
+        ("threshold", "" if found["threshold"] is None else f"{found['threshold']:g}"),
+        ("licence", found["license"]),
+        ("sha-256", found["sha256"]),
+    ]
+    lines = [f"{label:10}{value}" for label, value in facts if value]
+    return "\n".join([*lines, *(f"{'warning':10}{remark}" for remark in found["remarks"])])
 
 
 def _facts(model: CatalogueModel) -> str:

@@ -29,6 +29,9 @@ class EmbedderMetadata(Preprocess):
     threshold_source: str = Field("", description="How the threshold was found: data, protocol, criterion.")
     training_data: str = Field("", description="Name of the training data.")
     training_fingerprint: str = Field("", description="Fingerprint of the training data's files.")
+    training_state: Literal["", "untrained", "interrupted", "finished"] = Field(
+        "", description="How far the training had come; empty where unknown."
+    )
     metrics: dict[str, float] = Field({}, description="Evaluation results, for example mAP and rank1.")
     checkpoint_sha256: str = Field("", description="SHA-256 of the checkpoint it was exported from.")
     versions: dict[str, str] = Field({}, description="Versions of the software that made it.")
@@ -77,5 +80,5 @@ class EmbedderMetadata(Preprocess):
             raise InputError(f"metadata property {PREFIX}{name}: {props[PREFIX + name]!r}: {first['msg']}.") from None
 
 
-_WORDS = frozenset({"channel_order", "resize", "distance"})
+_WORDS = frozenset({"channel_order", "resize", "distance", "training_state"})
 """Fields that are one word of a few."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -13,6 +14,7 @@ import numpy.typing as npt
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.types import FloatArray, IntArray
 from deepsort_cli.evaluation.bootstrap import Difference, Interval, difference, interval, resample, resampled_means
+from deepsort_cli.evaluation.health import fault_of
 from deepsort_cli.evaluation.pairs import PairCounter, PairCounts, RocCurve, clusters_of
 from deepsort_cli.evaluation.protocol import EvaluationData
 from deepsort_cli.evaluation.ranking import Ranker, RankingResult, SamePerson, check_features, distance_blocks
@@ -24,7 +26,15 @@ Features = npt.NDArray[np.float32]
 MAX_CAMERAS = 32
 """Figures per pair of cameras are given up to this number of gallery cameras."""
 ENOUGH_IDENTITIES = 10
-"""Identities with pairs of one camera that a threshold from such pairs asks for."""
+"""Identities with right pairs that a threshold asks for."""
+ENOUGH_ACCEPTED = 5
+"""Wrong pairs that a threshold must accept for their share to mean anything: 1 % asks for 500 of them."""
+ENOUGH_PAIRS = 100
+"""Right and wrong pairs, each, that a threshold of equal errors asks for."""
+NARROW = 0.05
+"""Share of the range of distances below which pairs are counted again, over a shorter range in finer bins."""
+FINEST = 1e-5
+"""Range below which that ends: float32 knows cosine distances no better."""
 SAMPLED_OTHERS = 20_000
 """Images of other people whose pairs are counted where only a shortlist is ranked."""
 
@@ -86,6 +96,8 @@ class Threshold:
         pairs: `same-camera` or `cross-camera`: the pairs it was chosen on.
         criterion: the rule in words.
         tpr, fpr: what it accepts of right and of wrong pairs of that kind.
+        num_positive, num_negative, num_identities: right pairs, wrong pairs, and people with right pairs it is from.
+        least_positive, least_negative: pairs below which it would be chance.
     """
 
     interval: Interval
@@ -93,6 +105,17 @@ class Threshold:
     criterion: str
     tpr: float
     fpr: float
+    num_positive: int
+    num_negative: int
+    num_identities: int
+    least_positive: int
+    least_negative: int
+
+    @property
+    def enough(self) -> bool:
+        """Whether it comes from pairs enough to recommend it."""
+        pairs = self.num_positive >= self.least_positive and self.num_negative >= self.least_negative
+        return pairs and self.num_identities >= ENOUGH_IDENTITIES
 
 
 @dataclass(frozen=True)
@@ -150,32 +173,55 @@ class Evaluation:
 
     @cached_property
     def threshold(self) -> Threshold | None:
-        """The recommended threshold; None where the data has no pair of two persons."""
+        """The recommended threshold; None where there are too few pairs for one, see `threshold_found`."""
+        found = self.threshold_found
+        return found if found is not None and found.enough else None
+
+    @cached_property
+    def threshold_found(self) -> Threshold | None:
+        """The threshold by the rule, from however few pairs; None where there are none."""
         wanted = self.settings.threshold
-        same_camera = wanted.pairs == "same-camera"
-        if wanted.pairs == "auto" and self.verification_same_camera is not None:
-            same_camera = len(self._identities_with_same_camera_pairs()) >= ENOUGH_IDENTITIES
-        if same_camera and self.verification_same_camera is None:
+        if wanted.pairs == "same-camera" and self.verification_same_camera is None:
             raise InputError(
                 "threshold.pairs same-camera: the gallery holds no pairs of one person under one camera. "
                 "Choose cross-camera or auto."
             )
-        found = self.verification_same_camera if same_camera else self.verification
-        assert found is not None
+        if wanted.pairs == "cross-camera" or self.verification_same_camera is None:
+            return self._threshold(self.verification, same_camera=False)
+        within = self._threshold(self.verification_same_camera, same_camera=True)
+        if wanted.pairs == "same-camera" or (within is not None and within.enough):
+            return within
+        return self._threshold(self.verification, same_camera=False)
+
+    def _threshold(self, found: Verification, *, same_camera: bool) -> Threshold | None:
         if not found.num_positive or not found.num_negative:
             return None
+        wanted = self.settings.threshold
         resampled = self.pairs.curve(same_camera=same_camera, weights=self.weights) if len(self.weights) else None
         if wanted.criterion == "eer":
             value = found.eer_threshold
             samples = resampled.equal_error()[1] if resampled else np.empty(0)
             rule = "equal error rate: as many wrong pairs accepted as right pairs refused"
+            least_positive = least_negative = ENOUGH_PAIRS
         else:
             value = float(found.curve.at_fpr(wanted.fpr)[1])
             samples = resampled.at_fpr(wanted.fpr)[1] if resampled else np.empty(0)
             rule = f"{100 * wanted.fpr:g} % of the wrong pairs accepted"
+            least_positive, least_negative = ENOUGH_IDENTITIES, math.ceil(round(ENOUGH_ACCEPTED / wanted.fpr, 6))
+        counts = self.pairs.positive_same_camera if same_camera else self.pairs.positive
         tpr, fpr = found.curve.at_threshold(value)
-        kind = "same-camera" if same_camera else "cross-camera"
-        return Threshold(interval(value, samples), kind, rule, tpr, fpr)
+        return Threshold(
+            interval(value, samples),
+            "same-camera" if same_camera else "cross-camera",
+            rule,
+            tpr,
+            fpr,
+            found.num_positive,
+            found.num_negative,
+            int(counts.any(axis=1).sum()),
+            least_positive,
+            least_negative,
+        )
 
     def compare(self, other: Evaluation) -> dict[str, Difference]:
         """This model minus another on the same data, by paired bootstrap: mAP, mINP and rank-1, fractions.
@@ -235,9 +281,6 @@ class Evaluation:
         rates = {fpr: float(curve.at_fpr(fpr)[0]) for fpr in (1e-2, 1e-3)}
         return Verification(curve, int(positive.sum()), int(negative.sum()), eer, threshold, rates)
 
-    def _identities_with_same_camera_pairs(self) -> IntArray:
-        return np.flatnonzero(self.pairs.positive_same_camera.any(axis=1))
-
 
 def evaluate(
     data: EvaluationData,
@@ -255,7 +298,7 @@ def evaluate(
         on_progress: called with queries done and their number.
 
     Raises:
-        InputError: embeddings are NaN or infinite, or their sizes differ.
+        InputError: embeddings are NaN, infinite, zero or all the same, or their sizes differ.
         ValueError: lengths do not agree.
     """
     settings = settings or EvaluationSettings()
@@ -265,10 +308,13 @@ def evaluate(
         raise ValueError(
             f"expected {len(query)} query and {len(gallery)} gallery embeddings, got {len(q)} and {len(g)}"
         )
+    fault = fault_of(np.concatenate([q, g]))
+    if fault is not None:
+        raise InputError(f"the model is broken: {fault}. Nothing can be told apart with it: use another checkpoint.")
     if settings.shortlist:
         return _evaluate_shortlist(data, q, g, settings)
     ranker = Ranker(query.pids, gallery.pids, query.camids, gallery.camids)
-    pairs = PairCounter(ranker, query.camids, gallery.camids, clusters_of(query.pids))
+    pairs = _pair_counter(ranker, data)
     by_camera = _camera_rankers(data)
     results: list[RankingResult] = []
     camera_results: list[list[RankingResult]] = [[] for _ in by_camera]
@@ -286,6 +332,12 @@ def evaluate(
     if not one_pass:  # the tracker compares by cosine distance, so pairs are always counted by it
         for rows, distances in distance_blocks(q, g, "cosine"):
             pairs.add(rows, distances)
+    counted = pairs.result()
+    while FINEST < counted.reach < NARROW * counted.edges[-1]:  # embeddings lie close together
+        pairs = _pair_counter(ranker, data, 2 * counted.reach)
+        for rows, distances in distance_blocks(q, g, "cosine"):
+            pairs.add(rows, distances)
+        counted = pairs.result()
     camera_pairs = [
         pair
         for (camera, (camera_ranker, _)), found in zip(by_camera.items(), camera_results, strict=True)
@@ -295,13 +347,18 @@ def evaluate(
         data,
         settings,
         ranker.join(results),
-        pairs.result(),
+        counted,
         tuple(sorted(camera_pairs, key=lambda pair: (pair.q_camid, pair.g_camid))),
         np.concatenate([index for index, _ in retrieved]),
         np.concatenate([distance for _, distance in retrieved]),
         q,
         g,
     )
+
+
+def _pair_counter(ranker: Ranker, data: EvaluationData, max_distance: float = 2.0) -> PairCounter:
+    query, gallery = data.query, data.gallery
+    return PairCounter(ranker, query.camids, gallery.camids, clusters_of(query.pids), max_distance)
 
 
 def _evaluate_shortlist(data: EvaluationData, q: Features, g: Features, settings: EvaluationSettings) -> Evaluation:

@@ -64,15 +64,16 @@ SECTIONS = (
             "A pair of images is accepted as one person if its cosine distance (1 − cosine similarity, 0 to 2) is "
             "below a threshold. TPR is the share of right pairs accepted, FPR that of wrong pairs. EER is the error "
             "rate at the threshold where as large a share of wrong pairs is accepted as of right ones refused. The "
-            "curve itself is in `csv/roc_curve.csv`; distances are counted in bins of 0.001. These figures are of "
-            "plain cosine distances, whatever `--metric` and `--rerank` say.",
+            "curve itself is in `csv/roc_curve.csv`; distances are counted in bins of 0.001, in finer ones where "
+            "all distances are small. They are of plain cosine distances, whatever `--metric` and `--rerank` say.",
             "**The recommended threshold** is meant for the tracker's `max_cosine_distance`. By default it is the "
             "distance at which 1 % of the wrong pairs of one camera are accepted. A tracker compares images of one "
             "camera, and takes the nearest of up to a hundred images of each track. A wrong track so gets many chances "
             "to look alike, and wrong pairs must be rare; a right track needs one good pair, and many right pairs may "
-            "be refused. The equal error rate weighs both alike and comes out too high for that. If fewer than ten "
-            "identities have several images of one camera, pairs across cameras are used instead, and the summary "
-            "says so. `threshold.criterion`, `threshold.fpr` and `threshold.pairs` change the rule.",
+            "be refused. The equal error rate weighs both alike and comes out too high for that. If there are too few "
+            "pairs within one camera, pairs across cameras are used instead, and the summary says so. With fewer than "
+            "500 wrong pairs, or right pairs of fewer than ten identities, no threshold is recommended: a share of a "
+            "handful is chance. `threshold.criterion`, `threshold.fpr` and `threshold.pairs` change the rule.",
         ),
     ),
     Section(

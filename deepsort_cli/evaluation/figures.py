@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 
 from deepsort_cli.evaluation.bootstrap import Difference
-from deepsort_cli.evaluation.evaluate import Evaluation, Verification
+from deepsort_cli.evaluation.evaluate import ENOUGH_IDENTITIES, Evaluation, Threshold, Verification
 
 ALWAYS = (1, 5, 10)
 """Ranks that are in the data whatever `ranks` says."""
@@ -26,6 +27,8 @@ class ModelInfo:
         embedding_size: values per embedding.
         flip_test: whether embeddings of the image and its mirror image were averaged.
         source: why this model: given, newest run, bundled.
+        input: what crops become before the network sees them, the fields of `Preprocess` and `origin`, who says so.
+        warnings: what speaks against the model, for example that it is untrained.
     """
 
     path: str
@@ -34,16 +37,19 @@ class ModelInfo:
     embedding_size: int
     flip_test: bool = False
     source: str = "given"
+    input: Mapping[str, Any] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
 
 def figures(evaluation: Evaluation, model: ModelInfo) -> dict[str, Any]:
-    """All figures of one model. Rates are in percent, rounded to 0.01; distances are cosine distances, to 0.0001.
+    """All figures of one model: for people, rates in percent rounded to 0.01; `fractions` has the main ones exactly.
 
-    None stands for what cannot be computed.
+    Distances are cosine distances with four decimals, small ones with four significant digits. None stands for what
+    cannot be computed.
     """
     ranking, data = evaluation.ranking, evaluation.data
     ranks = sorted({*ALWAYS, *evaluation.settings.ranks})
-    threshold = evaluation.threshold
+    threshold, found = evaluation.threshold, evaluation.threshold_found
     same_camera = evaluation.verification_same_camera
     return {
         "mAP": percent(ranking.mAP),
@@ -64,6 +70,15 @@ def figures(evaluation: Evaluation, model: ModelInfo) -> dict[str, Any]:
         "threshold_criterion": None if threshold is None else threshold.criterion,
         "threshold_tpr": None if threshold is None else percent(threshold.tpr),
         "threshold_fpr": None if threshold is None else percent(threshold.fpr),
+        "threshold_missing": None if threshold is not None else threshold_missing(found),
+        "threshold_positive_pairs": 0 if found is None else found.num_positive,
+        "threshold_negative_pairs": 0 if found is None else found.num_negative,
+        "threshold_identities": 0 if found is None else found.num_identities,
+        "fractions": {
+            "mAP": _exact(ranking.mAP),
+            "mINP": _exact(ranking.mINP),
+            **{f"rank{k}": _exact(ranking.rank(k)) for k in ranks},
+        },
         "queries": len(data.query),
         "queries_valid": ranking.num_valid,
         "queries_skipped": ranking.num_skipped,
@@ -75,7 +90,7 @@ def figures(evaluation: Evaluation, model: ModelInfo) -> dict[str, Any]:
         "notes": list(data.notes),
         "metric": evaluation.settings.metric,
         "rerank": evaluation.settings.rerank.enabled,
-        "model": asdict(model),
+        "model": {**asdict(model), "input": dict(model.input), "warnings": list(model.warnings)},
         "data": {
             "query": str(data.query.root),
             "gallery": str(data.gallery.root),
@@ -103,8 +118,38 @@ def percent(fraction: float) -> float | None:
 
 
 def distance(value: float) -> float | None:
-    """A distance rounded to 0.0001; None for NaN."""
-    return None if math.isnan(value) else round(value, 4)
+    """A distance with four decimals, below 0.1 with four significant digits; None for NaN.
+
+    This is the number that is recommended, printed and stored, so that it decides alike wherever it is typed.
+    """
+    if math.isnan(value):
+        return None
+    digits = 4 if value == 0 else max(4, 3 - math.floor(math.log10(abs(value))))
+    return round(value, digits)
+
+
+def typed(value: float | None) -> str:
+    """A distance from `distance` as one types it: all its digits, and no exponent."""
+    if value is None:
+        return "n/a"
+    text = f"{value:.4f}"
+    return text if float(text) == value else np.format_float_positional(value)
+
+
+def threshold_missing(found: Threshold | None) -> str:
+    """Why no threshold is recommended: what there is, and what it takes."""
+    if found is None:
+        return "there are no right and wrong pairs to find one from"
+    have = f"{found.num_positive:,} right and {found.num_negative:,} wrong {found.pairs} pairs"
+    people = f"{found.num_identities:,} {'identity' if found.num_identities == 1 else 'identities'}"
+    return (
+        f"too few pairs: it takes {found.least_positive:,} right and {found.least_negative:,} wrong ones of "
+        f"{ENOUGH_IDENTITIES} identities, here are {have} of {people}"
+    )
+
+
+def _exact(fraction: float) -> float | None:
+    return None if math.isnan(fraction) else float(fraction)
 
 
 def _verification(found: Verification) -> dict[str, Any]:

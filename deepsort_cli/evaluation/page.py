@@ -4,34 +4,30 @@ from __future__ import annotations
 
 import base64
 import html
-import io
-import math
+import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from string import Template
 from typing import Any
 
-import numpy as np
-
 from deepsort_cli.core.files import printable
-from deepsort_cli.evaluation import explanation, plots
+from deepsort_cli.evaluation import explanation, page_tables, plots
+from deepsort_cli.evaluation.advice import Advice, recommendations
 from deepsort_cli.evaluation.evaluate import Evaluation
+from deepsort_cli.evaluation.figures import typed
 from deepsort_cli.evaluation.summary import (
     Row,
+    comparison,
     data_line,
     difference_rows,
     headline,
+    input_line,
     method_line,
-    recommendations,
+    rate,
     threshold_line,
 )
 
 TEMPLATE = Path(__file__).with_name("page.html")
-LONGEST_TABLE = 300
-"""Rows of a table; the worst come first, and the CSV files have them all."""
-
-Column = tuple[str, bool]
-"""Heading, and whether the column holds numbers."""
 
 
 def render(
@@ -48,65 +44,88 @@ def render(
     Args:
         figures: of the model, from `figures.figures`, with `difference` where there is another model.
         when: date and time for the heading.
-        other: figures and evaluation of a model to compare with.
+        other: figures and evaluation of a model to compare with, shown beside the first everywhere.
         pictures: draw plots and show thumbnails.
         on_plot: called with the number of plots drawn.
     """
     name = figures["model"]["name"]
-    drawn = ""
-    if pictures:
-        second = None if other is None else (other[0]["model"]["name"], other[1])
-        drawn = f"<h2>Plots</h2>\n<div class='plots'>{_plots(evaluation, name, second, on_plot)}</div>"
-    comparison = ""
-    if other is not None:
-        comparison = (
-            f"<h2>Compared with {_text(other[0]['model']['name'])}</h2>\n"
-            + _rows_table(("figure", "difference in points [95 %]", "meaning"), difference_rows(figures["difference"]))
-            + _rows_table(
-                (f"{other[0]['model']['name']}", "percent [95 %]", "meaning"),
-                headline(other[0], evaluation.settings.ranks),
-            )
-        )
+    second = None if other is None else (other[0]["model"]["name"], other[1])
+    shown = [(name, evaluation), *([] if second is None else [second])]
+    drawn = f"<h2>Plots</h2>\n<div class='plots'>{_plots(evaluation, name, second, on_plot)}</div>" if pictures else ""
+    title = f"Re-ID evaluation of {name}" + ("" if second is None else f", compared with {second[0]}")
     notes = [*evaluation.data.notes, f"Query {figures['data']['query']}", f"Gallery {figures['data']['gallery']}"]
+    models = [figures, *([] if other is None else [other[0]])]
     return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
-        title=_text(f"Re-ID evaluation of {name}"),
-        subtitle=_paragraphs(
-            [
-                f"{figures['model']['path']} ({figures['model']['source']}), {figures['model']['embedding_size']} "
-                f"values per image, SHA-256 {figures['model']['sha256'][:16]}…",
-                f"{data_line(figures)}. Market-1501 protocol, {method_line(figures)}. {when}",
-            ]
-        ),
-        cards=_cards(figures),
-        recommendations="".join(f"<li>{_text(item)}</li>" for item in recommendations(evaluation, figures)),
-        figures=_rows_table(
-            ("figure", "percent [95 % interval]", "meaning"), headline(figures, evaluation.settings.ranks)
-        )
-        + _paragraphs([threshold_line(evaluation)]),
-        comparison=comparison,
+        title=_text(title),
+        subtitle=_paragraphs([f"{data_line(figures)}. Market-1501 protocol, {method_line(figures)}. {when}"]),
+        models="".join(map(_model, models)),
+        cards=_cards(models),
+        recommendations="".join(map(_advice, recommendations(evaluation, figures))),
+        figures=_figures(evaluation, figures, None if other is None else other[0]),
         plots=drawn,
-        retrievals=_retrievals(evaluation) if pictures else "",
-        cameras=_cameras(evaluation),
-        identities=_identities(evaluation),
-        queries=_queries(evaluation),
+        retrievals=page_tables.retrievals(shown) if pictures else "",
+        cameras=page_tables.cameras(shown),
+        identities=page_tables.identities(shown),
+        queries=page_tables.queries(shown),
         notes="<ul>" + "".join(f"<li>{_text(note)}</li>" for note in notes) + "</ul>",
         explanation=explanation.as_html(),
     )
 
 
-def _cards(figures: dict[str, Any]) -> str:
-    low, high = figures["intervals"]["mAP"]
-    cards = [
-        ("mAP", _percent(figures["mAP"]), "" if low is None else f"95 %: {low:.1f} to {high:.1f}"),
-        ("rank-1", _percent(figures["rank1"]), f"rank-5 {_percent(figures['rank5'])}"),
-        ("mINP", _percent(figures["mINP"]), "hardest matches"),
-        ("EER", _percent(figures["eer"]), "pairs across cameras"),
+def _model(figures: dict[str, Any]) -> str:
+    """What a model is, what input is assumed for it, and what speaks against it."""
+    model = figures["model"]
+    lines = [
+        f"{model['name']}: {model['path']} ({model['source']}), {model['embedding_size']} values per image, "
+        f"SHA-256 {model['sha256'][:16]}…"
     ]
-    if figures["threshold"] is not None:
-        cards.append(("threshold", f"{figures['threshold']:.3f}", f"{figures['threshold_pairs']} pairs"))
-    return "".join(
-        f'<div class="card"><span>{_text(name)}</span><b>{_text(value)}</b><span>{_text(more)}</span></div>'
-        for name, value, more in cards
+    if input_line(figures):
+        lines.append(f"Input {input_line(figures)}.")
+    warnings = "".join(f'<p class="warning">{_text(warning)}</p>' for warning in model["warnings"])
+    return _paragraphs(lines) + warnings
+
+
+def _cards(models: Sequence[dict[str, Any]]) -> str:
+    first = models[0]
+    low, high = first["intervals"]["mAP"]
+    cards = [
+        ("mAP", "mAP", "" if low is None else f"95 %: {rate(low)} to {rate(high)}"),
+        ("rank-1", "rank1", f"rank-5 {_percent(first['rank5'])}"),
+        ("mINP", "mINP", "hardest matches"),
+        ("EER", "eer", "pairs across cameras"),
+    ]
+    rows = [(name, [_percent(found[key]) for found in models], more) for name, key, more in cards]
+    about = f"{first['threshold_pairs']} pairs" if first["threshold"] is not None else "too few pairs"
+    rows.append(("threshold", [typed(x["threshold"]) if x["threshold"] is not None else "none" for x in models], about))
+    pieces = []
+    for name, values, more in rows:
+        beside = [f"{found['model']['name']}: {value}" for found, value in zip(models[1:], values[1:], strict=True)]
+        texts = "".join(f"<span>{_text(text)}</span>" for text in (*beside, more) if text)
+        pieces.append(f'<div class="card"><span>{_text(name)}</span><b>{_text(values[0])}</b>{texts}</div>')
+    return "".join(pieces)
+
+
+def _advice(item: Advice) -> str:
+    commands = "".join(f"<pre><code>{_text(command)}</code></pre>" for command in item.commands)
+    return f"<li>{_marked(item.text)}{commands}</li>"
+
+
+def _figures(evaluation: Evaluation, figures: dict[str, Any], other: dict[str, Any] | None) -> str:
+    ranks = evaluation.settings.ranks
+    if other is None:
+        table = _rows_table(("figure", "percent [95 % interval]", "meaning"), headline(figures, ranks))
+        return table + _paragraphs([threshold_line(figures)])
+    names = (figures["model"]["name"], other["model"]["name"])
+    meanings = [row[-1] for row in headline(figures, ranks)]
+    rows = comparison(figures, other, figures["difference"], ranks)
+    return (
+        _rows_table(
+            ("figure", *names, "difference in points", "meaning"),
+            [(*row, meaning) for row, meaning in zip(rows, meanings, strict=False)],
+        )
+        + _paragraphs([f"{name}: {threshold_line(found)}" for name, found in zip(names, (figures, other), strict=True)])
+        + f"<h3>Compared with {_text(names[1])}</h3>"
+        + _rows_table(("figure", "difference in points [95 %]", "meaning"), difference_rows(figures["difference"]))
     )
 
 
@@ -130,113 +149,20 @@ def _plots(
     return "\n".join(figures)
 
 
-def _retrievals(evaluation: Evaluation) -> str:
-    query, gallery = evaluation.data.query, evaluation.data.gallery
-    correct = evaluation.correct()
-    pieces = [
-        "<h2>Best, median and worst queries</h2>",
-        "<p>The query, then its nearest gallery images: ✓ same person, ✗ another; numbers are distances and person "
-        "ids.</p>",
-    ]
-    for kind, positions in plots.typical_queries(evaluation).items():
-        if positions:
-            pieces.append(f"<h3>{kind.capitalize()}</h3>")
-        for i in positions:
-            ap = 100 * evaluation.ranking.ap[i]
-            crops = [_crop(query.file(i), "query", f"{query.pids[i]}<br>AP {ap:.0f} %")]
-            for k, j in enumerate(evaluation.retrieved[i]):
-                if j >= 0:
-                    kind_of, mark = ("right", "✓") if correct[i, k] else ("wrong", "✗")
-                    label = f"{mark} {evaluation.retrieved_distance[i, k]:.2f}<br>{gallery.pids[j]}"
-                    crops.append(_crop(gallery.file(int(j)), kind_of, label))
-            pieces.append(f'<div class="retrieval" tabindex="0">{"".join(crops)}</div>')
-    return "\n".join(pieces)
-
-
-def _crop(path: Path, kind: str, label: str) -> str:
-    buffer = io.BytesIO()
-    plots.thumbnail(path).save(buffer, "JPEG", quality=82)
-    data = base64.b64encode(buffer.getvalue()).decode()
-    name = _text(printable(path.name))
-    return (
-        f'<div class="crop {kind}"><img alt="{name}" title="{name}" src="data:image/jpeg;base64,{data}">{label}</div>'
-    )
-
-
-def _cameras(evaluation: Evaluation) -> str:
-    if not evaluation.camera_pairs:
-        return ""
-    columns = [("query camera", True), ("gallery camera", True), ("queries", True), *_RATES]
-    rows = [[c.q_camid, c.g_camid, c.num_queries, c.mAP, c.mINP, c.rank1] for c in evaluation.camera_pairs]
-    return "<h2>Pairs of cameras</h2>\n" + _sortable(columns, rows)
-
-
-def _identities(evaluation: Evaluation) -> str:
-    found = sorted(evaluation.identities, key=lambda i: (math.isnan(i.ap), i.ap, i.pid))
-    rows = [[i.pid, i.num_queries, i.num_valid, i.ap, i.inp, i.rank1] for i in found]
-    columns = [("person id", True), ("queries", True), ("valid", True), *_RATES]
-    return _cut("csv/per_identity_ap.csv", len(rows)) + _sortable(columns, rows[:LONGEST_TABLE])
-
-
-def _queries(evaluation: Evaluation) -> str:
-    query, ranking = evaluation.data.query, evaluation.ranking
-    order = np.argsort(ranking.ap, kind="stable")  # skipped ones are NaN and come last
-    rows: list[list[Any]] = [
-        [
-            printable(query.paths[i]),
-            query.pids[i],
-            query.camids[i] if evaluation.data.has_cameras else math.nan,
-            ranking.num_matches[i],
-            ranking.first_match[i] if ranking.valid[i] else math.nan,
-            ranking.ap[i],
-            ranking.inp[i],
-        ]
-        for i in order[:LONGEST_TABLE]
-    ]
-    columns = [("image", False), ("person id", True), ("camera", True), ("matches", True), ("first match", True)]
-    return _cut("csv/per_query_ap.csv", len(order)) + _sortable([*columns, *_RATES[:2]], rows)
-
-
-_RATES: list[Column] = [("AP, %", True), ("INP, %", True), ("rank-1, %", True)]
-
-
-def _cut(file: str, count: int) -> str:
-    if count <= LONGEST_TABLE:
-        return ""
-    return _paragraphs([f"The {LONGEST_TABLE} worst of {count:,}. All are in {file}."])
-
-
-def _sortable(columns: Sequence[Column], rows: Iterable[Sequence[Any]]) -> str:
-    rates = {name for name, _ in _RATES}
-    head = "".join(
-        f'<th scope="col"{" class=number" if number else ""}><button type="button">{_text(name)}</button></th>'
-        for name, number in columns
-    )
-    body = []
-    for row in rows:
-        cells = []
-        for (name, number), value in zip(columns, row, strict=True):
-            if not number:
-                cells.append(f"<td>{_text(value)}</td>")
-                continue
-            missing = math.isnan(value)
-            shown = "" if missing else f"{100 * value:.1f}" if name in rates else f"{int(value)}"
-            cells.append(f'<td class="number" data-value="{"" if missing else f"{float(value):.6g}"}">{shown}</td>')
-        body.append(f"<tr>{''.join(cells)}</tr>")
-    return (
-        f'<div class="scroll" tabindex="0"><table class="sortable"><thead><tr>{head}</tr></thead>'
-        f"<tbody>{''.join(body)}</tbody></table></div>"
-    )
-
-
-def _rows_table(header: tuple[str, str, str], rows: list[Row]) -> str:
+def _rows_table(header: Sequence[str], rows: Iterable[Row]) -> str:
     head = "".join(f'<th scope="col">{_text(name)}</th>' for name in header)
     body = "".join(f"<tr>{''.join(f'<td>{_text(cell)}</td>' for cell in row)}</tr>" for row in rows)
-    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    table = f'<table class="figures"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+    return f'<div class="scroll" tabindex="0">{table}</div>'
 
 
 def _paragraphs(lines: Iterable[str]) -> str:
     return "".join(f'<p class="quiet">{_text(line)}</p>' for line in lines if line)
+
+
+def _marked(text: str) -> str:
+    """Text with what stands between backticks as code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", _text(text))
 
 
 def _text(value: Any) -> str:
@@ -244,4 +170,4 @@ def _text(value: Any) -> str:
 
 
 def _percent(value: float | None) -> str:
-    return "n/a" if value is None else f"{value:.1f} %"
+    return "n/a" if value is None else f"{rate(value)} %"

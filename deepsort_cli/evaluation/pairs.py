@@ -41,6 +41,12 @@ class PairCounts:
     negative_same_camera: Counts
     edges: FloatArray
 
+    @property
+    def reach(self) -> float:
+        """The distance below which 99 % of the pairs of two persons lie, rounded up to a bin; 0 without such pairs."""
+        below = np.cumsum(self.negative.sum(axis=0, dtype=np.int64))
+        return float(self.edges[1 + np.searchsorted(below, 0.99 * below[-1])]) if below[-1] else 0.0
+
     def curve(self, *, same_camera: bool = False, weights: FloatArray | None = None) -> RocCurve:
         """The ROC curve over all clusters.
 

@@ -16,7 +16,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from PIL import Image, ImageOps
 
+from deepsort_cli.core.types import IntArray
 from deepsort_cli.evaluation.evaluate import Evaluation
+from deepsort_cli.evaluation.figures import distance, typed
 from deepsort_cli.evaluation.tables import cmc_head
 
 NAMED_IDENTITIES = 25
@@ -27,6 +29,10 @@ GRID_ROWS = 3
 GRID_COLUMNS = 8
 THUMB = (64, 128)
 """Width and height of a thumbnail in pixels."""
+
+
+Shown = Sequence[tuple[str, Evaluation]]
+"""One model or two: name and evaluation, on the same data."""
 
 
 @dataclass(frozen=True)
@@ -79,19 +85,9 @@ def draw(
     plot: str, evaluation: Evaluation, theme: Theme, name: str = "", other: tuple[str, Evaluation] | None = None
 ) -> bytes:
     """One picture as PNG bytes; `plot` is a key of `TITLES`."""
+    shown: Shown = [(name, evaluation), *([] if other is None else [other])]
     with mpl.rc_context(_style(theme)):
-        if plot == "cmc":
-            figure = _cmc(evaluation, theme, name, other)
-        elif plot == "retrievals":
-            figure = _retrievals(evaluation, theme)
-        else:
-            drawing = {
-                "ap_histogram": _ap_histogram,
-                "distances": _distances,
-                "identities": _identities,
-                "embedding_map": _embedding_map,
-            }[plot]
-            figure = drawing(evaluation, theme)
+        figure = _DRAWINGS[plot](shown, theme)
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", dpi=100 if plot == "retrievals" else 150, metadata={"Software": None})
     return buffer.getvalue()
@@ -158,60 +154,100 @@ def _figure(width: float = 6.4, height: float = 4.0) -> tuple[Figure, Axes]:
     return figure, figure.add_subplot()
 
 
-def _cmc(evaluation: Evaluation, theme: Theme, name: str, other: tuple[str, Evaluation] | None) -> Figure:
-    figure, axes = _figure()
-    last = min(50, len(evaluation.ranking.cmc))
-    curves = [(name, evaluation, theme.right, "-")]
-    if other is not None:
-        curves.append((other[0], other[1], theme.wrong, "--"))
-    for label, found, colour, line in curves:
+def _colours(theme: Theme) -> tuple[tuple[str, str], ...]:
+    """Colour and line of the first and of the second model."""
+    return ((theme.right, "-"), (theme.wrong, "--"))
+
+
+def _legend(figure: Figure, axes: Axes, columns: int = 2, **options: Any) -> None:
+    """A legend below the axes, where it covers no curve."""
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns, fontsize=9, **options)
+
+
+def _cmc(shown: Shown, theme: Theme) -> Figure:
+    figure, axes = _figure(6.4, 4.3)
+    last = min(50, len(shown[0][1].ranking.cmc))
+    for (label, found), (colour, line) in zip(shown, _colours(theme), strict=False):
         cmc = 100 * np.array(cmc_head(found)[:last])
         ranks = np.arange(1, len(cmc) + 1)
         marker = "o" if len(ranks) <= 20 else ""
-        text = f"{_short(label)} mAP {100 * found.ranking.mAP:.1f} %".strip()
+        ranks_said = ", ".join(f"rank-{k} {100 * found.ranking.rank(k):.2f}" for k in (1, 5, 10) if k <= last)
+        text = f"{_short(label)} mAP {100 * found.ranking.mAP:.2f}, {ranks_said} %".strip()
         axes.plot(ranks, cmc, line, color=colour, marker=marker, lw=2, label=text)
-    for k in (1, 5, 10):
-        if k <= last:
-            value = 100 * evaluation.ranking.rank(k)
-            axes.plot([k], [value], "o", color=theme.right)
-            axes.annotate(f"{value:.1f}", (k, value), textcoords="offset points", xytext=(6, -4), ha="left", va="top")
     axes.set(xlabel="rank k", ylabel="queries with a match, %", ylim=(0, 102), xlim=(0.5, last + 0.5))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_title(TITLES["cmc"])
-    axes.legend(loc="lower right")
+    _legend(figure, axes, 1)
     return figure
 
 
-def _ap_histogram(evaluation: Evaluation, theme: Theme) -> Figure:
-    figure, axes = _figure()
-    ap = evaluation.ranking.ap[evaluation.ranking.valid]
-    bins = int(np.clip(np.sqrt(len(ap)) * 1.5, 5, 40))
-    axes.hist(
-        100 * ap, bins=np.linspace(0, 100, bins + 1).tolist(), color=theme.right, edgecolor=theme.background, lw=0.6
-    )
-    _line(axes, 100 * float(ap.mean()), theme.wrong, "-", f"mean (mAP) {100 * ap.mean():.1f} %")
-    _line(axes, 100 * float(np.median(ap)), theme.accent, "--", f"median {100 * np.median(ap):.1f} %")
-    axes.set(xlabel="AP of a query, %", ylabel=f"queries (of {len(ap):,})", xlim=(0, 100))
+def _ap_histogram(shown: Shown, theme: Theme) -> Figure:
+    figure, axes = _figure(6.4, 4.3)
+    alone = len(shown) == 1
+    for (name, found), (colour, line) in zip(shown, _colours(theme), strict=False):
+        ap = found.ranking.ap[found.ranking.valid]
+        bins = int(np.clip(np.sqrt(len(ap)) * 1.5, 5, 40))
+        edges = np.linspace(0, 100, bins + 1).tolist()
+        if line == "-":
+            axes.hist(100 * ap, bins=edges, color=colour, edgecolor=theme.background, lw=0.6, alpha=1 if alone else 0.6)
+        else:
+            axes.hist(100 * ap, bins=edges, histtype="step", color=colour, lw=2)
+        label = "mean (mAP)" if alone else f"{_short(name, 24)} mAP"
+        mean = 100 * float(ap.mean())
+        _line(axes, mean, theme.wrong if alone else colour, line, f"{label} {mean:.2f} %")
+        if alone:
+            median = 100 * float(np.median(ap))
+            _line(axes, median, theme.accent, "--", f"median {median:.2f} %")
+    axes.set(xlabel="AP of a query, %", ylabel=f"queries (of {shown[0][1].ranking.num_valid:,})", xlim=(0, 100))
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_title(TITLES["ap_histogram"])
-    axes.legend()
+    _legend(figure, axes)
     return figure
 
 
-def _distances(evaluation: Evaluation, theme: Theme) -> Figure:
-    figure, axes = _figure()
+def _distances(shown: Shown, theme: Theme) -> Figure:
+    figure = Figure(figsize=(6.4, 4.4 if len(shown) == 1 else 6.6), layout="constrained")
+    panels = figure.subplots(len(shown), 1, squeeze=False)[:, 0]  # each on its own scale: models differ in it
+    for axes, (_, found) in zip(panels, shown, strict=True):
+        low, high = _distance_panel(axes, found, theme)
+        axes.set_xlim(max(0.0, low), min(2.0, high))
+    panels[-1].set_xlabel("cosine distance")
+    if len(shown) == 1:
+        panels[0].set_title(TITLES["distances"])
+        _legend(figure, panels[0])
+        return figure
+    figure.suptitle(TITLES["distances"], fontsize=12)
+    for axes, (name, found) in zip(panels, shown, strict=True):
+        axes.set_title(f"{_short(name)}{_threshold_words(found)}", fontsize=10)
+    _legend(figure, panels[0])
+    return figure
+
+
+def _threshold_words(found: Evaluation) -> str:
+    return "" if found.threshold is None else f", threshold {typed(distance(found.threshold.interval.value))}"
+
+
+def _distance_panel(axes: Axes, evaluation: Evaluation, theme: Theme) -> tuple[float, float]:
+    """Densities of the distances of one model; returns the range they lie in."""
     pairs = evaluation.pairs
-    same_camera = evaluation.verification_same_camera is not None
     curves = [
         ("same person, two cameras", pairs.positive, theme.right, "-"),
         ("two persons", pairs.negative, theme.wrong, "-"),
     ]
-    if same_camera:
+    if evaluation.verification_same_camera is not None:
         curves += [
             ("same person, one camera", pairs.positive_same_camera, theme.right, ":"),
             ("two persons, one camera", pairs.negative_same_camera, theme.wrong, ":"),
         ]
-    top, low, high = 0.0, 2.0, 0.0
+    threshold = evaluation.threshold
+    if threshold is not None:  # beneath the curves
+        found = threshold.interval
+        if not np.isnan(found.low):
+            axes.axvspan(found.low, found.high, color=theme.accent, alpha=0.2, lw=0, zorder=0.5)
+        label = f"threshold {typed(distance(found.value))}"
+        axes.axvline(found.value, color=theme.accent, ls="--", lw=1.2, label=label, zorder=0.8)
+    low, high = float(pairs.edges[-1]), 0.0
     for label, counts, colour, line in curves:
         total = counts.sum(axis=0, dtype=np.float64)
         if not total.sum():
@@ -223,74 +259,75 @@ def _distances(evaluation: Evaluation, theme: Theme) -> Figure:
             axes.fill_between(centres, density, color=colour, alpha=0.18, lw=0)
         inside = centres[density > 0.002 * density.max()]
         step = width * (pairs.edges[1] - pairs.edges[0])
-        low, high, top = min(low, inside[0] - step), max(high, inside[-1] + step), max(top, float(density.max()))
-    threshold = evaluation.threshold
-    if threshold is not None:
-        found = threshold.interval
-        if not np.isnan(found.low):
-            axes.axvspan(found.low, found.high, color=theme.accent, alpha=0.25, lw=0)
-        _line(axes, found.value, theme.accent, "--", f"threshold {found.value:.3f}")
-    axes.set(xlabel="cosine distance", ylabel="density", ylim=(0, 1.35 * top or 1))
-    axes.set_xlim(max(0.0, low), min(2.0, high))
-    axes.set_title(TITLES["distances"])
-    axes.legend(ncols=2, loc="upper left", fontsize=9)
-    return figure
+        low, high = min(low, inside[0] - step), max(high, inside[-1] + step)
+    axes.set(ylabel="density")
+    axes.set_ylim(bottom=0)
+    return low, high
 
 
-def _identities(evaluation: Evaluation, theme: Theme) -> Figure:
-    known = sorted((i for i in evaluation.identities if i.num_valid), key=lambda i: (i.ap, i.pid))
-    ap = 100 * np.array([i.ap for i in known])
-    if len(known) <= NAMED_IDENTITIES:
-        figure, axes = _figure(6.4, 1.4 + 0.24 * max(len(known), 6))
-        _bars(axes, [str(i.pid) for i in known], ap, theme)
-        axes.axvline(float(ap.mean()), color=theme.wrong, lw=1.5)
-        axes.set_title(f"{TITLES['identities']} (mean {ap.mean():.1f} %)")
+def _identities(shown: Shown, theme: Theme) -> Figure:
+    """Bars of few people; of many, the sorted curve, and bars of those with whom the first model does worst."""
+    people = sorted((i for i in shown[0][1].identities if i.num_valid), key=lambda i: (i.ap, i.pid))
+    of_pid = [{i.pid: 100 * i.ap for i in found.identities} for _, found in shown]
+    ap = [np.array([found[i.pid] for i in people]) for found in of_pid]
+    labels = [
+        f"{_short(name, 24) or 'mean'}{' mean' if name else ''} {values.mean():.2f} %"
+        for (name, _), values in zip(shown, ap, strict=True)
+    ]
+    worst_names = [str(i.pid) for i in people[:NAMED_IDENTITIES]]
+    if len(people) <= NAMED_IDENTITIES:
+        figure, axes = _figure(6.4, 1.9 + 0.24 * len(shown) * max(len(people), 6))
+        _bars(axes, worst_names, ap, theme, labels)
+        axes.set_title(TITLES["identities"])
+        _legend(figure, axes, 1)
         return figure
-    figure = Figure(figsize=(6.4, 5.4), layout="constrained")
+    figure = Figure(figsize=(6.4, 5.8), layout="constrained")
     curve, worst = figure.subplots(1, 2, width_ratios=[1.25, 1])
-    share = 100 * np.arange(len(ap)) / (len(ap) - 1)
-    curve.fill_between(share, ap, color=theme.right, alpha=0.25, lw=0)
-    curve.plot(share, ap, color=theme.right, lw=2)
-    curve.axhline(float(ap.mean()), color=theme.wrong, lw=1.5)
-    curve.annotate(
-        f"mean {ap.mean():.1f} %", (2, ap.mean()), textcoords="offset points", xytext=(0, 4), color=theme.wrong
-    )
-    curve.set(xlabel=f"share of the {len(ap):,} identities, %", ylabel="AP, %", xlim=(0, 100), ylim=(0, 102))
+    share = 100 * np.arange(len(people)) / (len(people) - 1)
+    for values, label, (colour, line) in zip(ap, labels, _colours(theme), strict=False):
+        if line == "-":
+            curve.fill_between(share, np.sort(values), color=colour, alpha=0.2, lw=0)
+        curve.plot(share, np.sort(values), line, color=colour, lw=2, label=label)
+    curve.set(xlabel=f"share of the {len(people):,} identities, %", ylabel="AP, %", xlim=(0, 100), ylim=(0, 102))
     curve.set_title("all, worst first")
-    _bars(worst, [str(i.pid) for i in known[:NAMED_IDENTITIES]], ap[:NAMED_IDENTITIES], theme)
+    _bars(worst, worst_names, [values[:NAMED_IDENTITIES] for values in ap], theme)
     worst.set_title(f"the {NAMED_IDENTITIES} worst")
     figure.suptitle(TITLES["identities"], fontsize=12)
+    _legend(figure, curve, 1)
     return figure
 
 
-def _bars(axes: Axes, names: Sequence[str], values: npt.NDArray[np.float64], theme: Theme) -> None:
+def _bars(
+    axes: Axes,
+    names: Sequence[str],
+    values: Sequence[npt.NDArray[np.float64]],
+    theme: Theme,
+    labels: Sequence[str] | None = None,
+) -> None:
+    """Horizontal bars, those of two models below each other, with their values where they are not too many."""
     position = np.arange(len(names))
-    axes.barh(position, values, color=theme.right, height=0.75)
+    height = 0.75 / len(values)
+    largest = max(float(found.max()) for found in values)
+    axes.set_xlim(0, max(118.0 if largest > 60 else 1.3 * largest, 1.0))
     size = 10 if len(names) <= 15 else 8
-    axes.set_yticks(position, names, fontsize=size)
+    for i, (found, (colour, _)) in enumerate(zip(values, _colours(theme), strict=False)):
+        places = position + (i - (len(values) - 1) / 2) * height
+        axes.barh(places, found, color=colour, height=height, label=None if labels is None else labels[i])
+        for y, value in zip(places, found, strict=True) if len(names) * len(values) <= NAMED_IDENTITIES else ():
+            axes.annotate(
+                f"{value:.2f}", (value, y), textcoords="offset points", xytext=(3, 0), ha="left", va="center",
+                fontsize=(size if len(values) == 1 else 8) - 1,
+            )  # fmt: skip
+    axes.set_yticks(position, list(names), fontsize=size)
     axes.invert_yaxis()
     axes.set(xlabel="AP, %", ylabel="person id")
-    axes.set_xlim(0, max(102.0 if values.max() > 60 else 1.25 * float(values.max()), 1.0))
-    for y, value in zip(position, values, strict=True):
-        inside = value > 0.85 * axes.get_xlim()[1]
-        colour = theme.background if inside else theme.text
-        axes.annotate(
-            f"{value:.1f}" if value >= 1 else f"{value:.2g}",
-            (value, y),
-            textcoords="offset points",
-            xytext=(-3 if inside else 3, 0),
-            ha="right" if inside else "left",
-            va="center",
-            fontsize=size - 1,
-            color=colour,
-        )
+    axes.set_xticks([tick for tick in axes.get_xticks() if 0 <= tick <= 100 and tick <= axes.get_xlim()[1]])
     axes.grid(axis="y", visible=False)
 
 
-def _embedding_map(evaluation: Evaluation, theme: Theme) -> Figure:
-    figure, axes = _figure(6.4, 5.0)
-    features = np.concatenate([evaluation.query_features, evaluation.gallery_features])
-    features = features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
+def _embedding_map(shown: Shown, theme: Theme) -> Figure:
+    """The embeddings of each model on its own two principal components, with the same people named."""
+    evaluation = shown[0][1]
     pids = np.concatenate([evaluation.data.query.pids, evaluation.data.gallery.pids])
     rng = np.random.default_rng(evaluation.settings.seed)
     people = np.unique(evaluation.data.query.pids)
@@ -299,6 +336,24 @@ def _embedding_map(evaluation: Evaluation, theme: Theme) -> Figure:
     others = np.flatnonzero(~np.isin(pids, named))
     if len(others) > MAP_POINTS:
         others = rng.choice(others, MAP_POINTS, replace=False)
+    figure = Figure(figsize=(6.4, 5.2 if len(shown) == 1 else 8.6), layout="constrained")
+    panels = figure.subplots(len(shown), 1, squeeze=False)[:, 0]
+    for axes, (name, found) in zip(panels, shown, strict=True):
+        _map_panel(axes, found, pids, named, others, theme)
+        if len(shown) > 1:
+            axes.set_title(_short(name), fontsize=10)
+    figure.suptitle(TITLES["embedding_map"], fontsize=12)
+    title = "person id" + (f"\n({len(named)} of {len(people):,})" if many else "")
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, title=title, loc="outside right center", fontsize=9, title_fontsize=9)
+    return figure
+
+
+def _map_panel(
+    axes: Axes, evaluation: Evaluation, pids: IntArray, named: IntArray, others: IntArray, theme: Theme
+) -> None:
+    features = np.concatenate([evaluation.query_features, evaluation.gallery_features])
+    features = features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
     shown = np.concatenate([others, np.flatnonzero(np.isin(pids, named))])
     centre = features[shown].mean(axis=0)
     offsets = features[shown] - centre
@@ -306,9 +361,8 @@ def _embedding_map(evaluation: Evaluation, theme: Theme) -> Figure:
     points = (features - centre) @ directions[:, :-3:-1]
     if points.shape[1] < 2:
         points = np.column_stack([points, np.zeros(len(points))])
-    axes.scatter(
-        points[others, 0], points[others, 1], s=5, color=theme.quiet, alpha=0.35, lw=0, label="others" if many else None
-    )
+    if len(others):
+        axes.scatter(points[others, 0], points[others, 1], s=5, color=theme.quiet, alpha=0.35, lw=0, label="others")
     colours = mpl.colormaps["tab10" if len(named) <= 10 else "gist_rainbow"]
     markers = "os^DvPX*<>"
     for i, pid in enumerate(named):
@@ -320,39 +374,42 @@ def _embedding_map(evaluation: Evaluation, theme: Theme) -> Figure:
     explained = 100 * variances[::-1] / max(float(variances.sum()), 1e-12)
     axes.set_xlabel(f"component 1 ({explained[0]:.0f} % of variance)")
     axes.set_ylabel(f"component 2 ({explained[1]:.0f} %)" if len(explained) > 1 else "")
-    axes.set_title(TITLES["embedding_map"])
-    title = "person id" + (f"\n({len(named)} of {len(people):,})" if many else "")
-    axes.legend(title=title, loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=9, title_fontsize=9)
     axes.set_aspect("equal", adjustable="datalim")
-    return figure
 
 
-def _retrievals(evaluation: Evaluation, theme: Theme) -> Figure:
-    rows = [(kind, i) for kind, queries in typical_queries(evaluation).items() for i in queries]
-    columns = min(GRID_COLUMNS, evaluation.retrieved.shape[1])
+def _retrievals(shown: Shown, theme: Theme) -> Figure:
+    evaluation = shown[0][1]
+    rows = [
+        (kind, i, name if len(shown) > 1 else "", found)
+        for kind, queries in typical_queries(evaluation).items()
+        for i in queries
+        for name, found in shown
+    ]
+    columns = min(GRID_COLUMNS, *(found.retrieved.shape[1] for _, found in shown))
     figure = Figure(figsize=(1.0 + 0.72 * (columns + 1), 0.6 + 1.5 * len(rows)))
-    correct = evaluation.correct()
     query, gallery = evaluation.data.query, evaluation.data.gallery
     grid = figure.add_gridspec(
         len(rows), columns + 1, left=0.13, right=0.99, top=1 - 0.6 / figure.get_figheight(), bottom=0.005,
         hspace=0.24, wspace=0.1,
     )  # fmt: skip
-    for r, (kind, i) in enumerate(rows):
+    for r, (kind, i, name, found) in enumerate(rows):
+        correct = found.correct()
         axes = figure.add_subplot(grid[r, 0])
         _thumb(axes, query.file(i), theme.text, f"{query.pids[i]}", theme)
-        label = f"{kind}\nAP {100 * evaluation.ranking.ap[i]:.1f} %"
+        label = f"{kind}\nAP {100 * found.ranking.ap[i]:.2f}" + (f"\n{_short(name, 12)}" if name else "")
         axes.annotate(
             label, (0, 0.5), xycoords="axes fraction", xytext=(-8, 0), textcoords="offset points",
-            ha="right", va="center", fontsize=9,
+            ha="right", va="center", fontsize=8,
         )  # fmt: skip
         for k in range(columns):
-            j = int(evaluation.retrieved[i, k])
+            j = int(found.retrieved[i, k])
             if j < 0:
                 continue
             axes = figure.add_subplot(grid[r, k + 1])
             mark = "✓" if correct[i, k] else "✗"
             colour = theme.right if correct[i, k] else theme.wrong
-            _thumb(axes, gallery.file(j), colour, f"{mark} {evaluation.retrieved_distance[i, k]:.2f}", theme)
+            number = typed(distance(float(found.retrieved_distance[i, k])))
+            _thumb(axes, gallery.file(j), colour, f"{mark} {number}", theme)
     figure.suptitle(
         "Query (left) and its nearest gallery images: ✓ same person, ✗ another; numbers are distances",
         fontsize=9,
@@ -397,3 +454,13 @@ def _density(
 
 def _short(name: str, length: int = 34) -> str:
     return name if len(name) <= length else "…" + name[-length + 1 :]
+
+
+_DRAWINGS: dict[str, Callable[[Shown, Theme], Figure]] = {
+    "cmc": _cmc,
+    "ap_histogram": _ap_histogram,
+    "distances": _distances,
+    "identities": _identities,
+    "embedding_map": _embedding_map,
+    "retrievals": _retrievals,
+}

@@ -1,53 +1,69 @@
-"""The figures in words: the summary on the screen and in the report, what each figure means, what to do about them."""
+"""The figures in words and tables of text: the summary on the screen and in the report."""
 
 from __future__ import annotations
 
-import math
-from pathlib import Path
+import textwrap
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
+from deepsort_cli.evaluation.advice import recommendations
+from deepsort_cli.evaluation.evaluate import CameraPair, Evaluation
+from deepsort_cli.evaluation.figures import typed
 
-from deepsort_cli.evaluation.bootstrap import Interval
-from deepsort_cli.evaluation.evaluate import ENOUGH_IDENTITIES, Evaluation
-
-Row = tuple[str, str, str]
-"""Name of a figure, its value, what it means."""
+Row = tuple[str, ...]
+"""Cells of a table."""
+WIDTH = 100
+"""Characters of a line where nothing narrower is asked for."""
+LEAST_PROSE = 24
+"""Characters below which a column of prose is left out."""
 
 
 def headline(figures: dict[str, Any], ranks: tuple[int, ...]) -> list[Row]:
-    """The main figures for people, from `figures.figures`."""
+    """The main figures for people, from `figures.figures`: name, value with interval, meaning."""
     intervals = figures["intervals"]
-    rows = [
-        ("mAP", _rate(figures["mAP"], intervals["mAP"]), "how completely and how early all matches are found"),
-        ("mAP, trapezoidal", _rate(figures["mAP_trapezoidal"]), "the same as older Market-1501 code computes it"),
-        ("mINP", _rate(figures["mINP"]), "how early the hardest match of a query is found"),
+    rows: list[Row] = [
+        ("mAP", rate(figures["mAP"], intervals["mAP"]), "how completely and early matches are found"),
+        ("mAP, trapezoidal", rate(figures["mAP_trapezoidal"]), "as older Market-1501 code has it"),
+        ("mINP", rate(figures["mINP"]), "how early the hardest match is found"),
     ]
     for k in ranks:
         bounds = intervals["rank1"] if k == 1 else None
-        meaning = "the nearest gallery image is right" if k == 1 else f"a right image is among the nearest {k}"
-        rows.append((f"rank-{k}", _rate(figures[f"rank{k}"], bounds), meaning))
+        meaning = "the nearest image is right" if k == 1 else f"a right image among the nearest {k}"
+        rows.append((f"rank-{k}", rate(figures[f"rank{k}"], bounds), meaning))
     rows += [
-        ("EER", _rate(figures["eer"]), "pairs misjudged by the one threshold with equal errors"),
-        ("TPR at FPR 1 %", _rate(figures["tpr_at_fpr_1e-2"]), "right pairs accepted with 1 % of the wrong ones"),
-        ("TPR at FPR 0.1 %", _rate(figures["tpr_at_fpr_1e-3"]), "right pairs accepted with 0.1 % of the wrong ones"),
+        ("EER", rate(figures["eer"]), "pairs misjudged at equal errors"),
+        ("TPR at FPR 1 %", rate(figures["tpr_at_fpr_1e-2"]), "right pairs accepted with 1 % of wrong"),
+        ("TPR at FPR 0.1 %", rate(figures["tpr_at_fpr_1e-3"]), "right pairs accepted with 0.1 % of wrong"),
     ]
     same_camera = figures["same_camera"]
     if same_camera is not None:
-        rows.append(("EER, one camera", _rate(same_camera["eer"]), "the same for pairs within one camera"))
-    if figures["threshold"] is not None:
-        low, high = figures["threshold_interval"]
-        value = f"{figures['threshold']:.3f}" + ("" if low is None else f"  [{low:.3f}, {high:.3f}]")
-        rows.append(("threshold", value, "recommended max_cosine_distance for the tracker"))
+        rows.append(("EER, one camera", rate(same_camera["eer"]), "the same within one camera"))
+    rows.append(("threshold", _threshold(figures), "max_cosine_distance for the tracker"))
+    return rows
+
+
+def comparison(
+    figures: dict[str, Any], other: dict[str, Any], differences: dict[str, Any], ranks: tuple[int, ...]
+) -> list[Row]:
+    """The same figures of two models side by side: name, this one, the other, difference in points where it is known.
+
+    Args:
+        differences: between the two, from `figures.difference_figures`.
+    """
+    keys = {"mAP": "mAP", "mINP": "mINP", "rank-1": "rank1"}
+    theirs = {row[0]: row[1] for row in headline(other, ranks)}
+    rows: list[Row] = []
+    for name, here, _ in headline(figures, ranks):
+        found = differences.get(keys.get(name, ""))
+        rows.append((name, here, theirs.get(name, ""), "" if found is None else _difference(found)))
     return rows
 
 
 def difference_rows(differences: dict[str, Any]) -> list[Row]:
-    """Figures of the model minus those of the other, from `figures.difference_figures`."""
-    rows = []
+    """Figures of the model minus those of the other, from `figures.difference_figures`: name, value, meaning."""
+    rows: list[Row] = []
     for name, found in differences.items():
         low, high = found["interval"]
-        value = f"{found['value']:+.2f}" + ("" if low is None else f"  [{low:+.2f}, {high:+.2f}]")
         p_value = found["p_value"]
         if p_value is None:
             meaning = "no interval: too few identities or --bootstrap 0"
@@ -55,7 +71,7 @@ def difference_rows(differences: dict[str, Any]) -> list[Row]:
             meaning = f"not told apart on this data (p = {p_value:.3g})"
         else:
             meaning = f"{'better' if found['value'] > 0 else 'worse'} beyond chance (p = {p_value:.2g})"
-        rows.append(({"rank1": "rank-1"}.get(name, name), value, meaning))
+        rows.append(({"rank1": "rank-1"}.get(name, name), _difference(found), meaning))
     return rows
 
 
@@ -78,71 +94,27 @@ def method_line(figures: dict[str, Any]) -> str:
     return ", ".join(parts)
 
 
-def threshold_line(evaluation: Evaluation) -> str:
-    """Where the threshold comes from, in one sentence; empty without one."""
-    found = evaluation.threshold
-    if found is None:
+def input_line(figures: dict[str, Any]) -> str:
+    """What input the model gets, and who says so; empty where it is not known."""
+    found = figures["model"].get("input")
+    if not found:
         return ""
+    mean, std = (", ".join(f"{value:.6g}" for value in found[name]) for name in ("mean", "std"))
     return (
-        f"Threshold {found.interval.value:.3f}: {found.criterion} ({found.pairs} pairs). "
-        f"It accepts {100 * found.tpr:.1f} % of the right pairs."
+        f"{found['height']}×{found['width']} pixels, {found['channel_order']}, mean {mean}, deviation {std}, "
+        f"{found['resize']}: {found['origin']}"
     )
 
 
-def recommendations(evaluation: Evaluation, figures: dict[str, Any]) -> list[str]:
-    """What the figures suggest, most useful first."""
-    ranking, found = evaluation.ranking, evaluation.threshold
-    advice = []
-    if found is not None:
-        path = Path(figures["model"]["path"])
-        export = "" if path.suffix == ".onnx" else f"deepsort export {path}, then "
-        advice.append(
-            f"Track with this model: {export}deepsort track --reid {path.with_suffix('.onnx')} "
-            f"--max-cosine-distance {found.interval.value:.2f}"
-        )
-        if found.pairs == "cross-camera" and evaluation.settings.threshold.pairs == "auto":
-            advice.append(
-                "The threshold comes from pairs of different cameras, because fewer than "
-                f"{ENOUGH_IDENTITIES} identities have several images of one camera. Within one camera, as in tracking, "
-                "images of a person are closer: try a value up to a quarter lower."
-            )
-        if _width(found.interval) > 0.1:
-            advice.append(
-                f"The threshold is known to ±{_width(found.interval) / 2:.2f} only. Evaluate on more identities "
-                "before relying on it."
-            )
-    error = evaluation.verification_same_camera or evaluation.verification
-    if error.eer > 0.15:
-        advice.append(
-            f"With an error rate of {100 * error.eer:.0f} % appearance alone confuses people: keep the tracker's "
-            "motion gating on, and expect switches after long occlusions."
-        )
-    if ranking.rank(1) < 0.5:
-        advice.append(
-            "Fewer than half of the queries find a right image first. If the model was trained on other data, adapt "
-            "it: deepsort finetune."
-        )
-    elif ranking.mINP < 0.5 * ranking.mAP:
-        advice.append(
-            "Matches are found, but the hardest one of a query comes late (mINP is far below mAP): look at the last "
-            "matches in the retrieval grid for poses, occlusions or wrong labels that training should cover."
-        )
-    advice += _camera_advice(evaluation)
-    if not evaluation.settings.rerank.enabled and 0.2 < ranking.mAP < 0.95:
-        advice.append("For search rather than tracking, --rerank usually raises mAP.")
-    if _width(evaluation.mAP) > 0.1:
-        advice.append(
-            f"The 95 % interval of mAP spans {100 * _width(evaluation.mAP):.0f} points: differences between models "
-            "smaller than that need more identities, or --against on this data."
-        )
-    failing = [i for i in evaluation.identities if i.num_valid and i.ap < 0.5 * ranking.mAP]
-    if failing:
-        worst = ", ".join(str(i.pid) for i in sorted(failing, key=lambda i: (i.ap, i.pid))[:5])
-        advice.append(
-            f"{len(failing):,} identities reach less than half of the mean AP; the worst are {worst}. "
-            "Look at them in plots/retrievals.png and csv/per_identity_ap.csv."
-        )
-    return advice
+def threshold_line(figures: dict[str, Any]) -> str:
+    """Where the threshold comes from, or why there is none, in one sentence."""
+    if figures["threshold"] is None:
+        return f"No threshold is recommended: {figures['threshold_missing']}."
+    return (
+        f"Threshold {typed(figures['threshold'])}: {figures['threshold_criterion']} ({figures['threshold_pairs']} "
+        f"pairs: {figures['threshold_positive_pairs']:,} right, {figures['threshold_negative_pairs']:,} wrong). "
+        f"It accepts {rate(figures['threshold_tpr'])} % of the right pairs."
+    )
 
 
 def summary_text(
@@ -150,6 +122,7 @@ def summary_text(
     figures: dict[str, Any],
     other: dict[str, Any] | None = None,
     differences: dict[str, Any] | None = None,
+    width: int = WIDTH,
 ) -> str:
     """`summary.txt`: figures, what they mean, and recommendations.
 
@@ -157,63 +130,118 @@ def summary_text(
         figures: of the model.
         other: of the model it is compared with.
         differences: between the two, from `figures.difference_figures`.
+        width: characters of a line; commands and paths are not broken, however long.
     """
-    lines = [
-        f"Re-ID evaluation of {figures['model']['name']}",
-        f"model    {figures['model']['path']} ({figures['model']['embedding_size']} values per image)",
-        f"query    {figures['data']['query']}",
-        f"gallery  {figures['data']['gallery']}",
-        f"data     {data_line(figures)}",
-        f"method   Market-1501 protocol, {method_line(figures)}",
-        "",
-        "Figures (percent, [95 % interval])",
-        *_aligned(headline(figures, evaluation.settings.ranks)),
-        "",
-        threshold_line(evaluation),
+    model, ranks = figures["model"], evaluation.settings.ranks
+    lines = [f"Re-ID evaluation of {model['name']}"]
+    facts = [
+        ("model", f"{model['path']} ({model['embedding_size']} values per image)"),
+        ("input", input_line(figures)),
+        ("query", figures["data"]["query"]),
+        ("gallery", figures["data"]["gallery"]),
+        ("data", data_line(figures)),
+        ("method", f"Market-1501 protocol, {method_line(figures)}"),
     ]
-    if other is not None and differences is not None:
-        rows = difference_rows(differences)
-        lines += ["", f"Compared with {other['model']['name']} (percentage points, [95 % interval])", *_aligned(rows)]
-        lines.append(f"  {other['model']['name']}: mAP {other['mAP']:.2f}, rank-1 {other['rank1']:.2f}")
+    for name, text in facts:
+        lines += _prose(text, width, f"{name:<9}", " " * 9) if text else []
+    for warning in model.get("warnings", ()):
+        lines += ["", *_prose(warning, width, "WARNING: ", " " * 9)]
+    lines += ["", "Figures (percent, [95 % interval])"]
+    if other is None or differences is None:
+        lines += table(headline(figures, ranks), width, prose=True)
+    else:
+        header = ("", *_two_names(model["name"], other["model"]["name"], width), "difference")
+        lines += _fitting([header, *comparison(figures, other, differences, ranks)], width)
+        title = f"Compared with {other['model']['name']} (percentage points, [95 % interval])"
+        lines += ["", *_prose(title, width)]
+        lines += table(difference_rows(differences), width, prose=True)
+    lines += ["", *_prose(threshold_line(figures), width)]
     if evaluation.camera_pairs:
-        lines += ["", "Per pair of cameras (queries of the first, gallery of the second only)"]
-        lines += [
-            f"  {pair.q_camid:>4} → {pair.g_camid:<4} {pair.num_queries:>6} queries   mAP {100 * pair.mAP:6.2f}   "
-            f"mINP {100 * pair.mINP:6.2f}   rank-1 {100 * pair.rank1:6.2f}"
-            for pair in evaluation.camera_pairs
-        ]
+        title = "Per pair of cameras (queries of one, gallery of the other only; percent)"
+        lines += ["", *_prose(title, width)]
+        lines += table(_camera_rows(evaluation.camera_pairs), width, numbers=True)
     if evaluation.data.notes:
-        lines += ["", "About the data", *(f"  - {note}" for note in evaluation.data.notes)]
-    lines += ["", "Recommendations", *(f"  - {item}" for item in recommendations(evaluation, figures))]
+        lines += ["", "About the data"]
+        lines += [line for note in evaluation.data.notes for line in _prose(note, width, "  - ", "    ")]
+    lines += ["", "Recommendations"]
+    for item in recommendations(evaluation, figures):
+        lines += [*_prose(item.text, width, "  - ", "    "), *(f"      {command}" for command in item.commands)]
     return "\n".join(lines) + "\n"
 
 
-def _camera_advice(evaluation: Evaluation) -> list[str]:
-    pairs = [pair for pair in evaluation.camera_pairs if pair.num_queries >= ENOUGH_IDENTITIES]
-    if len(pairs) < 2:
-        return []
-    worst, best = min(pairs, key=lambda pair: pair.mAP), max(pairs, key=lambda pair: pair.mAP)
-    if best.mAP - worst.mAP < 0.2:
-        return []
-    return [
-        f"Cameras differ: mAP is {100 * worst.mAP:.0f} % from camera {worst.q_camid} to {worst.g_camid}, but "
-        f"{100 * best.mAP:.0f} % from {best.q_camid} to {best.g_camid}. Where that is not just because more people "
-        "pass the first, training images from there help most."
-    ]
+def _fitting(rows: list[Row], width: int) -> list[str]:
+    """A table of two models that fits: without the intervals of each, then without those of the difference."""
+    for shortened in ((), (1, 2), (1, 2, 3)):
+        cells = [tuple(x.partition(" [")[0] if i in shortened else x for i, x in enumerate(row)) for row in rows]
+        lines = table(cells, width)
+        if max(map(len, lines)) <= width:
+            break
+    return lines
 
 
-def _width(found: Interval) -> float:
-    return 0.0 if math.isnan(found.low) else found.high - found.low
+def table(rows: Sequence[Row], width: int, *, prose: bool = False, numbers: bool = False) -> list[str]:
+    """Rows as aligned lines, indented by two.
+
+    Args:
+        prose: the last column is wrapped within its column, or left out where there is no room for it.
+        numbers: columns are aligned to the right.
+    """
+    columns = len(rows[0]) - prose
+    widths = [max(len(row[i]) for row in rows) for i in range(columns)]
+    left = width - 2 - sum(widths) - 2 * columns
+    lines = []
+    for row in rows:
+        cells = [f"{cell:>{size}}" if numbers else f"{cell:<{size}}" for cell, size in zip(row, widths, strict=False)]
+        start = "  " + "  ".join(cells)
+        if prose and left >= LEAST_PROSE:
+            first, *more = textwrap.wrap(row[-1], left) or [""]
+            lines.append(f"{start}  {first}".rstrip())
+            lines += [" " * (len(start) + 2) + text for text in more]
+        else:
+            lines.append(start.rstrip())
+    return lines
 
 
-def _rate(value: float | None, bounds: list[float | None] | None = None) -> str:
+def rate(value: float | None, bounds: list[float | None] | None = None) -> str:
+    """A rate in percent with two decimals, and its interval."""
     if value is None:
         return "n/a"
     if bounds is None or bounds[0] is None or bounds[1] is None:
         return f"{value:.2f}"
-    return f"{value:.2f}  [{bounds[0]:.2f}, {bounds[1]:.2f}]"
+    return f"{value:.2f} [{bounds[0]:.2f}, {bounds[1]:.2f}]"
 
 
-def _aligned(rows: list[Row]) -> list[str]:
-    widths = [int(np.max([len(row[i]) for row in rows])) for i in range(2)]
-    return [f"  {name:<{widths[0]}}  {value:<{widths[1]}}  {meaning}" for name, value, meaning in rows]
+def _threshold(figures: dict[str, Any]) -> str:
+    if figures["threshold"] is None:
+        return "none"
+    low, high = figures["threshold_interval"]
+    return typed(figures["threshold"]) + ("" if low is None else f" [{typed(low)}, {typed(high)}]")
+
+
+def _difference(found: dict[str, Any]) -> str:
+    low, high = found["interval"]
+    if found["value"] is None:
+        return "n/a"
+    return f"{found['value']:+.2f}" + ("" if low is None else f" [{low:+.2f}, {high:+.2f}]")
+
+
+def _camera_rows(pairs: Sequence[CameraPair]) -> list[Row]:
+    header = ("query", "gallery", "queries", "mAP", "mINP", "rank-1")
+    rows = (
+        (str(p.q_camid), str(p.g_camid), f"{p.num_queries:,}", *(f"{100 * x:.2f}" for x in (p.mAP, p.mINP, p.rank1)))
+        for p in pairs
+    )
+    return [header, *rows]
+
+
+def _two_names(first: str, second: str, width: int) -> tuple[str, str]:
+    """Headings of two columns, cut where they are long; `this` and `other` where they would be the same."""
+    room = max(8, min(24, (width - 44) // 2))
+    names = tuple(name if len(name) <= room else "…" + name[1 - room :] for name in (first, second))
+    return ("this", "other") if names[0] == names[1] else (names[0], names[1])
+
+
+def _prose(text: str, width: int, first: str = "", later: str = "") -> list[str]:
+    return textwrap.wrap(
+        text, width, initial_indent=first, subsequent_indent=later, break_long_words=False, break_on_hyphens=False
+    )

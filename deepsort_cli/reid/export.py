@@ -157,14 +157,6 @@ def quantize(source: Path, target: Path, batches: list[Batch]) -> None:
         raise RunError(f"int8 quantisation failed: {_first_line(error)}") from error
 
 
-def neck_is_untrained(model: OSNet) -> bool:
-    """Whether the embedding passes a BNNeck that never saw a batch, so that it neither scales nor centres anything."""
-    neck = model.bnneck
-    if model.neck_feature == "before" or neck is None or neck.running_mean is None or neck.running_var is None:
-        return False
-    return bool((neck.running_mean == 0).all() and (neck.running_var == 1).all())
-
-
 def check_packages(*, simplify: bool) -> None:
     """Make sure that what writing ONNX takes is installed.
 

@@ -324,6 +324,7 @@ class ExportSettings(Settings):
     width: int | None = Field(None, ge=16, le=4096, description="Input width in pixels; null: the checkpoint's.")
     training_data: str = Field("", description="Name of the training data, stored in the file.")
     license: str = Field("", description="Terms of the weights, stored in the file.")
+    ignore_camera: bool = Field(False, description="Measuring mAP, count every image as seen by a camera of its own.")
     benchmark: bool = Field(False, description="Measure the time per batch beside PyTorch's.")
 
     @model_validator(mode="after")

@@ -11,9 +11,12 @@ from typing import Any
 
 import torch
 
+import deepsort_cli
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.model_files import model_kind
+from deepsort_cli.reid.osnet import VARIANTS
 
+ASSETS = Path(deepsort_cli.__file__).parent / "assets"
 WANTED = "a PyTorch checkpoint"
 
 
@@ -25,6 +28,8 @@ def read_weights(path: Path) -> Any:
     Raises:
         InputError: there is no such file, it is something else, damaged, or holds objects that could run code.
     """
+    if not path.exists():
+        _check_is_no_name(path)
     kind = model_kind(path, WANTED)
     if kind == "onnx":
         raise InputError(
@@ -49,6 +54,26 @@ def read_weights(path: Path) -> Any:
         raise InputError(
             f"{path}: is not a PyTorch checkpoint, or is damaged ({reason}). Copy or download it again."
         ) from None
+
+
+def _check_is_no_name(path: Path) -> None:
+    """Refuse names of models and of networks where a file is wanted, with what there is.
+
+    Raises:
+        InputError: it is such a name.
+    """
+    name = str(path)
+    if (ASSETS / f"{name}.onnx").is_file():
+        raise InputError(
+            f"{name}: there is no such file, and the bundled model of that name is an ONNX file, which needs no export "
+            f"and cannot be trained: `deepsort eval {name}` and `deepsort track --reid {name}` take it. Give a "
+            "checkpoint, for example runs/NAME/checkpoints/best.pth."
+        )
+    if name in VARIANTS:
+        raise InputError(
+            f"{name}: there is no such file. {name} is a network (`deepsort train --model {name}`), and no weights of "
+            "it come with the package. Give a checkpoint, for example runs/NAME/checkpoints/best.pth."
+        )
 
 
 def _read_safetensors(path: Path) -> dict[str, torch.Tensor]:

@@ -20,7 +20,8 @@ class EvalSettings(CommandSettings):
     """Everything `deepsort eval` can be told."""
 
     checkpoint: Path | None = Field(
-        None, description="Model: .onnx, or .pth. Default: best.pth of the newest run in runs/, else the bundled model."
+        None,
+        description="Model: ONNX or checkpoint. Default: best of the newest finished run in runs/, else the bundled one.",
     )
     against: Path | None = Field(None, description="A second model, compared with the first on the same data.")
     data: EvaluationDataSettings = Field(EvaluationDataSettings(), description="Query and gallery.")

@@ -33,8 +33,8 @@ def error_of(done: subprocess.CompletedProcess[str]) -> str:
     return " ".join(done.stderr.replace("│", " ").split())
 
 
-def constant_model(path: Path, size: int, value: float) -> Path:
-    """An ONNX embedder that gives the same embedding whatever it sees."""
+def constant_model(path: Path, size: int, value: float, slope: float = 0.0) -> Path:
+    """An ONNX embedder that gives the same embedding whatever it sees, but for the brightness times the slope."""
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
@@ -51,7 +51,7 @@ def constant_model(path: Path, size: int, value: float) -> Path:
         [helper.make_tensor_value_info("embeddings", TensorProto.FLOAT, ["batch", size])],
         [
             numpy_helper.from_array(np.array([1]), "axis"),
-            numpy_helper.from_array(np.zeros((1, size), np.float32), "zeros"),
+            numpy_helper.from_array(np.linspace(0, slope, size, dtype=np.float32)[None], "zeros"),
             numpy_helper.from_array(np.full((1, size), value, np.float32), "constant"),
         ],
     )
@@ -66,7 +66,7 @@ def test_report_of_an_onnx_model(deepsort: Deepsort, market: Path, colour_model:
     assert "24 of 24 queries (12 identities) against 72 gallery images" in done.stdout
     [folder] = (tmp_path / "results").iterdir()
     assert str(Path("results") / folder.name) in done.stderr
-    assert (folder / "summary.txt").read_text(encoding="utf-8") in done.stdout + "\n"
+    assert (folder / "summary.txt").read_text(encoding="utf-8").split() == done.stdout.split()
     assert len(list((folder / "plots").iterdir())) == 6
     stored = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     assert stored["mAP"] > 60
@@ -133,7 +133,7 @@ def test_a_folder_is_split_by_identity(deepsort: Deepsort, market: Path, colour_
 
 
 def test_against_another_model(deepsort: Deepsort, market: Path, colour_model: Path, tmp_path: Path) -> None:
-    blind = constant_model(tmp_path / "blind.onnx", 8, 1.0)
+    blind = constant_model(tmp_path / "blind.onnx", 8, 1.0, slope=1.0)
     done = deepsort("eval", colour_model, "--against", blind, "--root", market, "--json", "-q", "--no-plots")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
@@ -224,11 +224,17 @@ def test_models_that_cannot_be_used(deepsort: Deepsort, market: Path, colour_mod
 
     (tmp_path / "text.onnx").write_text("not a model")
     assert "text file" in refused("text.onnx")
-    assert "not a PyTorch checkpoint" in refused(shutil.copy(colour_model, tmp_path / "wrong.pth"))
+    (tmp_path / "page.pth").write_text("<!DOCTYPE html><html>Sign in</html>")
+    assert "web page" in refused("page.pth")
+    # An ONNX model under the name of a checkpoint is one all the same.
+    shutil.copy(colour_model, tmp_path / "misnamed.pth")
+    assert deepsort("eval", "misnamed.pth", "--root", market, "--no-plots", "-q", "-o", "other").returncode == 0
     broken = constant_model(tmp_path / "broken.onnx", 8, float("nan"))
-    assert "hold NaN or infinite values" in refused(broken)
+    assert "broken.onnx: the model is broken" in refused(broken)
+    same = constant_model(tmp_path / "same.onnx", 8, 1.0)
+    assert "same.onnx: the model is broken: all 96 embeddings are the same" in refused(same)
     assert "two models are given" in refused(colour_model, "--checkpoint", broken)
-    assert "nowhere.onnx: no such model file" in refused(colour_model, "--against", "nowhere.onnx")
+    assert "nowhere.onnx: no such file" in refused(colour_model, "--against", "nowhere.onnx")
     assert not list(tmp_path.glob("results/*"))
 
 

@@ -67,6 +67,21 @@ def test_what_is_known_of_a_model_that_can_be_fetched(deepsort: Deepsort) -> Non
     assert "deepsort models download yolox_nano" in " ".join(path.stderr.replace("│", " ").split())
 
 
+def test_what_a_file_is(deepsort: Deepsort, tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch", reason="checkpoints need PyTorch")
+    from deepsort_cli.reid.osnet import OSNet
+
+    torch.save({"state_dict": OSNet("osnet_x0_25", 4).state_dict()}, tmp_path / "model.pth.tar-60")
+    done = deepsort("models", "model.pth.tar-60")
+    assert done.returncode == 0, done.stderr
+    assert "osnet_x0_25, 512 values per image" in done.stdout
+    assert "training  untrained" in done.stdout
+    path = bundled(deepsort)["path"]
+    found = json.loads(deepsort("models", path, "--json").stdout)
+    assert (found["format"], found["remarks"], found["path"]) == ("ONNX", [], path)
+    assert found["input"]["origin"] == "from the model's metadata"
+
+
 def test_offline_and_wrong_files(deepsort: Deepsort, tmp_path: Path) -> None:
     """Nothing is half done, and the message says how to bring the file by hand."""
     environment = {"DEEPSORT_MODELS": str(tmp_path / "cache"), "DEEPSORT_MODELS_URL": "http://127.0.0.1:9"}

@@ -12,12 +12,13 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.data.manifest import Manifest
+from deepsort_cli.evaluation.advice import recommendations
 from deepsort_cli.evaluation.evaluate import Evaluation, evaluate
-from deepsort_cli.evaluation.figures import ModelInfo, difference_figures, figures
+from deepsort_cli.evaluation.figures import ModelInfo, difference_figures, distance, figures, typed
 from deepsort_cli.evaluation.protocol import prepare
 from deepsort_cli.evaluation.ranking import rank_distances
 from deepsort_cli.evaluation.settings import EvaluationSettings, RerankSettings, ThresholdSettings
-from deepsort_cli.evaluation.summary import recommendations, summary_text
+from deepsort_cli.evaluation.summary import summary_text
 
 MakeEvaluation = Callable[..., Evaluation]
 MODEL = ModelInfo("model.onnx", "model", "0" * 64, 16)
@@ -109,11 +110,86 @@ def test_threshold_is_where_the_criterion_says(make_evaluation: MakeEvaluation) 
     assert equal.threshold.fpr == pytest.approx(1 - equal.threshold.tpr, abs=1e-6)
 
 
-def test_few_same_camera_identities_fall_back_on_pairs_across(make_evaluation: MakeEvaluation) -> None:
-    found = make_evaluation(identities=9)
+def advice_of(found: Evaluation) -> list[str]:
+    return [item.text + "".join(item.commands) for item in recommendations(found, figures(found, MODEL))]
+
+
+def test_few_same_camera_pairs_fall_back_on_pairs_across(make_manifest: Callable[..., Manifest]) -> None:
+    people = np.arange(1, 41)
+    g_pids, g_cams = np.concatenate([people, people[:5]]), np.repeat([2, 1], [40, 5])
+    data = prepare(make_manifest(people, np.ones(40)), make_manifest(g_pids, g_cams, prefix="g"))
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(41, 16))
+    query, gallery = (features[x.pids] + 0.5 * rng.normal(size=(len(x), 16)) for x in (data.query, data.gallery))
+    found = evaluate(data, query, gallery)
     assert found.threshold is not None
     assert found.threshold.pairs == "cross-camera"
-    assert any("different cameras" in item for item in recommendations(found, figures(found, MODEL)))
+    assert any("different cameras" in text for text in advice_of(found))
+
+
+def test_a_handful_of_pairs_is_no_recommendation(make_evaluation: MakeEvaluation) -> None:
+    """Neither few people nor few pairs; what there is and what it takes is said, by every criterion."""
+    for identities, options in (
+        (2, {}),
+        (9, {}),
+        (12, {"threshold": ThresholdSettings(fpr=0.001)}),
+        (12, {"threshold": ThresholdSettings(criterion="eer", pairs="same-camera")}),
+    ):
+        found = make_evaluation(identities=identities, **options)
+        assert found.threshold is None
+        assert found.threshold_found is not None
+        content = figures(found, MODEL)
+        assert (content["threshold"], content["threshold_interval"]) == (None, None)
+        text = summary_text(found, content)
+        assert "too few pairs" in text
+        assert f"{found.threshold_found.num_negative:,} wrong" in text
+        assert f"{found.threshold_found.least_negative:,} wrong" in text
+        assert "--max-cosine-distance" not in text
+    assert make_evaluation(identities=12, threshold=ThresholdSettings(fpr=0.05)).threshold is not None
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.05, 0.01])
+def test_narrow_embeddings_have_a_threshold_that_can_be_typed(make_evaluation: MakeEvaluation, scale: float) -> None:
+    """However close embeddings lie, the printed number accepts the share of wrong pairs that it is meant to."""
+    wide = make_evaluation(identities=40)
+    offset = np.zeros(16)
+    offset[0] = 10 / scale
+    found = evaluate(wide.data, wide.query_features + offset, wide.gallery_features + offset)
+    assert found.threshold is not None
+    [command] = [line for line in summary_text(found, figures(found, MODEL)).splitlines() if "max-cosine-d" in line]
+    typed_value = float(command.rsplit(maxsplit=1)[1])
+    distances = cosine(found)
+    query, gallery = found.data.query, found.data.gallery
+    wrong = (query.pids[:, None] != gallery.pids) & (query.camids[:, None] == gallery.camids)
+    assert np.mean(distances[wrong] < typed_value) == pytest.approx(0.01, abs=0.004)
+
+
+def test_distances_are_typed_as_they_are_stored() -> None:
+    for value in (0.62884, 0.0401236, 0.004, 1.23456e-5, 1.5, 0.1):
+        stored = distance(value)
+        assert stored is not None
+        assert stored == pytest.approx(value, rel=6e-4)
+        assert float(typed(stored)) == stored
+        assert "e" not in typed(stored)
+    assert typed(distance(0.6288)) == "0.6288"
+    assert distance(math.nan) is None
+
+
+def test_a_model_that_says_nothing_is_called_broken(make_evaluation: MakeEvaluation) -> None:
+    found = make_evaluation()
+    query, gallery = found.query_features, found.gallery_features
+    with pytest.raises(InputError, match="broken: all 72 embeddings are the same"):
+        evaluate(found.data, np.ones_like(query), np.ones_like(gallery) * 3)
+    with pytest.raises(InputError, match="broken: all 72 embeddings are the same"):
+        evaluate(found.data, 1 + 1e-4 * query, 1 + 1e-4 * gallery)
+    with pytest.raises(InputError, match="broken: 24 of 72 embeddings are zero"):
+        evaluate(found.data, np.zeros_like(query), gallery)
+    few = np.repeat(gallery[:2], 24, axis=0)
+    assert any("embeddings differ" in text for text in advice_of(evaluate(found.data, query, few)))
+    noise = np.random.default_rng(3)
+    blind = evaluate(found.data, noise.normal(size=query.shape), noise.normal(size=gallery.shape))
+    assert any("hardly better than by chance" in text for text in advice_of(blind))
+    assert not any("Track with this model" in text for text in advice_of(blind))
 
 
 def test_same_camera_pairs_that_are_not_there(make_manifest: Callable[..., Manifest]) -> None:

@@ -7,9 +7,11 @@ import html
 import html.parser
 import io
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +20,7 @@ from PIL import Image
 
 from deepsort_cli.core.errors import RunError
 from deepsort_cli.data.manifest import Manifest
-from deepsort_cli.evaluation import plots, report
+from deepsort_cli.evaluation import page, plots, report
 from deepsort_cli.evaluation.evaluate import Evaluation, evaluate
 from deepsort_cli.evaluation.explanation import as_markdown
 from deepsort_cli.evaluation.figures import ModelInfo, difference_figures, figures
@@ -79,7 +81,7 @@ def test_every_file_is_there_and_agrees_with_the_figures(make_evaluation: MakeEv
     text = (folder / "summary.txt").read_text(encoding="utf-8")
     assert f"{stored['mAP']:.2f}" in text
     assert "Recommendations" in text
-    assert f"--max-cosine-distance {found.threshold.interval.value:.2f}" in text
+    assert f"--max-cosine-distance {stored['threshold']}" in text
     assert (folder / "metrics_explanation.md").read_text(encoding="utf-8") == as_markdown()
 
 
@@ -146,6 +148,44 @@ def test_comparison_is_on_the_page(make_evaluation: MakeEvaluation, tmp_path: Pa
     assert "Compared with other_model" in (folder / "report.html").read_text(encoding="utf-8")
     assert "Compared with other_model" in (folder / "summary.txt").read_text(encoding="utf-8")
     assert "better beyond chance" in text
+    for line in text.splitlines():
+        if line.startswith("  mAP "):
+            break
+    assert f"{content['mAP']:.2f} [" in line
+    assert f"{other['mAP']:.2f} [" in line
+
+
+def test_two_models_are_side_by_side_in_every_table_and_picture(make_evaluation: MakeEvaluation) -> None:
+    good, bad = make_evaluation(noise=0.3, files=True), make_evaluation(noise=1.5)
+    content, other = figures(good, MODEL), figures(bad, ModelInfo("b.onnx", "other_model", "b" * 64, 16))
+    content |= {"difference": difference_figures(good.compare(bad))}
+    text = page.render(good, content, "now", (other, bad), pictures=True)
+    assert Page(text).open == []
+    for heading in ("mAP", "mean AP", "first match", "AP"):
+        for name in ("&lt;odd&gt; &amp; model", "other_model"):
+            assert re.search(f">{heading}(, %)?: {name}<", text)
+    assert text.count('class="crop query"') == 2 * 9
+    for plot in plots.TITLES:
+        both = plots.draw(plot, good, plots.LIGHT, "model", ("other", bad))
+        assert both != plots.draw(plot, good, plots.LIGHT, "model")
+
+
+def test_commands_are_in_boxes_and_the_input_is_named(make_evaluation: MakeEvaluation) -> None:
+    found = make_evaluation()
+    size = {"height": 256, "width": 128, "mean": [0.5] * 3, "std": [0.25] * 3, "channel_order": "BGR"}
+    model = replace(
+        MODEL, path="a b/best.pth", input=size | {"resize": "bilinear", "origin": "assumed"}, warnings=("untrained!",)
+    )
+    content = figures(found, model)
+    text = page.render(found, content, "now", pictures=False)
+    assert "<pre><code>deepsort export &#x27;a b/best.pth&#x27;</code></pre>" in text
+    assert "256×128 pixels, BGR, mean 0.5, 0.5, 0.5" in text
+    assert '<p class="warning">untrained!</p>' in text
+    for width in (60, 80, 120):
+        lines = summary_text(found, content, width=width).splitlines()
+        assert all(len(line) <= width for line in lines if "deepsort " not in line and "/" not in line)
+        assert any("WARNING: untrained!" in line for line in lines)
+        assert any(line.endswith(f"--max-cosine-distance {content['threshold']}") for line in lines)
 
 
 @pytest.mark.parametrize("identities", [2, 10, 300])

@@ -13,7 +13,7 @@ ort = pytest.importorskip("onnxruntime")
 
 from deepsort_cli.core.embedder_metadata import EmbedderMetadata  # noqa: E402
 from deepsort_cli.core.preprocess import Preprocess  # noqa: E402
-from deepsort_cli.reid.export import neck_is_untrained, quantize, write_graph, write_metadata  # noqa: E402
+from deepsort_cli.reid.export import quantize, write_graph, write_metadata  # noqa: E402
 from deepsort_cli.reid.osnet import VARIANTS, OSNet  # noqa: E402
 
 SMALL = Preprocess(height=64, width=32)
@@ -125,10 +125,3 @@ def test_metadata_replaces_what_was_there(tmp_path: Path) -> None:
         write_metadata(tmp_path / "a.onnx", metadata)
     session = ort.InferenceSession(str(tmp_path / "a.onnx"))
     assert EmbedderMetadata.from_props(session.get_modelmeta().custom_metadata_map) == metadata
-
-
-def test_untrained_neck_is_noticed() -> None:
-    assert neck_is_untrained(OSNet("osnet_x0_25", 3, 32, "bnneck"))
-    assert not neck_is_untrained(OSNet("osnet_x0_25", 3, 32, "bnneck", "before"))
-    assert not neck_is_untrained(OSNet("osnet_x0_25", 3, 32, "none"))
-    assert not neck_is_untrained(trained())
