@@ -81,7 +81,7 @@ def evaluate(
             extraction=settings.extraction,
             runtime=settings.runtime,
             report=settings.report,
-            listener=Listener(progress, report.info),
+            listener=Listener(progress, report.info, report.warn),
         )
     report.result(outcome.figures, outcome.text)
     report.info(f"report: {outcome.folder / 'report.html'}")
