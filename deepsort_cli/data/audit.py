@@ -49,7 +49,7 @@ def audit(
     inner, outer = sorted((root.resolve(), test_root.resolve()), key=lambda path: len(path.parts), reverse=True)
     if inner.is_relative_to(outer):
         raise InputError(
-            f"--test-root {test_root} and --root {root}: the same, or one inside the other. Scan {outer} alone."
+            f"--test-root {test_root} and --root {root}: the same, or one lies inside the other. Scan {outer} alone."
         )
     train = scan_dataset(root, settings, progress=told("checking"))
     test = scan_dataset(test_root, settings, progress=told("checking the test set"))

@@ -137,7 +137,11 @@ def test_variables_of_another_command_are_left_alone_in_a_section_that_both_have
     monkeypatch.setenv("DEEPSORT_REPORT__PLOTS", "false")  # of eval
     monkeypatch.setenv("DEEPSORT_REPORT__HTML", "report.html")
     settings = resolve(settings_of("scan"))
-    assert settings.model_dump()["report"] == {"html": Path("report.html"), "fail_on_invalid": False}
+    assert settings.model_dump()["report"] == {
+        "html": Path("report.html"),
+        "overwrite": False,
+        "fail_on_invalid": False,
+    }
 
 
 def test_bad_value_in_environment_names_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
