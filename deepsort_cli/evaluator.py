@@ -13,9 +13,10 @@ import yaml
 
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.files import check_output_folder
+from deepsort_cli.data.loading import advise, load_manifest, load_query_gallery
 from deepsort_cli.data.manifest import Manifest
-from deepsort_cli.data.scan import check_root, load_manifest, part_folders
-from deepsort_cli.data.splits import load_query_gallery, split_by_identity, without_cameras
+from deepsort_cli.data.roots import check_root, part_folders
+from deepsort_cli.data.splits import split_by_identity, without_cameras
 from deepsort_cli.evaluation.evaluate import Evaluation, evaluate
 from deepsort_cli.evaluation.figures import ModelInfo, difference_figures, figures
 from deepsort_cli.evaluation.health import fault_of
@@ -48,7 +49,7 @@ class Listener:
     Attributes:
         progress: called with a stage, what is done of it, and how much there is.
         info: called with remarks for the user.
-        warn: called with what speaks against the result.
+        warn: called with what speaks against the result, or calls for a decision.
     """
 
     progress: Callable[[str, int, int], None] = _ignore_stage
@@ -229,10 +230,10 @@ def run_state(folder: Path) -> RunState:
 def load_data(
     settings: EvaluationDataSettings, listener: Listener | None = None, *, ignore_camera: bool = False
 ) -> tuple[Manifest, Manifest]:
-    """The query and the gallery that the settings name.
+    """The query and the gallery that the settings name, and a word on what is wrong with them.
 
     Raises:
-        InputError: none or too much is named, or a folder cannot be used.
+        InputError: none or too much is named, a folder cannot be used, or evaluating on it would mean nothing.
     """
     listener = listener or Listener()
     scan = settings.scan.model_copy(update={"drop_small": False})  # a query folder has one image per identity
@@ -243,22 +244,27 @@ def load_data(
     def load(folder: Path) -> Manifest:
         return load_manifest(folder, scan, progress=progress, notify=listener.info)
 
+    def checked(query: Manifest, gallery: Manifest) -> tuple[Manifest, Manifest]:
+        advise(query=query, gallery=gallery, settings=scan, ignore_camera=ignore_camera, warn=listener.warn)
+        return query, gallery
+
     query, gallery, root = settings.query, settings.gallery, settings.root
     if root is not None and (query is not None or gallery is not None):
         raise InputError("--root stands for both sets: give either --root, or --query and --gallery.")
     if root is not None:
         if settings.val_ratio is not None:
             whole = load_manifest(root, settings.scan, progress=progress, notify=listener.info)
+            advise(gallery=whole, settings=scan, ignore_camera=ignore_camera, warn=listener.warn)
             whole = without_cameras(whole) if ignore_camera else whole
             _, queries, rest = split_by_identity(whole, settings.val_ratio, settings.seed)
             return queries, rest
         check_root(root)
-        if not {"query", "gallery"} & set(part_folders(root).values()):
+        if not {"query", "gallery"} & set(part_folders(root, scan).values()):
             raise InputError(
                 f"--root {root}: holds no query and gallery folders. To evaluate on a share of its identities, add "
                 "for example --val-ratio 0.2; else give --query and --gallery."
             )
-        return load_query_gallery(root, scan, progress=progress, notify=listener.info)
+        return checked(*load_query_gallery(root, scan, progress=progress, notify=listener.info))
     if settings.val_ratio is not None:
         raise InputError("--val-ratio splits the folder given with --root, which is missing.")
     if query is None or gallery is None:
@@ -266,9 +272,9 @@ def load_data(
         raise InputError(f"{missing} missing. Try: {EXAMPLE}, or --root DIR of a Market-1501-style dataset.")
     for option, folder in (("--query", query), ("--gallery", gallery)):
         check_root(folder)
-        if part_folders(folder):
+        if part_folders(folder, scan):
             raise InputError(f"{option} {folder}: is a whole dataset. Give one of its folders, or use --root {folder}.")
-    return load(query), load(gallery)
+    return checked(load(query), load(gallery))
 
 
 def _evaluate(

@@ -23,8 +23,9 @@ from deepsort_cli.core.images import read_image
 from deepsort_cli.core.model_files import onnx_name
 from deepsort_cli.core.preprocess import Float32Array, Preprocess
 from deepsort_cli.core.types import Image
+from deepsort_cli.data.loading import load_manifest
 from deepsort_cli.data.manifest import Manifest
-from deepsort_cli.data.scan import check_root, load_manifest
+from deepsort_cli.data.roots import check_root
 from deepsort_cli.evaluation.evaluate import evaluate
 from deepsort_cli.evaluation.figures import ModelInfo, figures
 from deepsort_cli.evaluation.health import fault_of

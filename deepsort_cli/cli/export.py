@@ -78,7 +78,7 @@ def export(
             settings.export,
             settings.data,
             overwrite=settings.overwrite,
-            listener=Listener(progress, report.info),
+            listener=Listener(progress, report.info, report.warn),
         )
     for warning in exported.warnings:
         report.warn(warning)

@@ -29,8 +29,9 @@ def reorganize(
     ctx: typer.Context,
     src: Annotated[Path | None, flags("src", "--src", panel="Dataset")] = None,
     dst: Annotated[Path | None, flags("dst", "--dst", panel="Dataset")] = None,
-    mode: Annotated[str | None, flags("mode", "--mode", metavar="link|copy|hardlink", panel="Dataset")] = None,
+    mode: Annotated[str | None, flags("mode", "--mode", metavar="auto|hardlink|copy|link", panel="Dataset")] = None,
     layout: Annotated[str | None, flags("layout", "--layout", metavar="LAYOUT", panel="Dataset")] = None,
+    pattern: Annotated[str | None, flags("pattern", "--pattern", metavar="REGEX", panel="Dataset")] = None,
     allow_links: Annotated[
         list[Path] | None, flags("link_sources", "--allow-links", panel="Dataset", metavar="DIR")
     ] = None,
@@ -50,10 +51,10 @@ def reorganize(
     assert settings.src is not None and settings.dst is not None
 
     from deepsort_cli.core.files import printable
+    from deepsort_cli.data.finding import count_reasons
     from deepsort_cli.data.reorganize import plan_reorganize, reorganize
-    from deepsort_cli.data.result import count_reasons
 
-    plan = plan_reorganize(settings.src, settings.layout, settings.link_sources)
+    plan = plan_reorganize(settings.src, settings.layout, settings.pattern, settings.link_sources)
     reasons = count_reasons(plan.left_out)
     if reasons:
         left = ", ".join(f"{count} {reason}" for reason, count in reasons.items())
@@ -77,5 +78,7 @@ def reorganize(
         f"{outcome.made:,} images placed, {outcome.present:,} were there already: "
         f"{plan.identities:,} identities in {settings.dst}",
     )
+    if outcome.copied:
+        report.info(f"{outcome.copied:,} are copies: no hard links can be made from {settings.src} to {settings.dst}.")
     if settings.mode == "link":
         report.info(f"Links leave the folder, so allow them: --allow-links {settings.src.resolve()}")

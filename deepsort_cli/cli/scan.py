@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +17,7 @@ from deepsort_cli.settings.scan import ScanCommandSettings
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from deepsort_cli.data.finding import Finding
     from deepsort_cli.data.result import ScanResult
 
 app = command_app()
@@ -40,6 +41,7 @@ def scan(
     root: Annotated[Path | None, flags("data.root", "--root", panel="Dataset")] = None,
     test_root: Annotated[Path | None, flags("data.test_root", "--test-root", panel="Dataset")] = None,
     layout: Annotated[str | None, flags("data.scan.layout", "--layout", panel="Dataset", metavar="LAYOUT")] = None,
+    pattern: Annotated[str | None, flags("data.scan.pattern", "--pattern", panel="Dataset", metavar="REGEX")] = None,
     allow_links: Annotated[
         list[Path] | None, flags("data.scan.link_sources", "--allow-links", panel="Dataset", metavar="DIR")
     ] = None,
@@ -72,23 +74,26 @@ def scan(
         raise InputError("--root is missing. Give the folder of the dataset: deepsort scan --root DIR")
 
     from deepsort_cli.data.audit import audit
+    from deepsort_cli.data.checks import find
     from deepsort_cli.data.report import check_report_path, write_html
-    from deepsort_cli.data.summary import to_json
+    from deepsort_cli.data.summary import failures, to_json
 
     if settings.report.html is not None:
         check_report_path(settings.report.html, data.root, overwrite=settings.report.overwrite)
     with progress_bars(report) as stage:
         result = audit(data.root, data.test_root, data.scan, stage=stage)
+    findings = find(result)
     for note in result.notes:
         report.warn(note)
     if settings.report.html is not None:
-        write_html(result, settings.report.html)
+        write_html(result, findings, settings.report.html)
         report.info(f"Report written to {settings.report.html}")
     if report.json:
-        report.result(to_json(result))
-    report.table(*_report(result, verbose))
-    if settings.report.fail_on_invalid and result.invalid:
-        report.warn(f"{len(result.invalid)} invalid files (--fail-on-invalid).")
+        report.result(to_json(result, findings))
+    report.table(*_report(result, findings, verbose))
+    reasons = failures(result, findings) if settings.report.fail_on_invalid else []
+    if reasons:
+        report.warn(f"{', '.join(reasons)} (--fail-on-invalid).")
         raise typer.Exit(INVALID_FOUND)
 
 
@@ -122,25 +127,26 @@ def progress_bars(report: Reporter) -> Iterator[Callable[[str, int, int], None] 
         bars.stop()
 
 
-def _report(result: ScanResult, verbose: bool) -> Iterator[RenderableType]:
+def _report(result: ScanResult, findings: Sequence[Finding], verbose: bool) -> Iterator[RenderableType]:
     """The report of a scan, from the whole to the detail."""
     from rich.markup import escape
     from rich.padding import Padding
     from rich.table import Table
 
     from deepsort_cli.core.files import printable
-    from deepsort_cli.data.result import count_reasons
+    from deepsort_cli.data.finding import count_reasons
     from deepsort_cli.data.summary import summarise_parts
 
     when = f"remembered from {result.created}" if result.from_cache else f"scanned in {result.seconds:.1f} s"
     yield f"[bold]{escape(printable(str(result.root)))}[/bold]"
     yield f"[dim]{when}, fingerprint {result.fingerprint[:12]}[/dim]"
     rows = summarise_parts(result)
-    odd = [name for name in ("junk", "distractors") if any(getattr(row, name) for row in rows)]
+    heads = {"junk": "pid −1", "distractors": "pid 0"}
+    odd = [name for name in heads if any(getattr(row, name) for row in rows)]
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")  # fits 80 columns
     for name in ("part", "layout"):
         table.add_column(name)
-    for name in ("identities", "images", "cameras", "per id", "median", *odd):
+    for name in ("identities", "images", "cameras", "per id", "median", *map(heads.__getitem__, odd)):
         table.add_column(name, justify="right")
     for row in rows:
         table.add_row(
@@ -159,17 +165,19 @@ def _report(result: ScanResult, verbose: bool) -> Iterator[RenderableType]:
         yield f"{what}: [bold]{len(problems):,}[/bold]" + (f" ({reasons})" if reasons else "")
     if len(result.manifest) < len(result.images):
         yield f"left out with small identities: [bold]{len(result.images) - len(result.manifest):,}[/bold] images"
-    if not result.findings:
+    if not findings:
         yield "\nNothing found that needs a word."
         return
     yield "\n[bold]Findings[/bold]"
     shown = None if verbose else 3
-    for finding in result.findings:
+    for finding in findings:
         style = STYLES[finding.severity]
         count = f": [bold]{finding.count:,}[/bold]" if finding.count else ""
         yield f"[{style}]{finding.severity:>8}[/{style}]  {escape(finding.title)}{count}"
         for example in finding.examples[:shown]:
             yield Padding(f"[dim]{escape(example)}[/dim]", (0, 0, 0, 10), expand=False)
-        if shown and finding.count > shown and len(finding.examples) > shown:
-            yield Padding(f"[dim]… and {finding.count - shown:,} more[/dim]", (0, 0, 0, 10), expand=False)
+        if shown and len(finding.examples) > shown:
+            yield Padding(
+                f"[dim]… and {len(finding.examples) - shown:,} more (-v lists all)[/dim]", (0, 0, 0, 10), expand=False
+            )
         yield Padding(f"→ {escape(finding.remedy)}", (0, 0, 0, 10), expand=False)

@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from deepsort_cli.core.errors import InputError
-from deepsort_cli.data.files import Listing, Problem, list_files
+from deepsort_cli.data.files import Listing, Problem
 from deepsort_cli.data.layouts import Part
 from deepsort_cli.data.manifest import Manifest
 from deepsort_cli.data.result import ScanResult
-from deepsort_cli.data.scan import find_near_duplicates, scan_dataset
+from deepsort_cli.data.scan import find_near_duplicates, list_dataset, scan_dataset
 from deepsort_cli.data.settings import SCAN_DEFAULTS, ScanSettings
 from deepsort_cli.data.workers import Progress
 
@@ -48,16 +48,18 @@ def audit(
         return scan_dataset(root, settings, compare=True, progress=told("checking"), comparing=told("comparing"))
     inner, outer = sorted((root.resolve(), test_root.resolve()), key=lambda path: len(path.parts), reverse=True)
     if inner.is_relative_to(outer):
-        raise InputError(f"--test-root {test_root} and --root {root}: one lies inside the other. Scan {outer} instead.")
+        raise InputError(
+            f"--test-root {test_root} and --root {root}: the same, or one lies inside the other. Scan {outer} alone."
+        )
     train = scan_dataset(root, settings, progress=told("checking"))
     test = scan_dataset(test_root, settings, progress=told("checking the test set"))
     both = _join(train, test)
     if not settings.near_duplicates:
         return both
     listing = Listing(both.root)
-    for result in (train, test):
+    for given, result in ((root, train), (test_root, test)):
         start = os.path.relpath(result.root.resolve(), both.root)
-        targets = list_files(result.root, settings.link_sources, settings.cache_dir).targets
+        targets = list_dataset(given, settings)[0].targets
         listing.targets.update({f"{start}/{path}": target for path, target in targets.items()})
     return replace(both, near=find_near_duplicates(both, listing, told("comparing")))
 
@@ -70,11 +72,11 @@ def _join(train: ScanResult, test: ScanResult) -> ScanResult:
     problems: list[list[Problem]] = [[], []]
     paths: list[str] = []
     for result, start, role in zip((train, test), roots, ("train", "gallery"), strict=True):
-        prefix = start.relative_to(common).as_posix()
-        parts += [Part(f"{prefix}/{part.folder}".rstrip("/"), part.role or role, part.layout) for part in result.parts]
-        paths += [f"{prefix}/{path}" for path in result.images.paths]
+        prefix = "" if start == common else f"{start.relative_to(common).as_posix()}/"  # two tables may share a folder
+        parts += [Part(f"{prefix}{part.folder}".rstrip("/"), part.role or role, part.layout) for part in result.parts]
+        paths += [prefix + path for path in result.images.paths]
         for kind, found in zip(problems, (result.invalid, result.skipped), strict=True):
-            kind += [problem._replace(path=f"{prefix}/{problem.path}") for problem in found]
+            kind += [problem._replace(path=prefix + problem.path) for problem in found]
     first, second = train.images, test.images
     camids = second.camids if first.has_cameras and second.has_cameras else second.camids + first.camids.max(initial=0)
     return ScanResult(

@@ -76,18 +76,23 @@ class Listing:
         """Where to read the file at a relative path."""
         return self.targets.get(path) or os.path.join(self.root, path)  # noqa: PTH118 (half a million calls)
 
-    def fingerprint(self) -> str:
-        """SHA-1 over relative paths and sizes: the same for a copy, another when a file comes, goes or changes size."""
+    def fingerprint(self, table: str = "") -> str:
+        """SHA-1 over relative paths and sizes: the same for a copy, another when a file comes, goes or changes size.
+
+        Args:
+            table: digest of the table that says who is who, where there is one.
+        """
         digest = hashlib.sha1(os.fsencode("\0".join(self.paths)), usedforsecurity=False)
-        digest.update(b"\0\0" + " ".join(map(str, self.sizes)).encode())
+        digest.update(b"\0\0" + " ".join(map(str, self.sizes)).encode() + table.encode())
         return digest.hexdigest()
 
 
 def list_files(root: Path, link_sources: Sequence[Path] = (), ignore: Path | None = None) -> Listing:
     """List every file below `root`.
 
-    A symbolic link to a file is followed when its target lies inside `root` or inside one of `link_sources`; any
-    other link, every link to a folder, and everything that is no regular file becomes a problem and is not read.
+    A symbolic link to a file is followed when its target lies inside `root` or inside one of `link_sources`; a link to
+    a folder when its target lies inside one of `link_sources`, once. Any other link and everything that is no regular
+    file becomes a problem and is not read.
 
     Args:
         root: an existing folder.
@@ -95,18 +100,19 @@ def list_files(root: Path, link_sources: Sequence[Path] = (), ignore: Path | Non
         ignore: a folder inside `root` that does not belong to the dataset (a cache kept there).
     """
     root = root.resolve()
-    allowed = [str(folder) for folder in (root, *(source.resolve() for source in link_sources))]
+    links = _Links(root, link_sources)
     listing = Listing(root)
-    folders = [""]
+    folders = [("", "")]
     ignored = {CACHE_FOLDER}
     if ignore is not None and ignore.resolve() != root and ignore.resolve().is_relative_to(root):
         ignored.add(ignore.resolve().relative_to(root).as_posix())
     while folders:
-        folder = folders.pop()
+        folder, elsewhere = folders.pop()
         prefix = f"{folder}/" if folder else ""
         try:
-            with _open_folder(root / folder) as entries:
+            with _open_folder(Path(elsewhere) if elsewhere else root / folder) as entries:
                 for entry in entries:
+                    inner = os.path.join(elsewhere, entry.name) if elsewhere else ""  # noqa: PTH118 (many calls)
                     if entry.is_file(follow_symlinks=False):
                         try:
                             status = entry.stat(follow_symlinks=False)
@@ -114,16 +120,73 @@ def list_files(root: Path, link_sources: Sequence[Path] = (), ignore: Path | Non
                             listing.add_problem(Problem(prefix + entry.name, "unreadable", error.strerror or ""))
                         else:
                             listing.add(prefix + entry.name, status.st_size, getattr(status, _CHANGED))
+                            if inner:
+                                listing.targets[prefix + entry.name] = inner
                     elif entry.is_symlink():
-                        _add_link(listing, prefix + entry.name, allowed)
+                        followed = links.add(listing, prefix + entry.name, inner or str(root / prefix / entry.name))
+                        if followed:
+                            folders.append((prefix + entry.name, followed))
                     elif not entry.is_dir(follow_symlinks=False):
                         listing.add_problem(Problem(prefix + entry.name, "not_a_file", "a pipe, socket or device"))
                     elif entry.name != CACHE_FOLDER and prefix + entry.name not in ignored:
-                        folders.append(prefix + entry.name)
+                        folders.append((prefix + entry.name, inner))
         except OSError as error:
             listing.add_problem(Problem(folder, "unreadable", f"folder: {error.strerror}"))
     listing.sort()
     return listing
+
+
+def list_named(root: Path, paths: Sequence[str], link_sources: Sequence[Path] = ()) -> Listing:
+    """Look up files that a table names, by paths relative to `root`; they must lie in it or in a link source."""
+    root = root.resolve()
+    links = _Links(root, link_sources)
+    listing = Listing(root)
+    for path in paths:
+        links.add(listing, path, os.path.join(root, path))  # noqa: PTH118 (many calls)
+    listing.sort()
+    return listing
+
+
+class _Links:
+    """Which symbolic links may be followed."""
+
+    def __init__(self, root: Path, sources: Sequence[Path]) -> None:
+        self.root = str(root)
+        self.sources = [str(source.expanduser().resolve()) for source in sources]
+        self.followed: set[str] = set()
+
+    def add(self, listing: Listing, path: str, place: str) -> str:
+        """Add the file that `place` leads to; or return the folder that it leads to, where that is to be read."""
+        target = os.path.realpath(place)
+        if not any(_lies_in(target, folder) for folder in (self.root, *self.sources)):
+            what = "link to" if os.path.lexists(place) and target != place else "at"
+            listing.add_problem(Problem(path, "outside_root", f"{what} {target}"))
+            return ""
+        try:
+            status = os.lstat(target)
+        except OSError:
+            is_link = Path(place).is_symlink()
+            missing = Problem(path, "broken_link", f"link to {target}") if is_link else Problem(path, "missing")
+            listing.add_problem(missing)
+            return ""
+        if stat.S_ISREG(status.st_mode):
+            listing.add(path, status.st_size, getattr(status, _CHANGED))
+            if target != place:
+                listing.targets[path] = target
+        elif stat.S_ISLNK(status.st_mode):
+            listing.add_problem(Problem(path, "broken_link", "links in a circle"))
+        elif stat.S_ISDIR(status.st_mode):
+            if not _lies_in(target, self.root) and not _lies_in(self.root, target) and target not in self.followed:
+                self.followed.add(target)
+                return target
+            listing.add_problem(Problem(path, "folder_link", f"link to {target}"))
+        else:
+            listing.add_problem(Problem(path, "not_a_file", f"link to {target}"))
+        return ""
+
+
+def _lies_in(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
 
 
 @contextlib.contextmanager
@@ -139,25 +202,3 @@ def _open_folder(path: Path) -> Iterator[Iterator[os.DirEntry[str]]]:
             yield entries
     finally:
         os.close(descriptor)
-
-
-def _add_link(listing: Listing, path: str, allowed: Sequence[str]) -> None:
-    """Add what a symbolic link points to, where it may be followed."""
-    target = os.path.realpath(listing.root / path)
-    if not any(target == folder or target.startswith(folder.rstrip(os.sep) + os.sep) for folder in allowed):
-        listing.add_problem(Problem(path, "outside_root", f"link to {target}"))
-        return
-    try:
-        status = os.lstat(target)
-    except OSError:
-        listing.add_problem(Problem(path, "broken_link", f"link to {target}"))
-        return
-    if stat.S_ISREG(status.st_mode):
-        listing.add(path, status.st_size, getattr(status, _CHANGED))
-        listing.targets[path] = target
-    elif stat.S_ISLNK(status.st_mode):
-        listing.add_problem(Problem(path, "broken_link", "links in a circle"))
-    elif stat.S_ISDIR(status.st_mode):
-        listing.add_problem(Problem(path, "folder_link", f"link to {target}"))
-    else:
-        listing.add_problem(Problem(path, "not_a_file", f"link to {target}"))

@@ -2,45 +2,52 @@
 
 from __future__ import annotations
 
-import os
 import re
-import zlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 
 from deepsort_cli.core.types import IntArray
+from deepsort_cli.data.naming import ZERO_PERSON, compile_pattern, match_pattern, number_name
 
-ZERO_PERSON = 1_000_000_000
-"""The pid given to identity 0 of MSMT17 and of `id_0000` folders: there 0 is a person, in Market-1501 a distractor.
-
-People whose folders bear no number get higher pids."""
-
-PART_ROLES = {
-    "bounding_box_train": "train",
+_ROLES = {
     "train": "train",
+    "training": "train",
     "query": "query",
     "probe": "query",
-    "bounding_box_test": "gallery",
-    "gallery": "gallery",
     "test": "gallery",
+    "testing": "gallery",
+    "gallery": "gallery",
     "val": "val",
+    "valid": "val",
     "validation": "val",
 }
-"""Names of the folders a dataset is split into, and what they are for."""
+_PART = re.compile(
+    rf"(?:(?:bounding_box|bbox|images?|imgs?|mask)_)?(?P<part>{'|'.join(_ROLES)})(?:_?set|_images?|_imgs?|_v\d)?"
+)
 
 FLAT_NAMES = {
     "market1501": re.compile(r"(?P<pid>-1|\d{1,9})_c(?P<cam>\d{1,4})s\d+_\d+_\d+"),
     "dukemtmc": re.compile(r"(?P<pid>-1|\d{4})_c(?P<cam>[1-8])_f\d{7}"),
     "msmt17": re.compile(r"(?P<pid>-1|\d{1,9})_\d+_(?P<cam>\d{1,4})_\d{4}(?:morning|noon|afternoon)_\d+"),
-    "cuhk03": re.compile(r"(?P<pid>-1|\d{1,9})_c(?P<cam>\d{1,4})(?!\d)"),
+    "mars": re.compile(r"(?P<pid>-1|00-1|\d{4})C(?P<cam>\d{1,2})T\d{3,6}F\d{3,6}"),
+    "ltcc": re.compile(r"(?P<pid>\d{1,9})_\d+_c(?P<cam>\d{1,4})_\d+"),
+    "cuhk03": re.compile(
+        r"(?:(?:id|pid|person)[_-]?)?(?P<pid>-1|\d{1,9})_(?:c|(?:cam|camera)[_-]?)(?P<cam>\d{1,4})(?!\d)", re.IGNORECASE
+    ),
 }
-"""File names of the flat layouts, strictest first; `cuhk03` is any `<pid>_c<cam>…`."""
+"""File names of the flat layouts, strictest first; `cuhk03` is any `<pid>_c<cam>…`, `<pid>_cam<cam>…`."""
 
-_FOLDER = re.compile(r"(?:(?:id|pid|person)[_-]?)?(?P<pid>-0*1|\d{1,9})", re.IGNORECASE)
-_CAMERA_IN_NAME = re.compile(r"(?:^|[_.\- ])c(?:am)?(?P<cam>\d{1,4})(?:s\d+)?(?=[_.\- ]|$)", re.IGNORECASE)
+_FOLDER = re.compile(r"(?:(?:id|pid|person|people|vehicle|track)[_-]?)?(?P<pid>(?:00)?-0*1|\d{1,9})", re.IGNORECASE)
+_CAMERA_FOLDER = re.compile(r"(?:(?P<short>c)|(?:cam|camera)[_\- ]?)(?P<cam>\d{1,4}|(?<!^c)[a-z])", re.IGNORECASE)
+_CAMERA_IN_NAME = re.compile(
+    r"(?:^|[_.\- ])(?:c|(?:cam|camera)[_-]?)(?P<cam>\d{1,4})(?:s\d+)?(?=[_.\- ]|$)", re.IGNORECASE
+)
+_LEADING_PID = re.compile(r"(?:(?:id|pid|person)[_-]?)?(?P<pid>-1|\d{1,9})(?=[_.\- ])", re.IGNORECASE)
+MOST_SHORT_CAMERAS = 16
+"""More folders called c1, c2, … than this are people, not cameras."""
 
 
 class Label(NamedTuple):
@@ -55,17 +62,64 @@ class Layout:
     """How one part of a dataset is laid out.
 
     Attributes:
-        name: `folders` or one of `FLAT_NAMES`.
-        people: folder name → pid, for `folders`.
+        name: `folders` (a folder for each person, which may hold one for each camera), `cameras` (a folder for each
+            camera, which holds images or a folder for each person), `pattern`, `lists`, `csv`, or one of `FLAT_NAMES`.
+        people: folder name → pid, for `folders` and `cameras`.
+        pattern: how to read paths, for `pattern`.
     """
 
     name: str
-    people: dict[str, int]
+    people: dict[str, int] = field(default_factory=dict)
+    pattern: str = ""
 
     @property
     def place(self) -> str:
         """Where images lie, for people."""
-        return "<identity>/<image>" if self.name == "folders" else "directly in the folder"
+        places = {
+            "folders": "<identity>/<image> or <identity>/<camera>/<image>",
+            "cameras": "<camera>/<image> or <camera>/<identity>/<image>",
+        }
+        return places.get(self.name, "directly in the folder")
+
+    def is_place_for(self, path: str) -> bool:
+        """Whether an image lies at a depth where this layout puts images; `path` is relative to the part."""
+        folders = path.split("/")[:-1]
+        if self.name == "folders":
+            return len(folders) == 1 or (len(folders) == 2 and camera_of_folder(folders[1]) is not None)
+        if self.name == "cameras":
+            return len(folders) in (1, 2) and camera_of_folder(folders[0]) is not None
+        return self.name == "pattern" or not folders
+
+    def label(self, path: str) -> Label | None:
+        """Person and camera from a path relative to its part; None where the path does not say who it is."""
+        *folders, name = path.split("/")
+        if self.name == "folders":
+            pid = self.people.get(folders[0]) if folders else None
+            inner = camera_of_folder(folders[1]) if len(folders) > 1 else None
+            return None if pid is None else Label(pid, camera_in_name(name) if inner is None else inner)
+        if self.name == "cameras":
+            camera = camera_of_folder(folders[0]) if folders else None
+            if len(folders) > 1:
+                pid = self.people.get(folders[1])
+            else:
+                match = _LEADING_PID.match(name)
+                pid = int(match["pid"]) if match else None
+            return None if pid is None else Label(pid, camera)
+        if self.name == "pattern":
+            found = match_pattern(compile_pattern(self.pattern), path)
+            return None if found is None else Label(*found)
+        match = FLAT_NAMES[self.name].match(name)
+        if match is None:
+            return None
+        pid = _number(match["pid"])
+        return Label(ZERO_PERSON if pid == 0 and self.name == "msmt17" else pid, int(match["cam"]))
+
+    def identity_folder(self, path: str) -> str:
+        """The folder that stands for the person on an image; empty where the file's name says who it is."""
+        folders = path.split("/")[:-1]
+        if self.name == "folders":
+            return folders[0] if folders else ""
+        return folders[1] if self.name == "cameras" and len(folders) > 1 else ""
 
 
 @dataclass(frozen=True)
@@ -89,21 +143,46 @@ class Part:
 
     def label(self, path: str) -> Label | None:
         """Person and camera of an image at a path relative to the dataset; None where the name does not parse."""
-        return read_label(self.layout, self._inner(path))
+        return self.layout.label(self.inner(path))
 
     def is_place_for(self, path: str) -> bool:
         """Whether an image lies at the depth this layout puts images at."""
-        return self._inner(path).count("/") == (1 if self.layout.name == "folders" else 0)
+        return self.layout.is_place_for(self.inner(path))
 
-    def _inner(self, path: str) -> str:
-        return path[len(self.folder) + 1 :] if self.folder else path
+    def identity_folder(self, path: str) -> str:
+        """The folder that stands for the person on an image at a path relative to the dataset, or an empty text."""
+        return self.layout.identity_folder(self.inner(path))
+
+    def inner(self, path: str) -> str:
+        """The path relative to this part."""
+        return path[len(self.folder) + 1 :] if self.folder and path.startswith(f"{self.folder}/") else path
 
     def to_json(self) -> list[str]:
         return [self.folder, self.role, self.layout.name]
 
     @classmethod
     def from_json(cls, data: Sequence[str]) -> Part:
-        return cls(data[0], data[1], Layout(data[2], {}))
+        return cls(data[0], data[1], Layout(data[2]))
+
+
+def part_role(name: str) -> str:
+    """What a folder of this name is for: `train`, `query`, `gallery`, `val`; empty where the name does not say."""
+    match = _PART.fullmatch(name.lower().replace("-", "_").replace(" ", "_"))
+    return _ROLES[match["part"]] if match else ""
+
+
+def camera_of_folder(name: str) -> int | None:
+    """The camera that a folder called `cam1`, `camera_02`, `c3` or `cam_b` stands for."""
+    match = _CAMERA_FOLDER.fullmatch(name)
+    if match is None:
+        return None
+    camera = match["cam"]
+    return int(camera) if camera.isdecimal() else ord(camera.lower()) - ord("a") + 1
+
+
+def is_identity_folder(name: str) -> bool:
+    """Whether a folder is called like a numbered person: `0012`, `id_12`, `person-3`."""
+    return _FOLDER.fullmatch(name) is not None
 
 
 def split_parts(paths: Iterable[str]) -> dict[str, str]:
@@ -112,16 +191,19 @@ def split_parts(paths: Iterable[str]) -> dict[str, str]:
     Empty where identity folders outnumber them: there `test` is but the name of one more identity.
     """
     first = {path.partition("/")[0] for path in paths if "/" in path}
-    roles = {name: PART_ROLES[name.lower()] for name in sorted(first) if name.lower() in PART_ROLES}
-    return roles if len(roles) >= sum(map(bool, map(_FOLDER.fullmatch, first))) else {}
+    roles = {name: role for name in sorted(first) if (role := part_role(name))}
+    return roles if len(roles) >= sum(map(is_identity_folder, first)) else {}
 
 
-def arrange(paths: Sequence[str], wanted: str = "auto") -> tuple[tuple[Part, ...], dict[str, int], list[str]]:
+def arrange(
+    paths: Sequence[str], wanted: str = "auto", pattern: str | None = None
+) -> tuple[tuple[Part, ...], dict[str, int], list[str]]:
     """Sort the images of a dataset into its parts.
 
     Args:
         paths: relative to the dataset.
         wanted: a layout name, or `auto`.
+        pattern: instead of a layout: how to read the paths inside each part.
 
     Returns:
         the parts, path → index of its part, and the paths that lie in no part.
@@ -133,10 +215,13 @@ def arrange(paths: Sequence[str], wanted: str = "auto") -> tuple[tuple[Part, ...
     groups: dict[str, list[str]] = {folder: [] for folder in roles}
     for path in inside:
         groups[path.partition("/")[0] if "" not in groups else ""].append(path)
-    parts = tuple(
-        Part(folder, roles[folder], recognise([p[len(folder) + 1 :] if folder else p for p in group], wanted))
-        for folder, group in groups.items()
-    )
+
+    def layout_of(folder: str, group: Sequence[str]) -> Layout:
+        if pattern:
+            return Layout("pattern", {}, pattern)
+        return recognise([path[len(folder) + 1 :] if folder else path for path in group], wanted)
+
+    parts = tuple(Part(folder, roles[folder], layout_of(folder, group)) for folder, group in groups.items())
     part_of = {path: i for i, group in enumerate(groups.values()) for path in group}
     return parts, part_of, [path for path in paths if path not in part_of]
 
@@ -151,27 +236,16 @@ def recognise(paths: Sequence[str], wanted: str = "auto") -> Layout:
     name = wanted
     if wanted == "auto":
         if 2 * len(nested) > len(paths) and not _is_flat_inside(nested):
-            name = "folders"
+            name = "cameras" if _has_camera_folders(nested) else "folders"
         else:
             names = [path.rpartition("/")[2] for path in paths]
             parsed = {layout: sum(map(bool, map(rule.match, names))) for layout, rule in FLAT_NAMES.items()}
             name = max(parsed, key=lambda layout: parsed[layout])
-    return Layout(name, _number_people(nested) if name == "folders" else {})
-
-
-def read_label(layout: Layout, path: str) -> Label | None:
-    """Person and camera from a path relative to its part; None where the name does not parse."""
-    if layout.name == "folders":
-        folder, _, name = path.partition("/")
-        pid = layout.people.get(folder)
-        return None if pid is None else Label(pid, camera_in_name(name))
-    match = FLAT_NAMES[layout.name].match(path)
-    if match is None:
-        return None
-    pid = int(match["pid"])
-    if pid == 0 and layout.name == "msmt17":
-        pid = ZERO_PERSON
-    return Label(pid, int(match["cam"]))
+    if name == "folders":
+        return Layout(name, _number_people([(folder, path) for path in nested for folder in path.split("/")[:1]]))
+    if name == "cameras":
+        return Layout(name, _number_people([(path.split("/")[1], path) for path in nested if path.count("/") > 1]))
+    return Layout(name)
 
 
 def number_cameras(cameras: Sequence[int | None]) -> tuple[IntArray, bool]:
@@ -190,37 +264,64 @@ def number_cameras(cameras: Sequence[int | None]) -> tuple[IntArray, bool]:
     return numbers, bool(known)
 
 
-def _is_flat_inside(nested: Sequence[str]) -> bool:
-    """Whether the images are a flat dataset in one folder that the caller should have been given."""
-    if len({path.partition("/")[0] for path in nested}) > 1:
-        return False
-    matches = [FLAT_NAMES["cuhk03"].match(path.rpartition("/")[2]) for path in nested]
-    return len({match["pid"] for match in matches if match}) > 1
-
-
 def camera_in_name(name: str) -> int | None:
     """The camera in a file name inside an identity folder, if there is one."""
-    match = FLAT_NAMES["msmt17"].match(name) or _CAMERA_IN_NAME.search(name[: name.rfind(".")])
+    match = FLAT_NAMES["msmt17"].match(name) or FLAT_NAMES["mars"].match(name)
+    match = match or _CAMERA_IN_NAME.search(name[: name.rfind(".")])
     return int(match["cam"]) if match else None
 
 
-def _number_people(paths: Sequence[str]) -> dict[str, int]:
-    """Folder name → pid: the number in `id_0012`, `0012` or `person_12`, else one computed from the name.
+def pid_in_name(name: str) -> int | None:
+    """The person that the name of a file in an identity folder may name too; a frame number looks the same."""
+    match = FLAT_NAMES["mars"].match(name) or FLAT_NAMES["cuhk03"].match(name)
+    return _number(match["pid"]) if match else None
+
+
+def _number(pid: str) -> int:
+    return -1 if "-" in pid else int(pid)
+
+
+def _has_camera_folders(nested: Sequence[str]) -> bool:
+    """Whether the first folders are cameras: all called like one, and people told apart below them."""
+    names = {path.partition("/")[0] for path in nested}
+    cameras = [camera_of_folder(name) for name in names]
+    if None in cameras:
+        return False
+    if len(names) > MOST_SHORT_CAMERAS and all(_CAMERA_FOLDER.fullmatch(name)["short"] for name in names):  # type: ignore[index]
+        return False
+    direct = [path.partition("/")[2] for path in nested if path.count("/") == 1]
+    if any(camera_of_folder(path.split("/")[1]) is not None for path in nested if path.count("/") > 1):
+        return False
+    return all(map(_LEADING_PID.match, direct))
+
+
+def _is_flat_inside(nested: Sequence[str]) -> bool:
+    """Whether the images are a flat dataset in one folder that the caller should have been given."""
+    folders = {path.partition("/")[0] for path in nested}
+    if len(folders) > 1 or camera_of_folder(next(iter(folders))) is not None:
+        return False
+    found = [FLAT_NAMES["cuhk03"].match(path.rpartition("/")[2]) for path in nested if path.count("/") == 1]
+    return len({match["pid"] for match in found if match}) > 1
+
+
+def _number_people(placed: Sequence[tuple[str, str]]) -> dict[str, int]:
+    """Folder name → pid from (folder, path): the number in `id_0012`, `0012` or `person_12`, else one from the name.
 
     The same name gets the same pid in every part of a dataset. Folder 0 holds distractors where its files are named
-    `0000_c…` as in Market-1501, and a person otherwise.
+    `0000_c…` as in Market-1501 and those of other folders bear their person's number as well; else a person.
     """
-    first_name: dict[str, str] = {}
-    for path in paths:
-        folder, _, name = path.partition("/")
-        first_name.setdefault(folder, name)
     people: dict[str, int] = {}
-    for folder, name in first_name.items():
-        match = _FOLDER.fullmatch(folder)
-        if match is None:
-            people[folder] = ZERO_PERSON + 1 + zlib.crc32(os.fsencode(folder))
-        else:
-            named = FLAT_NAMES["cuhk03"].match(name)
-            is_person = named is None or int(named["pid"]) != 0
-            people[folder] = int(match["pid"]) or (ZERO_PERSON if is_person else 0)
+    named: dict[str, list[int | None]] = {}
+    for folder, path in placed:
+        if folder not in people:
+            match = _FOLDER.fullmatch(folder)
+            people[folder] = _number(match["pid"]) if match else number_name(folder)
+        if people[folder] < ZERO_PERSON:
+            named.setdefault(folder, []).append(pid_in_name(path[path.rfind("/") + 1 :]))
+    zeros = [folder for folder, pid in people.items() if pid == 0]
+    if zeros:
+        others = [pid == people[of] for of, pids in named.items() if people[of] > 0 for pid in pids if pid is not None]
+        usual = not others or 2 * sum(others) >= len(others)
+        for folder in zeros:
+            people[folder] = 0 if usual and set(named[folder]) == {0} else ZERO_PERSON
     return people

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from deepsort_cli.core.types import Index, IntArray
+from deepsort_cli.data.layouts import Layout
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,8 @@ class Manifest:
         camids: (N,) int64 camera ids.
         has_cameras: False where names carry no camera; then every image counts as its own camera.
         fingerprint: SHA-1 over relative paths and sizes of the dataset's files.
+        digests: (N,) 8 bytes each, equal for equal files; None where they are not known.
+        layout: how the paths are to be read.
     """
 
     root: Path
@@ -29,6 +33,8 @@ class Manifest:
     camids: IntArray
     has_cameras: bool
     fingerprint: str
+    digests: npt.NDArray[np.void] | None = None
+    layout: Layout = field(default_factory=lambda: Layout(""))
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -37,7 +43,8 @@ class Manifest:
         """The images at a slice, boolean mask or array of positions."""
         chosen = np.arange(len(self))[index]
         paths = tuple(self.paths[i] for i in chosen)
-        return Manifest(self.root, paths, self.pids[chosen], self.camids[chosen], self.has_cameras, self.fingerprint)
+        digests = None if self.digests is None else self.digests[chosen]
+        return replace(self, paths=paths, pids=self.pids[chosen], camids=self.camids[chosen], digests=digests)
 
     def file(self, i: int) -> Path:
         """The absolute path of image `i`."""

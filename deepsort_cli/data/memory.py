@@ -15,12 +15,12 @@ from deepsort_cli.core.images import read_file
 from deepsort_cli.data import cache
 from deepsort_cli.data.files import Listing, Problem
 from deepsort_cli.data.images import digest_of
-from deepsort_cli.data.layouts import Part
+from deepsort_cli.data.layouts import Layout, Part
 from deepsort_cli.data.manifest import Manifest
 from deepsort_cli.data.result import ScanResult
 from deepsort_cli.data.settings import ScanSettings
 
-_DECISIVE = ("layout", "min_side", "max_pixels", "link_sources")
+_DECISIVE = ("layout", "pattern", "min_side", "max_pixels", "link_sources")
 """Settings that change which files are valid: another value needs another scan."""
 
 
@@ -133,6 +133,8 @@ def _to_json(result: ScanResult, newest: int) -> dict[str, Any]:
 def _from_json(data: dict[str, Any], root: Path, settings: ScanSettings) -> ScanResult:
     valid = data["valid"]
     near = data["near_duplicates"]
+    digests = np.frombuffer(bytes.fromhex(valid["digest"]), dtype="V8")
+    parts = tuple(Part.from_json(part) for part in data["parts"])
     images = Manifest(
         root,
         tuple(valid["path"]),
@@ -140,14 +142,16 @@ def _from_json(data: dict[str, Any], root: Path, settings: ScanSettings) -> Scan
         np.array(valid["camera"], dtype=np.int64),
         data["has_cameras"],
         data["fingerprint"],
+        digests,
+        parts[0].layout if len(parts) == 1 else Layout(""),
     )
     return ScanResult(
         images=images,
-        parts=tuple(Part.from_json(part) for part in data["parts"]),
+        parts=parts,
         part_of=np.array(valid["part"], dtype=np.int64),
         shapes=np.array([valid["width"], valid["height"]], dtype=np.int64).T,
         flags=np.array(valid["flags"], dtype=np.int64),
-        digests=np.frombuffer(bytes.fromhex(valid["digest"]), dtype="V8"),
+        digests=digests,
         near=None if near is None else np.array(near, dtype=np.int64).reshape(-1, 2),
         invalid=tuple(Problem(*problem) for problem in data["invalid"]),
         skipped=tuple(Problem(*problem) for problem in data["skipped"]),

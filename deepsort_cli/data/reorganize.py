@@ -15,11 +15,12 @@ from deepsort_cli.core.errors import InputError, RunError
 from deepsort_cli.core.files import FULL, check_output_folder, write_failure
 from deepsort_cli.core.images import is_image_name
 from deepsort_cli.data.files import Problem, list_files
-from deepsort_cli.data.layouts import ZERO_PERSON, Label, arrange, camera_in_name
-from deepsort_cli.data.scan import check_root
+from deepsort_cli.data.layouts import Label, arrange, camera_in_name
+from deepsort_cli.data.naming import ZERO_PERSON
+from deepsort_cli.data.roots import check_root
 from deepsort_cli.data.settings import LayoutName
 
-Mode = Literal["link", "copy", "hardlink"]
+Mode = Literal["auto", "hardlink", "copy", "link"]
 
 
 class Move(NamedTuple):
@@ -50,13 +51,17 @@ class Plan:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What reorganising did: files made, and files that were there already."""
+    """What reorganising did: files made, files that were there already, and those of the first that are copies because
+    the file system makes no hard links there (mode `auto`)."""
 
     made: int
     present: int
+    copied: int = 0
 
 
-def plan_reorganize(source: Path, layout: LayoutName = "auto", link_sources: Sequence[Path] = ()) -> Plan:
+def plan_reorganize(
+    source: Path, layout: LayoutName = "auto", pattern: str | None = None, link_sources: Sequence[Path] = ()
+) -> Plan:
     """Find out where every image goes; nothing is written.
 
     An image `0002_c1s1_000451_03.jpg` goes to `id_0002/0002_c1s1_000451_03.jpg`, where its camera is still read from
@@ -66,6 +71,8 @@ def plan_reorganize(source: Path, layout: LayoutName = "auto", link_sources: Seq
         InputError: the source cannot be read, or holds no image whose name parses.
     """
     check_root(source)
+    if source.is_file():
+        raise InputError(f"--src {source}: a table; reorganize reads folders.")
     listing = list_files(source, link_sources)
     left_out = list(listing.problems)
     broken = {problem.path for problem in left_out}
@@ -79,7 +86,7 @@ def plan_reorganize(source: Path, layout: LayoutName = "auto", link_sources: Seq
             candidates.append(path)
         else:
             left_out.append(Problem(path, "other_file"))
-    parts, part_of, outside = arrange(candidates, layout)
+    parts, part_of, outside = arrange(candidates, layout, pattern)
     left_out += [Problem(path, "other_folder") for path in outside]
     moves: list[Move] = []
     people: set[int] = set()
@@ -107,7 +114,7 @@ def reorganize(plan: Plan, target: Path, mode: Mode, *, progress: Callable[[int,
     Args:
         plan: from `plan_reorganize`.
         target: folder to fill; created where missing.
-        mode: `link` (symbolic), `hardlink`, or `copy`.
+        mode: `hardlink`, `copy`, `link` (symbolic), or `auto`: hard links, and copies where there can be none.
         progress: called with the number of files done and the total.
 
     Raises:
@@ -118,16 +125,16 @@ def reorganize(plan: Plan, target: Path, mode: Mode, *, progress: Callable[[int,
     if source.is_relative_to(target) or target.is_relative_to(source):
         raise InputError(f"--dst {target}: it must lie outside of --src {source}, and not around it.")
     check_output_folder(target, option="--dst")
-    made = present = 0
+    made = present = copied = 0
     for done, (path, place) in enumerate(plan.moves, start=1):
         origin = Path(plan.links.get(path) or source / path)
-        if _place(origin, target / place, mode):
-            made += 1
-        else:
-            present += 1
+        done_by = _place(origin, target / place, mode)
+        made += bool(done_by)
+        present += not done_by
+        copied += mode == "auto" and done_by == "copy"
         if progress and (done % 100 == 0 or done == len(plan.moves)):
             progress(done, len(plan.moves))
-    return Outcome(made, present)
+    return Outcome(made, present, copied)
 
 
 def _target(part: str, label: Label, path: str) -> str:
@@ -148,11 +155,11 @@ def _free_name(target: str, taken: set[str]) -> str:
     return candidate
 
 
-def _place(origin: Path, place: Path, mode: Mode) -> bool:
-    """Put one file in its place; False when it is there already."""
+def _place(origin: Path, place: Path, mode: Mode) -> Mode | None:
+    """Put one file in its place and say how; None when it is there already."""
     if os.path.lexists(place):
         if _is_same(origin, place, mode):
-            return False
+            return None
         raise RunError(f"{place}: another file is already there. Empty the folder, or choose another --dst.")
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -160,13 +167,23 @@ def _place(origin: Path, place: Path, mode: Mode) -> bool:
             place.symlink_to(origin)
         elif mode == "hardlink":
             place.hardlink_to(origin)
-        else:
+        elif mode == "copy" or not _hardlink(origin, place):
             _copy(origin, place)
+            return "copy"
     except OSError as error:
         if error.errno in FULL:
             raise write_failure(place, error, "Free some space and run this again: it goes on from here.") from None
-        advice = "" if mode == "copy" else " Try --mode copy."
+        advice = "" if mode in ("copy", "auto") else " Try --mode copy."
         raise RunError(f"{place}: cannot be made ({error.strerror or error}).{advice}") from None
+    return mode
+
+
+def _hardlink(origin: Path, place: Path) -> bool:
+    """Make a hard link; False where the file system has none, or the two lie on different ones."""
+    try:
+        place.hardlink_to(origin)
+    except OSError:
+        return False
     return True
 
 
@@ -187,6 +204,6 @@ def _is_same(origin: Path, place: Path, mode: Mode) -> bool:
         return place.is_symlink() and place.resolve() == origin.resolve()
     if place.is_symlink() or not place.is_file():
         return False
-    if mode == "hardlink":
+    if mode == "hardlink" or (mode == "auto" and place.samefile(origin)):
         return place.samefile(origin)
     return filecmp.cmp(origin, place, shallow=False)

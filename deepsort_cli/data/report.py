@@ -19,13 +19,16 @@ from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.files import atomic_open, check_output_file, printable
 from deepsort_cli.core.images import read_file
 from deepsort_cli.data.files import Problem
-from deepsort_cli.data.findings import REASONS, Finding
+from deepsort_cli.data.finding import REASONS, Finding, count_reasons
 from deepsort_cli.data.images import FORMATS
-from deepsort_cli.data.result import ScanResult, count_reasons
+from deepsort_cli.data.result import ScanResult
 from deepsort_cli.data.summary import PartSummary, summarise_parts
 
-LISTED_FILES = 1000
-"""Files listed per table; a page with more helps nobody."""
+SHOWN_GROUPS = 24
+"""Pictures, or groups of pictures that belong together, shown for a finding; its list names all."""
+SHOWN_OF_GROUP = 4
+UNFOLDED = 12
+"""Examples that are listed without asking for them; beside pictures a quarter of that."""
 THUMB_HEIGHT = 128
 
 _STYLE = """
@@ -46,28 +49,32 @@ th { font-weight: 600; } .n { text-align: right; font-variant-numeric: tabular-n
 .error { --edge: var(--error); } .warning { --edge: var(--warning); } .info { --edge: var(--info); }
 .tag { color: var(--edge); font-weight: 600; margin-right: .5rem; } .count { float: right; font-weight: 600; }
 .thumbs { display: flex; flex-wrap: wrap; gap: .6rem; margin: .6rem 0 .2rem; }
+.group { display: flex; gap: .4rem; align-items: flex-start; max-width: 100%; }
+.several { flex-wrap: wrap; border: 1px solid var(--line); border-radius: 6px; padding: .4rem; }
 figure { margin: 0; width: 7.5rem; font-size: .72rem; line-height: 1.25; color: var(--dim); }
 figure img { display: block; max-width: 100%; max-height: 128px; border: 1px solid var(--line); }
-figure div { height: 96px; width: 48px; border: 1px dashed var(--line); display: grid; place-items: center; }
+figure .none { height: 96px; width: 56px; border: 1px dashed var(--line); display: grid; place-items: center;
+  text-align: center; }
+details ul { max-height: 24rem; overflow-y: auto; padding-left: 1.2rem; margin: .3rem 0; }
 .plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(17rem, 1fr)); gap: .7rem; }
 .plots .card { margin: 0; } svg { width: 100%; height: auto; display: block; } svg rect { fill: var(--bar); }
 svg text { fill: var(--dim); font: 11px system-ui, sans-serif; } summary { cursor: pointer; padding: .3rem 0; }
 """
 
 
-def check_report_path(path: Path, root: Path, *, overwrite: bool = False) -> None:
+def check_report_path(path: Path, root: Path, *, overwrite: bool) -> None:
     """Make sure that the report can be written.
 
     Raises:
-        InputError: the file exists and `overwrite` is off, the place cannot be written, or lies inside the dataset,
-            whose fingerprint it would change.
+        InputError: an older report is there and `overwrite` is off, the place cannot be written, or it lies inside the
+            dataset, whose fingerprint it would change.
     """
     if path.resolve().is_relative_to(root.resolve()):
         raise InputError(f"--html {path}: this lies inside the dataset. Put the report outside of {root}.")
     check_output_file(path, overwrite=overwrite, option="--html")
 
 
-def write_html(result: ScanResult, path: Path) -> None:
+def write_html(result: ScanResult, findings: Sequence[Finding], path: Path) -> None:
     """Write the report of a scan to one file that needs no other."""
     title = f"Dataset scan: {escape(printable(result.root.resolve().name))}"
     read = f"{result.created.replace('T', ' ')[:19]} UTC, in {result.seconds:.1f} s"
@@ -83,9 +90,9 @@ def write_html(result: ScanResult, path: Path) -> None:
         )
         page.writelines(_parts(summarise_parts(result)))
         page.writelines(_reasons(result))
-        page.write(f"<h2>Findings ({len(result.findings)})</h2>\n")
-        page.writelines(_finding(result, finding) for finding in result.findings)
-        page.write("" if result.findings else "<p>Nothing found that needs a word.</p>\n")
+        page.write(f"<h2>Findings ({len(findings)})</h2>\n")
+        page.writelines(_finding(result, finding) for finding in findings)
+        page.write("" if findings else "<p>Nothing found that needs a word.</p>\n")
         page.writelines(_histograms(result))
         page.writelines(_file_list("Invalid files", result.invalid))
         page.writelines(_file_list("Other files, ignored", result.skipped))
@@ -107,7 +114,8 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[object]], numeric: int) 
 
 
 def _parts(rows: Sequence[PartSummary]) -> Iterator[str]:
-    head = ("part", "layout", "identities", "images", "cameras", "per identity", "junk", "distractors")
+    odd = [name for name in ("junk", "distractors") if any(getattr(row, name) for row in rows)]
+    head = ("part", "layout", "identities", "images", "cameras", "per identity", *odd)
     yield "<h2>What is in it</h2>\n"
     yield _table(
         head,
@@ -119,8 +127,7 @@ def _parts(rows: Sequence[PartSummary]) -> Iterator[str]:
                 f"{row.images:,}",
                 "none named" if row.cameras is None else row.cameras,
                 f"{row.smallest} to {row.largest}, median {row.median:g}",
-                f"{row.junk:,}",
-                f"{row.distractors:,}",
+                *(f"{getattr(row, name):,}" for name in odd),
             )
             for row in rows
         ),
@@ -130,29 +137,52 @@ def _parts(rows: Sequence[PartSummary]) -> Iterator[str]:
 
 def _reasons(result: ScanResult) -> Iterator[str]:
     counts = count_reasons((*result.invalid, *result.skipped))
-    yield f"<h2>Files left out ({len(result.invalid):,} invalid, {len(result.skipped):,} others)</h2>\n"
     if counts:
+        yield f"<h2>Files left out ({len(result.invalid):,} invalid, {len(result.skipped):,} others)</h2>\n"
         rows = ((reason, REASONS[reason][1], f"{count:,}") for reason, count in counts.items())
         yield _table(("reason", "what they are", "files"), rows, numeric=2)
 
 
 def _finding(result: ScanResult, finding: Finding) -> str:
-    pictures = [(path, _thumbnail(result, path)) for path in finding.files]
-    if any(data for _, data in pictures):
-        shown = f"<div class=thumbs>{''.join(_figure(path, data) for path, data in pictures)}</div>"
-    elif finding.examples:
-        shown = f"<ul class=dim>{''.join(f'<li>{escape(example)}</li>' for example in finding.examples)}</ul>"
-    else:
-        shown = ""
+    pictures = _pictures(result, finding.groups)
+    examples = _examples(finding, UNFOLDED // 4 if pictures else UNFOLDED)
     return (
         f"<section class='card {finding.severity}'><span class=count>{finding.count:,}</span>"
         f"<span class=tag>{finding.severity}</span><strong>{escape(finding.title)}</strong>"
-        f"<p>{escape(finding.remedy)}</p>{shown}</section>\n"
+        f"<p>{escape(finding.remedy)}</p>{pictures}{examples}</section>\n"
     )
 
 
+def _pictures(result: ScanResult, groups: Sequence[Sequence[str]]) -> str:
+    """The first groups as pictures, side by side where several belong together; nothing where none can be shown."""
+    shown = []
+    for group in groups[:SHOWN_GROUPS]:
+        pictures = [(path, _thumbnail(result, path)) for path in group[:SHOWN_OF_GROUP]]
+        more = f"<span class=dim>and {len(group) - SHOWN_OF_GROUP:,} more</span>" if len(group) > SHOWN_OF_GROUP else ""
+        shown.append((pictures, more))
+    if not any(data for pictures, _ in shown for _, data in pictures):
+        return ""
+    figures = "".join(
+        f"<div class='group{' several' if len(pictures) > 1 else ''}'>"
+        f"{''.join(_figure(path, data) for path, data in pictures)}{more}</div>"
+        for pictures, more in shown
+    )
+    count = f"<p class=dim>{len(shown):,} of {len(groups):,} shown</p>" if len(shown) < len(groups) else ""
+    return f"<div class=thumbs>{figures}</div>{count}"
+
+
+def _examples(finding: Finding, unfolded: int) -> str:
+    """All examples as text, folded where they are more than `unfolded`."""
+    if not finding.examples:
+        return ""
+    listed = f"<ul class=dim>{''.join(f'<li>{escape(example)}</li>' for example in finding.examples)}</ul>"
+    if len(finding.examples) <= unfolded:
+        return listed
+    return f"<details><summary>List all {len(finding.examples):,}</summary>{listed}</details>"
+
+
 def _figure(path: str, thumbnail: bytes | None) -> str:
-    picture = "<div>?</div>"
+    picture = "<div class=none>no picture</div>"
     if thumbnail is not None:
         picture = f"<img alt='' src='data:image/jpeg;base64,{base64.b64encode(thumbnail).decode()}'>"
     return f"<figure>{picture}<figcaption>{escape(printable(path))}</figcaption></figure>"
@@ -168,10 +198,10 @@ def _thumbnail(result: ScanResult, path: str) -> bytes | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(read_file(file, follow_links=False)), formats=FORMATS) as image:
-                if image.width * image.height > result.settings.max_pixels:
+            with Image.open(io.BytesIO(read_file(file, follow_links=False)), formats=FORMATS) as stored:
+                if stored.width * stored.height > result.settings.max_pixels:
                     return None
-                upright = ImageOps.exif_transpose(image)
+                upright = ImageOps.exif_transpose(stored)
                 upright.thumbnail((2 * THUMB_HEIGHT, THUMB_HEIGHT))
                 out = io.BytesIO()
                 upright.convert("RGB").save(out, "JPEG", quality=80)
@@ -239,8 +269,7 @@ def _bars(title: str, labels: Sequence[str], counts: npt.NDArray[np.number]) -> 
 def _file_list(title: str, problems: Sequence[Problem]) -> Iterator[str]:
     if not problems:
         return
-    more = f", the first {LISTED_FILES:,} shown" if len(problems) > LISTED_FILES else ""
-    rows = ((printable(p.path), p.reason, printable(p.detail)) for p in problems[:LISTED_FILES])
-    yield f"<h2>{title} ({len(problems):,}{more})</h2>\n<details><summary>Show the list</summary>\n"
+    rows = ((printable(p.path), p.reason, printable(p.detail)) for p in problems)
+    yield f"<h2>{title} ({len(problems):,})</h2>\n<details><summary>Show the list</summary>\n"
     yield _table(("file", "reason", "detail"), rows, numeric=3)
     yield "</details>\n"

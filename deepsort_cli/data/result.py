@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +12,6 @@ import numpy.typing as npt
 
 from deepsort_cli.core.types import IntArray
 from deepsort_cli.data.files import Problem
-from deepsort_cli.data.findings import Finding, find
 from deepsort_cli.data.layouts import Part
 from deepsort_cli.data.manifest import Manifest
 from deepsort_cli.data.settings import ScanSettings
@@ -74,20 +73,14 @@ class ScanResult:
         small = people[(counts < self.settings.min_samples) & (people > 0)]
         return self.images[~(trained & np.isin(self.images.pids, small))]
 
+    def in_roles(self, roles: Collection[str]) -> Manifest:
+        """The images of `manifest` that lie in parts with one of these roles."""
+        kept = np.array([part.role in roles for part in self.parts] or [False])[self.part_of]
+        if len(self.manifest) < len(self.images):
+            kept &= np.isin(self.images.paths, self.manifest.paths)
+        return self.images[kept]
+
     @cached_property
     def image_set(self) -> frozenset[str]:
         """Paths of the usable images."""
         return frozenset(self.images.paths)
-
-    @cached_property
-    def findings(self) -> tuple[Finding, ...]:
-        """What is wrong with the dataset, the worst first."""
-        return find(self)
-
-
-def count_reasons(problems: Sequence[Problem]) -> dict[str, int]:
-    """How often each reason occurs, the most frequent first."""
-    counts: dict[str, int] = {}
-    for problem in problems:
-        counts[problem.reason] = counts.get(problem.reason, 0) + 1
-    return dict(sorted(counts.items(), key=lambda item: -item[1]))

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.data.manifest import Manifest
-from deepsort_cli.data.scan import check_root, part_folders, scan_dataset, usable_manifest
-from deepsort_cli.data.settings import SCAN_DEFAULTS, ScanSettings
-from deepsort_cli.data.workers import Progress
 
 
 def split_by_identity(manifest: Manifest, val_ratio: float, seed: int) -> tuple[Manifest, Manifest, Manifest]:
@@ -58,41 +53,6 @@ def split_by_identity(manifest: Manifest, val_ratio: float, seed: int) -> tuple[
         gallery += [int(i) for i in images_of[int(pid)] if i not in chosen]
     train = np.sort(named[~np.isin(manifest.pids[named], held_out)])
     return manifest[train], manifest[sorted(query)], manifest[sorted(gallery)]
-
-
-def load_query_gallery(
-    root: Path,
-    settings: ScanSettings = SCAN_DEFAULTS,
-    *,
-    progress: Progress | None = None,
-    notify: Callable[[str], None] | None = None,
-) -> tuple[Manifest, Manifest]:
-    """The query and the gallery of a folder that holds both, as Market-1501 does.
-
-    Raises:
-        InputError: `root` is no readable folder, lacks one of the two, or one holds no usable image.
-        RunError: a worker process died.
-    """
-    root = Path(root)
-    check_root(root)
-    folders = {role: folder for folder, role in part_folders(root).items()}
-    missing = [role for role in ("query", "gallery") if role not in folders]
-    if missing:
-        raise InputError(
-            f"{root}: no {' and no '.join(missing)} folder in it. "
-            "Expected `query` and `bounding_box_test` (or `gallery`)."
-        )
-    settings = settings.model_copy(update={"drop_small": False})  # one query per identity is as it should be
-    query = usable_manifest(scan_dataset(root / folders["query"], settings, progress=progress), notify)
-    gallery = usable_manifest(scan_dataset(root / folders["gallery"], settings, progress=progress), notify)
-    return query, other_cameras(gallery, query)
-
-
-def other_cameras(gallery: Manifest, query: Manifest) -> Manifest:
-    """The gallery with camera ids that do not collide with the query's where either has none of its own."""
-    if gallery.has_cameras and query.has_cameras:
-        return gallery
-    return replace(gallery, camids=gallery.camids + query.camids.max(initial=0), has_cameras=False)
 
 
 def without_cameras(images: Manifest, first: int = 1) -> Manifest:

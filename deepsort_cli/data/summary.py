@@ -11,7 +11,8 @@ import numpy as np
 from deepsort_cli.core.files import printable
 from deepsort_cli.core.types import IntArray
 from deepsort_cli.data.files import Problem
-from deepsort_cli.data.result import ScanResult, count_reasons
+from deepsort_cli.data.finding import REASONS, Finding, count_reasons
+from deepsort_cli.data.result import ScanResult
 
 
 @dataclass(frozen=True)
@@ -76,8 +77,8 @@ def _summarise(result: ScanResult, positions: IntArray, folder: str, role: str, 
     )
 
 
-def to_json(result: ScanResult) -> dict[str, Any]:
-    """Everything a scan found, without the list of usable images."""
+def to_json(result: ScanResult, findings: Sequence[Finding]) -> dict[str, Any]:
+    """Everything a scan found, without the list of usable images; findings of images that belong together: `groups`."""
     return {
         "root": printable(str(result.root)),
         "fingerprint": result.fingerprint,
@@ -92,11 +93,31 @@ def to_json(result: ScanResult) -> dict[str, Any]:
         "parts": [asdict(row) for row in summarise_parts(result)],
         "invalid_by_reason": count_reasons(result.invalid),
         "skipped_by_reason": count_reasons(result.skipped),
-        "findings": [asdict(finding) | {"files": list(map(printable, finding.files))} for finding in result.findings],
+        "findings": list(map(_finding, findings)),
         "invalid": _problems(result.invalid),
         "skipped": _problems(result.skipped),
         "notes": list(result.notes),
     }
+
+
+def failures(result: ScanResult, findings: Sequence[Finding]) -> list[str]:
+    """Why a dataset must not pass a gate: invalid files, findings of level error, no usable image."""
+    errors = [
+        finding.code
+        for finding in findings
+        if finding.severity == "error" and finding.code not in (*REASONS, "nothing_usable")
+    ]
+    return [
+        *([f"{len(result.invalid):,} invalid files"] if result.invalid else []),
+        *(["not one usable image"] if len(result.images) == 0 else []),
+        *([f"findings of level error: {', '.join(errors)}"] if errors else []),
+    ]
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    groups = [list(map(printable, group)) for group in finding.groups if len(group) > 1]
+    data = asdict(finding) | {"files": list(map(printable, finding.files)), "groups": groups}
+    return data if groups else {key: value for key, value in data.items() if key != "groups"}
 
 
 def _problems(problems: Sequence[Problem]) -> list[dict[str, str]]:

@@ -8,10 +8,10 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from deepsort_cli.core.settings import CommaInts, Settings
-from deepsort_cli.data.settings import SCAN_DEFAULTS, ScanSettings
+from deepsort_cli.data.settings import SCAN_DEFAULTS, DatasetSettings, ScanSettings
 
 
-class EvaluationDataSettings(Settings):
+class EvaluationDataSettings(DatasetSettings):
     """Which images are looked for, and where."""
 
     query: Path | None = Field(None, description="Folder of the query images.")

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from deepsort_cli.core.preprocess import Preprocess
 from deepsort_cli.core.settings import CommaInts, CommaStrings, Settings
-from deepsort_cli.data.settings import SCAN_DEFAULTS, ScanSettings
+from deepsort_cli.data.settings import SCAN_DEFAULTS, DatasetSettings, ScanSettings
 
 ModelName = Literal["osnet_x1_0", "osnet_x0_75", "osnet_x0_5", "osnet_x0_25", "osnet_ibn_x1_0", "osnet_ain_x1_0"]
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -32,7 +32,7 @@ SMALLEST_INPUT = 16
 """Pixels of the smallest side OSNet can halve four times."""
 
 
-class DataSettings(Settings):
+class DataSettings(DatasetSettings):
     """What to learn from and what to validate on."""
 
     root: Path | None = Field(None, description="Folder of person crops to train on; see `deepsort scan`.")

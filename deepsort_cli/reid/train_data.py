@@ -10,9 +10,9 @@ import numpy as np
 
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.types import IntArray
+from deepsort_cli.data.loading import advise, load_manifest, load_query_gallery
 from deepsort_cli.data.manifest import Manifest
-from deepsort_cli.data.scan import load_manifest
-from deepsort_cli.data.splits import load_query_gallery, split_by_identity, without_cameras
+from deepsort_cli.data.splits import split_by_identity, without_cameras
 from deepsort_cli.reid.progress import Progress
 from deepsort_cli.reid.settings import DataSettings, TrainingSettings
 
@@ -64,13 +64,15 @@ def load_data(settings: DataSettings, seed: int, progress: Progress) -> TrainDat
         progress.working("checking images", done, of)
 
     train = load_manifest(settings.root, settings.scan, progress=scanning, notify=progress.note)
+    query = gallery = None
+    if settings.test_root is not None:
+        query, gallery = load_query_gallery(settings.test_root, settings.scan, progress=scanning, notify=progress.note)
+    advise(train, query, gallery, settings.scan, ignore_camera=settings.ignore_camera, warn=progress.warn)
     train = train[train.pids > 0]  # neither distractors nor junk
     if settings.ignore_camera:
         progress.warn(IGNORED_CAMERAS)
         train = without_cameras(train)
-    query = gallery = None
-    if settings.test_root is not None:
-        query, gallery = load_query_gallery(settings.test_root, settings.scan, progress=scanning, notify=progress.note)
+    if query is not None and gallery is not None:
         if settings.ignore_camera:
             query = without_cameras(query)
             gallery = without_cameras(gallery, 1 + len(query))

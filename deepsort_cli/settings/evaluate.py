@@ -21,7 +21,7 @@ class EvalSettings(CommandSettings):
 
     checkpoint: Path | None = Field(
         None,
-        description="Model: ONNX or checkpoint. Default: best of the newest finished run in runs/, else the bundled one.",
+        description="Model: ONNX or checkpoint. Default: best of the newest finished run in runs/, or bundled.",
     )
     against: Path | None = Field(None, description="A second model, compared with the first on the same data.")
     data: EvaluationDataSettings = Field(EvaluationDataSettings(), description="Query and gallery.")

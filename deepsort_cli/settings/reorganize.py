@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from deepsort_cli.data.settings import LayoutName, LinkSources
+from deepsort_cli.data.settings import LAYOUT_NAMES, LayoutName, LinkSources
 from deepsort_cli.settings.loader import CommandSettings
 
 
@@ -16,7 +16,13 @@ class ReorganizeSettings(CommandSettings):
 
     src: Path | None = Field(None, description="Dataset in a flat layout; it is only read.")
     dst: Path | None = Field(None, description="Folder to fill with id_xxxx folders.")
-    mode: Literal["link", "copy", "hardlink"] = Field("link", description="link (symbolic), copy or hardlink.")
-    layout: LayoutName = Field("auto", description="auto, folders, market1501, dukemtmc, cuhk03 or msmt17.")
+    mode: Literal["auto", "hardlink", "copy", "link"] = Field(
+        "auto", description="hardlink, copy, link (symbolic), or auto: hard links, copies where there can be none."
+    )
+    layout: LayoutName = Field("auto", description=LAYOUT_NAMES)
+    pattern: str | None = Field(
+        None,
+        description="Instead of a layout: a regular expression with named groups pid and camid, found in each path.",
+    )
     link_sources: LinkSources = ()
     dry_run: bool = Field(False, description="Only say what would be done.")

@@ -19,7 +19,7 @@ import torch
 
 from deepsort_cli.core.images import read_image
 from deepsort_cli.core.preprocess import Preprocess
-from deepsort_cli.data.scan import load_manifest
+from deepsort_cli.data.loading import load_manifest
 from deepsort_cli.reid.checkpoint import load_model, save_checkpoint
 from deepsort_cli.reid.osnet import OSNet
 

@@ -109,7 +109,7 @@ class TestCompletion:
 
     def test_values_of_flags_with_few_words(self, deepsort: Run) -> None:
         assert self.bash(deepsort, "deepsort track --emit ") == ["matched", "paper"]
-        assert self.bash(deepsort, "deepsort scan --layout m") == ["market1501", "msmt17"]
+        assert self.bash(deepsort, "deepsort scan --layout m") == ["market1501", "msmt17", "mars"]
         assert self.bash(deepsort, "deepsort track --save ") == []  # left to the shell: file names
 
     @pytest.mark.parametrize("shell", ["zsh", "fish", "powershell"])

@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from deepsort_cli.data.audit import audit as audit_with_test
-from deepsort_cli.data.findings import SEVERITIES, Finding
+from deepsort_cli.data.checks import find
+from deepsort_cli.data.finding import SEVERITIES, Finding
 from deepsort_cli.data.result import ScanResult
 from deepsort_cli.data.scan import scan_dataset
 from deepsort_cli.data.settings import ScanSettings
@@ -24,7 +25,7 @@ def audit(root: Path, **settings: object) -> ScanResult:
 
 
 def by_code(result: ScanResult) -> dict[str, Finding]:
-    return {finding.code: finding for finding in result.findings}
+    return {finding.code: finding for finding in find(result)}
 
 
 @pytest.fixture
@@ -38,8 +39,8 @@ def split(tmp_path: Path, write_flat: WriteFlat) -> Path:
 
 
 def test_clean_datasets_have_no_findings(tmp_path: Path, write_flat: WriteFlat, split: Path) -> None:
-    assert audit(write_flat(tmp_path / "flat", CLEAN)).findings == ()
-    assert audit(split).findings == ()
+    assert find(audit(write_flat(tmp_path / "flat", CLEAN))) == ()
+    assert find(audit(split)) == ()
 
 
 def test_small_and_single_camera_identities(tmp_path: Path, write_flat: WriteFlat) -> None:
@@ -205,7 +206,7 @@ def test_a_file_in_the_wrong_folder(tmp_path: Path, person: Callable[..., Image.
 
 def test_nothing_usable(tmp_path: Path) -> None:
     (tmp_path / "0001_c1_f0.jpg").write_text("no image")
-    findings = audit(tmp_path).findings
+    findings = find(audit(tmp_path))
     assert {finding.code for finding in findings} == {"nothing_usable", "not_an_image"}
 
 
@@ -232,7 +233,7 @@ def test_people_known_by_name_are_called_by_it(tmp_path: Path, person: Callable[
 
 
 def test_worst_first(faulty: tuple[Path, dict[str, str]]) -> None:
-    ranks = [SEVERITIES.index(finding.severity) for finding in audit(faulty[0]).findings]
+    ranks = [SEVERITIES.index(finding.severity) for finding in find(audit(faulty[0]))]
     assert ranks == sorted(ranks)
     assert len(set(ranks)) == 3
 
@@ -249,3 +250,56 @@ def test_cuhk03_as_it_is(shared_data: Path) -> None:
     found = by_code(result)
     assert set(found) == {"query_without_match", "camera_imbalance"}
     assert found["query_without_match"].count == 4
+
+
+def test_numbers_of_frames_in_identity_folders_name_nobody(tmp_path: Path, person: Callable[..., Image.Image]) -> None:
+    for pid in (7, 8):
+        for frame in range(4):
+            (tmp_path / f"{pid:04d}").mkdir(exist_ok=True)
+            person(pid, frame).save(tmp_path / f"{pid:04d}" / f"{frame:04d}_c{frame % 2 + 1}.jpg")
+    assert find(audit(tmp_path)) == ()
+
+
+def test_what_is_usual_for_vehicles_is_no_finding(tmp_path: Path, person: Callable[..., Image.Image]) -> None:
+    for pid in (1, 2):
+        for camera in (1, 2):
+            person(pid, camera, size=(96, 90)).save(tmp_path / f"{pid:04d}_c{camera}_0.jpg")
+    found = by_code(audit(tmp_path))["odd_aspect"]
+    assert (found.count, found.severity) == (4, "info")
+    assert "data.aspect" in found.remedy
+    assert find(audit(tmp_path, aspect=(0.5, 1.5))) == ()
+    assert find(audit(tmp_path)) != ()  # the remembered scan is judged anew
+
+
+def test_everything_is_listed(tmp_path: Path, write_flat: WriteFlat) -> None:
+    root = write_flat(tmp_path / "d", {pid: [1, 1] for pid in range(1, 31)})
+    found = by_code(audit(root, min_samples=3))
+    assert len(found["small_identity"].examples) == found["small_identity"].count == 30
+    assert len(found["one_camera"].files) == found["one_camera"].count == 60
+
+
+def test_queries_nearly_equal_to_gallery_images_without_cameras(
+    tmp_path: Path, person: Callable[..., Image.Image]
+) -> None:
+    for part, quality in (("query", 60), ("gallery", 90)):
+        for pid in (1, 2, 3):
+            (tmp_path / part / f"{pid}").mkdir(parents=True)
+            person(pid, part == "gallery" and pid > 1).save(tmp_path / part / f"{pid}" / "a.jpg", quality=quality)
+    found = by_code(audit(tmp_path))
+    assert found["near_query_copies"].groups == (("gallery/1/a.jpg", "query/1/a.jpg"),)
+
+
+def test_a_single_identity_is_said(tmp_path: Path, person: Callable[..., Image.Image]) -> None:
+    (tmp_path / "people").mkdir()
+    for i in range(4):
+        person(i).save(tmp_path / "people" / f"c{i % 2}_{i}.png")
+    assert by_code(audit(tmp_path))["one_identity"].examples == ("identity people",)
+
+
+def test_pictures_turned_by_exif_are_judged_upright(tmp_path: Path, write_flat: WriteFlat, person) -> None:  # type: ignore[no-untyped-def]
+    root = write_flat(tmp_path / "d", CLEAN)
+    exif = Image.Exif()
+    exif[0x0112] = 8
+    person(70, size=(128, 64)).save(root / "0001_c1_f0000077.jpg", exif=exif)
+    person(71, size=(128, 64)).save(root / "0001_c1_f0000078.tif", exif=exif)
+    assert find(audit(root)) == ()

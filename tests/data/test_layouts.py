@@ -5,11 +5,22 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from deepsort_cli.data.layouts import ZERO_PERSON, Label, arrange, number_cameras, recognise
+from deepsort_cli.data.layouts import (
+    Label,
+    arrange,
+    camera_of_folder,
+    number_cameras,
+    part_role,
+    recognise,
+)
+from deepsort_cli.data.naming import ZERO_PERSON
 
 MARKET = ["0002_c1s1_000451_03.jpg", "-1_c3s2_003912_05.jpg", "0000_c6s3_094992_00.jpg", "1501_c6s4_002202_01.jpg"]
 DUKE = ["0001_c2_f0046182.jpg", "0005_c8_f0090000.jpg"]
 CUHK = ["0001_c1_f0000000.jpg", "0767_c10_f0000005.jpg"]
+MARS = ["0001C1T0001F001.jpg", "00-1C3T0002F010.jpg", "0000C6T0101F002.jpg"]
+LTCC = ["001_1_c3_016353.png", "151_2_c12_000001.png"]
+OWN = ["0001_cam_1_x.jpg", "id_0002_camera3_y.png", "person-7_cam12_z.tiff"]
 MSMT = ["0000_000_01_0303morning_0015_0.jpg", "1040_012_15_0302afternoon_0711_1_ex.jpg"]
 
 
@@ -19,6 +30,9 @@ MSMT = ["0000_000_01_0303morning_0015_0.jpg", "1040_012_15_0302afternoon_0711_1_
         ("market1501", MARKET, [Label(2, 1), Label(-1, 3), Label(0, 6), Label(1501, 6)]),
         ("dukemtmc", DUKE, [Label(1, 2), Label(5, 8)]),
         ("cuhk03", CUHK, [Label(1, 1), Label(767, 10)]),
+        ("mars", MARS, [Label(1, 1), Label(-1, 3), Label(0, 6)]),
+        ("ltcc", LTCC, [Label(1, 3), Label(151, 12)]),
+        ("cuhk03", OWN, [Label(1, 1), Label(2, 3), Label(7, 12)]),
         ("msmt17", MSMT, [Label(ZERO_PERSON, 1), Label(1040, 15)]),
     ],
 )
@@ -74,6 +88,10 @@ def test_folder_zero_is_a_person_unless_its_names_say_distractor() -> None:
         ("0001_c3s1_000001_00.jpg", 3),
         ("c07_frame12.png", 7),
         ("frame12_cam2.jpg", 2),
+        ("cam_1_frame12.jpg", 1),
+        ("camera1_frame12.jpg", 1),
+        ("Camera-3.jpg", 3),
+        ("0001C4T0001F001.jpg", 4),
         ("Frame-C11-4.jpg", 11),
         ("0000_000_09_0303morning_0015_0.jpg", 9),
         ("frame12.jpg", None),
@@ -117,3 +135,76 @@ def test_images_without_camera_are_cameras_of_their_own() -> None:
     numbers, known = number_cameras([None] * 4)
     assert len(np.unique(numbers)) == 4
     assert not known
+
+
+@pytest.mark.parametrize(
+    ("name", "role"),
+    [
+        ("bounding_box_train", "train"),
+        ("image_query", "query"),
+        ("Image-Test", "gallery"),
+        ("bbox_train", "train"),
+        ("bbox_test", "gallery"),
+        ("mask_train_v2", "train"),
+        ("probe", "query"),
+        ("test_images", "gallery"),
+        ("trainset", "train"),
+        ("validation", "val"),
+        ("gt_bbox", ""),
+        ("train_all", ""),
+        ("trainer", ""),
+        ("latest", ""),
+    ],
+)
+def test_folders_named_for_a_part(name: str, role: str) -> None:
+    assert part_role(name) == role
+
+
+@pytest.mark.parametrize(
+    ("name", "camera"),
+    [
+        ("cam1", 1), ("camera_02", 2), ("Cam-3", 3), ("c4", 4), ("cam_b", 2), ("cameraA", 1),
+        ("ca", None), ("cats", None), ("1", None), ("cam", None), ("campus1", None),
+    ],
+)  # fmt: skip
+def test_folders_named_for_a_camera(name: str, camera: int | None) -> None:
+    assert camera_of_folder(name) == camera
+
+
+def test_a_folder_for_each_camera_inside_each_person() -> None:
+    paths = [f"{pid:04d}/cam{camera}/{i}.jpg" for pid in (1, 2) for camera in (1, 2) for i in range(2)]
+    (part,), _, _ = arrange([*paths, "0002/plain.jpg"])
+    assert part.layout.name == "folders"
+    assert [part.label(path) for path in paths[::2]] == [Label(1, 1), Label(1, 2), Label(2, 1), Label(2, 2)]
+    assert all(map(part.is_place_for, paths))
+    assert part.label("0002/plain.jpg") == Label(2, None)
+    assert not part.is_place_for("0002/monday/1.jpg")
+
+
+def test_a_folder_for_each_person_inside_each_camera_of_a_part() -> None:
+    paths = [f"query/cam{camera}/{pid:04d}/x.jpg" for pid in (5, 6) for camera in (1, 2)]
+    (part,), _, _ = arrange(paths)
+    assert (part.folder, part.role, part.layout.name) == ("query", "query", "cameras")
+    assert [part.label(path) for path in paths] == [Label(5, 1), Label(5, 2), Label(6, 1), Label(6, 2)]
+    assert part.identity_folder(paths[0]) == "0005"
+
+
+def test_images_of_people_directly_in_camera_folders() -> None:
+    paths = [f"cam_{letter}/{pid:03d}_{angle}.bmp" for pid in (1, 2) for letter, angle in (("a", 45), ("b", 90))]
+    (part,), _, _ = arrange(paths)
+    assert part.layout.name == "cameras"
+    assert [part.label(path) for path in paths] == [Label(1, 1), Label(1, 2), Label(2, 1), Label(2, 2)]
+    (part,), _, _ = arrange(paths, "folders")
+    assert part.layout.name == "folders"
+    (part,), _, _ = arrange([f"cam_{letter}/portrait{i}.bmp" for letter in "ab" for i in range(3)])
+    assert part.layout.name == "folders"  # nothing says who is on them, so a finding has to
+
+
+def test_many_folders_called_c_are_people() -> None:
+    assert recognise([f"c{i}/0001.jpg" for i in range(1, 40)]).name == "folders"
+    assert recognise([f"c{i}/0001_x.jpg" for i in range(1, 7)]).name == "cameras"
+
+
+def test_frame_numbers_do_not_make_a_distractor_of_folder_zero() -> None:
+    frames = [f"{pid}/{frame:04d}_c1.jpg" for pid in range(3) for frame in range(1)]
+    assert recognise([*frames, "1/0007_c1.jpg"]).people["0"] == ZERO_PERSON

@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deepsort_cli.core.errors import InputError
+from deepsort_cli.data.loading import load_manifest, load_query_gallery
 from deepsort_cli.data.manifest import Manifest
-from deepsort_cli.data.scan import load_manifest, scan_dataset
+from deepsort_cli.data.scan import scan_dataset
 from deepsort_cli.data.settings import ScanSettings
-from deepsort_cli.data.splits import load_query_gallery, split_by_identity
+from deepsort_cli.data.splits import split_by_identity
 
 NO_CACHE = ScanSettings(use_cache=False)
 
@@ -120,7 +121,7 @@ def test_what_is_missing_is_named(tmp_path: Path, write_flat: Callable[..., Path
     with pytest.raises(InputError, match="no usable image"):
         load_manifest(tmp_path / "empty", NO_CACHE)
     write_flat(tmp_path / "half" / "query", {1: [1]})
-    with pytest.raises(InputError, match="no train folder"):
+    with pytest.raises(InputError, match="no train part"):
         load_manifest(tmp_path / "half")
     with pytest.raises(InputError, match="no gallery folder"):
         load_query_gallery(tmp_path / "half")

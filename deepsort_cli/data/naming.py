@@ -1,0 +1,77 @@
+"""Numbers for people and cameras known by name, and names read by a regular expression of the user's own."""
+
+from __future__ import annotations
+
+import os
+import re
+import zlib
+from functools import lru_cache
+
+from deepsort_cli.core.errors import InputError
+
+ZERO_PERSON = 1_000_000_000
+"""The pid given to identity 0 of MSMT17 and of `id_0000` folders: there 0 is a person, in Market-1501 a distractor.
+
+People whose folders bear no number get higher pids."""
+
+LONGEST_PATTERN = 500
+LONGEST_PATH = 1000
+"""Characters of a path that are looked at; longer ones are no matches."""
+
+_RUNAWAY = re.compile(r"(?:[+*]|\{\d*,\d*\})\)+(?:[+*]|\{\d*,\d*\})")
+"""A repeated group that ends in a repetition, such as (a+)+, can take for ever on a name that does not match."""
+
+
+def number_name(name: str) -> int:
+    """The pid of somebody known by name only: the same in every part and every run."""
+    return ZERO_PERSON + 1 + zlib.crc32(os.fsencode(name))
+
+
+@lru_cache(maxsize=8)
+def compile_pattern(pattern: str) -> re.Pattern[str]:
+    """The pattern, ready for use.
+
+    Raises:
+        InputError: it is no regular expression, too long, can take for ever, or lacks the named group `pid`.
+    """
+    where = f"data.pattern {pattern[:80]!r}"
+    if len(pattern) > LONGEST_PATTERN:
+        raise InputError(f"{where}: longer than {LONGEST_PATTERN} characters.")
+    if _RUNAWAY.search(pattern):
+        raise InputError(f"{where}: a repeated group that ends in a repetition, as (a+)+, can take for ever. Say a+.")
+    try:
+        compiled = re.compile(pattern)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise InputError(f"{where}: no regular expression ({error}).") from None
+    groups = set(compiled.groupindex)
+    if "pid" not in groups or groups - {"pid", "camid"}:
+        known = ", ".join(sorted(groups)) or "none"
+        raise InputError(
+            f"{where}: expected the named group pid, and camid where names say the camera (found {known}). "
+            r"For 'cam2/person_017.png' write cam(?P<camid>\d+)/person_(?P<pid>\d+)."
+        )
+    return compiled
+
+
+def match_pattern(pattern: re.Pattern[str], path: str) -> tuple[int, int | None] | None:
+    """Person and camera of a path relative to its part, found anywhere in it; None where it does not match.
+
+    A pid or camid that is no number becomes one: people by their name, cameras `a`, `b`, … by their letter.
+    """
+    match = pattern.search(path) if len(path) <= LONGEST_PATH else None
+    if match is None or not match["pid"]:
+        return None
+    pid, camera = match["pid"], match.groupdict().get("camid")
+    number = int(pid) if re.fullmatch(r"-?[0-9]{1,9}", pid) else number_name(pid)
+    return number, camera_number(camera)
+
+
+def camera_number(text: str | None) -> int | None:
+    """The number of a camera called by a number, by a letter, or by any name."""
+    if not text:
+        return None
+    if re.fullmatch(r"[0-9]{1,9}", text):
+        return int(text)
+    if re.fullmatch(r"[A-Za-z]", text):
+        return ord(text.lower()) - ord("a") + 1
+    return number_name(text)

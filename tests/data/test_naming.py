@@ -1,0 +1,81 @@
+"""Names read by a pattern of the user's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from deepsort_cli.core.errors import InputError
+from deepsort_cli.data.layouts import arrange
+from deepsort_cli.data.loading import load_manifest
+from deepsort_cli.data.naming import LONGEST_PATH, compile_pattern, match_pattern
+from deepsort_cli.data.scan import scan_dataset
+from deepsort_cli.data.settings import ScanSettings
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path", "label"),
+    [
+        (r"cam(?P<camid>\d+)/person_(?P<pid>\d+)", "x/cam2/person_017.png", (17, 2)),
+        (r"(?P<pid>\d+)-(?P<camid>[a-z])-", "0004-c-1.jpg", (4, 3)),
+        (r"^(?P<pid>-1|\d+)", "-1_x.jpg", (-1, None)),
+        (r"p(?P<pid>\d+)(?:_v(?P<camid>\d))?", "p7.jpg", (7, None)),
+        (r"p(?P<pid>\d+)", "q7.jpg", None),
+        (r"(?P<pid>\d*)x", "x.jpg", None),
+    ],
+)
+def test_a_pattern_is_found_anywhere_in_a_path(pattern: str, path: str, label: tuple[int, int | None] | None) -> None:
+    assert match_pattern(compile_pattern(pattern), path) == label
+
+
+def test_names_become_the_same_number_every_time() -> None:
+    pattern = compile_pattern(r"(?P<pid>[a-z]+)_")
+    anna, bob = match_pattern(pattern, "anna_1.jpg"), match_pattern(pattern, "bob_1.jpg")
+    assert anna is not None
+    assert anna != bob
+    assert match_pattern(pattern, "anna_2.jpg") == anna
+    assert anna[0] > 10**9
+
+
+@pytest.mark.parametrize(
+    ("pattern", "message"),
+    [
+        (r"(?P<pid>\d+", "no regular expression"),
+        (r"\d+", "named group pid"),
+        (r"(?P<id>\d+)", "found id"),
+        (r"(?P<pid>\d+)(?P<shot>\d)", "found pid, shot"),
+        ("(?P<pid>a)" + "b" * 500, "longer than"),
+        (r"(a+)+(?P<pid>\d+)", "for ever"),
+        (r"((?:a|b)*)*(?P<pid>\d+)", "for ever"),
+    ],
+)
+def test_patterns_that_cannot_be_used(pattern: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        compile_pattern(pattern)
+
+
+def test_endless_paths_do_not_match() -> None:
+    assert match_pattern(compile_pattern(r"(?P<pid>\d+)"), "1" * (LONGEST_PATH + 1)) is None
+
+
+def test_a_pattern_reads_every_part_at_any_depth(tmp_path: Path, person) -> None:  # type: ignore[no-untyped-def]
+    for part in ("train", "query"):
+        for pid in (1, 2):
+            file = tmp_path / part / "monday" / f"view{pid}" / f"who{pid}.png"
+            file.parent.mkdir(parents=True)
+            person(pid + 10 * (part == "query")).save(file)
+    settings = ScanSettings(pattern=r"view(?P<camid>\d)/who(?P<pid>\d)")
+    result = scan_dataset(tmp_path, settings)
+    assert [part.layout.name for part in result.parts] == ["pattern", "pattern"]
+    assert result.images.pids.tolist() == result.images.camids.tolist() == [1, 2, 1, 2]
+    assert load_manifest(tmp_path, settings).pids.tolist() == [1, 2]
+    other = ScanSettings(pattern=r"who(?P<pid>\d)")
+    assert not scan_dataset(tmp_path, other).images.has_cameras  # the remembered scan answers another question
+    assert scan_dataset(tmp_path, settings).images.has_cameras
+
+
+def test_what_does_not_match_has_no_label() -> None:
+    (part,), _, _ = arrange(["a/1.jpg", "b.jpg"], pattern=r"(?P<pid>\d)")
+    assert part.label("a/1.jpg") == (1, None)
+    assert part.label("b.jpg") is None
