@@ -49,6 +49,9 @@ from deepsort_cli.reid.validation import COLLAPSE_ADVICE, METRICS, best_row, has
 DIVERGED = 10.0
 """A loss this many times that of the first steps will not come back."""
 
+ENOUGH_FOR_RANDOM_WEIGHTS = 100
+"""Fewest people for whom a start from random weights goes without a warning."""
+
 OUT_OF_MEMORY = ("not enough memory", "can't allocate memory", "bad_alloc")
 """How PyTorch says on a CPU that memory ran out; it has no exception of its own for that."""
 
@@ -121,6 +124,11 @@ def train(config: TrainConfig, progress: Progress | None = None) -> TrainResult:
             if found is not None:
                 config = keep_start(config, found, remarks.append)
             trainer = Trainer(config.resolved(), data, device, ranks, folder, run, log, progress, found)
+            if found is None and config.model.pretrained is None and len(data.pids) < ENOUGH_FOR_RANDOM_WEIGHTS:
+                remarks.append(
+                    f"{len(data.pids)} people are too few to learn from random weights, which takes hundreds. Start "
+                    "from trained weights: --pretrained FILE, or `deepsort finetune`"
+                )
             for remark in (*data.warnings, *remarks):
                 trainer.warn(remark)
             with watch_signals() as stop:

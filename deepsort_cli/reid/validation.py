@@ -121,13 +121,13 @@ def verdicts(
         best: what `best_row` chose.
         chance: None without validation.
     """
+    found = _about_loss(history)
     if chance is None:
-        return ["nothing was validated: best.pth holds the weights of the last epoch, however good they are"]
+        return [*found, "nothing was validated: best.pth holds the weights of the last epoch, however good they are"]
     start = next((row for row in history if row["epoch"] == 0 and "mAP" in row), None)
     trained = [row["mAP"] for row in history if row["epoch"] > 0 and "mAP" in row]
     if not trained:
-        return []
-    found = []
+        return found
     reached = best["mAP"] if best["epoch"] > 0 else max(trained)
     if start is not None and reached <= start["mAP"]:
         if random_start:
@@ -143,6 +143,17 @@ def verdicts(
     if best["mAP"] <= chance.mAP:
         found.append(f"the best epoch is no better than chance (mAP {best['mAP']:.1%}, chance {chance.mAP:.1%})")
     return found
+
+
+def _about_loss(history: Sequence[Mapping[str, float]]) -> list[str]:
+    losses = [row["loss"] for row in history if row["epoch"] > 0 and "loss" in row]
+    if len(losses) < 2 or losses[-1] < losses[0]:
+        return []
+    return [
+        f"the loss did not fall (epoch 1: {losses[0]:.3g}, the last: {losses[-1]:.3g}): the network has not learned to "
+        "tell even the people of the training apart. Start from trained weights (--pretrained), train for longer, or "
+        "lower --lr"
+    ]
 
 
 def has_collapsed(history: Sequence[Mapping[str, float]], settings: LossSettings, chance: float) -> bool:

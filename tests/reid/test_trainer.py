@@ -728,6 +728,7 @@ def test_few_people_are_all_learned_from_and_nothing_is_claimed(make: Make, tmp_
     said = " ".join(watch.warnings)
     assert "9 people are too few to hold 5 of them out" in said
     assert "nothing was validated" in said
+    assert "9 people are too few to learn from random weights" in said
     assert watch.plan.batch == "9 people × 4 images"
     info = load_model(folder_of(config) / "checkpoints" / "best.pth")[1]
     assert (info.epoch, info.status, info.validation) == (2, "finished", {})
@@ -766,6 +767,9 @@ def test_verdicts() -> None:
     assert len(judged(0.3, 0.2, random_start=True)) == 2
     (said,) = verdicts([{"epoch": 3}], {"epoch": 3}, None, random_start=True)
     assert "nothing was validated" in said
+    risen = [{"epoch": 1, "loss": 5.0}, {"epoch": 2, "loss": 17.5}, {"epoch": 3, "loss": 9.0}]
+    (said, _) = verdicts(risen, risen[-1], None, random_start=True)
+    assert "the loss did not fall (epoch 1: 5, the last: 9)" in said
 
 
 def test_best_row_at_full_size_and_after_the_start() -> None:
