@@ -58,7 +58,7 @@ def draw_curves(
             axis.plot(
                 *zip(*points, strict=True), label=NAMES.get(name, name), marker="o", markersize=2.5, linewidth=1.4
             )
-        _mark_epochs(axis, history, resumes)
+        _mark_epochs(axis, history, resumes, named=title == "Validation")
         if best is not None and title == "Validation" and "mAP" in best:
             axis.plot(
                 best["epoch"], best["mAP"], marker="*", markersize=13, linestyle="", color="black", zorder=5,
@@ -77,12 +77,14 @@ def draw_curves(
         figure.savefig(temporary, dpi=100)
 
 
-def _mark_epochs(axis: Any, history: Sequence[Mapping[str, float]], resumes: Sequence[int]) -> None:
-    """Vertical lines where the size of the images changed, and where the run was continued."""
+def _mark_epochs(axis: Any, history: Sequence[Mapping[str, float]], resumes: Sequence[int], *, named: bool) -> None:
+    """Vertical lines where the size of the images changed, and where the run was continued; `named` in the legend."""
     for before, after in pairwise([row for row in history if row["epoch"] > 0]):
         if before.get("height", 0) != after.get("height", 0):
             label = f"height {before.get('height', 0):.0f} → {after.get('height', 0):.0f}"
-            axis.axvline(before["epoch"] + 0.5, color="tab:gray", linewidth=1, linestyle="--", label=label)
+            axis.axvline(
+                before["epoch"] + 0.5, color="tab:gray", linewidth=1, linestyle="--", label=label if named else ""
+            )
     for i, epoch in enumerate(resumes):
-        label = "" if i else "continued"
+        label = "continued" if named and not i else ""
         axis.axvline(epoch + 0.5, color="tab:gray", linewidth=1, linestyle=":", label=label)
