@@ -43,7 +43,7 @@ class Alternate(Progress):
         model = OSNet(config.model.name, classes, config.model.feature_dim, config.model.neck)
         self.bare = Learner(model, config, self.device, Ranks())
         self.bare.start_epoch(0)
-        batch, size = config.training.batch_size, config.model.input
+        batch, size = config.training.images_per_step, config.model.input
         self.images = torch.randn(batch, 3, size.height, size.width).to(self.device, memory_format=self.bare.layout)
         self.classes = (torch.arange(batch) // config.training.instances).to(self.device)
         self.reports = reports

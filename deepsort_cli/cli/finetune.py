@@ -78,6 +78,7 @@ def finetune(
     settings, report = flags.start(ctx, source_checkpoint=checkpoint)
     require_torch("fine-tuning")
 
+    from deepsort_cli.cli.train_closing import close, tell
     from deepsort_cli.cli.train_display import TrainDisplay
     from deepsort_cli.reid.finetune import prepare
     from deepsort_cli.reid.trainer import train as run_training
@@ -88,7 +89,11 @@ def finetune(
         _show(prepared, report)
         if settings.train:
             result = run_training(prepared.config, display)
-    report.info(_closing(prepared, result))
+    if result is None:
+        command = {"train it": prepared.train_command(), "or": "add --train to this command"}
+        tell(report, f"prepared: {prepared.path}", command)
+    else:
+        close(report, result, prepared.config)
     report.result(_summary(prepared, result))
 
 
@@ -122,19 +127,6 @@ def _show(prepared: Prepared, report: Reporter) -> None:
         report.warn(remark)
 
 
-def _closing(prepared: Prepared, result: TrainResult | None) -> str:
-    if result is None:
-        return (
-            f"prepared: {prepared.path}\ntrain it: {prepared.train_command()}\n          or add --train to this command"
-        )
-    lines = [f"{result.epochs} epochs in {result.folder}"]
-    if "mAP" in result.best:
-        best = result.best
-        lines.append(f"best mAP {best['mAP']:.1%}, rank 1 {best['rank1']:.1%} (epoch {best['epoch']})")
-    lines.append(f"model: {result.folder / 'checkpoints' / 'best.pth'}")
-    return "\n".join(lines)
-
-
 def _summary(prepared: Prepared, result: TrainResult | None) -> dict[str, Any]:
     def with_reasons(found: tuple[tuple[str, str], ...]) -> list[dict[str, str]]:
         return [{"tensor": name, "reason": why} for name, why in found]
@@ -159,6 +151,9 @@ def _summary(prepared: Prepared, result: TrainResult | None) -> dict[str, Any]:
             "epochs": result.epochs,
             "best": dict(result.best),
             "last": dict(result.last),
+            "start": None if result.start is None else dict(result.start),
+            "chance": None if result.chance is None else {"mAP": result.chance.mAP, "rank1": result.chance.rank1},
+            "warnings": list(result.warnings),
             "best_checkpoint": str(result.folder / "checkpoints" / "best.pth"),
             "seconds": round(result.seconds, 1),
         }

@@ -67,24 +67,14 @@ def train(
     if os.environ.get("RANK", "0") != "0":
         report = replace(report, quiet=True, json=False)  # torchrun starts several of us; the first one speaks
 
+    from deepsort_cli.cli.train_closing import close
     from deepsort_cli.cli.train_display import TrainDisplay
     from deepsort_cli.reid.trainer import train as run_training
 
     with TrainDisplay(report) as display:
         result = run_training(settings, display)
-    report.info(_closing(result))
+    close(report, result, settings)
     report.result(_summary(result))
-
-
-def _closing(result: TrainResult) -> str:
-    best = result.best
-    found = f"best mAP {best['mAP']:.1%}, rank 1 {best['rank1']:.1%} (epoch {best['epoch']})" if "mAP" in best else ""
-    lines = [
-        f"{result.epochs} epochs in {result.folder}",
-        found,
-        f"model: {result.folder / 'checkpoints' / 'best.pth'}",
-    ]
-    return "\n".join(line for line in lines if line)
 
 
 def _summary(result: TrainResult) -> dict[str, Any]:
@@ -94,8 +84,11 @@ def _summary(result: TrainResult) -> dict[str, Any]:
         "epochs": result.epochs,
         "best": dict(result.best),
         "last": dict(result.last),
+        "start": None if result.start is None else dict(result.start),
+        "chance": None if result.chance is None else {"mAP": result.chance.mAP, "rank1": result.chance.rank1},
         "best_checkpoint": str(checkpoints / "best.pth"),
         "last_checkpoint": str(checkpoints / "last.pth"),
+        "held_out_identities": result.held_out,
         "resumed_epoch": result.resumed_epoch,
         "seconds": round(result.seconds, 1),
         "images_per_second": round(result.images_per_second, 1),

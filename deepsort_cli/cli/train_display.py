@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import NamedTuple
 
 import rich.progress
 from rich.console import Group as Stack
@@ -15,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from deepsort_cli.cli.console import Reporter
+from deepsort_cli.evaluation.chance import Chance
 from deepsort_cli.reid.learner import OPTIONAL_LOSSES
 from deepsort_cli.reid.optim import Group
 from deepsort_cli.reid.progress import Progress, RunPlan, StepReport
@@ -28,7 +30,7 @@ class TrainDisplay(Progress):
         self.folder: Path | None = None
         self.bars = rich.progress.Progress(
             rich.progress.TextColumn("{task.description}"),
-            rich.progress.BarColumn(),
+            rich.progress.BarColumn(bar_width=max(8, min(40, report.console.width - 42))),
             rich.progress.TimeElapsedColumn(),
             rich.progress.TextColumn("[dim]left[/dim]"),
             rich.progress.TimeRemainingColumn(),
@@ -39,7 +41,7 @@ class TrainDisplay(Progress):
         self.epoch_bar = self.bars.add_task("step", total=1, visible=False)
         self.work_bar = self.bars.add_task("preparing", total=None)
         self.figures: RenderableType = Text()
-        self.best = "none yet"
+        self.best = "-"
         self.live = Live(get_renderable=self._view, console=report.console, refresh_per_second=4, transient=True)
 
     def __enter__(self) -> TrainDisplay:
@@ -69,16 +71,23 @@ class TrainDisplay(Progress):
             ("train", plan.data[0]),
             ("validate", plan.data[1]),
             ("device", plan.hardware),
-            ("length", f"{plan.epochs} epochs of about {plan.steps} steps"),
+            ("length", f"{plan.epochs} epochs of about {plan.steps} steps with {plan.batch}"),
         ):
             facts.add_row(f"[bold]{name}[/bold]", escape(text))
         self.report.show(facts)
-        self.report.show(_group_table(plan.groups))
+        self.report.show(_group_table(plan.groups, self.report.console.width))
         self.bars.update(self.work_bar, visible=False)
         self.bars.update(self.run_bar, total=plan.epochs, completed=plan.first_epoch, visible=True)
         self.bars.update(self.epoch_bar, total=plan.steps, visible=True)
         for bar in (self.run_bar, self.epoch_bar):
             self.bars.reset(bar, completed=plan.first_epoch if bar == self.run_bar else 0)
+
+        if plan.best is not None and plan.best["epoch"] > 0 and "mAP" in plan.best:
+            self.best = f"{plan.best['mAP']:.1%}"
+
+    def validated_start(self, row: Mapping[str, float], chance: Chance | None) -> None:
+        by_chance = "" if chance is None else f"  (by chance {chance.mAP:.1%}, {chance.rank1:.1%})"
+        self.report.info(f"where the run starts: mAP {row['mAP']:.1%}  rank 1 {row['rank1']:.1%}{by_chance}")
 
     def step(self, report: StepReport) -> None:
         self.bars.update(self.work_bar, visible=False)
@@ -87,35 +96,45 @@ class TrainDisplay(Progress):
         described = f"step {report.step}/{report.steps}"
         self.bars.update(self.epoch_bar, total=report.steps, completed=report.step, description=described)
         values = report.figures
-        self.figures = _columns(
-            {
-                "loss": f"{values['loss']:.3f}",
-                "cross-entropy": f"{values['ce']:.3f}",
-                "triplet": f"{values['triplet']:.3f}",
-                **{name: f"{values[name]:.3f}" for name in OPTIONAL_LOSSES if values[name]},
-                "accuracy": f"{values['accuracy']:.0%}",
-                "active triplets": f"{values['active']:.0%}",
-                "lr": f"{report.lr:.2e}",
-                "images/s": f"{report.images_per_second:,.0f}",
-                "waiting for data": f"{report.wait:.1%}",
-                "best mAP": self.best,
-            }
+        self.figures = _figures(
+            (
+                Figure("loss", "loss", f"{values['loss']:.3f}"),
+                Figure("cross-entropy", "ce", f"{values['ce']:.3f}", 3),
+                Figure("triplet", "tri", f"{values['triplet']:.3f}", 4),
+                *(Figure(name, name[:3], f"{values[name]:.3f}", 5) for name in OPTIONAL_LOSSES if values[name]),
+                Figure("accuracy", "acc", f"{values['accuracy']:.0%}", 1),
+                Figure("active triplets", "active", f"{values['active']:.0%}", 6),
+                Figure("lr", "lr", f"{report.lr:.1e}", 2),
+                Figure("images/s", "img/s", f"{report.images_per_second:,.0f}", 1),
+                Figure("waiting for data", "wait", f"{report.wait:.0%}", 2),
+                Figure("best mAP", "best", self.best),
+            ),
+            self.report.console.width,
         )
 
     def epoch(self, row: Mapping[str, float], best: Mapping[str, float], seconds: float) -> None:
-        if "mAP" in best:
+        if "mAP" in best and best["epoch"] > 0:
             self.best = f"{best['mAP']:.1%}"
-        validated = f"  mAP {row['mAP']:.1%}  rank 1 {row['rank1']:.1%}" if "mAP" in row else ""
-        marked = "  best" if validated and best is row else ""
         self.bars.reset(self.epoch_bar, description="step")
-        optional = "".join(f"{name} {row[name]:.3f}  " for name in OPTIONAL_LOSSES if row[name])
-        line = (
-            f"epoch {row['epoch']:>3}/{self.epochs}  loss {row['loss']:.3f}  ce {row['ce']:.3f}  "
-            f"triplet {row['triplet']:.3f}  {optional}accuracy {row['accuracy']:.1%}  active {row['active']:.0%}  "
-            f"lr {row['lr']:.1e}  {seconds:.1f} s{validated}{marked}"
-        )
+        parts = [
+            Part(f"epoch {row['epoch']:>3}/{self.epochs}"),
+            Part(f"loss {row['loss']:.3f}"),
+            Part(f"ce {row['ce']:.3f}", 5),
+            Part(f"triplet {row['triplet']:.3f}", 4),
+            *(Part(f"{name} {row[name]:.3f}", 6) for name in OPTIONAL_LOSSES if row[name]),
+            Part(f"accuracy {row['accuracy']:.1%}", 1),
+            Part(f"active {row['active']:.0%}", 7),
+            Part(f"lr {row['lr']:.1e}", 3),
+            Part(f"{seconds:.1f} s", 2),
+        ]
+        if "mAP" in row:
+            parts += [Part(f"mAP {row['mAP']:.1%}"), Part(f"rank 1 {row['rank1']:.1%}")]
+        if "mAP" in row and best is row:
+            parts.append(Part("best"))
         if not self.report.quiet:
-            self.report.console.print(line, soft_wrap=True)  # one line per epoch in log files too
+            # One line per epoch: what fits on a terminal, everything in a log file.
+            room = self.report.console.width if self.report.console.is_terminal else None
+            self.report.console.print(fit(parts, room), soft_wrap=True)
 
     def note(self, text: str) -> None:
         self.report.info(text)
@@ -124,23 +143,70 @@ class TrainDisplay(Progress):
         self.report.warn(text)
 
 
-def _group_table(groups: tuple[Group, ...]) -> Table:
-    """Parameters and learning rates per group."""
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    table.add_column("parameters")
-    for name in ("tensors", "values", "highest lr", "weight decay", ""):
-        table.add_column(name, justify="right")
-    for group in groups:
-        rate, decay = f"{group.lr:g}", f"{group.weight_decay:g}"
-        frozen = "frozen" if group.frozen else ""
-        style = "dim" if frozen else ""
-        table.add_row(escape(group.label), f"{len(group.names)}", f"{group.size:,}", rate, decay, frozen, style=style)
+class Part(NamedTuple):
+    """A piece of a line; the higher `last`, the sooner it is left out where there is no room."""
+
+    text: str
+    last: int = 0
+
+
+class Figure(NamedTuple):
+    """A column of the live table: its head, a shorter one, and when it is left out (see `Part`)."""
+
+    head: str
+    short: str
+    value: str
+    last: int = 0
+
+
+def fit(parts: Sequence[Part], room: int | None) -> str:
+    """The parts in one line of at most `room` characters, None for any length; those with `last` 0 always stay."""
+    kept = list(parts)
+    while room is not None and len("  ".join(part.text for part in kept)) > room:
+        least = max(kept, key=lambda part: part.last)
+        if not least.last:
+            break
+        kept.remove(least)
+    return "  ".join(part.text for part in kept)
+
+
+def _figures(figures: Sequence[Figure], room: int) -> Table:
+    """One row under heads: long heads if they fit, else short ones, else fewer columns."""
+
+    def width(columns: Sequence[tuple[str, str]]) -> int:
+        return sum(max(len(head), len(value)) + 2 for head, value in columns)
+
+    kept = list(figures)
+    columns = [(figure.head, figure.value) for figure in kept]
+    while width(columns) > room:
+        columns = [(figure.short, figure.value) for figure in kept]
+        if width(columns) <= room:
+            break
+        least = max(kept, key=lambda figure: figure.last)
+        if not least.last:
+            break
+        kept.remove(least)
+        columns = [(figure.short, figure.value) for figure in kept]
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for head, _ in columns:
+        table.add_column(head, justify="right", no_wrap=True)
+    table.add_row(*(value for _, value in columns))
     return table
 
 
-def _columns(values: Mapping[str, str]) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for name in values:
+def _group_table(groups: tuple[Group, ...], room: int) -> Table:
+    """Parameters and learning rates per group; without the numbers of tensors where there is little room."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    wide = room >= 76
+    heads = ["tensors", "values", "highest lr", "weight decay"] if wide else ["values", "lr", "decay"]
+    if any(group.frozen for group in groups):
+        heads.append("")
+    table.add_column("parameters")
+    for name in heads:
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_row(*values.values())
+    for group in groups:
+        cells = [f"{len(group.names)}"] if wide else []
+        cells += [f"{group.size:,}", f"{group.lr:g}", f"{group.weight_decay:g}"]
+        cells += ["frozen" if group.frozen else ""] * ("" in heads)
+        table.add_row(escape(group.label), *cells, style="dim" if group.frozen else "")
     return table

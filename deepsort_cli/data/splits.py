@@ -2,15 +2,89 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from deepsort_cli.core.errors import InputError
+from deepsort_cli.core.types import IntArray
 from deepsort_cli.data.manifest import Manifest
+
+USUAL_SHARE = 0.1
+"""Share of the people that is held out where none is given."""
+
+HANDFUL = 5
+"""Fewest people whose figures are worth looking at; with one alone every ranking is right."""
+
+ENOUGH_TO_LEARN = 10
+"""Fewest people that must be left to learn from for others to be held out unasked."""
+
+
+@dataclass(frozen=True)
+class HoldOut:
+    """How many people to hold out, and what there is to say about it.
+
+    Attributes:
+        identities: 0 holds out nobody.
+        reason: why so many, for people.
+        doubtful: whether the number calls for a warning.
+    """
+
+    identities: int
+    reason: str
+    doubtful: bool = False
+
+
+def choose_held_out(manifest: Manifest, val_ratio: float | None) -> HoldOut:
+    """How many identities to hold out for validation.
+
+    Args:
+        val_ratio: share of the identities, at least one; None: a tenth, at least `HANDFUL`, and nobody where there
+            are not enough people for that.
+
+    Raises:
+        InputError: there are enough people, or a share was given, and nobody can be held out.
+    """
+    people = np.unique(manifest.pids[manifest.pids > 0])
+    if val_ratio == 0:
+        return HoldOut(0, "nobody is held out (data.val_ratio=0)")
+    few = len(people) < HANDFUL + ENOUGH_TO_LEARN
+    if val_ratio is None and few:
+        reason = f"{len(people)} people are too few to hold {HANDFUL} of them out, so all are learned from"
+        return HoldOut(0, reason, doubtful=True)
+    able = _able(manifest, people)
+    if not len(able) or len(people) < 2:
+        why = _why_nobody(manifest, people)
+        raise InputError(f"{manifest.root}: no identity can be held out for validation: {why}")
+    what = "are seen by two cameras" if manifest.has_cameras else "have two images"
+    if val_ratio is None:
+        if len(able) < HANDFUL:
+            reason = f"only {len(able)} people {what}, too few to measure by, so all are learned from"
+            return HoldOut(0, f"{reason} (--ignore-camera counts every image as another camera)", doubtful=True)
+        wanted = min(max(HANDFUL, round(USUAL_SHARE * len(people))), len(able))
+        return HoldOut(wanted, f"{wanted} of {len(people)} people are held out to validate on")
+    wanted = min(max(1, round(val_ratio * len(people))), len(able), len(people) - 1)
+    if wanted < HANDFUL:
+        reason = (
+            f"{wanted} of {len(people)} people {'is' if wanted == 1 else 'are'} held out to validate on, as "
+            f"data.val_ratio says: too few to measure by, {HANDFUL} is the least that means something"
+        )
+        return HoldOut(wanted, reason, doubtful=True)
+    return HoldOut(wanted, f"{wanted} of {len(people)} people are held out to validate on")
 
 
 def split_by_identity(manifest: Manifest, val_ratio: float, seed: int) -> tuple[Manifest, Manifest, Manifest]:
+    """Hold out a share of the identities; see `choose_held_out` and `hold_out`.
+
+    Raises:
+        InputError: `val_ratio` is not between 0 and 1, or no identity can be held out with another left to train on.
+    """
+    if not 0.0 < val_ratio < 1.0:
+        raise InputError(f"val_ratio {val_ratio}: expected a share between 0 and 1, for example 0.1.")
+    return hold_out(manifest, choose_held_out(manifest, val_ratio).identities, seed)
+
+
+def hold_out(manifest: Manifest, identities: int, seed: int) -> tuple[Manifest, Manifest, Manifest]:
     """Hold out whole identities for validation and divide them into queries and gallery.
 
     As in Market-1501 there is one query per identity and camera, and every query finds an image of its identity in
@@ -19,39 +93,31 @@ def split_by_identity(manifest: Manifest, val_ratio: float, seed: int) -> tuple[
 
     Args:
         manifest: the images to divide.
-        val_ratio: share of the identities to hold out, 0 < val_ratio < 1; at least one.
+        identities: number of identities to hold out.
         seed: chooses the identities and the queries.
 
     Returns:
         train, query, gallery.
 
     Raises:
-        InputError: `val_ratio` is out of range, or no identity can be held out with another left to train on.
+        ValueError: so many cannot be held out with another left to train on.
     """
-    if not 0.0 < val_ratio < 1.0:
-        raise InputError(f"val_ratio {val_ratio}: expected a share between 0 and 1, for example 0.1.")
     named = np.flatnonzero(manifest.pids > 0)
     named = named[np.argsort(manifest.pids[named], kind="stable")]
     people, starts = np.unique(manifest.pids[named], return_index=True)
     images_of = dict(zip(people.tolist(), np.split(named, starts[1:]), strict=False))
-    able = [pid for pid in images_of if _can_validate(manifest, images_of[pid])]
-    if not able or len(people) < 2:
-        what = "seen by two cameras" if manifest.has_cameras else "with two images"
-        remedy = ", pass --ignore-camera to match images of one camera as well" if manifest.has_cameras else ""
-        raise InputError(
-            f"{manifest.root}: no identity can be held out for validation: {len(people)} identities, "
-            f"{len(able)} of them {what}. Give a test folder instead{remedy}, or add images."
-        )
+    able = _able(manifest, people)
+    if not 1 <= identities <= min(len(able), len(people) - 1):
+        raise ValueError(f"{identities} of {len(people)} identities cannot be held out, {len(able)} could")
     rng = np.random.default_rng(seed)
-    wanted = min(max(1, round(val_ratio * len(people))), len(able), len(people) - 1)
-    held_out = np.sort(rng.choice(able, size=wanted, replace=False))
+    chosen_people = np.sort(rng.choice(able, size=identities, replace=False))
     query: list[int] = []
     gallery: list[int] = []
-    for pid in held_out:
+    for pid in chosen_people:
         chosen = _choose_queries(manifest, images_of[int(pid)], rng)
         query += chosen
         gallery += [int(i) for i in images_of[int(pid)] if i not in chosen]
-    train = np.sort(named[~np.isin(manifest.pids[named], held_out)])
+    train = np.sort(named[~np.isin(manifest.pids[named], chosen_people)])
     return manifest[train], manifest[sorted(query)], manifest[sorted(gallery)]
 
 
@@ -61,8 +127,24 @@ def without_cameras(images: Manifest, first: int = 1) -> Manifest:
     return replace(images, camids=camids, has_cameras=False)
 
 
-def _can_validate(manifest: Manifest, images: np.ndarray) -> bool:
-    return len(np.unique(manifest.camids[images])) >= 2
+def _able(manifest: Manifest, people: IntArray) -> IntArray:
+    """Those of `people` that were seen by two cameras, and so can be queries."""
+    pairs = np.unique(np.stack([manifest.pids, manifest.camids]), axis=1)
+    pids, cameras = np.unique(pairs[0], return_counts=True)
+    return people[np.isin(people, pids[cameras >= 2])]
+
+
+def _why_nobody(manifest: Manifest, people: IntArray) -> str:
+    if len(people) < 2:
+        return f"{len(people)} {'identity' if len(people) == 1 else 'identities'} in all. Add people."
+    if not manifest.has_cameras:
+        return f"none of {len(people)} has two images. Give a test folder (--test-root), or add images."
+    cameras = np.unique(manifest.camids[manifest.pids > 0])
+    seen = f"all images come from camera {cameras[0]}" if len(cameras) == 1 else "nobody was seen by two cameras"
+    return (
+        f"{seen}. Pass --ignore-camera to count every image as another camera, --test-root with a folder to validate "
+        "on, or --set data.val_ratio=0 to train without validation."
+    )
 
 
 def _choose_queries(manifest: Manifest, images: np.ndarray, rng: np.random.Generator) -> list[int]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from deepsort_cli.core.files import atomic_path
 from deepsort_cli.reid.learner import OPTIONAL_LOSSES
@@ -26,8 +28,19 @@ NAMES = {
 }
 
 
-def draw_curves(history: Sequence[Mapping[str, float]], path: Path) -> None:
-    """Write `training_curves.png` of a run's history: one panel per kind of figure, over epochs."""
+def draw_curves(
+    history: Sequence[Mapping[str, float]],
+    path: Path,
+    *,
+    best: Mapping[str, float] | None = None,
+    resumes: Sequence[int] = (),
+) -> None:
+    """Write `training_curves.png` of a run's history: one panel per kind of figure, over epochs.
+
+    Args:
+        best: row of the epoch that was kept, marked where it was validated.
+        resumes: finished epochs at which the run was continued, marked by dotted lines.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
@@ -45,6 +58,12 @@ def draw_curves(history: Sequence[Mapping[str, float]], path: Path) -> None:
             axis.plot(
                 *zip(*points, strict=True), label=NAMES.get(name, name), marker="o", markersize=2.5, linewidth=1.4
             )
+        _mark_epochs(axis, history, resumes, named=title == "Validation")
+        if best is not None and title == "Validation" and "mAP" in best:
+            axis.plot(
+                best["epoch"], best["mAP"], marker="*", markersize=13, linestyle="", color="black", zorder=5,
+                label=f"kept: epoch {best['epoch']:.0f}, mAP {best['mAP']:.1%}",
+            )  # fmt: skip
         axis.set_title(title, fontsize=11)
         axis.set_xlabel("epoch")
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -56,3 +75,16 @@ def draw_curves(history: Sequence[Mapping[str, float]], path: Path) -> None:
         axis.set_axis_off()
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=100)
+
+
+def _mark_epochs(axis: Any, history: Sequence[Mapping[str, float]], resumes: Sequence[int], *, named: bool) -> None:
+    """Vertical lines where the size of the images changed, and where the run was continued; `named` in the legend."""
+    for before, after in pairwise([row for row in history if row["epoch"] > 0]):
+        if before.get("height", 0) != after.get("height", 0):
+            label = f"height {before.get('height', 0):.0f} → {after.get('height', 0):.0f}"
+            axis.axvline(
+                before["epoch"] + 0.5, color="tab:gray", linewidth=1, linestyle="--", label=label if named else ""
+            )
+    for i, epoch in enumerate(resumes):
+        label = "continued" if named and not i else ""
+        axis.axvline(epoch + 0.5, color="tab:gray", linewidth=1, linestyle=":", label=label)

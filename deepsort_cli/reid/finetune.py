@@ -18,7 +18,7 @@ from deepsort_cli.reid.progress import Progress
 from deepsort_cli.reid.run_folder import versions
 from deepsort_cli.reid.sampler import seed_of
 from deepsort_cli.reid.settings import FINETUNING_RATES, FinetuneConfig, ModelSettings, ResetSettings, TrainConfig
-from deepsort_cli.reid.train_data import check_batches, load_data
+from deepsort_cli.reid.train_data import fit_batches, load_data
 
 BACKBONE_PATTERNS = ("conv*", "pool*")
 """All parameters but those of the head; only `ain` variants have the second kind."""
@@ -80,8 +80,12 @@ class Prepared:
         """A `deepsort train` command that starts from the prepared file."""
         data, model = self.config.data, self.config.model
         words = ["deepsort", "train", "--root", str(data.root), "--pretrained", str(self.path)]
+        # A run under the usual name, from other weights, would be continued instead.
+        words += ["--name", str(self.config.training.name)]
         if data.test_root is not None:
             words += ["--test-root", str(data.test_root)]
+        if data.ignore_camera:
+            words.append("--ignore-camera")
         default = TrainConfig()
         if model.name != default.model.name:
             words += ["--model", model.name]
@@ -122,13 +126,8 @@ def prepare(config: FinetuneConfig, progress: Progress | None = None) -> Prepare
     check_output_file(output, overwrite=config.overwrite or resumes, option="--output")
 
     data = load_data(config.target_dataset, config.training.seed, progress)
-    if config.train:
-        check_batches(data, config.training, processes=1)
-    if len(data.pids) < 2:
-        raise InputError(
-            f"{config.target_dataset.root}: {len(data.pids)} identity to train on; telling people apart takes at "
-            "least 2. Add people, or lower target_dataset.val_ratio."
-        )
+    if config.train or len(data.pids) < 2:
+        fit_batches(data, config.training)
     _check_classifier(source_info, config, data.pids.tolist())
     torch.manual_seed(seed_of(config.training.seed))
     settings = train_config.model
@@ -162,7 +161,7 @@ def prepare(config: FinetuneConfig, progress: Progress | None = None) -> Prepare
         identities=len(data.pids),
         held_out=0 if data.query is None else len(set(data.query.pids.tolist())),
         config=train_config,
-        remarks=tuple(_remarks(config, source_info, tensors)),
+        remarks=(*(() if config.train else data.warnings), *_remarks(config, source_info, tensors)),
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from deepsort_cli.evaluation.chance import Chance
 from deepsort_cli.reid.optim import Group
 
 
@@ -20,9 +21,11 @@ class RunPlan:
         data: one line on images and identities, and one on validation.
         hardware: one line on device, precision and workers.
         steps: steps of one epoch, roughly: it varies by a few with the draw.
+        batch: what one step takes.
         epochs: of the whole run.
         first_epoch: finished epochs when resuming.
         groups: parameter groups.
+        best: history row of the best epoch so far when resuming.
     """
 
     folder: Path
@@ -31,9 +34,11 @@ class RunPlan:
     data: tuple[str, ...]
     hardware: str
     steps: int
+    batch: str
     epochs: int
     first_epoch: int
     groups: tuple[Group, ...]
+    best: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,9 @@ class Progress:
 
     def started(self, plan: RunPlan) -> None:
         """All checks passed."""
+
+    def validated_start(self, row: Mapping[str, float], chance: Chance | None) -> None:
+        """A run that begins was validated before its first step: the row of epoch 0, and figures by chance."""
 
     def step(self, report: StepReport) -> None:
         """Some steps were done."""

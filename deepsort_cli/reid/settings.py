@@ -25,6 +25,9 @@ FINETUNING_RATES = {"sgd": 0.03, "adam": 1e-3, "adamw": 1e-3}
 HALF_SIZE = 0.8
 """Share of the epochs at half size where none is given and weights are random; pretrained ones know their size."""
 
+BATCH_SIZE = 64
+"""Images of a batch where its size is not given and there are enough people."""
+
 PADDING = 10 / 256
 """Padding where none is given, as a share of the input height (10 pixels of 256 in Luo et al. 2019)."""
 
@@ -39,8 +42,12 @@ class DataSettings(DatasetSettings):
     test_root: Path | None = Field(
         None, description="Folder to validate on: query and gallery, or a Market-style dataset. Default: part of root."
     )
-    val_ratio: float = Field(
-        0.1, ge=0, lt=1, description="Share of identities held out to validate on where there is no test_root."
+    val_ratio: float | None = Field(
+        None,
+        ge=0,
+        lt=1,
+        description="Share of identities held out to validate on where there is no test_root; null: 0.1, at least "
+        "5 people, and none where fewer than 10 would be left.",
     )
     ignore_camera: bool = Field(False, description="Count every image as seen by a camera of its own.")
     scan: ScanSettings = Field(SCAN_DEFAULTS, description="How datasets are read.")
@@ -162,7 +169,11 @@ class TrainingSettings(Settings):
     """The run."""
 
     epochs: int = Field(120, ge=1, description="Passes over all identities.")
-    batch_size: int = Field(64, ge=2, description="Images per step, over all processes: identities × instances.")
+    batch_size: int | None = Field(
+        None,
+        ge=2,
+        description="Images per step, over all processes: identities × instances; null: 64, fewer for fewer people.",
+    )
     instances: int = Field(4, ge=2, description="Images per identity in a batch (K).")
     half_size: Probability | None = Field(
         None,
@@ -205,8 +216,15 @@ class TrainingSettings(Settings):
             )
         return name
 
+    @property
+    def images_per_step(self) -> int:
+        """`batch_size`, or what it is where there are enough people."""
+        return self.batch_size or max(BATCH_SIZE // self.instances, 2) * self.instances
+
     @model_validator(mode="after")
     def _batch_holds_whole_identities(self) -> TrainingSettings:
+        if self.batch_size is None:
+            return self
         if self.batch_size % self.instances:
             raise ValueError(f"batch_size {self.batch_size} is no multiple of instances {self.instances}")
         if self.batch_size < 2 * self.instances:

@@ -12,7 +12,7 @@ from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.types import IntArray
 from deepsort_cli.data.loading import advise, load_manifest, load_query_gallery
 from deepsort_cli.data.manifest import Manifest
-from deepsort_cli.data.splits import split_by_identity, without_cameras
+from deepsort_cli.data.splits import HANDFUL, choose_held_out, hold_out, without_cameras
 from deepsort_cli.reid.progress import Progress
 from deepsort_cli.reid.settings import DataSettings, TrainingSettings
 
@@ -29,6 +29,8 @@ class TrainData:
     classes: (N,) class of each, 0 … C − 1.
     pids: (C,) the person of each class.
     query, gallery: images to validate on; both None without validation.
+    held_out: one line on who is validated on, and why.
+    warnings: what the user should know about that.
     """
 
     train: Manifest
@@ -36,6 +38,8 @@ class TrainData:
     pids: IntArray
     query: Manifest | None
     gallery: Manifest | None
+    held_out: str = ""
+    warnings: tuple[str, ...] = ()
 
     def identity(self) -> dict[str, Any]:
         """What tells one choice of images from another; kept in checkpoints and compared on resume."""
@@ -69,8 +73,8 @@ def load_data(settings: DataSettings, seed: int, progress: Progress) -> TrainDat
         query, gallery = load_query_gallery(settings.test_root, settings.scan, progress=scanning, notify=progress.note)
     advise(train, query, gallery, settings.scan, ignore_camera=settings.ignore_camera, warn=progress.warn)
     train = train[train.pids > 0]  # neither distractors nor junk
+    warnings = _about_cameras(train, settings.ignore_camera)
     if settings.ignore_camera:
-        progress.warn(IGNORED_CAMERAS)
         train = without_cameras(train)
     if query is not None and gallery is not None:
         if settings.ignore_camera:
@@ -79,27 +83,48 @@ def load_data(settings: DataSettings, seed: int, progress: Progress) -> TrainDat
         if not _has_match(query, gallery):
             raise InputError(
                 f"{settings.test_root}: no query has an image of its person under another camera in the gallery, "
-                "so there is nothing to validate on. Pass --ignore-camera to count matches under the same camera too."
+                "so there is nothing to validate on. Pass --ignore-camera to count every image as another camera."
             )
-    elif settings.val_ratio:
-        train, query, gallery = split_by_identity(train, settings.val_ratio, seed)
+        people = len(np.unique(query.pids))
+        held_out = f"{people} {'person' if people == 1 else 'people'} of {settings.test_root}"
+        if people < HANDFUL:
+            warnings.append(f"{held_out} are too few to measure by, {HANDFUL} is the least that means something")
+    else:
+        choice = choose_held_out(train, settings.val_ratio)
+        held_out = choice.reason
+        if choice.doubtful:
+            end = "" if choice.identities else "; nothing tells how well the model finds people it has not seen"
+            warnings.append(f"{choice.reason}{end}")
+        if choice.identities:
+            train, query, gallery = hold_out(train, choice.identities, seed)
     pids, classes = np.unique(train.pids, return_inverse=True)
-    return TrainData(train, classes.astype(np.int64), pids, query, gallery)
+    return TrainData(train, classes.astype(np.int64), pids, query, gallery, held_out, tuple(warnings))
 
 
-def check_batches(data: TrainData, settings: TrainingSettings, processes: int) -> list[str]:
-    """Make sure that batches of P identities with K images can be drawn; returns remarks.
+def fit_batches(data: TrainData, settings: TrainingSettings, processes: int = 1) -> tuple[TrainingSettings, list[str]]:
+    """Make sure that batches of P identities with K images can be drawn.
+
+    Returns:
+        The settings with a batch size, chosen for the people there are where none is given; remarks.
 
     Raises:
         InputError: too few identities or images, or a batch that does not divide among the processes.
     """
     instances = settings.instances
-    identities = settings.batch_size // instances
-    if len(data.pids) < identities:
-        enough = f"--batch-size {len(data.pids) * instances}" if len(data.pids) > 1 else "more identities"
+    if len(data.pids) < 2:
         raise InputError(
-            f"{data.train.root}: {len(data.pids)} identities to train on, but a batch of {settings.batch_size} takes "
-            f"{identities} with {instances} images each. Use {enough}."
+            f"{data.train.root}: {len(data.pids)} {'identity' if len(data.pids) == 1 else 'identities'} to train on; "
+            "telling people apart takes at least 2. Add people, or hold fewer out (data.val_ratio)."
+        )
+    if settings.batch_size is None:
+        fitting = min(settings.images_per_step // instances, len(data.pids)) // processes * processes
+        settings = settings.model_copy(update={"batch_size": max(fitting, 2) * instances})
+    batch_size = settings.images_per_step
+    identities = batch_size // instances
+    if len(data.pids) < identities:
+        raise InputError(
+            f"{data.train.root}: {len(data.pids)} identities to train on, but a batch of {batch_size} takes "
+            f"{identities} with {instances} images each. Use --batch-size {len(data.pids) * instances}, or none."
         )
     counts = np.bincount(data.classes)
     if counts.max() < instances:
@@ -107,14 +132,27 @@ def check_batches(data: TrainData, settings: TrainingSettings, processes: int) -
             f"{data.train.root}: no identity has {instances} images to train on, the most is {counts.max()}. "
             f"Use --set training.instances={max(2, counts.max())}, or add images."
         )
-    if settings.batch_size % (processes * instances):
+    if batch_size % (processes * instances):
         raise InputError(
-            f"--batch-size {settings.batch_size} does not divide among {processes} processes in whole identities of "
+            f"--batch-size {batch_size} does not divide among {processes} processes in whole identities of "
             f"{instances} images. Use a multiple of {processes * instances}."
         )
     few = int((counts < instances).sum())
-    if few:
-        return [f"{few} of {len(counts)} identities have fewer than {instances} images; theirs are repeated in a batch"]
+    if not few:
+        return settings, []
+    return settings, [
+        f"{few} of {len(counts)} identities have fewer than {instances} images; theirs are repeated in a batch"
+    ]
+
+
+def _about_cameras(train: Manifest, ignored: bool) -> list[str]:
+    if ignored:
+        return [IGNORED_CAMERAS]
+    if train.has_cameras and len(np.unique(train.camids)) == 1:
+        return [
+            "all pictures are of one camera: nothing teaches the model how people look under another, so expect less "
+            "there"
+        ]
     return []
 
 

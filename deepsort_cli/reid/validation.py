@@ -11,6 +11,7 @@ import torch
 from deepsort_cli.core.preprocess import Preprocess
 from deepsort_cli.core.types import Image
 from deepsort_cli.data.manifest import Manifest
+from deepsort_cli.evaluation.chance import Chance
 from deepsort_cli.evaluation.ranking import rank
 from deepsort_cli.reid.crops import Crops
 from deepsort_cli.reid.distributed import Ranks, total
@@ -87,16 +88,72 @@ def ranking_metrics(features: np.ndarray, query: Manifest, gallery: Manifest) ->
     }
 
 
-def chance_map(query: Manifest, gallery: Manifest) -> float:
-    """mAP of features that know nothing."""
-    features = np.random.default_rng(0).standard_normal((len(query) + len(gallery), 32))
-    return ranking_metrics(features, query, gallery)["mAP"]
+def best_row(history: Sequence[Mapping[str, float]], *, random_start: bool = False) -> Mapping[str, float]:
+    """The row whose weights are worth keeping; the last row where nothing was validated.
+
+    That of the highest mAP, the earlier of two equal ones; but the start only where no epoch equals it, epochs at half
+    size only until one at full size was validated, and random weights only until any epoch was.
+
+    Args:
+        random_start: whether epoch 0 stands for random weights.
+    """
+    found = [row for row in history if "mAP" in row]
+    if not found:
+        return history[-1]
+    if any(row["epoch"] > 0 for row in found):
+        if random_start:
+            found = [row for row in found if row["epoch"] > 0]
+        largest = max(row.get("height", 0) for row in found if row["epoch"] > 0)
+        found = [row for row in found if row.get("height", 0) >= largest]
+    return max(found, key=lambda row: (row["mAP"], row["epoch"] > 0))
 
 
-def best_row(history: Sequence[Mapping[str, float]]) -> Mapping[str, float]:
-    """The first row with the highest mAP; the last row where nothing was validated."""
-    validated = [row for row in history if "mAP" in row]
-    return max(validated, key=lambda row: row["mAP"]) if validated else history[-1]
+def verdicts(
+    history: Sequence[Mapping[str, float]],
+    best: Mapping[str, float],
+    chance: Chance | None,
+    *,
+    random_start: bool,
+) -> list[str]:
+    """What speaks against the result of a run that is over, as sentences; empty where it improved on its start.
+
+    Args:
+        best: what `best_row` chose.
+        chance: None without validation.
+    """
+    found = _about_loss(history)
+    if chance is None:
+        return [*found, "nothing was validated: best.pth holds the weights of the last epoch, however good they are"]
+    start = next((row for row in history if row["epoch"] == 0 and "mAP" in row), None)
+    trained = [row["mAP"] for row in history if row["epoch"] > 0 and "mAP" in row]
+    if not trained:
+        return found
+    reached = best["mAP"] if best["epoch"] > 0 else max(trained)
+    if start is not None and reached <= start["mAP"]:
+        if random_start:
+            what = "do not use this model. Train on more people, or start from --pretrained weights"
+        elif best["epoch"] == 0:
+            what = "best.pth holds the weights of the start"
+        else:
+            what = "training has not helped as far as these people can tell"
+        found.append(
+            f"no epoch found people better than the {'untrained network' if random_start else 'start'} did (mAP "
+            f"{start['mAP']:.1%} at the start, {reached:.1%} at best after it): {what}"
+        )
+    if best["mAP"] <= chance.mAP:
+        found.append(f"the best epoch is no better than chance (mAP {best['mAP']:.1%}, chance {chance.mAP:.1%})")
+    return found
+
+
+def _about_loss(history: Sequence[Mapping[str, float]]) -> list[str]:
+    losses = [row["loss"] for row in history if row["epoch"] > 0 and "loss" in row]
+    if len(losses) < 2 or losses[-1] < losses[0]:
+        return []
+    return [
+        f"the loss did not fall (epoch 1: {losses[0]:.3g}, the last: {losses[-1]:.3g}): the network has not learned to "
+        "tell even the people of the training apart. Start from trained weights (--pretrained), train for longer, or "
+        "lower --lr"
+    ]
 
 
 def has_collapsed(history: Sequence[Mapping[str, float]], settings: LossSettings, chance: float) -> bool:

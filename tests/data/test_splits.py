@@ -15,7 +15,7 @@ from deepsort_cli.data.loading import load_manifest, load_query_gallery
 from deepsort_cli.data.manifest import Manifest
 from deepsort_cli.data.scan import scan_dataset
 from deepsort_cli.data.settings import ScanSettings
-from deepsort_cli.data.splits import split_by_identity
+from deepsort_cli.data.splits import choose_held_out, hold_out, split_by_identity, without_cameras
 
 NO_CACHE = ScanSettings(use_cache=False)
 
@@ -36,31 +36,34 @@ def manifest(pids: list[int], camids: list[int] | None = None) -> Manifest:
 def test_split_properties(rows: list[tuple[int, int]], ratio: float, seed: int, cameras: bool) -> None:
     data = manifest([pid for pid, _ in rows], [camera for _, camera in rows] if cameras else None)
     try:
-        train, query, gallery = split_by_identity(data, ratio, seed)
+        wanted = choose_held_out(data, ratio).identities
     except InputError:
         people = set(data.pids[data.pids > 0].tolist())
         seen = {p: len(set(data.camids[data.pids == p].tolist())) for p in people}
         assert len(people) < 2 or max(seen.values()) < 2
         return
+    train, query, gallery = split_by_identity(data, ratio, seed)
     names = [*train.paths, *query.paths, *gallery.paths]
     assert len(names) == len(set(names)) == int((data.pids > 0).sum())
     held_out = set(gallery.pids.tolist())
+    assert len(held_out) == wanted
     assert set(query.pids.tolist()) == held_out
     assert not held_out & set(train.pids.tolist())
     assert len(train)
     for pid, camera in zip(query.pids, query.camids, strict=True):
         assert (gallery.camids[gallery.pids == pid] != camera).any()
-    again = split_by_identity(data, ratio, seed)
+    again = hold_out(data, wanted, seed)
     assert [part.paths for part in (train, query, gallery)] == [part.paths for part in again]
 
 
 def test_share_of_identities_and_one_query_per_camera() -> None:
     data = manifest([pid for pid in range(1, 101) for _ in range(6)], [1, 1, 2, 2, 3, 3] * 100)
+    assert choose_held_out(data, 0.2).identities == 20
     train, query, gallery = split_by_identity(data, 0.2, 0)
     assert len(np.unique(train.pids)) == 80
     assert len(query) == 60
     assert len(gallery) == 60
-    assert split_by_identity(data, 0.2, 1)[1].paths != query.paths
+    assert hold_out(data, 20, 1)[1].paths != query.paths
 
 
 def test_one_query_per_person_without_cameras() -> None:
@@ -70,17 +73,53 @@ def test_one_query_per_person_without_cameras() -> None:
     assert len(gallery) == 10
 
 
+@pytest.mark.parametrize(
+    ("people", "held_out", "doubtful"),
+    [(1, 0, True), (9, 0, True), (14, 0, True), (15, 5, False), (40, 5, False), (200, 20, False)],
+)
+def test_a_handful_or_nobody_is_held_out(people: int, held_out: int, doubtful: bool) -> None:
+    data = manifest([pid for pid in range(1, people + 1) for _ in range(4)], [1, 1, 2, 2] * people)
+    found = choose_held_out(data, None)
+    assert (found.identities, found.doubtful) == (held_out, doubtful)
+    assert str(people) in found.reason
+
+
+def test_a_share_that_is_given_counts_and_is_doubted() -> None:
+    data = manifest([pid for pid in range(1, 21) for _ in range(4)], [1, 1, 2, 2] * 20)
+    found = choose_held_out(data, 0.1)
+    assert (found.identities, found.doubtful) == (2, True)
+    assert "too few to measure by" in found.reason
+    assert choose_held_out(data, 0.25) == choose_held_out(data, None)
+    assert choose_held_out(data, 0).identities == 0
+
+
+def test_few_people_with_two_cameras_are_not_measured_by() -> None:
+    data = manifest([pid for pid in range(1, 31) for _ in range(2)], [1, 2] * 4 + [1, 1] * 26)
+    found = choose_held_out(data, None)
+    assert (found.identities, found.doubtful) == (0, True)
+    assert "only 4 people are seen by two cameras" in found.reason
+    assert choose_held_out(without_cameras(data), None).identities == 5
+
+
 @pytest.mark.parametrize("ratio", [0.0, 1.0, -0.1, float("nan")])
 def test_impossible_ratio(ratio: float) -> None:
     with pytest.raises(InputError, match="val_ratio"):
         split_by_identity(manifest([1, 1, 2, 2]), ratio, 0)
 
 
+@pytest.mark.parametrize("number", [0, 2, 9])
+def test_impossible_number(number: int) -> None:
+    with pytest.raises(ValueError, match="cannot be held out"):
+        hold_out(manifest([1, 1, 2, 2]), number, 0)
+
+
 def test_nobody_can_be_held_out() -> None:
-    with pytest.raises(InputError, match="seen by two cameras"):
-        split_by_identity(manifest([1, 1, 2, 2], [1, 1, 2, 2]), 0.5, 0)
-    with pytest.raises(InputError, match="1 identities"):
-        split_by_identity(manifest([1, 1], [1, 2]), 0.5, 0)
+    with pytest.raises(InputError, match=r"nobody was seen by two cameras.*--ignore-camera"):
+        choose_held_out(manifest([1, 1, 2, 2], [1, 1, 2, 2]), 0.5)
+    with pytest.raises(InputError, match=r"all images come from camera 3.*--ignore-camera"):
+        choose_held_out(manifest(sorted([*range(1, 21)] * 2), [3] * 40), None)
+    with pytest.raises(InputError, match="1 identity"):
+        choose_held_out(manifest([1, 1], [1, 2]), 0.5)
 
 
 def test_market_style_folder(tmp_path: Path, write_flat: Callable[..., Path]) -> None:

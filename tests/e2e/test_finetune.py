@@ -85,6 +85,7 @@ def test_train_goes_straight_on_and_the_same_command_continues(
     command = (
         "finetune", public, "--target", target, "--train", "--freeze-epochs", 1, "--batch-size", 16, "--height", 64,
         "--width", 32, "--json", "--set", "training.eval_every=1", "--set", "training.tensorboard=false",
+        "--set", "target_dataset.val_ratio=0.25",
     )  # fmt: skip
     done = deepsort(*command, "--epochs", 1)
     assert done.returncode == 0, done.stderr

@@ -24,6 +24,7 @@ from deepsort_cli.reid.settings import (  # noqa: E402
     OptimizerSettings,
     ResetSettings,
     TrainConfig,
+    TrainingSettings,
 )
 from deepsort_cli.reid.train_data import load_data  # noqa: E402
 
@@ -80,8 +81,8 @@ def test_torchreid_keeps_backbone_and_fc_and_gets_a_new_head(torchreid: Path, pe
     assert len(prepared.tensors.kept) + len(prepared.tensors.fresh) == len(after)
     assert prepared.source.source == "torchreid"
     # 16 people, of whom two are held out, as `deepsort train` does.
-    assert (prepared.identities, prepared.held_out) == (14, 2)
-    assert after["classifier.weight"].shape == (14, 512)
+    assert (prepared.identities, prepared.held_out) == (11, 5)
+    assert after["classifier.weight"].shape == (11, 512)
     assert prepared.info.neck_feature == "before"
     assert not any("BNNeck is new" in remark for remark in prepared.remarks)
     assert any("input size" in remark for remark in prepared.remarks)
@@ -135,7 +136,7 @@ def test_training_continues_slowly_with_a_frozen_backbone_first(torchreid: Path,
     training = FinetuneConfig().training.model_copy(update={"batch_size": 16})
     config = run(torchreid, people, tmp_path / "out.pth", train=True, training=training).config
     assert config.model.pretrained == tmp_path / "out.pth"
-    learner = Learner(OSNet("osnet_x0_25", 14, 512, "bnneck"), config, torch.device("cpu"), Ranks.from_environment())
+    learner = Learner(OSNet("osnet_x0_25", 11, 512, "bnneck"), config, torch.device("cpu"), Ranks.from_environment())
     rates = {group.frozen: group.lr for group in learner.groups}
     assert rates[True] == pytest.approx(0.1 * rates[False])
     assert all(name.startswith("conv") for group in learner.groups if group.frozen for name in group.names)
@@ -156,7 +157,9 @@ def test_the_learning_rate_suits_the_optimizer(
 
 def test_the_command_that_trains_it(ours: Path, torchreid: Path, people: Path, tmp_path: Path) -> None:
     plain = run(torchreid, people, tmp_path / "a.pth").train_command()
-    assert plain == f"deepsort train --root {people} --pretrained {tmp_path / 'a.pth'}"
+    # With a name of its own: a run from other weights under the usual one would be continued instead.
+    name = f"finetune-osnet_x0_25-{people.name}"
+    assert plain == f"deepsort train --root {people} --pretrained {tmp_path / 'a.pth'} --name {name}"
     other = run(ours, people, tmp_path / "b.pth").train_command()
     for words in ("model.feature_dim=64", "model.input.height=64", "model.input.width=32"):
         assert f"--set {words}" in other
@@ -164,7 +167,7 @@ def test_the_command_that_trains_it(ours: Path, torchreid: Path, people: Path, t
 
 def test_what_does_not_fit_is_refused(torchreid: Path, ours: Path, people: Path, tmp_path: Path) -> None:
     keep = ResetSettings(classifier=False)
-    with pytest.raises(InputError, match=r"tells 30 identities apart, but .* has 14"):
+    with pytest.raises(InputError, match=r"tells 30 identities apart, but .* has 11"):
         run(torchreid, people, tmp_path / "a.pth", reset=keep)
     with pytest.raises(InputError, match="classifier cannot be kept"):
         run(ours, people, tmp_path / "a.pth", reset=ResetSettings(classifier=False, fc=True))
@@ -172,12 +175,12 @@ def test_what_does_not_fit_is_refused(torchreid: Path, ours: Path, people: Path,
     save_checkpoint(
         tmp_path / "others.pth",
         model.state_dict(),
-        CheckpointInfo(info.name, 14, 64, "bnneck", SMALL, tuple(range(900, 914))),
+        CheckpointInfo(info.name, 11, 64, "bnneck", SMALL, tuple(range(900, 911))),
     )
     with pytest.raises(InputError, match="other people"):
         run(tmp_path / "others.pth", people, tmp_path / "a.pth", reset=keep)
-    with pytest.raises(InputError, match="14 identities to train on, but a batch of 64 takes 16"):
-        run(ours, people, tmp_path / "a.pth", train=True)
+    with pytest.raises(InputError, match="11 identities to train on, but a batch of 64 takes 16"):
+        run(ours, people, tmp_path / "a.pth", train=True, training=TrainingSettings(batch_size=64))
     with pytest.raises(InputError, match="the checkpoint itself"):
         run(tmp_path / "others.pth", people, tmp_path / "others.pth", overwrite=True)
     assert not (tmp_path / "a.pth").exists()

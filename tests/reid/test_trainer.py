@@ -21,14 +21,16 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("torchvision")
 
 from deepsort_cli.core.errors import DeepsortError, InputError, RunError  # noqa: E402
+from deepsort_cli.evaluation.chance import Chance  # noqa: E402
 from deepsort_cli.reid import trainer  # noqa: E402
 from deepsort_cli.reid.checkpoint import load_model, read_checkpoint  # noqa: E402
 from deepsort_cli.reid.learner import Learner  # noqa: E402
 from deepsort_cli.reid.osnet import OSNet  # noqa: E402
 from deepsort_cli.reid.progress import Progress, RunPlan, StepReport  # noqa: E402
+from deepsort_cli.reid.resume import flatten  # noqa: E402
 from deepsort_cli.reid.settings import TrainConfig  # noqa: E402
-from deepsort_cli.reid.trainer import flatten, train  # noqa: E402
-from deepsort_cli.reid.validation import best_row, has_collapsed  # noqa: E402
+from deepsort_cli.reid.trainer import train  # noqa: E402
+from deepsort_cli.reid.validation import best_row, has_collapsed, verdicts  # noqa: E402
 from tests.reid.conftest import make_people  # noqa: E402
 
 Make = Callable[..., TrainConfig]
@@ -56,7 +58,7 @@ BIGGER = {"model__input": {"height": 64, "width": 32}}
 def _fast(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Any:
     """One thread, and no pictures: drawing them takes longer than training here."""
     if "plots" not in request.fixturenames:
-        monkeypatch.setattr(trainer, "draw_curves", lambda history, path: None)
+        monkeypatch.setattr(trainer, "draw_curves", lambda *arguments, **options: None)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -315,7 +317,7 @@ def _train_in_child(
     """Train in a process of its own; `kill_after` seconds of computing, wherever it is then, it is killed."""
     os.environ.update(environment or {})
     torch.set_num_threads(1)
-    trainer.draw_curves = lambda history, path: None
+    trainer.draw_curves = lambda *arguments, **options: None
 
     def kill() -> None:
         while time.process_time() < kill_after:
@@ -383,6 +385,45 @@ def test_more_epochs_continue_a_finished_run(make: Make) -> None:
     assert any("training.epochs 1 → 2" in note for note in watch.notes)
 
 
+def test_more_epochs_go_on_as_a_finished_run_ended(make: Make) -> None:
+    """Neither a second warm-up nor a second time at half size, also where the longer run is interrupted."""
+    settings = {"training__half_size": 0.5, "training__eval_every": 1, "optimizer__lr": 0.01, **BIGGER}
+    train(make(training__epochs=4, **settings))
+    last = json.loads((folder_of(make()) / "history.json").read_text())[-1]
+    watch = Watch()
+
+    def interrupt(report: StepReport) -> None:
+        if (report.epoch, report.step) == (6, 1):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        train(make(training__epochs=8, **settings), Watch(interrupt))
+    result = train(make(training__epochs=8, **settings), watch)
+    assert (result.epochs, result.resumed_epoch) == (8, 5)
+    assert [report.lr for report in watch.reports] == pytest.approx([0.0001] * len(watch.reports))
+    history = json.loads((folder_of(make()) / "history.json").read_text())
+    assert all(row["lr"] < last["lr"] for row in history[5:])
+    assert [row["height"] for row in history] == [32, 32, 32, 64, 64, 64, 64, 64, 64]
+    assert not [note for note in watch.notes if "half" in note or "full size from now" in note]
+
+
+def test_more_epochs_stretch_an_unfinished_run_but_never_shrink_the_images_again(make: Make) -> None:
+    settings = {"training__half_size": 0.5, **BIGGER}
+
+    def interrupt(report: StepReport) -> None:
+        if (report.epoch, report.step) == (4, 1):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        train(make(training__epochs=4, **settings), Watch(interrupt))
+    watch = Watch()
+    train(make(training__epochs=8, **settings), watch)
+    (said,) = [note for note in watch.notes if "course over 8 epochs" in note]
+    assert "images at full size" in said
+    heights = [row["height"] for row in json.loads((folder_of(make()) / "history.json").read_text())]
+    assert heights == [32, 32, 32, 64, 64, 64, 64, 64, 64]
+
+
 def test_resume_never_keeps_the_earlier_run_aside(make: Make) -> None:
     config = make(training__epochs=1)
     train(config)
@@ -402,10 +443,32 @@ def test_resume_from_a_given_checkpoint(make: Make) -> None:
     assert (folder_of(first) / "history.json").read_text() == (folder_of(second) / "history.json").read_text()
 
 
-def test_a_checkpoint_wins_over_pretrained_weights(make: Make, tmp_path: Path) -> None:
-    train(make(training__epochs=1))
-    result = train(make(training__epochs=2, model__pretrained=str(tmp_path / "not there.pth")))
-    assert result.resumed_epoch == 1
+def test_a_checkpoint_wins_over_pretrained_weights_and_says_so(make: Make, tmp_path: Path) -> None:
+    other = tmp_path / "not there.pth"
+    settings = {"training__half_size": None, **BIGGER}
+    train(make(training__epochs=2, **settings))
+    watch = Watch()
+    result = train(make(training__epochs=3, model__pretrained=str(other), **settings), watch)
+    assert result.resumed_epoch == 2
+    (warning,) = [text for text in result.warnings if "not used" in text]
+    assert str(other) in warning
+    assert "began with random weights" in warning
+    assert "other" not in watch.plan.start
+    # Nor do the learning rate and the size of the images follow weights that are not used.
+    assert {group.lr for group in watch.plan.groups} == {0.1}
+    assert not [note for note in watch.notes if "optimizer.lr" in note or "half_size" in note]
+
+
+def test_a_run_from_pretrained_weights_continues_without_naming_them(make: Make, tmp_path: Path) -> None:
+    start = tmp_path / "start.pth"
+    torch.save(OSNet("osnet_x0_25", num_classes=9, feature_dim=32).state_dict(), start)
+    train(make(training__epochs=1, model__pretrained=str(start)))
+    start.unlink()
+    for given in (None, str(start)):
+        watch = Watch()
+        train(make(training__epochs=1, model__pretrained=given), watch)
+        assert {group.lr for group in watch.plan.groups} == {0.01}
+        assert not [text for text in watch.warnings if "not used" in text]
 
 
 @pytest.mark.parametrize(
@@ -625,6 +688,99 @@ def test_collapse_is_noticed_and_health_is_not_mistaken_for_it(make: Make) -> No
     soft = make(loss__triplet_margin=None).loss
     assert has_collapsed(collapsing(0.694, 2.6, 0.015), soft, chance=0.0035)
     assert not has_collapsed(collapsing(0.301, 2.6, 0.015), soft, chance=0.0035)
+
+
+@pytest.mark.parametrize("half", [0.0, 0.8])
+def test_what_is_kept_says_what_it_is(make: Make, half: float) -> None:
+    """However short a run is, its product is trained, at full size, and finished; before its end it is not."""
+    config = make(training__epochs=2, training__eval_every=1, training__half_size=half, **BIGGER)
+    best = folder_of(config) / "checkpoints" / "best.pth"
+    seen: list[tuple[str, bool]] = []
+
+    def look(report: StepReport) -> None:
+        if report.epoch == 2 and not seen:
+            info = load_model(best)[1]
+            seen.append((info.status, info.full_size))
+        assert report.epoch == 2 or not best.exists()  # random weights are not worth a file
+
+    result = train(config, Watch(look))
+    assert seen == [("interrupted", half == 0)]
+    info = load_model(best)[1]
+    assert (info.status, info.full_size, info.start, info.planned_epochs) == ("finished", True, "random", 2)
+    assert info.epoch == result.best["epoch"] > 0
+    assert info.preprocess.height == 64
+    assert info.validation == {
+        "identities": 4,
+        "chance_mAP": pytest.approx(result.chance.mAP),
+        "chance_rank1": pytest.approx(result.chance.rank1),
+    }
+    assert 0 < result.chance.mAP < 1
+
+
+def test_few_people_are_all_learned_from_and_nothing_is_claimed(make: Make, tmp_path: Path) -> None:
+    root = make_people(tmp_path / "nine", 9, per_camera=3)
+    watch = Watch()
+    config = make(data__root=str(root), data__val_ratio=None, training__batch_size=None, training__epochs=2)
+    result = train(config, watch)
+    assert (result.held_out, result.identities, result.chance, result.start) == (0, 9, None, None)
+    assert (result.best["epoch"], result.best) == (2, result.last)
+    assert "mAP" not in result.best
+    said = " ".join(watch.warnings)
+    assert "9 people are too few to hold 5 of them out" in said
+    assert "nothing was validated" in said
+    assert "9 people are too few to learn from random weights" in said
+    assert watch.plan.batch == "9 people × 4 images"
+    info = load_model(folder_of(config) / "checkpoints" / "best.pth")[1]
+    assert (info.epoch, info.status, info.validation) == (2, "finished", {})
+
+
+def test_one_camera_is_enough(make: Make, tmp_path: Path) -> None:
+    root = make_people(tmp_path / "one camera", 18, per_camera=4, cameras=1)
+    settings = {"data__root": str(root), "data__val_ratio": None, "training__epochs": 1}
+    with pytest.raises(InputError, match=r"all images come from camera 1.*--ignore-camera"):
+        train(make(**settings))
+    result = train(make(data__ignore_camera=True, **settings))
+    assert result.held_out == 5
+    assert "mAP" in result.best
+    assert any("cameras are ignored" in text for text in result.warnings)
+
+
+def test_verdicts() -> None:
+    def judged(start: float | None, trained: float, random_start: bool = False, chance: float = 0.2) -> list[str]:
+        rows = [{"epoch": 1, "mAP": trained, "height": 64}, {"epoch": 2, "mAP": trained - 0.1, "height": 64}]
+        if start is not None:
+            rows.insert(0, {"epoch": 0, "mAP": start, "height": 64})
+        best = best_row(rows, random_start=random_start)
+        return verdicts(rows, best, Chance(chance, chance), random_start=random_start)
+
+    assert judged(0.5, 0.6) == []
+    assert judged(None, 0.6) == []
+    (said,) = judged(1.0, 1.0, random_start=True)
+    assert "no epoch found people better than the untrained network" in said
+    (said,) = judged(0.5, 0.5)
+    assert "training has not helped" in said
+    (said,) = judged(0.5, 0.4)
+    assert "best.pth holds the weights of the start" in said
+    (said,) = judged(0.1, 0.2)
+    assert "no better than chance (mAP 20.0%, chance 20.0%)" in said
+    assert len(judged(0.3, 0.2)) == 1
+    assert len(judged(0.3, 0.2, random_start=True)) == 2
+    (said,) = verdicts([{"epoch": 3}], {"epoch": 3}, None, random_start=True)
+    assert "nothing was validated" in said
+    risen = [{"epoch": 1, "loss": 5.0}, {"epoch": 2, "loss": 17.5}, {"epoch": 3, "loss": 9.0}]
+    (said, _) = verdicts(risen, risen[-1], None, random_start=True)
+    assert "the loss did not fall (epoch 1: 5, the last: 9)" in said
+
+
+def test_best_row_at_full_size_and_after_the_start() -> None:
+    half = [{"epoch": 0, "mAP": 0.9, "height": 32}, {"epoch": 1, "mAP": 0.8, "height": 32}]
+    full = [{"epoch": 2, "mAP": 0.3, "height": 64}, {"epoch": 3, "mAP": 0.3, "height": 64}]
+    assert best_row(half[:1], random_start=True)["epoch"] == 0
+    assert best_row(half)["epoch"] == 0
+    assert best_row(half, random_start=True)["epoch"] == 1
+    assert best_row([*half, *full])["epoch"] == 2
+    assert best_row([{"epoch": 0, "mAP": 0.3, "height": 64}, *full])["epoch"] == 2  # a tie does not go to the start
+    assert best_row([{"epoch": 0, "mAP": 0.4, "height": 64}, *full])["epoch"] == 0
 
 
 def test_best_row() -> None:

@@ -1,0 +1,67 @@
+"""What `deepsort train` and `deepsort finetune --train` say at the end. Cheap to import: no PyTorch here."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+
+from deepsort_cli.cli.console import Reporter
+from deepsort_cli.reid.settings import TrainConfig
+
+if TYPE_CHECKING:
+    from deepsort_cli.reid.trainer import TrainResult
+
+
+def close(report: Reporter, result: TrainResult, config: TrainConfig) -> None:
+    """How far the run is, what it found beside where it started and what chance finds, and the commands that follow."""
+    best_file = result.folder / "checkpoints" / "best.pth"
+    lines = [f"{result.epochs} epochs in {result.folder}"]
+    if "mAP" in result.best and result.chance is not None:
+        best = result.best
+        lines.append(f"best mAP {best['mAP']:.1%}, rank 1 {best['rank1']:.1%} (epoch {best['epoch']:.0f})")
+        beside = [f"by chance {result.chance.mAP:.1%}, {result.chance.rank1:.1%}"]
+        if result.start is not None and "mAP" in result.start:
+            beside.insert(0, f"at the start {result.start['mAP']:.1%}, {result.start['rank1']:.1%}")
+        lines.append(f"{'; '.join(beside)}; {result.held_out} people")
+        lines.append(f"model: {best_file}")
+    else:
+        lines.append(f"model: {best_file} (epoch {result.best['epoch']:.0f}, not validated)")
+    tell(report, "\n".join(lines), next_commands(result, config, best_file))
+
+
+def next_commands(result: TrainResult, config: TrainConfig, best_file: Path) -> dict[str, str]:
+    """What to do with the model: label → command, with the paths of this run."""
+    onnx = f"{result.folder.name}.onnx"
+    return {
+        "evaluate": shlex.join(["deepsort", "eval", str(best_file), *_evaluation_data(result, config)]),
+        "export": shlex.join(["deepsort", "export", str(best_file), "--output", onnx]),
+        "track": shlex.join(["deepsort", "track", "--source", "VIDEO", "--reid", onnx]),
+    }
+
+
+def _evaluation_data(result: TrainResult, config: TrainConfig) -> list[str]:
+    """Arguments of `deepsort eval` that choose the images this run was validated on."""
+    data = config.data
+    if data.test_root is not None:
+        words = ["--root", str(data.test_root)]
+    elif result.held_out:
+        share = result.held_out / (result.held_out + result.identities)
+        words = ["--root", str(data.root), "--val-ratio", f"{share:.6g}"]
+        if config.training.seed:
+            words += ["--set", f"data.seed={config.training.seed}"]
+    else:
+        words = ["--root", "OTHER_PEOPLE"]
+    return [*words, "--ignore-camera"] if data.ignore_camera else words
+
+
+def tell(report: Reporter, text: str, following: Mapping[str, str]) -> None:
+    """A text and labelled commands below it, each in one piece however narrow the terminal is, to be copied whole."""
+    report.info(text)
+    width = max(map(len, following)) + 1
+    for label, command in following.items():
+        if not report.quiet:
+            report.console.print(escape(f"{label + ':':<{width}} {command}"), soft_wrap=True)

@@ -1,0 +1,206 @@
+"""Where a run stands, and going on from there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from deepsort_cli.core.errors import InputError
+from deepsort_cli.reid.checkpoint import read_checkpoint
+from deepsort_cli.reid.learner import FIGURES
+from deepsort_cli.reid.optim import lr_factor
+from deepsort_cli.reid.run_folder import RunFolder
+from deepsort_cli.reid.settings import SchedulerSettings, TrainConfig
+from deepsort_cli.reid.train_data import TrainData
+
+FIXED_KEYS = (
+    "model.name",
+    "model.feature_dim",
+    "model.neck",
+    "model.input",
+    "optimizer.name",
+    "optimizer.layer_lr_multipliers",
+    "loss.center_weight",
+    "training.batch_size",
+    "training.instances",
+    "training.accum_steps",
+    "training.freeze",
+    "training.ema_decay",
+    "training.seed",
+)
+"""Settings a run cannot change when it is resumed: the saved state would not fit, or the draws would differ."""
+
+SILENT_KEYS = (
+    "data.",
+    "training.output_dir",
+    "training.name",
+    "training.resume",
+    "training.device",
+    "training.workers",
+)
+"""Settings whose change is not worth a remark on resume; the images themselves are compared instead."""
+
+Row = dict[str, float]
+Found = tuple[Path, dict[str, Any]]
+"""A checkpoint to go on from, and its content."""
+
+
+@dataclass
+class Position:
+    """Where a run stands.
+
+    Attributes:
+        epoch: finished epochs.
+        step: finished steps of the epoch under way.
+        sums: sums of `FIGURES` over those steps, and their number.
+        first_loss: mean loss of the first steps of the run.
+        history: one row per finished epoch, after one for the start (epoch 0) where it was validated.
+        course: epochs over which the learning rate takes its course; those beyond have its last value.
+        half: epochs at half size, the first ones.
+        resumes: finished epochs at which the run was continued.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    sums: Tensor = field(default_factory=lambda: torch.zeros(len(FIGURES) + 1))
+    first_loss: float | None = None
+    history: list[Row] = field(default_factory=list)
+    course: int = 0
+    half: int = 0
+    resumes: list[int] = field(default_factory=list)
+
+    @classmethod
+    def start(cls, config: TrainConfig) -> Position:
+        """Of a run that begins."""
+        return cls(course=config.training.epochs, half=half_epochs(config))
+
+    @classmethod
+    def read(cls, saved: Mapping[str, Any]) -> Position:
+        """As saved under `training` in a checkpoint, by earlier versions too."""
+        position = cls(**saved["position"])
+        if not position.course:  # written before it was kept
+            training, size = saved["config"]["training"], saved["config"]["model"]["input"]
+            position.course = training["epochs"]
+            position.half = round((training.get("half_size") or 0.0) * position.course)
+            for row in position.history:
+                half = 0 < row["epoch"] <= position.half or (row["epoch"] == 0 and position.half > 0)
+                row["height"] = size["height"] // 2 if half else size["height"]
+        return position
+
+    def replan(self, config: TrainConfig, note: Callable[[str], None]) -> None:
+        """Fit the course to other settings than the run had so far, and say what that means.
+
+        A run that has come to the end of its course has warmed up and cooled down, and seen its images at full size:
+        more epochs go on as it ended. One that has not gets a course over the new number of epochs, and never goes
+        back from full to half size.
+        """
+        epochs, rate = config.training.epochs, config.optimizer.highest_lr
+        if self.epoch >= self.course:
+            if epochs > self.epoch:
+                last = rate * lr_factor(config.scheduler, self.course, self.course)
+                note(
+                    f"the run was finished after {self.course} epochs: the {epochs - self.epoch} more go on at full "
+                    f"size and the learning rate it ended with, {last:.2g}. For a new course of the rate start a new "
+                    "run from its weights (--pretrained with its best.pth, and another --name)."
+                )
+            return
+        before = self._rate(config.scheduler, rate)
+        self.course = epochs
+        half = half_epochs(config)
+        self.half = half if self.epoch < self.half else min(half, self.epoch)
+        after = self._rate(config.scheduler, rate)
+        if epochs > self.epoch:
+            note(
+                f"the rest of the run follows a course over {epochs} epochs: learning rate {before:.2g} → {after:.2g}, "
+                + (f"half size until epoch {self.half}" if self.half > self.epoch else "images at full size")
+            )
+
+    def _rate(self, scheduler: SchedulerSettings, rate: float) -> float:
+        return rate * lr_factor(scheduler, self.epoch, self.course)
+
+    def is_half(self, epoch: int) -> bool:
+        """Whether epoch `epoch` (from 0) has images at half the input size (progressive resizing)."""
+        return epoch < self.half
+
+
+def half_epochs(config: TrainConfig) -> int:
+    """Epochs at half size of a run that begins with these settings."""
+    share, epochs = config.resolved_half_size, config.training.epochs
+    # However few epochs there are, the last ones are at full size.
+    return epochs if share == 1 else min(round(share * epochs), epochs - 1)
+
+
+def find_checkpoint(run: RunFolder, resume: str, note: Callable[[str], None]) -> Found | None:
+    """The checkpoint to resume from, as `training.resume` says; an earlier run in the way is moved aside.
+
+    Raises:
+        InputError: there is none, or it holds weights only.
+    """
+    path = run.last if resume in {"auto", "never"} else Path(resume)
+    if resume == "auto" and not path.exists():
+        return None
+    content = None if resume == "never" else read_checkpoint(path)
+    if content is not None and "training" not in content:
+        raise InputError(f"--resume {path}: holds weights only. Resume from last.pth, or use --pretrained {path}.")
+    if not path.resolve().is_relative_to(run.path.resolve()) or resume == "never":
+        moved = run.set_aside()
+        if moved is not None:
+            note(f"the earlier run in {run.path} was moved to {moved}")
+    return None if content is None else (path, content)
+
+
+def keep_start(config: TrainConfig, found: Found, note: Callable[[str], None]) -> TrainConfig:
+    """The settings with the start of the run that is continued: what it began with decides rates and sizes too."""
+    path, content = found
+    then = content["training"]["config"]["model"]["pretrained"]
+    began = None if then is None else Path(then)
+    now = config.model.pretrained
+    if now is not None and now != began:
+        note(
+            f"--pretrained {now} is not used: resuming the run of {path.parent.parent}, which began with "
+            f"{began or 'random weights'}. To start from it choose another --name, or pass --resume never."
+        )
+    return config.model_copy(update={"model": config.model.model_copy(update={"pretrained": began})})
+
+
+def compare_settings(found: Found, config: TrainConfig, data: TrainData) -> dict[str, tuple[Any, Any]]:
+    """What changed since the checkpoint: key → value then, value now.
+
+    Raises:
+        InputError: it is of another model, dataset or course; the message says what differs.
+    """
+    path, content = found
+    saved = content["training"]
+    then, now = flatten(saved["config"]), flatten(config.model_dump(mode="json"))
+    differences = [
+        f"{name}: {saved['data'].get(name)} then, {value} now"
+        for name, value in data.identity().items()
+        if saved["data"].get(name) != value
+    ]
+    changed = {key: (then.get(key), value) for key, value in now.items() if then.get(key) != value}
+    differences += [
+        f"{key}: {old} then, {new} now" for key, (old, new) in changed.items() if key.startswith(FIXED_KEYS)
+    ]
+    if differences:
+        raise InputError(
+            f"cannot resume from {path}, it is of another run:\n  "
+            + "\n  ".join(differences)
+            + "\nTo start a new run choose another --name, or pass --resume never."
+        )
+    return {key: values for key, values in changed.items() if not key.startswith(SILENT_KEYS)}
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings → dotted keys."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = value
+    return flat
