@@ -182,7 +182,10 @@ def test_newest_run_is_evaluated_when_no_model_is_given(deepsort: Deepsort, mark
     assert done.returncode == 0, done.stderr
     message = " ".join(done.stderr.split())
     assert "runs/new/checkpoints/best.pth (the best checkpoint of the newest run)" in message
-    assert json.loads(done.stdout)["model"]["name"] == "new/best"
+    assert "nothing says how far its training came, and there is no finished run here" in message
+    found = json.loads(done.stdout)["model"]
+    assert found["name"] == "new/best"
+    assert "untrained" in found["warnings"][0]
 
 
 def test_identities_missing_in_the_gallery(deepsort: Deepsort, data: Path, colour_model: Path) -> None:
