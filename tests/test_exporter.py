@@ -119,7 +119,10 @@ def test_a_layer_that_never_saw_an_image_is_noticed(checkpoint: Path) -> None:
 def test_models_that_say_nothing_are_broken(checkpoint: Path, tmp_path: Path) -> None:
     model, info = load_model(checkpoint)
     for value, words in ((0.0, "embeddings are zero"), (float("nan"), "NaN")):
-        state = {key: torch.full_like(tensor, value) for key, tensor in model.state_dict().items()}
+        state = {
+            key: torch.full_like(tensor, value) if tensor.is_floating_point() else tensor
+            for key, tensor in model.state_dict().items()
+        }
         save_checkpoint(tmp_path / "dead.pth", state, info)
         for verify_ in (True, False):
             with pytest.raises(InputError, match=f"broken: 32 of 32 .*{words}"):
