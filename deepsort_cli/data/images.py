@@ -52,7 +52,7 @@ class Verdict(NamedTuple):
     """What was found in one file, seen upright.
 
     Attributes:
-        reason: empty when the image is usable, else a code from `deepsort_cli.data.findings.REASONS`.
+        reason: empty when the image is usable, else a code from `deepsort_cli.data.finding.REASONS`.
         detail: what exactly is wrong, for people.
         width: pixels.
         height: pixels.

@@ -83,6 +83,8 @@ class Layout:
 
     def is_place_for(self, path: str) -> bool:
         """Whether an image lies at a depth where this layout puts images; `path` is relative to the part."""
+        if self.name in FLAT_NAMES:
+            return "/" not in path
         folders = path.split("/")[:-1]
         if self.name == "folders":
             return len(folders) == 1 or (len(folders) == 2 and camera_of_folder(folders[1]) is not None)
@@ -92,6 +94,8 @@ class Layout:
 
     def label(self, path: str) -> Label | None:
         """Person and camera from a path relative to its part; None where the path does not say who it is."""
+        if self.name in FLAT_NAMES:
+            return self._flat_label(path[path.rfind("/") + 1 :])
         *folders, name = path.split("/")
         if self.name == "folders":
             pid = self.people.get(folders[0]) if folders else None
@@ -108,6 +112,9 @@ class Layout:
         if self.name == "pattern":
             found = match_pattern(compile_pattern(self.pattern), path)
             return None if found is None else Label(*found)
+        return None
+
+    def _flat_label(self, name: str) -> Label | None:
         match = FLAT_NAMES[self.name].match(name)
         if match is None:
             return None
