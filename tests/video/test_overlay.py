@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from deepsort_cli.core.regions import Counts, Line, LineCount, Zone, ZoneCount
 from deepsort_cli.core.types import Tracks
-from deepsort_cli.video.overlay import Overlay, colour_of, text_colour_on
+from deepsort_cli.video.colours import colour_of, text_colour_on
+from deepsort_cli.video.overlay import Overlay
 from deepsort_cli.video.settings import OutputSettings
 
 GREY = 120
