@@ -24,6 +24,7 @@ from deepsort_cli.evaluation.settings import (
 from deepsort_cli.evaluation.summary import summary_text
 from deepsort_cli.extraction import Extractor, extract, open_extractor
 from deepsort_cli.perception.bundled import bundled_model, model_file
+from deepsort_cli.perception.model_names import no_such_model
 from deepsort_cli.perception.settings import RuntimeSettings
 
 RUNS = "runs/*/checkpoints/best.pth"
@@ -94,7 +95,7 @@ def run_evaluation(
         listener.info(f"Evaluating {path} ({source}).")
     models = [open_extractor(path, runtime, extraction.batch_size)]
     if against is not None:
-        models.append(open_extractor(model_file(against), runtime, extraction.batch_size))
+        models.append(open_extractor(_existing(against, "--against"), runtime, extraction.batch_size))
     check_output_folder(report.dir, option="--output-dir")
     images = prepare(
         *load_data(data, listener, ignore_camera=evaluation.ignore_camera), ignore_camera=evaluation.ignore_camera
@@ -132,7 +133,7 @@ def find_model(given: Path | None) -> tuple[Path, str]:
         InputError: there is none.
     """
     if given is not None:
-        return model_file(given), "given"
+        return _existing(given, ""), "given"
     runs = sorted(Path().glob(RUNS), key=lambda path: path.stat().st_mtime)
     if runs:
         return runs[-1], "the best checkpoint of the newest run"
@@ -140,6 +141,14 @@ def find_model(given: Path | None) -> tuple[Path, str]:
     if bundled is not None:
         return bundled, "the bundled model"
     raise InputError(f"no model: none was given, {RUNS} does not exist here, and none is bundled. Try: {EXAMPLE}")
+
+
+def _existing(given: Path, flag: str) -> Path:
+    """The model file of this name, or the bundled model."""
+    found = model_file(given)
+    if not found.exists():
+        raise InputError(no_such_model(str(given), "reid", flag))
+    return found
 
 
 def load_data(

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from deepsort_cli.core.errors import InputError
+from deepsort_cli.core.extras import install
 from deepsort_cli.core.model_files import model_kind
 
 WANTED = "a PyTorch checkpoint"
@@ -56,9 +57,7 @@ def _read_safetensors(path: Path) -> dict[str, torch.Tensor]:
         from safetensors import SafetensorError
         from safetensors.torch import load_file
     except ImportError:
-        raise InputError(
-            f"{path}: reading safetensors takes a package. Get it: pip install 'deepsort-cli[train]'"
-        ) from None
+        raise InputError(f"{path}: reading safetensors takes a package. Get it: {install('train')}") from None
     try:
         found: dict[str, torch.Tensor] = load_file(path)
     except (SafetensorError, OSError, ValueError) as error:
