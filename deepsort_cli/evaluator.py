@@ -29,7 +29,8 @@ from deepsort_cli.evaluation.settings import (
 )
 from deepsort_cli.evaluation.summary import WIDTH, summary_text
 from deepsort_cli.extraction import Extractor, extract, open_extractor
-from deepsort_cli.perception.bundled import bundled_model, bundled_models, model_file
+from deepsort_cli.perception.bundled import bundled_model, model_file
+from deepsort_cli.perception.model_names import no_such_model
 from deepsort_cli.perception.settings import RuntimeSettings
 
 RUNS = "runs/*/checkpoints/best.pth"
@@ -108,7 +109,7 @@ def run_evaluation(
         listener.warn(remark)
     models = [open_extractor(found.path, runtime, extraction.batch_size)]
     if against is not None:
-        models.append(open_extractor(_existing(against), runtime, extraction.batch_size))
+        models.append(open_extractor(_existing(against, "--against"), runtime, extraction.batch_size))
     for extractor in models:
         for remark in extractor.remarks:
             listener.warn(f"{extractor.path}: {remark}.")
@@ -170,7 +171,7 @@ def find_model(given: Path | None) -> FoundModel:
         InputError: there is none.
     """
     if given is not None:
-        return FoundModel(_existing(given), "given")
+        return FoundModel(_existing(given, ""), "given")
     files = sorted(Path().glob(RUNS), key=lambda path: path.stat().st_mtime, reverse=True)
     runs = [(file, run_state(file.parent.parent)) for file in files]
     finished = [file for file, state in runs if state.finished]
@@ -188,17 +189,12 @@ def find_model(given: Path | None) -> FoundModel:
     raise InputError(f"no model: none was given, {RUNS} does not exist here, and none is bundled. Try: {EXAMPLE}")
 
 
-def _existing(name: Path) -> Path:
-    """The file of a model given by path or by the name of a bundled one.
-
-    Raises:
-        InputError: there is none.
-    """
-    path = model_file(name)
-    if not path.exists():
-        known = ", ".join(model.name for model in bundled_models()) or "none"
-        raise InputError(f"{name}: no such file, and no bundled model of that name (there are: {known}).")
-    return path
+def _existing(given: Path, flag: str) -> Path:
+    """The model file of this name, or the bundled model."""
+    found = model_file(given)
+    if not found.exists():
+        raise InputError(no_such_model(str(given), "reid", flag))
+    return found
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from deepsort_cli.core.embedder_metadata import EmbedderMetadata
 from deepsort_cli.core.errors import InputError
+from deepsort_cli.core.extras import install
 from deepsort_cli.core.files import file_sha256
 from deepsort_cli.core.images import read_image
 from deepsort_cli.core.model_files import model_kind
@@ -174,8 +175,8 @@ def _open_checkpoint(path: Path, runtime: RuntimeSettings, batch_size: int) -> E
         import torch
     except ImportError:
         raise InputError(
-            f"{path}: a PyTorch checkpoint needs PyTorch. Install it with: pip install 'deepsort-cli[train]' "
-            "or give an exported .onnx model, which does not."
+            f"{path}: a PyTorch checkpoint needs PyTorch. Get it: {install('train')}. Or give an exported .onnx "
+            "model, which does not."
         ) from None
 
     from deepsort_cli.reid.checkpoint import load_model

@@ -3,7 +3,8 @@
     python examples/train_on_a_folder.py                              # on generated people, in a minute or two
     python examples/train_on_a_folder.py --root market1501/bounding_box_train --epochs 100 --height 256
 
-Needs PyTorch: pip install 'deepsort-cli[train]'. The same call again continues where the last one stopped.
+Needs PyTorch: pip install 'deepsort-cli[train]', or '.[train]' in a clone. The same call again continues where the
+last one stopped.
 """
 
 from __future__ import annotations

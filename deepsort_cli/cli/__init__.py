@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import logging
 import os
 import signal
 import sys
 import warnings
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
@@ -30,6 +32,17 @@ COMMANDS = {
 MODULES = {"eval": "evaluate"}
 """Subcommands whose module bears another name, because `eval` and the like are Python's own words."""
 
+START = """\
+deepsort: people tracked in video, and Re-ID models to tell them apart.
+
+  deepsort track demo --save demo.mp4         a generated scene, to see it work
+  deepsort track 0 --display                  your webcam in a window; q stops
+  deepsort track street.mp4 --save out.mp4    a video of yours
+  deepsort models                             detectors and Re-ID models by name
+
+Train a model on people of your own: scan, train, eval, export, each with --help.
+All commands: deepsort --help"""
+"""What `deepsort` alone says."""
 
 USAGE_ERROR: Any = typer.BadParameter.__mro__[1]
 """What Typer raises for a command line it cannot make out; it has no public name for it."""
@@ -65,7 +78,18 @@ def quiet_libraries() -> None:
 class LazyGroup(TyperGroup):
     """Lists subcommands from `COMMANDS`; imports one only to run it. Turns our errors into a panel and an exit code."""
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if not args and not ctx.resilient_parsing:
+            typer.echo(START)
+            ctx.exit(2)
+        with usage_errors_explained():
+            return super().parse_args(ctx, args)
+
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-") and not ctx.resilient_parsing:
+            from deepsort_cli.cli.suggestions import no_such_command
+
+            raise USAGE_ERROR(no_such_command(args, COMMANDS), ctx=ctx)
         name, command, rest = super().resolve_command(ctx, args)
         if name in COMMANDS:
             quiet_libraries()
@@ -79,25 +103,44 @@ class LazyGroup(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         from deepsort_cli.cli.console import exit_on_error
 
-        with exit_on_error():
-            try:
-                return super().invoke(ctx)
-            except USAGE_ERROR as error:
-                from deepsort_cli.core.urls import hide_in
+        with exit_on_error(), usage_errors_explained():
+            return super().invoke(ctx)
 
-                error.message = hide_in(error.message)  # it quotes what was typed
-                raise
+
+@contextlib.contextmanager
+def usage_errors_explained() -> Iterator[None]:
+    """Errors in a command line say what was probably meant, and show no password that was typed."""
+    try:
+        yield
+    except USAGE_ERROR as error:
+        from deepsort_cli.core.urls import hide_in
+
+        name, ctx = getattr(error, "option_name", None), error.ctx
+        if hasattr(error, "possibilities") and name is not None and ctx is not None:
+            error.possibilities = None
+            error.message = _no_such_flag(name, ctx)
+        error.message = hide_in(error.message)  # it quotes what was typed
+        raise
+
+
+def _no_such_flag(name: str, ctx: Any) -> str:
+    from deepsort_cli.cli.suggestions import no_such_flag
+
+    params = ctx.command.get_params(ctx)
+    flags = [spelling for param in params for spelling in (*param.opts, *param.secondary_opts)]
+    flags += [str(param.metavar or param.name).upper() for param in params if param.param_type_name == "argument"]
+    if ctx.parent is None and name not in ("-v", "-V", "--hlep") and not name.startswith(("--ver", "--he", "--ins")):
+        return f"No such option: {name}. Flags come after a command, for example: deepsort track 0 --save out.mp4"
+    return no_such_flag(name, flags, ctx.command_path)
 
 
 app = typer.Typer(
     name="deepsort",
     cls=LazyGroup,
-    no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_show_locals=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Start with [bold]deepsort track --source demo --save demo.mp4[/bold]. "
-    "Every command answers [bold]--help[/bold].",
+    epilog="Start with [bold]deepsort track demo --save demo.mp4[/bold]. Every command answers [bold]--help[/bold].",
 )
 
 

@@ -10,7 +10,18 @@ from typing import Annotated
 import typer
 
 from deepsort_cli.cli.console import Reporter, result_console
-from deepsort_cli.cli.options import Config, Flags, Json, PrintConfig, Quiet, Set, Verbose, command_app, examples
+from deepsort_cli.cli.options import (
+    Config,
+    Flags,
+    HelpAll,
+    Json,
+    PrintConfig,
+    Quiet,
+    Set,
+    Verbose,
+    command_app,
+    examples,
+)
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.settings.evaluate import EvalSettings
 
@@ -25,6 +36,7 @@ flags = Flags(EvalSettings)
         "deepsort eval best.pth --query query/ --gallery gallery/ --json",
         "deepsort eval new.onnx --against old.onnx --root market1501",
     ),
+    daily="--checkpoint --against --device --query --gallery --root --ignore-camera --rerank --output-dir",
 )
 def evaluate(
     ctx: typer.Context,
@@ -64,6 +76,7 @@ def evaluate(
     json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
+    help_all: HelpAll = False,
 ) -> None:
     """How good is a Re-ID model, on whom does it fail, and which threshold should the tracker use?"""
     if model is not None and checkpoint is not None:

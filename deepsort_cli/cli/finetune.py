@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deepsort_cli.cli.console import Reporter
-from deepsort_cli.cli.options import Config, Flags, Json, PrintConfig, Quiet, Set, Verbose, command_app, examples
+from deepsort_cli.cli.options import (
+    Config,
+    Flags,
+    HelpAll,
+    Json,
+    PrintConfig,
+    Quiet,
+    Set,
+    Verbose,
+    command_app,
+    examples,
+)
 from deepsort_cli.cli.requirements import require_torch
 from deepsort_cli.settings.finetune import FinetuneSettings
 
@@ -24,7 +35,11 @@ flags = Flags(FinetuneSettings)
     epilog=examples(
         "deepsort finetune osnet.pth --target people/ --train",
         "deepsort finetune osnet.pth --target people/ --output prepared.pth",
-    )
+    ),
+    daily=(
+        "--target --test-root --output --overwrite --train --epochs --freeze-epochs --batch-size --lr --output-dir "
+        "--device"
+    ),
 )
 def finetune(
     ctx: typer.Context,
@@ -69,6 +84,7 @@ def finetune(
     json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
+    help_all: HelpAll = False,
 ) -> None:
     """Prepare a checkpoint for other data: the same backbone, a fresh classifier for the people there.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,7 +10,7 @@ import typer
 from rich.markup import escape
 from typer.core import TyperGroup
 
-from deepsort_cli.cli import without_switch_types
+from deepsort_cli.cli import USAGE_ERROR, without_switch_types
 from deepsort_cli.cli.console import Reporter
 from deepsort_cli.cli.options import Json, Quiet, command_app, examples
 from deepsort_cli.core.errors import InputError
@@ -28,6 +29,9 @@ class _ModelsGroup(TyperGroup):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         first = next((position for position, word in enumerate(args) if not word.startswith("-")), None)
         if first is not None and args[first] not in self.commands:
+            near = difflib.get_close_matches(args[first].lower(), self.commands, n=1)
+            if near and args[first] not in [model.name for model in _models()]:
+                raise USAGE_ERROR(f"No such command: {args[first]}. Did you mean: deepsort models {near[0]}?", ctx=ctx)
             args = [*args[:first], "show", *args[first:]] if first == 0 else ["show", *args]
         return super().parse_args(ctx, args)
 
@@ -221,16 +225,18 @@ def _is_catalogued(model: Any) -> bool:
     return isinstance(model, CatalogueModel)
 
 
-def _known(name: str) -> Any:
-    """The bundled or fetchable model of this name."""
+def _models() -> list[Any]:
     from deepsort_cli.perception.bundled import bundled_models
     from deepsort_cli.perception.catalogue import CATALOGUE
 
-    models: list[Any] = [*bundled_models(), *CATALOGUE]
+    return [*bundled_models(), *CATALOGUE]
+
+
+def _known(name: str) -> Any:
+    """The bundled or fetchable model of this name."""
+    models = _models()
     found = next((model for model in models if model.name == name), None)
     if found is None:
-        import difflib
-
         names = [model.name for model in models]
         near = difflib.get_close_matches(name, names, n=1)
         meant = f" Did you mean {near[0]}?" if near else ""

@@ -13,10 +13,23 @@ from pydantic_core import PydanticUndefined
 from rich.markup import escape
 from typer.core import TyperCommand
 
-from deepsort_cli.cli import without_switch_types
+from deepsort_cli.cli import USAGE_ERROR, without_switch_types
 from deepsort_cli.cli.console import Reporter, write
 from deepsort_cli.settings import CommandSettings, field_at, resolve, to_yaml
 from deepsort_cli.settings.loader import default_at
+
+_GENERAL = ("--config", "--set", "--json", "--help-all", "--help")
+"""Flags of every command that `--help` always shows, of those in `General`."""
+
+_ALL = "deepsort_cli.help_all"
+
+
+def _help_all(ctx: Any, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        ctx.meta[_ALL] = True
+        typer.echo(ctx.get_help())
+        raise typer.Exit
+
 
 Config = Annotated[
     Path | None, typer.Option("--config", "-c", help="YAML file with settings.", rich_help_panel="General")
@@ -28,6 +41,16 @@ Set = Annotated[
 PrintConfig = Annotated[
     bool,
     typer.Option("--print-config", help="Print the resolved settings as YAML and exit.", rich_help_panel="General"),
+]
+HelpAll = Annotated[
+    bool,
+    typer.Option(
+        "--help-all",
+        help="Show every flag.",
+        rich_help_panel="General",
+        is_eager=True,
+        callback=_help_all,
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.", rich_help_panel="General")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only errors and warnings.", rich_help_panel="General")]
@@ -103,12 +126,48 @@ class Flags(Generic[Model]):
 
 
 class Command(TyperCommand):
-    """A subcommand whose help has flowing paragraphs, no types on switches, and --help among the general options."""
+    """A subcommand whose help has flowing paragraphs, no types on switches, and --help among the general options.
+
+    Attributes:
+        daily: flags that `--help` shows; empty: all. `--help-all` shows the others too.
+    """
+
+    daily: frozenset[str] = frozenset()
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         if self.help:
             self.help = re.sub(r"(?<!\n)\n(?!\n)", " ", inspect.cleandoc(self.help))
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        long = {name for param in self.get_params(ctx) for name in (*param.opts, *param.secondary_opts)}
+        for word in args:
+            if word == "--":
+                break
+            name = word.partition("=")[0]
+            if len(name) > 2 and name[1] != "-" and f"-{name}" in long and not ctx.resilient_parsing:
+                # It would be read as a short flag with its value: -save as -s ave.
+                raise USAGE_ERROR(f"No such option: {name}. Did you mean -{name}?", ctx=ctx)
+        return list(super().parse_args(ctx, args))
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        rare = [] if ctx.meta.get(_ALL) or not self.daily else self.rare(ctx)
+        epilog = self.epilog
+        for param in rare:
+            param.hidden = True
+        if rare:
+            self.epilog = f"{len(rare)} more flags: [bold]{ctx.command_path} --help-all[/bold]\n\n{epilog or ''}"
+        try:
+            super().format_help(ctx, formatter)
+        finally:
+            self.epilog = epilog
+            for param in rare:
+                param.hidden = False
+
+    def rare(self, ctx: Any) -> list[Any]:
+        """The options that only `--help-all` shows."""
+        options = [param for param in self.get_params(ctx) if param.param_type_name == "option"]
+        return [option for option in options if not option.hidden and option.opts[0] not in self.daily]
 
     def get_help_option(self, ctx: Any) -> Any:
         option: Any = super().get_help_option(ctx)
@@ -124,9 +183,17 @@ class CommandApp(typer.Typer):
     """A Typer app whose commands are `Command`."""
 
     def command(
-        self, name: str | None = None, *, cls: type[Any] | None = None, **options: Any
+        self, name: str | None = None, *, cls: type[Any] | None = None, daily: str = "", **options: Any
     ) -> Callable[[Function], Function]:
-        return super().command(name, cls=cls or Command, **options)
+        """As Typer's.
+
+        Args:
+            daily: names of the flags that `--help` shows; empty: all.
+        """
+        if cls is None:
+            shown = frozenset((*daily.split(), *_GENERAL)) if daily else frozenset()
+            cls = type("Command", (Command,), {"daily": shown})
+        return super().command(name, cls=cls, **options)
 
 
 def command_app(**options: Any) -> CommandApp:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 
 from deepsort_cli.core.errors import InputError
+from deepsort_cli.core.extras import install
 
 
 def require_torch(what: str) -> None:
@@ -14,4 +15,4 @@ def require_torch(what: str) -> None:
         InputError: it is not; the message says how to get it.
     """
     if importlib.util.find_spec("torch") is None or importlib.util.find_spec("torchvision") is None:
-        raise InputError(f"{what} needs PyTorch, which is not installed. Get it: pip install 'deepsort-cli[train]'")
+        raise InputError(f"{what} needs PyTorch, which is not installed. Get it: {install('train')}")

@@ -61,7 +61,7 @@ def score(
 ) -> None:
     """Score tracking results with the official scorer: HOTA, MOTA, IDF1, identity switches and more.
 
-    Needs the extra \\[score]: pip install 'deepsort-cli\\[score]'
+    Needs the extra \\[score]: pip install 'deepsort-cli\\[score]', or in a clone: pip install '.\\[score]'
     """
     settings, report = flags.start(ctx)
     if settings.gt is None or settings.results is None:

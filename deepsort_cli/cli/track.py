@@ -9,7 +9,18 @@ import typer
 
 from deepsort_cli.cli.consent import settle_detector
 from deepsort_cli.cli.console import Reporter
-from deepsort_cli.cli.options import Config, Flags, Json, PrintConfig, Quiet, Set, Verbose, command_app, examples
+from deepsort_cli.cli.options import (
+    Config,
+    Flags,
+    HelpAll,
+    Json,
+    PrintConfig,
+    Quiet,
+    Set,
+    Verbose,
+    command_app,
+    examples,
+)
 from deepsort_cli.cli.score import print_scores, rounded, tell
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.settings.track import TrackSettings
@@ -26,13 +37,21 @@ COUNTING, AFTERWARDS = "Counting", "At the end"
 
 @app.command(
     epilog=examples(
-        "deepsort track --source video.mp4 --detector yolox.onnx --reid osnet.onnx --save out.mp4",
-        "deepsort track --source 0 --preset fast --display",
-        "deepsort track --source MOT17-05 --detections MOT17-05/det/det.txt --save-txt out.txt --emit paper",
-    )
+        "deepsort track street.mp4 --detector yolox_nano --save out.mp4",
+        "deepsort track 0 --preset fast --display",
+        "deepsort track MOT17-05 --detections MOT17-05/det/det.txt --save-txt out.txt --emit paper",
+    ),
+    daily=(
+        "--preset --source --detections --max-frames --detector --conf --classes --reid --save --save-txt "
+        "--save-csv --display --labels --overwrite --line --zone --score --device"
+    ),
 )
 def track(
     ctx: typer.Context,
+    sources: Annotated[
+        list[str] | None,
+        typer.Argument(help="What to track in, as --source.", show_default=False, metavar="SOURCE"),
+    ] = None,
     preset: Annotated[str | None, flags("preset", "--preset", "-p", metavar="deepsort|strong|fast")] = None,
     source: Annotated[list[str] | None, flags("source", "--source", "-s", metavar="SOURCE", panel=SOURCE)] = None,
     detections: Annotated[Path | None, flags("detections", "--detections", metavar="FILE", panel=SOURCE)] = None,
@@ -81,6 +100,7 @@ def track(
     emit: Annotated[str | None, flags("output.emit", "--emit", metavar="matched|paper", panel=OUTPUT)] = None,
     display: Annotated[bool | None, flags("output.display", "--display/--no-display", panel=OUTPUT)] = None,
     show_fps: Annotated[bool | None, flags("output.show_fps", "--show-fps/--no-show-fps", panel=OUTPUT)] = None,
+    labels: Annotated[str | None, flags("output.labels", "--labels", metavar="auto|full|id|none", panel=OUTPUT)] = None,
     overwrite: Annotated[bool | None, flags("output.overwrite", "--overwrite/--no-overwrite", panel=OUTPUT)] = None,
     line: Annotated[list[str] | None, flags("counting.lines", "--line", metavar="LINE", panel=COUNTING)] = None,
     zone: Annotated[list[str] | None, flags("counting.zones", "--zone", metavar="ZONE", panel=COUNTING)] = None,
@@ -98,6 +118,7 @@ def track(
     json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
+    help_all: HelpAll = False,
 ) -> None:
     """Track people (or anything a detector finds) in video, without PyTorch.
 
@@ -105,6 +126,8 @@ def track(
     can be named ([bold]--detector yolox_nano[/bold] is fetched once); without one and without a network OpenCV's
     built-in people detector is used, which finds far fewer people.
     """
+    if sources:
+        ctx.params["source"] = [*(source or ()), *sources]
     settings, report = flags.start(ctx)
     from deepsort_cli.pipeline import track as run
 

@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deepsort_cli.cli.options import Config, Flags, Json, PrintConfig, Quiet, Set, Verbose, command_app, examples
+from deepsort_cli.cli.options import (
+    Config,
+    Flags,
+    HelpAll,
+    Json,
+    PrintConfig,
+    Quiet,
+    Set,
+    Verbose,
+    command_app,
+    examples,
+)
 from deepsort_cli.cli.requirements import require_torch
 from deepsort_cli.settings.train import TrainSettings
 
@@ -25,7 +36,8 @@ flags = Flags(TrainSettings)
         "deepsort train --root people/",
         "deepsort train --root market1501/bounding_box_train --test-root market1501 --model osnet_x1_0",
         "deepsort train --root people/ --pretrained osnet.pth --epochs 30 --set augment.grayscale=0.1",
-    )
+    ),
+    daily="--root --test-root --model --pretrained --epochs --batch-size --lr --output-dir --resume --device",
 )
 def train(
     ctx: typer.Context,
@@ -57,6 +69,7 @@ def train(
     json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
+    help_all: HelpAll = False,
 ) -> None:
     """Train a Re-ID model on a folder of person crops. The same command continues an interrupted run.
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from deepsort_cli.core.box_tables import KITTI_TYPES
 from deepsort_cli.core.errors import InputError
+from deepsort_cli.core.extras import install
 from deepsort_cli.core.types import FloatArray
 from deepsort_cli.evaluation.mot_rules import Rule
 
@@ -46,7 +47,7 @@ def require_trackeval() -> None:
         InputError: it is not; the message says how to get it.
     """
     if importlib.util.find_spec("trackeval") is None:
-        raise InputError("scoring needs the TrackEval package: pip install 'deepsort-cli[score]'")
+        raise InputError(f"scoring needs the TrackEval package. Get it: {install('score')}")
 
 
 class OfficialScorer:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deepsort_cli.core.errors import InputError
+from deepsort_cli.core.extras import install
 from deepsort_cli.core.types import IntArray
 from deepsort_cli.evaluation.ranking import Features, Metric, Ranker, RankingResult, check_features, normalised
 
@@ -35,9 +36,7 @@ def search(
     try:
         import faiss
     except ImportError:
-        raise InputError(
-            "evaluation.shortlist needs faiss. Install it with: pip install 'deepsort-cli[faiss]'"
-        ) from None
+        raise InputError(f"evaluation.shortlist needs faiss. Get it: {install('faiss')}") from None
     query, gallery = check_features(query, gallery)
     if metric == "cosine":
         query, gallery = normalised(query), normalised(gallery)

@@ -94,6 +94,12 @@ class CatalogueModel:
         found = self.cached()
         if found is not None:
             return found
+        beside = Path(f"{self.name}.onnx")
+        if beside.is_file():
+            if beside.stat().st_size == self.bytes and file_sha256(beside) == self.sha256:
+                note(f"{beside} in this folder is the published {self.name}: kept in {self.path.parent}")
+                return self.add(beside)
+            note(f"{beside} in this folder is not the published {self.name}. To use it: --{self.flag} {beside}")
         if os.environ.get(OFFLINE, "").lower() not in ("", "0", "false", "no", "off"):
             raise RunError(
                 f"{self.name} is not in {self.path.parent}, and {OFFLINE} forbids fetching it. {self.by_hand}"
@@ -109,9 +115,11 @@ class CatalogueModel:
     @property
     def by_hand(self) -> str:
         """How to bring the file without this program fetching it."""
+        beside = Path(f"{self.name}.onnx")
+        other = f" Or use the file in this folder: --{self.flag} {beside}" if beside.is_file() else ""
         return (
             f"By hand: take {self.url} ({self.bytes:,} bytes, SHA-256 {self.sha256}) to this machine, then "
-            f"deepsort models add {self.name} FILE."
+            f"deepsort models add {self.name} FILE.{other}"
         )
 
     def add(self, file: Path) -> Path:
@@ -249,14 +257,18 @@ def located(name: str, task: Literal["detector", "reid"], note: Note = lambda me
     """The file that a user means: the one of this name, else the catalogue's model, fetched where need be.
 
     Raises:
-        InputError: the catalogue's model of this name is for something else.
+        InputError: there is neither, or the catalogue's model of this name is for something else.
         RunError: it cannot be fetched.
     """
     path, model = Path(name).expanduser(), find(name)
-    if model is None or path.is_file():
+    if path.is_file() or (model is None and path.exists()):  # what is no file is refused when it is opened
         return path
+    if model is None:
+        from deepsort_cli.perception.model_names import no_such_model
+
+        raise InputError(no_such_model(name, task))
     if model.task != task:
-        raise InputError(f"{name} is for --{model.flag}, not a {task} model. See: deepsort models")
+        raise InputError(f"{name} is for --{model.flag}, not for --{task}. See: deepsort models")
     return model.obtain(note)
 
 

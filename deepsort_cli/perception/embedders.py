@@ -45,6 +45,7 @@ def resolve_model(settings: EmbedderSettings) -> Path | None:
     """The model file the settings name; without one the bundled model.
 
     Raises:
+        InputError: there is no such model.
         RunError: the bundled model is damaged, or a model of the catalogue cannot be fetched.
     """
     name = settings.model_path

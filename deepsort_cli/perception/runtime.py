@@ -16,6 +16,7 @@ import onnxruntime as ort
 from deepsort_cli.core.cpus import available_cpus
 from deepsort_cli.core.errors import InputError, RunError
 from deepsort_cli.core.model_files import model_kind
+from deepsort_cli.perception.model_names import export_advice
 from deepsort_cli.perception.settings import RuntimeSettings
 
 PROVIDERS = {
@@ -303,10 +304,7 @@ def check_model_file(path: Path) -> None:
     """
     kind = model_kind(path, "an ONNX model")
     if kind in ("checkpoint", "safetensors"):
-        raise InputError(
-            f"{path}: this is a PyTorch checkpoint. Export it to ONNX first: a Re-ID model with "
-            f"`deepsort export {path}`, a detector with its own tool (for example yolo export format=onnx)."
-        )
+        raise InputError(f"{path}: this is a PyTorch checkpoint. {export_advice(path)}")
     if kind == "torchscript":
         raise InputError(
             f"{path}: this is a TorchScript program, not an ONNX model. Export the network to ONNX with the program "

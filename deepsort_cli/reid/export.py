@@ -22,6 +22,7 @@ from torch import Tensor, nn
 import deepsort_cli
 from deepsort_cli.core.embedder_metadata import EmbedderMetadata
 from deepsort_cli.core.errors import InputError, RunError
+from deepsort_cli.core.extras import install
 from deepsort_cli.core.files import write_failure
 from deepsort_cli.core.preprocess import Preprocess
 from deepsort_cli.reid.osnet import OSNet
@@ -168,7 +169,7 @@ def check_packages(*, simplify: bool) -> None:
     for name in ("onnx", "onnxsim"):
         if importlib.util.find_spec(name) is None and (name == "onnx" or simplify):
             other = ", or pass --no-simplify" if name == "onnxsim" else ""
-            raise InputError(f"exporting needs {name}. Get it: pip install 'deepsort-cli[train]'{other}")
+            raise InputError(f"exporting needs {name}. Get it: {install('train')}{other}")
 
 
 def _simplify(graph: Any) -> Any:  # of onnx.ModelProto

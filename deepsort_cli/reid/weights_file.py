@@ -13,6 +13,7 @@ import torch
 
 import deepsort_cli
 from deepsort_cli.core.errors import InputError
+from deepsort_cli.core.extras import install
 from deepsort_cli.core.model_files import model_kind
 from deepsort_cli.reid.osnet import VARIANTS
 
@@ -81,9 +82,7 @@ def _read_safetensors(path: Path) -> dict[str, torch.Tensor]:
         from safetensors import SafetensorError
         from safetensors.torch import load_file
     except ImportError:
-        raise InputError(
-            f"{path}: reading safetensors takes a package. Get it: pip install 'deepsort-cli[train]'"
-        ) from None
+        raise InputError(f"{path}: reading safetensors takes a package. Get it: {install('train')}") from None
     try:
         found: dict[str, torch.Tensor] = load_file(path)
     except (SafetensorError, OSError, ValueError) as error:

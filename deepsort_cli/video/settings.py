@@ -75,6 +75,9 @@ class OutputSettings(Settings):
     overwrite: bool = Field(False, description="Replace outputs that exist.")
     display: bool = Field(False, description="Show a live window; q or Esc stops.")
     show_fps: bool = Field(False, description="Draw the processing speed into the picture.")
+    labels: Literal["auto", "full", "id", "none"] = Field(
+        "auto", description="On boxes: id, class and score (full), the id alone, none, or what leaves people visible."
+    )
     show_class: bool = Field(True, description="Write the class on labels.")
     show_score: bool = Field(True, description="Write the detection's confidence on labels.")
     trail: int = Field(40, ge=0, le=1000, description="Length of trails in frames; 0 draws none.")

@@ -22,8 +22,8 @@ from deepsort_cli.core.files import atomic_path
 from deepsort_cli.core.mot import Comparison
 from deepsort_cli.core.regions import Counts
 from deepsort_cli.core.types import FloatArray, Frame, Tracks
+from deepsort_cli.video.colours import colour_of
 from deepsort_cli.video.demo import GroundTruth
-from deepsort_cli.video.overlay import colour_of
 from deepsort_cli.video.sinks import ClassNames, Sink, ground_truth_rows, write_error
 
 TIMELINE_SUFFIXES = (".png", ".svg", ".pdf")

@@ -1,8 +1,9 @@
-"""What `--help` shows at 100 columns, and what the shell offers on TAB."""
+"""What `--help` and `--help-all` show in terminals of several widths, and what the shell offers on TAB."""
 
 from __future__ import annotations
 
 import importlib
+import os
 import re
 import shlex
 import subprocess
@@ -14,8 +15,9 @@ from typing import Any
 import pytest
 import typer
 from rich.text import Text
+from typer.testing import CliRunner
 
-from deepsort_cli.cli import COMMANDS, MODULES
+from deepsort_cli.cli import COMMANDS, MODULES, app
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -36,13 +38,50 @@ def words(text: str) -> list[str]:
     return text.replace("│", " ").split()
 
 
+def help_of(name: str, flag: str, columns: int) -> str:
+    """What a command answers to `--help` or `--help-all`."""
+    os.environ["COLUMNS"] = str(columns)
+    done = CliRunner().invoke(app, [name, flag], terminal_width=columns)
+    assert done.exit_code == 0, done.output
+    assert max(map(len, done.stdout.splitlines())) <= columns
+    return done.stdout
+
+
+@pytest.fixture(autouse=True)
+def _columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")  # set anew by `help_of`; restored after the test
+    monkeypatch.setenv("NO_COLOR", "1")
+
+
+LONG = {"track", "train", "finetune", "eval"}
+
+
+@pytest.mark.parametrize("columns", [80, 100])
+@pytest.mark.parametrize("name", sorted(LONG))
+def test_help_of_long_commands_shows_the_daily_flags_and_names_the_rest(name: str, columns: int) -> None:
+    command = command_of(name)
+    rare = {option.opts[0] for option in command.rare(command.context_class(command, info_name=name))}
+    daily = {option.opts[0] for option in options_of(name)} - rare
+    text = help_of(name, "--help", columns)
+    assert len(text.splitlines()) < (105 if name == "track" else 70)
+    assert command.daily == daily, "a flag of another name is called daily"
+    listed = {line.split()[1].split(",")[0] for line in text.splitlines() if line.startswith("│ -")}
+    assert listed == daily
+    assert f"{len(rare)} more flags: deepsort {name} --help-all" in text
+    assert rare | daily <= set(words(help_of(name, "--help-all", columns)))
+    assert not any(option.hidden for option in options_of(name)), "the shell would not offer it"
+
+
+@pytest.mark.parametrize("columns", [60, 80, 100])
 @pytest.mark.parametrize("name", COMMANDS)
-def test_help_fits_and_is_whole(name: str, deepsort: Run) -> None:
-    done = deepsort(name, "--help", env={"COLUMNS": "100"})
-    assert done.returncode == 0, done.stderr
-    lines = done.stdout.splitlines()
-    assert max(map(len, lines)) <= 100
-    shown = {*words(done.stdout), *words(done.stdout.replace(",", " "))}  # names of one option are joined by a comma
+def test_help_fits(name: str, columns: int) -> None:
+    assert "Examples" in help_of(name, "--help", columns)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_is_whole(name: str) -> None:
+    whole = help_of(name, "--help-all" if name in LONG else "--help", 100)
+    shown = {*words(whole), *words(whole.replace(",", " "))}  # names of one option are joined by a comma
     for option in options_of(name):
         assert option.help, f"{option.opts[0]} has no help"
         text = Text.from_markup(option.help).plain
@@ -71,8 +110,8 @@ def test_options_stand_in_named_panels(name: str) -> None:
     assert len(unnamed) <= 2, f"{unnamed} stand under plain Options, above all panels"
 
 
-def test_defaults_are_shown(deepsort: Run) -> None:
-    text = " ".join(words(deepsort("track", "--help", env={"COLUMNS": "100"}).stdout))
+def test_defaults_are_shown() -> None:
+    text = " ".join(words(help_of("track", "--help-all", 100)))
     assert re.search(r"--max-age <int> Frames .*?\[default: 30\]", text)
     assert re.search(r"--gating --no-gating Refuse .*?\[default: on\]", text)
     assert "null" not in text.split("--stride")[0]

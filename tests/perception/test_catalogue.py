@@ -107,7 +107,10 @@ def test_names_and_files(cache: Path, brought: Path, monkeypatch: pytest.MonkeyP
     model.add(brought)
     assert default_detector() == "tiny"
     assert located("tiny", "detector") == model.path
+    Path("other.onnx").touch()
     assert located("other.onnx", "detector") == Path("other.onnx")
+    with pytest.raises(InputError, match="no such model file"):
+        located("another.onnx", "detector")
     with pytest.raises(InputError, match=r"tiny is for --detector"):
         located("tiny", "reid")
     Path("tiny").write_bytes(b"mine")

@@ -15,8 +15,8 @@ from deepsort_cli.core.types import Frame, Tracks
 from deepsort_cli.tracking.refinement import refine
 from deepsort_cli.tracking.settings import RefinementSettings
 from deepsort_cli.video import whole_run
+from deepsort_cli.video.colours import colour_of
 from deepsort_cli.video.demo import GroundTruth
-from deepsort_cli.video.overlay import colour_of
 from deepsort_cli.video.sinks import CsvSink, JsonlSink, MotSink
 from deepsort_cli.video.whole_run import ComparisonSink, RefinedSink, SummarySink, TimelineSink
 
