@@ -78,6 +78,13 @@ def quiet_libraries() -> None:
 class LazyGroup(TyperGroup):
     """Lists subcommands from `COMMANDS`; imports one only to run it. Turns our errors into a panel and an exit code."""
 
+    def make_context(self, *args: Any, **options: Any) -> Any:
+        """Read the command line; --help and --version print and end here, and stdout may take no more."""
+        from deepsort_cli.cli.console import exit_on_error, writing
+
+        with exit_on_error(), writing():
+            return super().make_context(*args, **options)
+
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if not args and not ctx.resilient_parsing:
             typer.echo(START)

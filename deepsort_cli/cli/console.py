@@ -68,7 +68,7 @@ class Reporter:
         if self.json:
             return
         console = result_console(width)
-        with _writing():
+        with writing():
             for renderable in renderables:
                 console.print(renderable)
 
@@ -89,12 +89,13 @@ def write(text: str) -> None:
         RunError: stdout takes no more, as on a full disk.
         BrokenPipeError: its reader has left.
     """
-    with _writing():
+    with writing():
         print(text, flush=True)
 
 
 @contextlib.contextmanager
-def _writing() -> Iterator[None]:
+def writing() -> Iterator[None]:
+    """Says in a RunError that stdout takes no more."""
     try:
         yield
     except BrokenPipeError:

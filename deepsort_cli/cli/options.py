@@ -14,7 +14,7 @@ from rich.markup import escape
 from typer.core import TyperCommand
 
 from deepsort_cli.cli import USAGE_ERROR, without_switch_types
-from deepsort_cli.cli.console import Reporter, write
+from deepsort_cli.cli.console import Reporter, write, writing
 from deepsort_cli.settings import CommandSettings, field_at, resolve, to_yaml
 from deepsort_cli.settings.loader import default_at
 
@@ -138,6 +138,10 @@ class Command(TyperCommand):
         super().__init__(*args, **options)
         if self.help:
             self.help = re.sub(r"(?<!\n)\n(?!\n)", " ", inspect.cleandoc(self.help))
+
+    def make_context(self, *args: Any, **options: Any) -> Any:
+        with writing():  # --help prints and ends here
+            return super().make_context(*args, **options)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         long = {name for param in self.get_params(ctx) for name in (*param.opts, *param.secondary_opts)}

@@ -73,8 +73,9 @@ def test_a_code_page_of_windows(encoding: str) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes of POSIX shells")
-def test_a_reader_that_leaves_and_a_full_disk() -> None:
-    command = [sys.executable, "-m", "deepsort_cli", "track", "--print-config"]
+@pytest.mark.parametrize("arguments", ["--help", "--version", "track --help", "track --print-config"])
+def test_a_reader_that_leaves_and_a_full_disk(arguments: str) -> None:
+    command = [sys.executable, "-m", "deepsort_cli", *arguments.split()]
     reader, writer = os.pipe()
     os.close(reader)
     done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, check=False, timeout=600)
