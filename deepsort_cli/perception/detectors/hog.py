@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -52,8 +52,8 @@ class _Model:
 
 
 MODELS = (
-    _Model("getDefaultPeopleDetector", (64, 128), (0.56, 0.78), -0.5),
-    _Model("getDaimlerPeopleDetector", (48, 96), (0.60, 0.82), 0.3),
+    _Model("getDefaultPeopleDetector", (64, 128), (0.55, 0.76), -0.5),
+    _Model("getDaimlerPeopleDetector", (48, 96), (0.60, 0.81), 0.3),
 )
 
 
@@ -110,11 +110,13 @@ class HogDetector:
                     groupThreshold=0,
                 )
                 windows = np.asarray(windows, dtype=np.float64).reshape(-1, 4)
+                fresh = windows[:, 3] > view.lowest
+                windows, margins = windows[fresh], np.asarray(margins, dtype=np.float64).ravel()[fresh]
                 sizes = windows[:, 2:] * model.person
                 corners = windows[:, :2] + windows[:, 2:] / 2 - sizes / 2 - view.corner
                 boxes.append(np.concatenate([corners, corners + sizes], axis=1) / view.factor)
                 above = np.zeros((len(windows), len(MODELS)))
-                above[:, column] = np.asarray(margins, dtype=np.float64).ravel() - model.floor
+                above[:, column] = margins - model.floor
                 evidence.append(above)
         return _ordered(np.concatenate(boxes), np.concatenate(evidence))
 
@@ -145,11 +147,15 @@ def _averaged(boxes: FloatArray, evidence: FloatArray) -> FloatArray:
 
 @dataclass(frozen=True)
 class _View:
-    """A copy of the picture to search in: `factor` times its size, whose upper left corner lies at `corner`."""
+    """A copy of the picture to search in: `factor` times its size, whose upper left corner lies at `corner`.
+
+    Windows of up to `lowest` pixels in height are left to another view.
+    """
 
     image: Image
     factor: float
     corner: tuple[int, int]
+    lowest: float = 0.0
 
 
 def _whole(image: Image) -> _View:
@@ -163,7 +169,8 @@ def _whole(image: Image) -> _View:
 
 def _closer(image: Image) -> _View:
     """A small copy with a border: windows of people as tall as the picture reach beyond its edges."""
-    return _bordered(image, min(2.0, CLOSE_HEIGHT / image.shape[0]), CLOSE_BORDER)
+    view = _bordered(image, min(2.0, CLOSE_HEIGHT / image.shape[0]), CLOSE_BORDER)
+    return replace(view, lowest=view.factor * image.shape[0])
 
 
 def _bordered(image: Image, factor: float, border: int) -> _View:

@@ -76,7 +76,7 @@ def test_hog_finds_small_and_large_people(overlap, height: int) -> None:
     factor = height / (box[3] - box[1])
     person = cv2.resize(drawn, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
     image = np.full((240, 320, 3), 200, np.uint8)
-    top = max(0, round(39 * factor) - 240 + person.shape[0]) if person.shape[0] > 240 else 0
+    top = max(0, round(29 * factor) - 10)  # what is above the head
     person = person[top : top + 240]
     image[: person.shape[0], 40 : 40 + person.shape[1]] = person
     truth = np.array(box) * factor + (40, -top, 40, -top)
