@@ -12,7 +12,7 @@ from deepsort_cli.core.settings import CommaFloats, CommaInts, CommaStrings, Set
 DEVICES = ("auto", "cpu", "cuda", "tensorrt", "coreml", "openvino", "directml", "rocm", "migraphx")
 
 
-DEFAULT_CONF, HOG_CONF = 0.3, 0.5
+DEFAULT_CONF, HOG_CONF = 0.3, 0.4
 """Lowest confidence of ONNX detectors and stored detections, and of hog, where none is given."""
 
 
@@ -70,13 +70,13 @@ class DetectorSettings(Settings):
         "auto", description="Output format of the ONNX detector; auto recognises it, a wrong name lists them all."
     )
     conf: float | None = Field(
-        None, ge=0.0, le=1.0, description="Lowest confidence of a detection; by default 0.3, hog 0.5."
+        None, ge=0.0, le=1.0, description="Lowest confidence of a detection; by default 0.3, hog 0.4."
     )
     iou: float | None = Field(
         None,
         ge=0.0,
         le=1.0,
-        description="IoU above which the weaker of two boxes of a class is dropped; by default 0.45, for hog 0.2.",
+        description="IoU above which the weaker of two boxes of a class is dropped; by default 0.45, for hog 0.4.",
     )
     classes: CommaStrings = Field(
         (), description="Names or numbers of the classes kept, or all; by default person where the model knows it."
@@ -94,7 +94,7 @@ class DetectorSettings(Settings):
         1, ge=1, le=100, description="Run the detector on every n-th frame only; in between, tracks move as predicted."
     )
     hog_stride: int = Field(8, ge=4, le=64, multiple_of=4, description="Step of hog's search window in pixels.")
-    hog_scale: float = Field(1.05, gt=1.0, le=2.0, description="Factor between the image sizes hog searches.")
+    hog_scale: float = Field(1.2, gt=1.0, le=2.0, description="Factor between the image sizes hog searches.")
 
     @property
     def is_hog(self) -> bool:

@@ -229,6 +229,13 @@ def test_make_targets_and_extras_exist() -> None:
     assert [extra for extra in extras if not re.search(rf"^{extra} = \[", project, re.M)] == []
 
 
+def test_readme_shows_the_command_of_make_demo() -> None:
+    makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8").replace("\\\n", " ")
+    (made,) = re.findall(r"deepsort (track --source demo .*?) --save ", makefile)
+    shown = [" ".join(command.split()) for command in commands(README)]
+    assert f"deepsort {' '.join(made.split())} --save demo.mp4" in shown
+
+
 def test_python_runs(sandbox: Path) -> None:
     found = blocks(README, "python")
     assert found

@@ -6,9 +6,12 @@ import cv2
 import numpy as np
 import pytest
 
+from deepsort_cli.core.boxes import iou, xyxy_to_tlwh
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.perception.detectors import HogDetector, open_detector
 from deepsort_cli.perception.settings import DetectorSettings
+from deepsort_cli.video.demo import DemoScene
+from deepsort_cli.video.settings import DemoSettings
 
 
 def figure(height: int = 200, width: int = 160) -> tuple[np.ndarray, tuple[float, ...]]:
@@ -66,6 +69,41 @@ def test_hog_finds_a_person_in_an_image_lower_than_its_window(overlap) -> None:
     assert overlap(found.boxes, person)[0, 0] > 0.6
 
 
+@pytest.mark.parametrize("height", [46, 60, 90, 200])
+def test_hog_finds_small_and_large_people(overlap, height: int) -> None:
+    """Smaller than either search window in a small picture, and as tall as the picture."""
+    drawn, box = figure()
+    factor = height / (box[3] - box[1])
+    person = cv2.resize(drawn, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+    image = np.full((240, 320, 3), 200, np.uint8)
+    top = max(0, round(29 * factor) - 10)  # what is above the head
+    person = person[top : top + 240]
+    image[: person.shape[0], 40 : 40 + person.shape[1]] = person
+    truth = np.array(box) * factor + (40, -top, 40, -top)
+    best = overlap(open_detector()(image).boxes, truth[None]).max(initial=0.0)
+    assert best > 0.6
+
+
+def test_hog_boxes_hold_heads_and_feet() -> None:
+    """People that are seen whole have nearly all of their height inside their box, and boxes are not much taller."""
+    detector, cut, extra = open_detector(), [], []
+    for seed in (21, 22):
+        scene = DemoScene(DemoSettings(seed=seed))
+        for index in (40, 110):
+            truth, found = scene.ground_truth(index), detector(scene.render(index)).boxes
+            for box, visible in zip(truth.boxes, truth.visibility, strict=True):
+                shared = iou(xyxy_to_tlwh(box[None]), xyxy_to_tlwh(found))[0]
+                if visible < 0.95 or shared.max(initial=0.0) < 0.6:
+                    continue
+                height, match = box[3] - box[1], found[shared.argmax()]
+                cut.append(max(match[1] - box[1], box[3] - match[3]) / height)
+                extra.append((match[3] - match[1]) / height)
+    assert len(cut) >= 10
+    assert np.median(cut) < 0.02
+    assert np.quantile(cut, 0.9) < 0.06
+    assert 0.95 < np.median(extra) < 1.1
+
+
 def test_hog_knows_no_other_class() -> None:
     assert open_detector(DetectorSettings(classes="person")).name == "hog"
     with pytest.raises(InputError, match="car"):
@@ -87,8 +125,11 @@ def test_hog_counts_what_it_found() -> None:
     found = len(detector(figure()[0])) + len(detector(np.full((200, 100, 3), 90, np.uint8)))
     counts = detector.tally.counts
     assert (counts.frames, counts.kept) == (2, found)
-    assert counts.found == counts.kept + counts.suppressed + counts.outside > 0
-    assert counts.floor == 0.3
+    assert counts.found == counts.kept + counts.below_conf + counts.suppressed + counts.outside > 0
+    strict = open_detector(DetectorSettings(conf=0.9999999))
+    assert len(strict(figure()[0])) == 0
+    assert strict.tally.counts.below_conf > 0
+    assert 0.5 < strict.tally.counts.best_score < 1
 
 
 @pytest.mark.real_data
