@@ -225,8 +225,8 @@ def track(
             raise InputError(f"--detections {detections}: belongs to one source, but {len(sources)} are given.")
     elif not sources:
         raise InputError(
-            "--source is missing: give a video, a folder of images, a camera number, a URL, or demo. "
-            "For example: deepsort track --source demo --save demo.mp4"
+            "no source is given: write a video, a folder of images, a camera number, a URL, or demo. "
+            "For example: deepsort track demo --save demo.mp4"
         )
     parts = _open_parts(settings, stored, observer.warn)
 

@@ -125,6 +125,11 @@ class Flags(Generic[Model]):
         return settings, Reporter(params.get("json", False), params.get("quiet", False), params.get("verbose", False))
 
 
+def _is_off(param: Any) -> bool:
+    """Whether this is a switch that is off where it is not given."""
+    return bool(param.secondary_opts) and "default: off]" in (getattr(param, "help", None) or "")
+
+
 class Command(TyperCommand):
     """A subcommand whose help has flowing paragraphs, no types on switches, and --help among the general options.
 
@@ -155,23 +160,30 @@ class Command(TyperCommand):
         return list(super().parse_args(ctx, args))
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        rare = [] if ctx.meta.get(_ALL) or not self.daily else self.rare(ctx)
-        epilog = self.epilog
+        if ctx.meta.get(_ALL) or not self.daily:
+            super().format_help(ctx, formatter)
+            return
+        rare, epilog = self.rare(ctx), self.epilog
+        # The other name of a switch that is off anyway is left to --help-all.
+        switches = {param: param.secondary_opts for param in self.get_params(ctx) if _is_off(param)}
         for param in rare:
             param.hidden = True
-        if rare:
-            self.epilog = f"{len(rare)} more flags: [bold]{ctx.command_path} --help-all[/bold]\n\n{epilog or ''}"
+        for param in switches:
+            param.secondary_opts = []
+        self.epilog = f"{len(rare)} more flags: [bold]{ctx.command_path} --help-all[/bold]\n\n{epilog or ''}"
         try:
             super().format_help(ctx, formatter)
         finally:
             self.epilog = epilog
             for param in rare:
                 param.hidden = False
+            for param, names in switches.items():
+                param.secondary_opts = names
 
     def rare(self, ctx: Any) -> list[Any]:
         """The options that only `--help-all` shows."""
         options = [param for param in self.get_params(ctx) if param.param_type_name == "option"]
-        return [option for option in options if not option.hidden and option.opts[0] not in self.daily]
+        return [option for option in options if not option.hidden and self.daily.isdisjoint(option.opts)]
 
     def get_help_option(self, ctx: Any) -> Any:
         option: Any = super().get_help_option(ctx)

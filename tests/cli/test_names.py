@@ -33,6 +33,8 @@ DIFFERENT = {
     "--benchmark": "export measures time, score names a public benchmark",
     "--checkpoint": "what is done with it differs",
     "--device": "PyTorch trains on it, ONNX Runtime computes on it",
+    "--use-camera": "as --ignore-camera",
+    "--ignore-camera": "training measures with it, evaluating is that",
     "--gt": "of one run, or of a benchmark",
     "--height": "a new model has a size of its own, others the checkpoint's",
     "--width": "as --height",

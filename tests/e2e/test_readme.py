@@ -29,7 +29,7 @@ HAS_TORCH = importlib.util.find_spec("torch") is not None and importlib.util.fin
 NOT_RUN = {
     r"make \w+": "sets up a whole environment",
     r"(pip|uv|python3 -m venv) .*": "installs packages",
-    r"deepsort track --source 0 .*": "needs a camera",
+    r"deepsort track 0 .*": "needs a camera",
     r"deepsort train .* --epochs 120": "takes hours: its flag wins over the variable that shortens it",
     r"deepsort finetune .* --train": "is the two commands before it in one; test_finetune.py runs it",
     r"deepsort score --gt PETS09-S2L1 .*": "needs the MOTChallenge sequence; test_score.py has one of its own",

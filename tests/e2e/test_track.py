@@ -168,7 +168,7 @@ class TestSources:
     @pytest.mark.parametrize(
         ("arguments", "words"),
         [
-            ([], ["--source is missing"]),
+            ([], ["no source is given"]),
             (["--source", "missing.mp4"], ["missing.mp4", "no such file"]),
             (["--source", "empty.mp4"], ["empty.mp4", "empty"]),
             (["--source", "text.mp4"], ["text.mp4", "a text file"]),
@@ -193,7 +193,7 @@ class TestSources:
             (["--detections", "columns.txt"], ["columns.txt", "line 2"]),
             (["--detections", "order.txt"], ["order.txt", "line 2", "out of order"]),
             (["--detections", "double.txt"], ["double.txt", "line 2", "duplicate"]),
-            (["--detections", "det.txt", "--save", "out.mp4"], ["--source is missing"]),
+            (["--detections", "det.txt", "--save", "out.mp4"], ["no source is given"]),
         ],
         ids=lambda value: " ".join(map(str, value)) if isinstance(value, list) else None,
     )
@@ -267,7 +267,7 @@ def test_help_reads_well(deepsort: Run) -> None:
     text = deepsort("--help").stdout
     assert "track" in text
     assert "Track people" in text
-    text = deepsort("track", "--help", env={"COLUMNS": "100"}).stdout
+    text = deepsort("track", "--help-all", env={"COLUMNS": "100"}).stdout
     for part in ("--source", "[default: 30]", "Examples", "Output"):
         assert part in text
     assert max(map(len, text.splitlines())) <= 100
