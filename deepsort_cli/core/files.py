@@ -148,6 +148,14 @@ def look(path: Path, *, option: str, shown: str | None = None) -> os.stat_result
         raise InputError(f"{option} {name}: cannot be read ({error.strerror or error}).") from None
 
 
+def at_home(name: str | Path) -> Path:
+    """The path that a user wrote, with `~` made a home folder; where no such user is known, it is part of the name."""
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:
+        return Path(name)
+
+
 def is_file(path: Path) -> bool:
     """There is such a file; false also for what cannot be a file's name."""
     try:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from deepsort_cli.core.errors import InputError, RunError
-from deepsort_cli.core.files import atomic_path, file_sha256
+from deepsort_cli.core.files import at_home, atomic_path, file_sha256
 
 DEFAULT_DETECTOR = "yolox_nano"
 """Taken where no detector is named and its file is at hand."""
@@ -232,7 +232,7 @@ def cache_folder() -> Path:
     """Folder of fetched models: DEEPSORT_MODELS, else `deepsort/models` in the user's cache folder."""
     given = os.environ.get(FOLDER)
     if given:
-        return Path(given).expanduser()
+        return at_home(given)
     from platformdirs import user_cache_path
 
     return user_cache_path("deepsort", appauthor=False) / "models"
@@ -252,7 +252,7 @@ def located(name: str, task: Literal["detector", "reid"], note: Note = lambda me
         InputError: the catalogue's model of this name is for something else.
         RunError: it cannot be fetched.
     """
-    path, model = Path(name).expanduser(), find(name)
+    path, model = at_home(name), find(name)
     if model is None or path.is_file():
         return path
     if model.task != task:
