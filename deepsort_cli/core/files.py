@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import IO, Any
 
 from deepsort_cli.core.errors import InputError, RunError
+from deepsort_cli.core.urls import hide_secrets
 
 FULL = {
     errno.ENOSPC: "the disk is full",
@@ -34,12 +35,17 @@ def write_reason(error: BaseException) -> str:
     return {**FULL, **LOST}.get(number) or getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
-def write_failure(path: str | Path, error: BaseException, remedy: str = "") -> RunError:
+def write_failure(path: str | Path, error: BaseException, remedy: str = "", *, begun: bool = False) -> RunError:
     """The error for a file that cannot be written: which, why, and what to do.
 
     Args:
         remedy: what else helps, in place of another folder.
+        begun: a part of it is written, and stays.
     """
+    if begun:
+        kept = "What was written so far is kept."
+        advice = f"{kept} Free some space before the next run." if getattr(error, "errno", None) in FULL else kept
+        return RunError(f"{path}: cannot be written any more: {write_reason(error)}. {advice}")
     space = getattr(error, "errno", None) in FULL
     advice = remedy or ("Free some space, or choose another folder." if space else "Choose another folder.")
     return RunError(f"{path}: cannot be written: {write_reason(error)}. {advice}")
@@ -127,11 +133,13 @@ def look(path: Path, *, option: str, shown: str | None = None) -> os.stat_result
         shown: how the message calls the path, where it may not be shown as it is.
 
     Raises:
-        InputError: the system takes no such name (too long, with a zero byte), or does not let one look.
+        InputError: the system takes no such name (too long, with a zero byte), or does not let one look; or it is the
+            address of something on a network.
     """
     try:
         return path.stat()
     except (FileNotFoundError, NotADirectoryError):
+        _refuse_address(path, option)
         return None
     except ValueError:
         raise InputError(f"{option}: a zero byte in a file name. Check what was typed.") from None
@@ -146,6 +154,23 @@ def look(path: Path, *, option: str, shown: str | None = None) -> os.stat_result
         if error.errno == errno.ELOOP:
             raise InputError(f"{option} {name}: a link that leads back to itself.") from None
         raise InputError(f"{option} {name}: cannot be read ({error.strerror or error}).") from None
+
+
+def _refuse_address(path: Path, option: str) -> None:
+    """`rtsp://camera/1` as a path is `rtsp:/camera/1`; nobody means a folder of that name unless it is there."""
+    if option != "--source" and re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]+:", path.parts[0] if path.parts else ""):
+        if not Path(path.parts[0]).exists():
+            raise InputError(
+                f"{option} {hide_secrets(str(path))}: an address; only a file on this machine can be named."
+            )
+
+
+def at_home(name: str | Path) -> Path:
+    """The path that a user wrote, with `~` made a home folder; where no such user is known, it is part of the name."""
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:
+        return Path(name)
 
 
 def is_file(path: Path) -> bool:

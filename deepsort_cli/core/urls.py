@@ -10,6 +10,9 @@ import re
 from pathlib import PurePosixPath
 from urllib.parse import quote
 
+_BEGIN = r"(?:(?<![\w+.-])[A-Za-z][A-Za-z0-9+.-]+:/|(?<![^\s'\"`(=])(?:[A-Za-z][A-Za-z0-9+.-]*[;:]?)?//)"
+"""How an address begins in a message, misspelt ones as well; not the drive of a path."""
+
 _HOST = r"(?:\[[0-9A-Fa-f:.%]+\]|[^\s/?#@:\[\]]+)(?::\d*)?"
 
 
@@ -24,15 +27,15 @@ def hide_secrets(text: str) -> str:
 
     The user's name is kept where it is clearly one. Values behind `=` in the path go too; some cameras take the
     password there. Where it cannot be told what is password and what is host, neither is shown. A text that is no URL
-    but looks like `user:password@host` loses the part before `@`; any other stays as it is.
+    but looks like `user:password@host`, also behind `//`, loses the part before `@`; any other stays as it is.
     """
     found = re.match(r"(\s*[A-Za-z][A-Za-z0-9+.-]*:/+)(.*)", text, re.DOTALL)
     if not found:
-        return re.sub(r"^[^\s/\\:]{2,}:[^@]*@(?=[\w.-]+)", "…@", text, flags=re.DOTALL)
+        return _hide_user(text)
     scheme, rest = found[1], found[2]
-    if scheme.strip().lower().startswith("file:"):
-        return text
     authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    if scheme.strip().lower().startswith("file:") and "@" not in authority:
+        return text
     if "@" not in rest:
         return scheme + (_hide_values(rest) if not authority or re.fullmatch(_HOST, authority) else "…")
     secret, _, place = rest.rpartition("@")
@@ -50,9 +53,35 @@ def hide_secrets(text: str) -> str:
     return f"{scheme}{known}…@{_hide_values(place)}"
 
 
+def _hide_user(text: str) -> str:
+    """A text without scheme, as `//user:password@host`, `user:password@host` or `rtsp//user:password@host`."""
+    behind = re.sub(r"^([^@]*?//)[^@]*:.*@", r"\1…@", text, flags=re.DOTALL)
+    if behind != text:
+        return behind
+    return re.sub(r"^(?![A-Za-z]:[/\\])[^\s/\\:]+:.*@(?=[\w.-]+)", "…@", text, flags=re.DOTALL)
+
+
 def hide_in(message: str) -> str:
-    """A message with `hide_secrets` done to every URL in it; a net for messages that quote what users typed."""
-    return re.sub(r"[A-Za-z][A-Za-z0-9+.-]*:/+[^\s'\"`]*[^\s'\"`:,.;)]", lambda found: hide_secrets(found[0]), message)
+    """A message with `hide_secrets` done to every URL in it; a net for messages that quote what users typed.
+
+    A password may hold blanks and quotes, so whatever stands between a URL's beginning and the last `@` before the next
+    URL is taken for a part of it, unless what stands there can only be a host.
+    """
+    begins = [found.start() for found in re.finditer(_BEGIN, message)]
+    if not begins:
+        return message
+    pieces = [message[a:b] for a, b in zip(begins, [*begins[1:], len(message)], strict=True)]
+    return message[: begins[0]] + "".join(map(_hide_first, pieces))
+
+
+def _hide_first(piece: str) -> str:
+    """A piece of a message that begins with a URL."""
+    end = r"[^\s'\"`]*[^\s'\"`:,.;)]"
+    found = re.match(end, piece)
+    authority = re.split(r"[/?#\s'\"`]", re.sub(r"^[^/]*/+", "", piece), maxsplit=1)[0].rstrip(":,.;)")
+    if not (re.fullmatch(_HOST, authority) and _is_host(authority)) and "…" not in authority:
+        found = re.match(rf".*@{end}", piece, re.DOTALL) or found
+    return hide_secrets(found[0]) + piece[found.end() :] if found else piece
 
 
 def _is_host(authority: str) -> bool:
@@ -65,7 +94,7 @@ def _hide_values(place: str) -> str:
     """Host, path and query without values of `key=value`, without what has no key, and without the fragment."""
     place, hash_, _ = place.partition("#")
     path, mark, query = place.partition("?")
-    path = re.sub(r"=[^/]*", "=…", path)
+    path = re.sub(r"(=|%3[Dd])[^/]*", r"\1…", path)
     keys = [part.partition("=") for part in re.split(r"[&;]", query)]
     shown = "&".join(f"{key}=…" if equals and re.fullmatch(r"[\w.\[\]-]*", key) else "…" for key, equals, _ in keys)
     return path + mark + (shown if query else "") + ("#…" if hash_ else "")

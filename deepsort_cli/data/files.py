@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from deepsort_cli.core.files import at_home
+
 CACHE_FOLDER = ".reid_cache"
 """Where scans are remembered, inside the dataset; never part of it."""
 
@@ -152,7 +154,7 @@ class _Links:
 
     def __init__(self, root: Path, sources: Sequence[Path]) -> None:
         self.root = str(root)
-        self.sources = [str(source.expanduser().resolve()) for source in sources]
+        self.sources = [str(at_home(source).resolve()) for source in sources]
         self.followed: set[str] = set()
 
     def add(self, listing: Listing, path: str, place: str) -> str:

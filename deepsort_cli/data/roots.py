@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from deepsort_cli.core.errors import InputError
+from deepsort_cli.core.files import at_home
 from deepsort_cli.data.layouts import split_parts
 from deepsort_cli.data.settings import SCAN_DEFAULTS, ScanSettings
 from deepsort_cli.data.tables import LISTS, is_table, read_csv
@@ -30,7 +31,7 @@ def _may_enter(entry: os.DirEntry[str], settings: ScanSettings) -> bool:
     if not entry.is_symlink():
         return True
     target = Path(entry.path).resolve()
-    return any(target.is_relative_to(source.expanduser().resolve()) for source in settings.link_sources)
+    return any(target.is_relative_to(at_home(source).resolve()) for source in settings.link_sources)
 
 
 def has_lists(root: Path, settings: ScanSettings = SCAN_DEFAULTS) -> bool:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from deepsort_cli.core.errors import InputError, RunError
-from deepsort_cli.core.files import atomic_path, file_sha256
+from deepsort_cli.core.files import at_home, atomic_path, file_sha256
 
 DEFAULT_DETECTOR = "yolox_nano"
 """Taken where no detector is named and its file is at hand."""
@@ -240,7 +240,7 @@ def cache_folder() -> Path:
     """Folder of fetched models: DEEPSORT_MODELS, else `deepsort/models` in the user's cache folder."""
     given = os.environ.get(FOLDER)
     if given:
-        return Path(given).expanduser()
+        return at_home(given)
     from platformdirs import user_cache_path
 
     return user_cache_path("deepsort", appauthor=False) / "models"
@@ -260,7 +260,7 @@ def located(name: str, task: Literal["detector", "reid"], note: Note = lambda me
         InputError: there is neither, or the catalogue's model of this name is for something else.
         RunError: it cannot be fetched.
     """
-    path, model = Path(name).expanduser(), find(name)
+    path, model = at_home(name), find(name)
     if path.is_file() or (model is None and path.exists()):  # what is no file is refused when it is opened
         return path
     if model is None:

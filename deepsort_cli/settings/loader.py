@@ -20,6 +20,7 @@ from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from deepsort_cli.core.errors import InputError
+from deepsort_cli.core.files import at_home
 from deepsort_cli.core.urls import hide_in, hide_secrets
 from deepsort_cli.settings.words import load_yaml, plain, settle
 
@@ -74,7 +75,7 @@ def resolve(
         InputError: for an unreadable or malformed file, an unknown key, or a value that does not fit, naming where it
             was given and the nearest valid key.
     """
-    yaml_values = settle(model, _read_yaml(config.expanduser())) if config is not None else {}
+    yaml_values = settle(model, _read_yaml(at_home(config))) if config is not None else {}
     set_values = settle(model, _nest(dict(_parse_override(text) for text in overrides)))
     flag_values = settle(model, _nest({key: value for key, value in (flags or {}).items() if value is not None}))
     names = flag_names or {}

@@ -187,6 +187,17 @@ def test_looking_at_what_users_write(tmp_path: Path) -> None:
     assert is_same_file(tmp_path / "a", tmp_path / "." / "a")
 
 
+def test_addresses_are_no_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for address in ("rtsp://me:secret@camera/out.mp4", "https://host/out.txt?token=secret"):
+        with pytest.raises(InputError, match=r"--save .*: an address") as error:
+            check_output_file(Path(address), overwrite=True, option="--save")
+        assert "secret" not in str(error.value)
+    assert os.listdir() == []
+    (tmp_path / "a:b").mkdir()
+    check_output_file(Path("a:b/out.txt"), overwrite=False, option="--save-txt")
+
+
 def test_outputs_whose_names_are_too_long_are_refused(tmp_path: Path) -> None:
     for path in (tmp_path / ("x" * 300), tmp_path / ("x" * 300) / "out.txt"):
         with pytest.raises(InputError, match="too long"):

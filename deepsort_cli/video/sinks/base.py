@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO
 
 from deepsort_cli.core.errors import InputError, RunError
-from deepsort_cli.core.files import FULL, claim, temporary_beside, write_reason
+from deepsort_cli.core.files import claim, temporary_beside, write_failure
 from deepsort_cli.core.regions import Counts
 from deepsort_cli.core.types import Frame, Tracks
 
@@ -81,7 +81,4 @@ class TemporaryFile:
 
 def write_error(path: Path, error: Exception) -> RunError:
     """The error that tells why writing `path` failed, from one of the system or of FFmpeg."""
-    remedy = " Free some space before the next run." if getattr(error, "errno", None) in FULL else ""
-    return RunError(
-        f"{path}: cannot be written any more: {write_reason(error)}. What was written so far is kept.{remedy}"
-    )
+    return write_failure(path, error, begun=True)

@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
 from deepsort_cli.core.errors import InputError
-from deepsort_cli.core.files import look
+from deepsort_cli.core.files import at_home, look
 from deepsort_cli.core.urls import hide_secrets, scheme_of
 from deepsort_cli.video.settings import DemoSettings, SourceSettings
 from deepsort_cli.video.sources.base import Source, Warn, silent
@@ -70,7 +70,7 @@ def open_source(
             known = ", ".join(sorted({*URL_SCHEMES, "file"}))
             raise InputError(f"--source {hide_secrets(spec)}: unknown kind of address; known are {known}.")
         return open_url(spec, settings, pixels=pixels, warn=warn)
-    return _open_path(Path(spec).expanduser(), spec, settings, pixels=pixels, frame_count=frame_count, warn=warn)
+    return _open_path(at_home(spec), spec, settings, pixels=pixels, frame_count=frame_count, warn=warn)
 
 
 def _path_of(url: str) -> Path:

@@ -35,13 +35,16 @@ class Clock:
         self._said: set[str] = set()
         self.origin = 0.0
 
-    def __call__(self, stamp: float | None) -> float:
+    def __call__(self, stamp: float | None, following: float | None = None) -> float:
         """The time of the next frame.
 
         Args:
             stamp: its timestamp in seconds, None where it has none.
+            following: the timestamp of the frame behind it, where that is known: damage gives single frames the time
+                of a later one.
         """
         guess = 0.0 if self.last is None else self.last + self._tick
+        stamp = self._without_stray(stamp, following)
         if stamp is None:
             time, self._repeated = guess, False
             self._say("has frames without timestamps: their times follow from the frame rate")
@@ -55,6 +58,16 @@ class Clock:
             self.longest = max(self.longest, time - self.last)
         self.last = time
         return time
+
+    def _without_stray(self, stamp: float | None, following: float | None) -> float | None:
+        """The timestamp, put before the one that follows where only this one is out of order."""
+        if stamp is None or following is None or self.last is None or self._offset is None:
+            return stamp
+        last = self.last + self._offset
+        if not last < following < stamp:
+            return stamp
+        self._say(f"has timestamps that repeat or go back at {self.last:.1f} s: times are put between")
+        return (last + following) / 2
 
     def _continued(self, time: float, guess: float) -> float:
         assert self.last is not None

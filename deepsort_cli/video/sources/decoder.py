@@ -271,7 +271,8 @@ class Decoder:
                 raise Stalled from None
             except av.error.InvalidDataError:
                 faults += 1
-                self._note_fault(None)
+                if self.format != "mpjpeg":  # there it is the mark behind the last picture
+                    self._note_fault(None)
                 demuxed = self.container.demux(self.stream)  # goes on where the last one failed
                 continue
             except av.FFmpegError as error:
@@ -305,6 +306,9 @@ class Decoder:
             self._note_fault(packet)
             return
         for frame in frames:
+            if self.format == "avi":
+                # It knows the order of packets only; what FFmpeg makes of that for reordered frames goes to and fro.
+                frame.pts = frame.dts if frame.dts is not None or self._last_pts is None else self._last_pts + 1
             if frame.is_corrupt:  # packets are also called corrupt where recordings were joined, and are whole
                 self.damage.flawed += 1
                 self.damage.at.append(self._place(frame.pts))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deepsort_cli.core.errors import InputError, RunError
+from deepsort_cli.core.files import at_home
 from deepsort_cli.core.images import UnreadableImage
 from deepsort_cli.core.mot import DEFAULT_FPS, SequenceInfo
 from deepsort_cli.core.types import Frame, Image
@@ -164,7 +165,7 @@ def natural_order(paths: Iterable[Path]) -> list[Path]:
 
 def images_of_pattern(spec: str) -> list[Path] | None:
     """The files of a pattern like `frames/%06d.png`, by number; None where the text is no such pattern."""
-    path = Path(spec).expanduser()
+    path = at_home(spec)
     found = re.search(r"%(0?\d*)d", path.name)
     if not found:
         return None

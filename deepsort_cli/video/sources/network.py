@@ -64,8 +64,8 @@ def _options(scheme: str, timeout: float) -> dict[str, str]:
 
 def _is_recording(decoder: Decoder, scheme: str) -> bool:
     """It has an end that is known beforehand: a length in seconds or bytes."""
-    if decoder.format == "mpjpeg":
-        return False
+    if decoder.format == "mpjpeg":  # cameras announce lengths that they do not mean
+        return decoder.size is not None and _comes_at_once(decoder)
     if decoder.format == "hls":
         return decoder.duration is not None
     if scheme in {"http", "https"} and decoder.size is not None:

@@ -97,14 +97,32 @@ class VideoSource(Source):
     def _timed(self) -> Iterator[tuple[int, Any, float]]:
         """Index, frame and time of all frames."""
         try:
-            for index, frame in enumerate(self._decoder.frames()):
-                stamp = self._decoder.seconds(frame)
-                time = self._clock(stamp) if self._given_rate is None else index / self._given_rate
+            for index, (frame, stamp, following) in enumerate(self._stamped()):
+                time = self._clock(stamp, following) if self._given_rate is None else index / self._given_rate
                 yield index, frame, time
                 if self._fail and self._decoder.damage:
                     break
         except Stalled:
             self._decoder.damage.broken_off = "nothing more came in time"
+
+    def _stamped(self) -> Iterator[tuple[Any, float | None, float | None]]:
+        """Every frame with its timestamp and, but for pipes, that of the next one; a pipe may send that much later."""
+        stamped = ((frame, self._decoder.seconds(frame)) for frame in self._decoder.frames())
+        if isinstance(self._decoder.location, Pipe):
+            yield from ((frame, stamp, None) for frame, stamp in stamped)
+            return
+        held: tuple[Any, float | None] | None = None
+        try:
+            for frame, stamp in stamped:
+                if held is not None:
+                    yield *held, stamp
+                held = frame, stamp
+        except Stalled:
+            if held is not None:
+                yield *held, None
+            raise
+        if held is not None:
+            yield *held, None
 
     def _frame_at(self, start: int) -> tuple[int, Any, float]:
         # Frames are decoded and dropped: seeking by frame number is not exact in all containers.

@@ -92,7 +92,8 @@ def cameras(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Any]]:
 class _Handler(http.server.SimpleHTTPRequestHandler):
     """Serves files in ways that servers have.
 
-    `/live` is a camera's stream of JPEG frames that breaks off after 12 of them. `/endless/NAME` sends a file without
+    `/live` is a camera's stream of JPEG frames that breaks off after 12 of them,
+    `/multipart` such a stream that was recorded. `/endless/NAME` sends a file without
     saying how long it is, `/paced/NAME` does so in the time it plays, `/broken/NAME` ends halfway, `/moved/NAME` sends
     elsewhere, `/locked/NAME` wants the user `me` with the password of the server, `/page` is a web page.
     """
@@ -120,6 +121,15 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
             data = cv2.imencode(".jpg", numbered_image(number))[1].tobytes()
             head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(data)}\r\n\r\n"
             self.wfile.write(head.encode() + data + b"\r\n")
+
+    def _multipart(self, name: str) -> None:
+        data = b""
+        for number in range(12):
+            picture = cv2.imencode(".jpg", numbered_image(number))[1].tobytes()
+            data += b"--frame\r\nContent-Type: image/jpeg\r\n\r\n" + picture + b"\r\n"
+        data += b"--frame--\r\n"
+        self._begin(Content_Type="multipart/x-mixed-replace; boundary=frame", Content_Length=str(len(data)))
+        self.wfile.write(data)
 
     def _endless(self, name: str) -> None:
         self._begin()

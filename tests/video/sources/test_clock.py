@@ -53,9 +53,21 @@ def test_time_goes_on_where_recordings_were_joined_or_a_counter_ran_over() -> No
         assert clock.origin == 100.0
 
 
+def test_a_single_stray_timestamp_moves_no_other_frame() -> None:
+    stamps = [10.0, 10.1, 10.9, 10.2, 10.3, 10.4]
+    told: list[str] = []
+    clock = Clock("a.ts", 0.1, told.append)
+    found = [clock(stamp, after) for stamp, after in itertools.zip_longest(stamps, stamps[1:])]
+    assert found == pytest.approx([0, 0.1, 0.15, 0.2, 0.3, 0.4])
+    assert len(told) == 1
+
+
 @given(st.lists(st.none() | st.floats(-1e6, 1e6), min_size=2, max_size=60))
 def test_time_always_moves_on(stamps: list[float | None]) -> None:
     found, told, _ = times(stamps)
     assert found[0] == 0
     assert all(a < b for a, b in itertools.pairwise(found))
     assert len(told) <= 3
+    clock = Clock("a.mkv", 0.1, told.append)
+    found = [clock(stamp, after) for stamp, after in itertools.zip_longest(stamps, stamps[1:])]
+    assert all(a < b for a, b in itertools.pairwise(found))

@@ -87,6 +87,24 @@ class TestTimes:
         assert numbers == [3, 7, 11]
         assert times == pytest.approx([true[3], true[7], true[11]], abs=2e-3)
 
+    @pytest.mark.parametrize("codec", ["libx264", "mpeg4"])
+    def test_reordered_frames_in_avi_files_which_have_no_times(self, tmp_path: Path, codec: str) -> None:
+        path = write(tmp_path / "a.avi", range(30), base=Fraction(1, 25), codec=codec, bf="2")
+        numbers, times, told, _ = read(path)
+        assert numbers == list(range(30))
+        assert times == pytest.approx([i / 25 for i in range(30)])
+        assert told == []
+
+    def test_a_hole_moves_no_frame_behind_it(self, tmp_path: Path) -> None:
+        path = write(tmp_path / "a.ts", [3600 * i for i in range(100)], base=TICK, g="10", bf="2")
+        data = path.read_bytes()
+        path.write_bytes(data[: len(data) // 2] + data[len(data) // 2 + len(data) // 20 :])
+        numbers, times, _, _ = read(path)
+        assert 80 <= len(numbers) < 100
+        late = [(number, time) for number, time in zip(numbers, times, strict=True) if abs(time - number / 25) > 0.5]
+        assert late == []
+        assert times[-1] == pytest.approx(99 / 25)
+
     def test_times_count_from_the_first_frame_and_the_container_is_told(self, tmp_path: Path) -> None:
         path = write(tmp_path / "a.mkv", [5000 + 40 * i for i in range(8)])
         _, times, _, source = read(path, start=2)

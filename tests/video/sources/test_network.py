@@ -60,6 +60,13 @@ def test_a_recording_of_unknown_length_is_read_once(server: str, make_video: Cal
         assert not any("reconnect" in message or "damaged" in message or "breaks off" in message for message in told)
 
 
+def test_a_recorded_stream_of_pictures_is_read_once(server: str) -> None:
+    numbers, told, source = messages_of(f"{server}/multipart")
+    assert not source.is_live
+    assert numbers == list(range(12))
+    assert told == []
+
+
 def test_what_keeps_sending_is_live_until_it_begins_anew(server: str, make_video: Callable[..., Path]) -> None:
     make_video("walk.ts", frames=60, fps=20)
     numbers, told, source = messages_of(f"{server}/paced/walk.ts")
