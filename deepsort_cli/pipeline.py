@@ -25,7 +25,14 @@ import cv2
 import numpy as np
 
 from deepsort_cli.core import Detections, Frame, InputError
-from deepsort_cli.core.box_tables import NORMALISED, BoxTable, check_unique_ids, looks_normalised, read_boxes
+from deepsort_cli.core.box_tables import (
+    NORMALISED,
+    BoxTable,
+    check_unique_ids,
+    looks_normalised,
+    marked_to_count,
+    read_boxes,
+)
 from deepsort_cli.core.cpus import available_cpus
 from deepsort_cli.core.mot import Comparison
 from deepsort_cli.core.regions import Counts, check_inside, parse_lines, parse_zones
@@ -566,7 +573,7 @@ def _ground_truth(source: Source, name: str, given: Path | None, many: bool) -> 
             "for other sources name it with --gt FILE."
         )
     table = read_boxes(path)
-    check_unique_ids(table)
+    check_unique_ids(table, marked_to_count(table))
     if looks_normalised(table.values[:, 2:6]):
         raise InputError(f"{path}: {NORMALISED}")
     return table

@@ -106,8 +106,8 @@ def read_boxes(path: Path, *, min_columns: int = MIN_COLUMNS, max_columns: int =
         values, ids = _kitti(path, numbered)
         return _coded(path, "kitti", values, ids, lines)
     separator = _separator(texts[0])
-    if separator is not None and texts[0].endswith(separator):
-        texts = [text.removesuffix(separator) for text in texts]
+    if separator is not None:
+        texts = [text.removesuffix(separator).rstrip() for text in texts]
     try:
         values = np.loadtxt(texts, delimiter=separator, ndmin=2, comments=None)
     except ValueError:
@@ -122,15 +122,19 @@ def read_boxes(path: Path, *, min_columns: int = MIN_COLUMNS, max_columns: int =
     return _coded(path, "mot", np.asarray(values, dtype=np.float64), exact, lines)
 
 
-def check_unique_ids(table: BoxTable) -> None:
+def check_unique_ids(table: BoxTable, rows: IntArray | None = None) -> None:
     """Refuse a table in which an id occurs twice in a frame; KITTI's regions without an id are left alone.
+
+    Args:
+        table: the table.
+        rows: (K,) positions of the rows to look at; None: all.
 
     Raises:
         InputError: naming file and line.
     """
-    rows = np.arange(len(table))
+    rows = np.arange(len(table)) if rows is None else rows
     if table.form == "kitti":
-        rows = rows[table.values[:, 7] != KITTI_TYPES.index("dontcare") + 1]
+        rows = rows[table.values[rows, 7] != KITTI_TYPES.index("dontcare") + 1]
     keys, first, inverse = np.unique(table.values[rows, :2], axis=0, return_index=True, return_inverse=True)
     again = np.flatnonzero(first[inverse.reshape(-1)] != np.arange(len(rows)))
     if not len(again) or not len(keys):
@@ -145,6 +149,13 @@ def check_unique_ids(table: BoxTable) -> None:
     raise InputError(
         f"{table.where(row)}: id {one} occurs twice in frame {frame:g} (first in line {table.lines[earlier]}). {remedy}"
     )
+
+
+def marked_to_count(table: BoxTable) -> IntArray:
+    """(K,) positions of the rows of ground truth whose column 7 is not 0, which marks what is to be ignored."""
+    if table.form == "kitti" or table.values.shape[1] < 7:
+        return np.arange(len(table))
+    return np.flatnonzero(table.values[:, 6])
 
 
 def looks_normalised(tlwh: FloatArray) -> bool:
@@ -176,19 +187,21 @@ def _decode(path: Path) -> str:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        text = "\0"
-    if "\0" in text:
+        text = data.decode("latin-1")  # remarks in another encoding do no harm
+    if re.search(r"[\0-\x08\x0e-\x1f]", text):
         raise InputError(f"{path}: not a text file; expected MOTChallenge rows {ROW_FORMAT}.")
     return text
 
 
 def _lines(path: Path, text: str) -> list[tuple[int, str]]:
     """Numbered lines that hold rows."""
-    numbered = [(number, line.strip()) for number, line in enumerate(text.splitlines(), 1)]
+    # Not splitlines, which knows further line ends, such as one that is an ellipsis in Windows' encoding.
+    numbered = [(number, line.strip()) for number, line in enumerate(re.split(r"\r\n|\r|\n", text), 1)]
     numbered = [(number, line) for number, line in numbered if line and not line.startswith("#")]
     if numbered and not _is_kitti(numbered[0][1]):
         number, line = numbered[0]
-        cells = [cell.strip('"') for cell in _cells(line, _separator(line))]
+        separator = _separator(line)
+        cells = [cell.strip('"') for cell in _cells(line.removesuffix(separator or "\n"), separator)]
         if all(_named(cell) for cell in cells):
             _check_header(f"{path}, line {number}", cells)
             return numbered[1:]

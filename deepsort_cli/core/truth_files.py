@@ -9,6 +9,7 @@ from pathlib import Path
 from deepsort_cli.core.errors import InputError
 
 KITTI_FOLDERS = ("label_02", "training/label_02")
+ARCHIVES = (".zip", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".tar", ".rar")
 _NO_LABELS = ("labels", "readme", "license", "seqmap", "requirements")
 """How names of text files begin that lie beside label files and are none."""
 
@@ -33,13 +34,16 @@ def find_truth(given: Path) -> list[TruthFile]:
 
     Args:
         given: a file; a sequence's folder or its `gt` folder; a folder of sequence folders, or a data set's folder
-            with those one level below (`train/`, `val/`); a folder of `<sequence>.txt`, like KITTI's `label_02`.
+            with those one or two levels below (`train/`, `dataset/val/`); a folder of `<sequence>.txt`, like KITTI's
+            `label_02`.
 
     Raises:
         InputError: there is none, or two sequences have the same name.
     """
     if given.is_file():
-        folder = given.parent.parent if given.parent.name == "gt" else None
+        check_no_archive(given, "--gt")
+        place = given.parent if given.parent.name else given.resolve().parent
+        folder = place.parent if place.name == "gt" else None
         return [TruthFile(given.stem if folder is None else folder.resolve().name, given, folder)]
     if not given.is_dir():
         raise InputError(f"--gt {given}: no such file or folder.")
@@ -48,7 +52,9 @@ def find_truth(given: Path) -> list[TruthFile]:
         return [TruthFile(folder.name, given / "gt.txt", given.parent if given.name != "" else folder)]
     if (given / "gt" / "gt.txt").is_file():
         return [TruthFile(given.resolve().name, given / "gt" / "gt.txt", given)]
-    found = _sequences(given) or [one for part in _folders(given) for one in _sequences(part)]
+    parts = _folders(given)
+    found = _sequences(given) or [one for part in parts for one in _sequences(part)]
+    found = found or [one for part in parts for below in _folders(part) for one in _sequences(below)]
     for folder in (given, *(given / name for name in KITTI_FOLDERS)):
         if not found and folder.is_dir():
             found = _label_files(folder)
@@ -64,6 +70,16 @@ def find_truth(given: Path) -> list[TruthFile]:
                 "Give one of their parent folders."
             )
     return found
+
+
+def check_no_archive(path: Path, option: str) -> None:
+    """Refuse archives, as annotation tools and benchmarks give them.
+
+    Raises:
+        InputError: saying to unpack it.
+    """
+    if path.suffix.lower() in ARCHIVES:
+        raise InputError(f"{option} {path}: an archive. Unpack it and give the folder inside.")
 
 
 def _folders(folder: Path) -> list[Path]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.mot import read_seqinfo
-from deepsort_cli.core.truth_files import TruthFile, find_truth
+from deepsort_cli.core.truth_files import TruthFile, check_no_archive, find_truth
 
 SHOWN = 5
 
@@ -42,19 +42,21 @@ def find_pairs(ground_truth: Path, results: Path, *, allow_missing: bool = False
         allow_missing: leave out sequences without a result file.
 
     Raises:
-        InputError: something is missing, or a sequence has several result files.
+        InputError: something is missing, a sequence has several result files, or files lie in several folders,
+            unless each is in one called as its sequence.
     """
     truths = find_truth(ground_truth)
     if not results.exists():
         raise InputError(f"--results {results}: no such file or folder.")
     if results.is_file():
+        check_no_archive(results, "--results")
         if len(truths) > 1:
             raise InputError(
                 f"--results {results}: one file, but {ground_truth} holds {len(truths)} sequences. Give a folder."
             )
         return Matched([_pair(truths[0], results)], [], [])
     files: dict[str, list[Path]] = {}
-    for path in sorted(results.rglob("*.txt")):
+    for path in sorted(one for one in results.rglob("*") if one.suffix.lower() == ".txt"):
         files.setdefault(path.stem, []).append(path)
     chosen = {one.name: _only(results, one.name, files.get(one.name, [])) for one in truths}
     found = {name: path for name, path in chosen.items() if path is not None}
@@ -63,6 +65,7 @@ def find_pairs(ground_truth: Path, results: Path, *, allow_missing: bool = False
         raise InputError(
             f"--results {results}: no result for any sequence of {ground_truth}; expected {truths[0].name}.txt"
             + (", …" if len(truths) > 1 else "")
+            + _instead(results)
         )
     if missing and not allow_missing:
         raise InputError(
@@ -70,6 +73,13 @@ def find_pairs(ground_truth: Path, results: Path, *, allow_missing: bool = False
             f"Add {missing[0]}.txt (an empty file where nothing was tracked), or leave them out with --allow-missing."
         )
     places = {path.parent for path in found.values()}
+    trackers = {path.parent for name, path in found.items() if path.parent.name != name}
+    if len(trackers) > 1:
+        named = listed(sorted(map(str, trackers)))
+        raise InputError(
+            f"--results {results}: results of different sequences in different folders: {named}. If these are of one "
+            "tracker, put them into one folder; else give the folder of one."
+        )
     unused = [
         path
         for several in files.values()
@@ -83,6 +93,12 @@ def listed(names: Sequence[str]) -> str:
     """Names for a message: the first few, and how many more."""
     rest = len(names) - SHOWN
     return ", ".join(names[:SHOWN]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _instead(results: Path) -> str:
+    """What a folder of results holds, for those whose files have other names."""
+    names = sorted(one.name for one in results.rglob("*") if one.is_file() and not one.name.startswith("."))
+    return f"; it holds {listed(names)}. Rename them." if names else "; it holds no file."
 
 
 def _only(results: Path, name: str, paths: list[Path]) -> Path | None:

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from deepsort_cli.core.box_tables import KITTI_TYPES, BoxTable
+from deepsort_cli.core.box_tables import KITTI_TYPES, BoxTable, marked_to_count
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.types import FloatArray
 
@@ -49,7 +49,8 @@ def choose_rule(name: str, truth: BoxTable, benchmark: Benchmark | None = None, 
     A benchmark or class that is asked for is used. Otherwise, rows marked 0 in column 7 never count, and
 
     - KITTI's labels: pedestrians by KITTI's official rules, cars where there are no pedestrians;
-    - 6, 7 or 10 columns hold no class (MOTChallenge 2015): all rows count;
+    - 6, 7 or 10 columns hold no class (MOTChallenge 2015): all rows count; but ten columns that end in a class,
+      truncation and occlusion (VisDrone) count as the last line says;
     - 8 or 9 columns, classes 1 to 13 with class 1 among them: MOT17's rules (MOT20's by the sequence's name), in which
       class 1 counts and boxes on distractors are forgiven;
     - 8 or 9 columns with other classes: those named a person in `labels.txt` beside the file (CVAT); else class 0 where
@@ -75,8 +76,11 @@ def choose_rule(name: str, truth: BoxTable, benchmark: Benchmark | None = None, 
         return _official(truth, classes, benchmark)
     if classes is None or not len(truth):
         return Rule("MOT15")
+    official_classes = set(classes.tolist()) <= set(OFFICIAL_CLASSES) and truth.values.shape[1] < 10
+    # Rows that are to be ignored do not speak for what is to be counted.
+    classes = classes[marked_to_count(truth)] if len(marked_to_count(truth)) else classes
     present = np.unique(classes).tolist()
-    if PEDESTRIAN in present and set(present) <= set(OFFICIAL_CLASSES):
+    if PEDESTRIAN in present and official_classes:
         labelled = _person_label(truth.path)
         if labelled is None or labelled == PEDESTRIAN:
             official: Benchmark = "MOT20" if name.startswith("MOT20") else "MOT17"
@@ -84,11 +88,11 @@ def choose_rule(name: str, truth: BoxTable, benchmark: Benchmark | None = None, 
     for number, why in (
         (_person_label(truth.path), "labels.txt names it a person"),
         (0, "classes count from 0"),
-        (PEDESTRIAN, "class 1 are MOTChallenge's pedestrians, but other classes are none of its 13"),
+        (PEDESTRIAN, "pedestrians in MOTChallenge and VisDrone"),
     ):
         if number in present:
             rows = int((classes == number).sum())
-            note = f"{truth.path}: rows of class {number} count ({why}): {rows:,} of {len(truth):,}."
+            note = f"{truth.path}: rows of class {number} count ({why}): {rows:,} of {len(classes):,}."
             if len(present) > 1:
                 note += " Choose another with --gt-class."
             return Rule(f"class {number}", count=number, note=note)
@@ -116,6 +120,9 @@ def count_truth(truth: BoxTable, rule: Rule) -> FloatArray:
         rows[:, 7] = values[:, 7]
     elif rule.count is not None:
         rows[:, 6] *= values[:, 7] == rule.count
+    # Ignored regions often share one id, and the scorer wants ids once in a frame; it drops these rows by column 7.
+    ignored = np.flatnonzero(rows[:, 6] == 0)
+    rows[ignored, 1] = len(truth.ids) + np.arange(len(ignored))
     return rows
 
 
@@ -166,12 +173,19 @@ def _only(table: BoxTable, keep: np.ndarray) -> BoxTable:
 
 def _classes(values: FloatArray, *, results: bool = False) -> np.ndarray | None:
     """(N,) int64 classes in column 8; None where there are none, as in ten columns of ground truth."""
-    if values.shape[1] < 8 or (not results and values.shape[1] > 9):
+    if values.shape[1] < 8 or (not results and values.shape[1] > 9 and not _ends_as_visdrone(values)):
         return None
     column = values[:, 7]
     if (column != np.floor(column)).any() or (np.abs(column) > 1e6).any() or (column < 0).all():
         return None
     return column.astype(np.int64)
+
+
+def _ends_as_visdrone(values: FloatArray) -> bool:
+    """Whether ten columns end in class, truncation and occlusion rather than in a place in the world."""
+    ends = values[:, 7:10]
+    whole = (ends == np.floor(ends)).all()
+    return bool(whole and (ends[:, 0] >= 0).all() and (np.abs(ends[:, 1]) <= 1).all() and (ends[:, 2] <= 2).all())
 
 
 def _held(classes: np.ndarray | None) -> str:

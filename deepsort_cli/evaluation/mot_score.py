@@ -161,7 +161,6 @@ def _read(pair: Pair) -> tuple[BoxTable, BoxTable]:
                 f"{table.where(beyond[0])}: frame {frame:g}, but the sequence has {pair.length} frames "
                 f"(seqLength in seqinfo.ini). Are these files of the same sequence?"
             )
-        check_unique_ids(table)
     scaled = [table for table in (truth, found) if looks_normalised(table.values[:, 2:6])]
     if len(scaled) == 1 and len(truth) and len(found):
         raise InputError(
@@ -192,7 +191,12 @@ def _job(name: str, truth: BoxTable, found: BoxTable, choice: Choice, done: Scor
         done.notes.append(rule.note)
     found, notes = count_results(found, rule, choice.result_class)
     done.warnings.extend(notes)
-    return Job(name, count_truth(truth, rule), found.values, rule)
+    rows = count_truth(truth, rule)
+    check_unique_ids(truth, np.flatnonzero(rows[:, 6] != 0) if truth.form == "mot" else None)
+    check_unique_ids(found)
+    if not len(found):
+        done.warnings.append(f"{found.path}: holds no row that counts, so everything in {name} is missed.")
+    return Job(name, rows, found.values, rule)
 
 
 def _check_counted(jobs: Sequence[tuple[BoxTable, Job]], done: Scoring) -> None:

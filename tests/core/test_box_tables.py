@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deepsort_cli.core.box_tables import KITTI_TYPES, check_unique_ids, looks_normalised, read_boxes
+from deepsort_cli.core.box_tables import KITTI_TYPES, check_unique_ids, looks_normalised, marked_to_count, read_boxes
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.mot import read_table
 
@@ -41,6 +41,9 @@ def test_reads_rows_in_their_order(table) -> None:
         "\ufeff1,2,3,4,5,6,1\n2,2,3,4,5,6,1\n",
         "1;2;3;4;5;6;1\n2;2;3;4;5;6;1\n",
         "1,2,3,4,5,6,1,\n2,2,3,4,5,6,1,\n",
+        "1,2,3,4,5,6,1\n2,2,3,4,5,6,1,\n",
+        b"# l\xe0-bas\x85 ici\n1,2,3,4,5,6,1\n2,2,3,4,5,6,1\n",
+        "frame,id,x,y,w,h,score,\n1,2,3,4,5,6,1,\n2,2,3,4,5,6,1,\n",
         "1,2.0,3,4,5,6,1\n2.0,2,3,4,5,6,1e0\n",
         "# by hand\n1,2,3,4,5,6,1\n# the second\n2,2,3,4,5,6,1\n",
         "frame,id,bb_left,bb_top,bb_width,bb_height,conf\n1,2,3,4,5,6,1\n2,2,3,4,5,6,1\n",
@@ -48,10 +51,11 @@ def test_reads_rows_in_their_order(table) -> None:
     ],
     ids=[
         "blank lines", "blanks", "tabs", "windows line ends", "byte order mark", "semicolons", "separator at the end",
+        "separator at some ends", "a remark in Windows' encoding", "header and separator at the end",
         "written as floats", "comments", "header", "header with blanks",
     ],
 )  # fmt: skip
-def test_reads_common_variants(table, text: str) -> None:
+def test_reads_common_variants(table, text: str | bytes) -> None:
     np.testing.assert_array_equal(read_table(table(text)), [[1, 2, 3, 4, 5, 6, 1], [2, 2, 3, 4, 5, 6, 1]])
 
 
@@ -142,6 +146,14 @@ def test_an_id_twice_in_a_frame_is_refused(table) -> None:
     with pytest.raises(InputError, match="these are detections, not tracks"):
         check_unique_ids(read_boxes(table("1,-1,0,0,1,1,1\n1,-1,0,0,1,1,1\n")))
     check_unique_ids(read_boxes(table("1,1,0,0,1,1,1\n2,1,0,0,1,1,1\n")))
+
+
+def test_ids_of_ignored_regions_may_repeat(table) -> None:
+    found = read_boxes(table("1,0,0,0,1,1,0\n1,0,5,0,1,1,0\n1,1,0,0,1,1,1\n"))
+    assert marked_to_count(found).tolist() == [2]
+    check_unique_ids(found, marked_to_count(found))
+    with pytest.raises(InputError, match="line 2: id 0 occurs twice"):
+        check_unique_ids(found)
 
 
 def test_kitti_rows(table) -> None:

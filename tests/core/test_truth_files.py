@@ -41,6 +41,25 @@ def test_sequences_directly_and_one_level_below(tmp_path: Path) -> None:
         find_truth(tmp_path)
 
 
+def test_sequences_two_levels_below(tmp_path: Path) -> None:
+    put(tmp_path / "dataset" / "train" / "v_1" / "gt" / "gt.txt")
+    put(tmp_path / "dataset" / "val" / "v_2" / "gt" / "gt.txt")
+    (tmp_path / "splits_txt").mkdir()
+    assert names(tmp_path) == ["v_1", "v_2"]
+
+
+def test_a_file_named_from_its_own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(tmp_path / "S1" / "gt" / "gt.txt")
+    monkeypatch.chdir(tmp_path / "S1" / "gt")
+    (one,) = find_truth(Path("gt.txt"))
+    assert (one.name, one.folder and one.folder.resolve()) == ("S1", (tmp_path / "S1").resolve())
+
+
+def test_archives_are_to_be_unpacked(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"--gt .*task\.zip: an archive\. Unpack it"):
+        find_truth(put(tmp_path / "task.zip"))
+
+
 def test_folders_of_label_files(tmp_path: Path) -> None:
     for name in ("0001", "0000", "README", "labels"):
         put(tmp_path / "training" / "label_02" / f"{name}.txt")

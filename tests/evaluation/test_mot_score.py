@@ -134,8 +134,9 @@ def test_missing_files(tmp_path: Path) -> None:
 
 
 def test_no_detection_at_all(tmp_path: Path) -> None:
-    (one,) = score(sequence(tmp_path), result(tmp_path / "empty.txt", []))
-    assert (one.HOTA, one.misses) == (0, 12)
+    done = score_files(sequence(tmp_path), result(tmp_path / "empty.txt", []))
+    assert (done.scores[0].HOTA, done.scores[0].misses) == (0, 12)
+    assert "empty.txt: holds no row that counts, so everything in SEQ is missed" in done.warnings[0]
 
 
 @pytest.mark.real_data
@@ -206,6 +207,23 @@ class TestSequences:
         with pytest.raises(InputError, match="no result for S2, S3"):
             score_files(gt, results / "b")
 
+    def test_sequences_of_different_folders_are_not_mixed(self, tmp_path: Path) -> None:
+        gt, results = self.folders(tmp_path, "a/S1", "a/S2", "b/S3")
+        with pytest.raises(InputError, match=r"in different folders: .*a, .*b\. .*give the folder of one"):
+            score_files(gt, results)
+        gt, results = self.folders(tmp_path / "each", "S1/S1", "S2/S2", "S3/S3")
+        assert perfect(score_files(gt, results))
+
+    def test_files_of_other_names_are_shown(self, tmp_path: Path) -> None:
+        gt, results = self.folders(tmp_path, "S1_result", "S2_result")
+        with pytest.raises(InputError, match=r"expected S1\.txt, …; it holds S1_result\.txt, S2_result\.txt"):
+            score_files(gt, results)
+
+    def test_an_archive_of_results(self, tmp_path: Path) -> None:
+        (tmp_path / "out.zip").touch()
+        with pytest.raises(InputError, match=r"--results .*out\.zip: an archive"):
+            score_files(sequence(tmp_path), tmp_path / "out.zip")
+
 
 class TestFormats:
     @pytest.mark.parametrize(
@@ -247,7 +265,10 @@ class TestFormats:
             ("", "MOT15", ""),
             (",1", "MOT15", ""),
             (",1,-1,-1,-1", "MOT15", ""),
+            (",1,3.2,7.5,0", "MOT15", ""),
             (",1,0,1", "class 0", "rows of class 0 count"),
+            (",1,1,0,1", "class 1", "rows of class 1 count"),
+            (",1,4,0,2", "class 4", "those of class 4 count"),
             (",1,7,1", "class 7", "those of class 7 count"),
             (",1,2", "class 2", "those of class 2 count"),
         ],
@@ -258,6 +279,29 @@ class TestFormats:
         assert done.scores[0].rule == rule
         assert word in " ".join(done.notes)
         assert bool(done.notes) == bool(word)
+
+    @pytest.mark.parametrize(
+        ("region", "extra", "rule"),
+        [(",0,0,0,0", ",1,1,0,1", "class 1"), (",0,0,0", ",1,1,1", "class 1"), (",0,13,0", ",1,1,1", "MOT17")],
+        ids=["VisDrone", "nine columns", "MOT17"],
+    )
+    def test_ignored_regions_share_an_id_and_choose_no_class(
+        self, tmp_path: Path, region: str, extra: str, rule: str
+    ) -> None:
+        gt = sequence(tmp_path, extra=extra)
+        path = gt / "gt" / "gt.txt"
+        path.write_text("".join(f"1,0,{x},300,40,40{region}\n" for x in (0, 50, 90)) + path.read_text())
+        done = score_files(gt, result(tmp_path / "a.txt", PERFECT))
+        assert (done.scores[0].rule, perfect(done)) == (rule, True)
+
+    def test_each_class_may_number_its_own_objects(self, tmp_path: Path) -> None:
+        gt, found = sequence(tmp_path, extra=",1,0,1"), tmp_path / "a.txt"
+        path = gt / "gt" / "gt.txt"
+        path.write_text(path.read_text() + "".join(f"{f},{i},300,50,40,100,1,2,1\n" for f, i, _ in PERFECT))
+        found.write_text("".join(f"{f},{i},{x},50,40,100,1,{c}\n" for f, i, x in PERFECT for c in (0, 2)))
+        assert perfect(score_files(gt, found, Choice(result_class=0)))
+        with pytest.raises(InputError, match=r"a\.txt, line 2: id 1 occurs twice in frame 1"):
+            score_files(gt, found)
 
     def test_a_class_can_be_chosen(self, tmp_path: Path) -> None:
         gt, found = sequence(tmp_path), tmp_path / "a.txt"
