@@ -128,9 +128,9 @@ def fit_batches(data: TrainData, settings: TrainingSettings, processes: int = 1)
         )
     counts = np.bincount(data.classes)
     if counts.max() < instances:
+        fewer = f"Use --set training.instances={counts.max()}, or add images." if counts.max() > 1 else "Add images."
         raise InputError(
-            f"{data.train.root}: no identity has {instances} images to train on, the most is {counts.max()}. "
-            f"Use --set training.instances={max(2, counts.max())}, or add images."
+            f"{data.train.root}: no identity has {instances} images to train on, the most is {counts.max()}. {fewer}"
         )
     if batch_size % (processes * instances):
         raise InputError(
