@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 
 from deepsort_cli.cli.console import Reporter
-from deepsort_cli.data.settings import SCAN_DEFAULTS, ScanSettings
+from deepsort_cli.data.settings import reading_flags
 from deepsort_cli.reid.settings import TrainConfig
 
 if TYPE_CHECKING:
@@ -58,17 +58,7 @@ def _evaluation_data(result: TrainResult, config: TrainConfig) -> list[str]:
         words = ["--root", "OTHER_PEOPLE"]
     if data.ignore_camera:
         words.append("--ignore-camera")
-    return words + _reading(data.scan)
-
-
-def _reading(scan: ScanSettings) -> list[str]:
-    """Arguments without which the images would be read as somebody else's."""
-    words = [word for folder in scan.link_sources for word in ("--allow-links", str(folder))]
-    for key in ("layout", "pattern", "accept", "min_samples", "drop_small"):
-        value = getattr(scan, key)
-        if value != getattr(SCAN_DEFAULTS, key):
-            words += ["--set", f"data.scan.{key}={','.join(value) if key == 'accept' else value}"]
-    return words
+    return words + reading_flags(data.scan)
 
 
 def tell(report: Reporter, text: str, following: Mapping[str, str]) -> None:

@@ -114,7 +114,7 @@ def fit_batches(data: TrainData, settings: TrainingSettings, processes: int = 1)
     if len(data.pids) < 2:
         raise InputError(
             f"{data.train.root}: {len(data.pids)} {'identity' if len(data.pids) == 1 else 'identities'} to train on; "
-            "telling people apart takes at least 2. Add people, or hold fewer out (data.val_ratio)."
+            "telling people apart takes at least 2. Add people, or hold fewer out (--val-ratio)."
         )
     if settings.batch_size is None:
         fitting = min(settings.images_per_step // instances, len(data.pids)) // processes * processes
