@@ -173,16 +173,15 @@ def find_model(given: Path | None) -> FoundModel:
     if given is not None:
         return FoundModel(_existing(given, ""), "given")
     files = sorted(Path().glob(RUNS), key=lambda path: path.stat().st_mtime, reverse=True)
-    runs = [(file, run_state(file.parent.parent)) for file in files]
-    finished = [file for file, state in runs if state.finished]
-    if finished:
-        newer = files[: files.index(finished[0])]
-        remarks = tuple(f"{file} is newer, but {dict(runs)[file].words}; it was not chosen." for file in newer[:3])
-        return FoundModel(finished[0], "the best checkpoint of the newest finished run", remarks)
+    runs = {file: run_state(file.parent.parent) for file in files}
     if runs:
-        file, state = runs[0]
-        why = "the best checkpoint of the newest run"
-        return FoundModel(file, why, (f"{file}: {state.words}, and there is no finished run here.",))
+        chosen = max(files, key=lambda file: runs[file].worth)
+        newer = files[: files.index(chosen)]
+        remarks = [f"{file} is newer, but {runs[file].words}; it was not chosen." for file in newer[:3]]
+        if runs[chosen].words:
+            remarks.insert(0, f"{chosen}: {runs[chosen].words}, and there is no finished run here.")
+        which = "run" if runs[chosen].words else "finished run"
+        return FoundModel(chosen, f"the best checkpoint of the newest {which}", tuple(remarks))
     bundled = bundled_model()
     if bundled is not None:
         return FoundModel(bundled, "the bundled model")
@@ -199,9 +198,14 @@ def _existing(given: Path, flag: str) -> Path:
 
 @dataclass(frozen=True)
 class RunState:
-    """How far the training of a run folder has come: whether to its end, and if not so, in words."""
+    """How far the training of a run folder has come.
 
-    finished: bool
+    Attributes:
+        worth: 2 for a finished one, 1 for an interrupted one, 0 where nothing was learned or nobody knows.
+        words: what is missing; empty for a finished one.
+    """
+
+    worth: int
     words: str = ""
 
 
@@ -211,16 +215,15 @@ def run_state(folder: Path) -> RunState:
         config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
         planned, pretrained = int(config["training"]["epochs"]), config["model"]["pretrained"]
         history = json.loads((folder / "history.json").read_text(encoding="utf-8"))
-        rows = [row for row in history if "mAP" in row]
+        validated = [int(row["epoch"]) for row in history if "mAP" in row]
         done = int(history[-1]["epoch"])
     except (OSError, ValueError, KeyError, IndexError, TypeError, yaml.YAMLError):
-        return RunState(False, "nothing says how far its training came")
-    best = max(rows, key=lambda row: row["mAP"]) if rows else history[-1]
-    if best["epoch"] == 0 and pretrained is None:
-        return RunState(False, "its best checkpoint is of epoch 0, the untrained network")
+        return RunState(0, "nothing says how far its training came")
+    if pretrained is None and (done == 0 or validated == [0]):  # any trained epoch is preferred to random weights
+        return RunState(0, "its best checkpoint is of epoch 0, the untrained network")
     if done < planned:
-        return RunState(False, f"its training was not finished (epoch {done} of {planned})")
-    return RunState(True)
+        return RunState(1, f"its training was not finished (epoch {done} of {planned})")
+    return RunState(2)
 
 
 def load_data(

@@ -15,15 +15,16 @@ from deepsort_cli.evaluation.settings import EvaluationDataSettings, ReportSetti
 from deepsort_cli.evaluator import FoundModel, Listener, find_model, load_data, run_evaluation
 
 
-def make_run(folder: Path, name: str, age: int, done: int, *, best: int | None = None, planned: int = 5) -> Path:
-    """What a training leaves behind, after `done` of 5 epochs, the best of them `best`; `age` is how long ago."""
+def make_run(folder: Path, name: str, age: float, done: int, *, validated: bool = True, planned: int = 5) -> Path:
+    """What a training leaves behind after `done` of 5 epochs, none as good as the start; `age` is how long ago."""
     run = folder / "runs" / name
     file = run / "checkpoints" / "best.pth"
     file.parent.mkdir(parents=True)
     file.touch()
     os.utime(file, (1e9 - 100 * age, 1e9 - 100 * age))
-    best = done if best is None else best
-    history = [{"epoch": epoch, "mAP": 0.9 if epoch == best else 0.1} for epoch in range(done + 1)]
+    history: list[dict[str, float]] = [{"epoch": epoch} for epoch in range(done + 1)]
+    for row in history[: None if validated else 1]:
+        row["mAP"] = 1 - row["epoch"] / 10
     (run / "history.json").write_text(json.dumps(history))
     (run / "config.yaml").write_text(f"training: {{epochs: {planned}}}\nmodel: {{pretrained: null}}\n")
     return file.relative_to(folder)
@@ -43,23 +44,31 @@ def test_the_newest_finished_run_is_preferred(tmp_path: Path, monkeypatch: pytes
     make_run(tmp_path, "older", 3, 5)
     wanted = make_run(tmp_path, "newer", 2, 5)
     make_run(tmp_path, "interrupted", 1, 3)
-    make_run(tmp_path, "untrained", 0, 5, best=0)
+    make_run(tmp_path, "untrained", 0, 4, validated=False)
+    make_run(tmp_path, "killed at once", 0.5, 0)
     found = find_model(None)
     assert (found.path, found.source) == (wanted, "the best checkpoint of the newest finished run")
     assert "untrained" in found.remarks[0]
-    assert "epoch 3 of 5" in found.remarks[1]
+    assert "epoch 3 of 5" in found.remarks[2]
 
 
 def test_a_run_that_is_not_finished_is_called_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     wanted = make_run(tmp_path, "interrupted", 0, 3)
-    make_run(tmp_path, "untrained", 1, 5, best=0)
+    make_run(tmp_path, "untrained", 1, 5, validated=False)
     found = find_model(None)
     assert found.path == wanted
     assert "epoch 3 of 5" in found.remarks[0]
     assert "no finished run" in found.remarks[0]
+    broken = make_run(tmp_path, "broken", -1, 5)
+    (tmp_path / "runs/broken/history.json").write_text("[{]")
+    found = find_model(None)
+    assert found.path == wanted
+    assert f"{broken} is newer, but nothing says how far" in found.remarks[1]
     (tmp_path / "runs/interrupted/history.json").unlink()
-    assert "nothing says" in find_model(None).remarks[0]
+    found = find_model(None)
+    assert found.path == broken
+    assert "nothing says" in found.remarks[0]
 
 
 def test_without_a_run_the_bundled_model_then_advice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

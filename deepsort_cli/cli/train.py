@@ -43,6 +43,7 @@ def train(
     ctx: typer.Context,
     root: Annotated[Path | None, flags("data.root", "--root", panel="Data")] = None,
     test_root: Annotated[Path | None, flags("data.test_root", "--test-root", panel="Data")] = None,
+    val_ratio: Annotated[float | None, flags("data.val_ratio", "--val-ratio", panel="Data")] = None,
     allow_links: Annotated[
         list[Path] | None, flags("data.scan.link_sources", "--allow-links", panel="Data", metavar="DIR")
     ] = None,

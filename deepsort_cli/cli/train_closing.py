@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 
 from deepsort_cli.cli.console import Reporter
+from deepsort_cli.data.settings import reading_flags
 from deepsort_cli.reid.settings import TrainConfig
 
 if TYPE_CHECKING:
@@ -55,7 +56,9 @@ def _evaluation_data(result: TrainResult, config: TrainConfig) -> list[str]:
             words += ["--set", f"data.seed={config.training.seed}"]
     else:
         words = ["--root", "OTHER_PEOPLE"]
-    return [*words, "--ignore-camera"] if data.ignore_camera else words
+    if data.ignore_camera:
+        words.append("--ignore-camera")
+    return words + reading_flags(data.scan)
 
 
 def tell(report: Reporter, text: str, following: Mapping[str, str]) -> None:

@@ -47,7 +47,12 @@ REASONS: dict[str, tuple[Severity, str, str]] = {
         "Give the real folder, or link its files one by one.",
     ),
     "not_a_file": ("warning", "pipes, sockets or devices", "Remove them."),
-    "misplaced": ("warning", "images in a place where this layout has none", "Move them, or choose another --layout."),
+    "misplaced": (
+        "warning",
+        "images in a place where this layout has none",
+        "Move them, choose another --layout, or say "
+        "how to read their paths with --set data.pattern='(?P<camid>…)/(?P<pid>…)'.",
+    ),
     "unparsed_name": (
         "warning",
         "images whose names say no identity",

@@ -106,8 +106,7 @@ class Layout:
             if len(folders) > 1:
                 pid = self.people.get(folders[1])
             else:
-                match = _LEADING_PID.match(name)
-                pid = int(match["pid"]) if match else None
+                pid = leading_number(name)
             return None if pid is None else Label(pid, camera)
         if self.name == "pattern":
             found = match_pattern(compile_pattern(self.pattern), path)
@@ -282,6 +281,12 @@ def pid_in_name(name: str) -> int | None:
     """The person that the name of a file in an identity folder may name too; a frame number looks the same."""
     match = FLAT_NAMES["mars"].match(name) or FLAT_NAMES["cuhk03"].match(name)
     return _number(match["pid"]) if match else None
+
+
+def leading_number(name: str) -> int | None:
+    """The number in front of a file name: a person in a camera's folder, a track or a frame in a person's."""
+    match = _LEADING_PID.match(name)
+    return int(match["pid"]) if match else None
 
 
 def _number(pid: str) -> int:

@@ -49,10 +49,7 @@ def advise(
     findings = find_in_use(train, query, gallery, settings, ignore_camera=ignore_camera)
     for finding in findings:
         if finding.severity == "error" and finding.code in REFUSED and finding.code not in settings.accept:
-            raise InputError(
-                f"{finding.sentence()} To go on all the same, set data.scan.accept={finding.code} "
-                f"(in finetune target_dataset.scan.accept={finding.code}) with --set."
-            )
+            raise InputError(f"{finding.sentence()} To go on all the same: --set data.scan.accept={finding.code}.")
     for finding in findings:
         if finding.severity != "info":
             warn(finding.sentence())

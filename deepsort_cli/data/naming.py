@@ -18,8 +18,8 @@ LONGEST_PATTERN = 500
 LONGEST_PATH = 1000
 """Characters of a path that are looked at; longer ones are no matches."""
 
-_RUNAWAY = re.compile(r"(?:[+*]|\{\d*,\d*\})\)+(?:[+*]|\{\d*,\d*\})")
-"""A repeated group that ends in a repetition, such as (a+)+, can take for ever on a name that does not match."""
+_TOKEN = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]])*\]|\{\d*,?\d*\}|\(\?P?[:<>=!\w]*>?|.", re.DOTALL)
+"""What a regular expression is made of, roughly: an escape, a set, a repetition, the start of a group, a character."""
 
 
 def number_name(name: str) -> int:
@@ -37,8 +37,11 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
     where = f"data.pattern {pattern[:80]!r}"
     if len(pattern) > LONGEST_PATTERN:
         raise InputError(f"{where}: longer than {LONGEST_PATTERN} characters.")
-    if _RUNAWAY.search(pattern):
-        raise InputError(f"{where}: a repeated group that ends in a repetition, as (a+)+, can take for ever. Say a+.")
+    if _can_run_away(pattern):
+        raise InputError(
+            f"{where}: a repeated group with a repetition, an option or a choice in it, as (a+)+, (a+_?)+ or (a|b)+, "
+            "can take for ever. Repeat single characters or sets: a+, [ab]+."
+        )
     try:
         compiled = re.compile(pattern)
     except (re.error, OverflowError, RecursionError) as error:
@@ -51,6 +54,27 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
             r"For 'cam2/person_017.png' write cam(?P<camid>\d+)/person_(?P<pid>\d+)."
         )
     return compiled
+
+
+def _can_run_away(pattern: str) -> bool:
+    """Whether a group that may match in several ways is repeated: on a name without a match all ways are tried."""
+    ways = [False]
+    """For each open group: whether there is more than one way through it."""
+    closed = False
+    for token in _TOKEN.findall(pattern):
+        repeated = token in ("*", "+") or (token.startswith("{") and "," in token)
+        if repeated and closed:
+            return True
+        if token == ")" and len(ways) > 1:
+            closed = ways.pop()
+            ways[-1] |= closed
+            continue
+        closed = False
+        if token.startswith("("):
+            ways.append(False)
+        elif repeated or token in ("?", "|"):
+            ways[-1] = True
+    return False
 
 
 def match_pattern(pattern: re.Pattern[str], path: str) -> tuple[int, int | None] | None:

@@ -47,7 +47,7 @@ def choose_held_out(manifest: Manifest, val_ratio: float | None) -> HoldOut:
     """
     people = np.unique(manifest.pids[manifest.pids > 0])
     if val_ratio == 0:
-        return HoldOut(0, "nobody is held out (data.val_ratio=0)")
+        return HoldOut(0, "nobody is held out (--val-ratio 0)")
     few = len(people) < HANDFUL + ENOUGH_TO_LEARN
     if val_ratio is None and few:
         reason = f"{len(people)} people are too few to hold {HANDFUL} of them out, so all are learned from"
@@ -67,7 +67,7 @@ def choose_held_out(manifest: Manifest, val_ratio: float | None) -> HoldOut:
     if wanted < HANDFUL:
         reason = (
             f"{wanted} of {len(people)} people {'is' if wanted == 1 else 'are'} held out to validate on, as "
-            f"data.val_ratio says: too few to measure by, {HANDFUL} is the least that means something"
+            f"--val-ratio says: too few to measure by, {HANDFUL} is the least that means something"
         )
         return HoldOut(wanted, reason, doubtful=True)
     return HoldOut(wanted, f"{wanted} of {len(people)} people are held out to validate on")
@@ -143,7 +143,7 @@ def _why_nobody(manifest: Manifest, people: IntArray) -> str:
     seen = f"all images come from camera {cameras[0]}" if len(cameras) == 1 else "nobody was seen by two cameras"
     return (
         f"{seen}. Pass --ignore-camera to count every image as another camera, --test-root with a folder to validate "
-        "on, or --set data.val_ratio=0 to train without validation."
+        "on, or --val-ratio 0 to train without validation."
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import hashlib
 import io
@@ -67,7 +68,7 @@ def read_csv(file: Path) -> Table:
         InputError: it cannot be read, lacks a column, or a line does not make sense.
     """
     data = _read(file)
-    text = data.decode("utf-8-sig", errors="surrogateescape")
+    text = _text(data)
     head = text.split("\n", 1)[0]
     delimiter = max(",;\t", key=head.count)
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
@@ -78,6 +79,9 @@ def read_csv(file: Path) -> Table:
             f"{file}: no column {' and no '.join(missing)} in its first line ({printable(head[:80])}). Expected the "
             "columns path and pid, and where known camid and split."
         )
+    twice = sorted({name for name in COLUMNS if fields.count(name) > 1})
+    if twice:
+        raise InputError(f"{file}: column {' and '.join(twice)} more than once in its first line. Keep the right one.")
     reader.fieldnames = fields
     entries: dict[str, Entry] = {}
     try:
@@ -138,20 +142,33 @@ def _read(file: Path) -> bytes:
         raise InputError(f"{file}: cannot be read ({error.strerror or error}).") from None
 
 
+def _text(data: bytes) -> str:
+    """The text of a table: UTF-8, or UTF-16 as spreadsheets save "Unicode text"."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return data.decode("utf-16", errors="replace")
+    return data.decode("utf-8-sig", errors="surrogateescape")
+
+
 def _csv_entry(row: dict[str, str | None], where: str) -> Entry:
     if None in row or None in (row["path"], row["pid"]):
         raise InputError(f"{where}: as many values as columns expected.")
     path = _inside((row["path"] or "").strip(), where, anywhere=True)
-    pid = (row["pid"] or "").strip()
+    pid = _whole(row["pid"])
     if not pid:
         raise InputError(f"{where}: pid is empty. Use -1 for junk and 0 for distractors.")
     number = int(pid) if re.fullmatch(r"-1|\d{1,9}", pid, re.ASCII) else number_name(pid)
-    camera = (row.get("camid") or "").strip()
+    camera = _whole(row.get("camid"))
     split = (row.get("split") or "").strip()
     role = part_role(split) if split else ""
     if split and not role:
         raise InputError(f"{where}: split {printable(split[:40])!r}: expected train, val, query, gallery or test.")
     return Entry(path, Label(number, camera_number(camera or None)), role)
+
+
+def _whole(value: str | None) -> str:
+    """A cell without spaces, and without the .0 that tables get when a column with gaps is saved as numbers."""
+    text = (value or "").strip()
+    return text.partition(".")[0] if re.fullmatch(r"-?[0-9]+\.0+", text) else text
 
 
 def _list_label(path: str, identity: int) -> Label:

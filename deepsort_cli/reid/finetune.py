@@ -12,6 +12,7 @@ import torch
 
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.files import check_output_file
+from deepsort_cli.data.settings import reading_flags
 from deepsort_cli.reid.checkpoint import CheckpointInfo, load_model, save_checkpoint
 from deepsort_cli.reid.osnet import OSNet
 from deepsort_cli.reid.progress import Progress
@@ -86,6 +87,7 @@ class Prepared:
             words += ["--test-root", str(data.test_root)]
         if data.ignore_camera:
             words.append("--ignore-camera")
+        words += reading_flags(data.scan)
         default = TrainConfig()
         if model.name != default.model.name:
             words += ["--model", model.name]

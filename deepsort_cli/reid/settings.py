@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -302,7 +302,7 @@ class FinetuneConfig(Settings):
     source_checkpoint: Path | None = Field(
         None, description="Checkpoint to start from: ours, torchreid's, fast-reid's."
     )
-    target_dataset: DataSettings = Field(DataSettings(), description="The new data.")
+    target_dataset: DataSettings = Field(DataSettings(), description="The new data; `data` means the same.")
     output_path: Path | None = Field(
         None, description="The prepared checkpoint; default: CHECKPOINT-TARGET.pth in the current folder."
     )
@@ -319,6 +319,26 @@ class FinetuneConfig(Settings):
         TrainingSettings(epochs=30, half_size=0.0, freeze_feature_layers=True, freeze_epochs=3),
         description="Run: shorter than from scratch, and the head learns alone at first.",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_elsewhere(cls, values: Any) -> Any:
+        """Other commands call the data `data`, and so do findings that say which setting to change."""
+        if not isinstance(values, dict) or not isinstance(values.get("data"), dict):
+            return values
+        target = values.get("target_dataset", {})
+        target = target.model_dump() if isinstance(target, DataSettings) else target
+        return {key: value for key, value in values.items() if key != "data"} | {
+            "target_dataset": _merged(values["data"], target)
+        }
+
+
+def _merged(weak: dict[str, Any], strong: Any) -> Any:
+    """Both, at every depth; where both say something the second counts."""
+    if not isinstance(strong, dict):
+        return strong
+    both = {key: _merged(weak[key], strong[key]) for key in weak.keys() & strong if isinstance(weak[key], dict)}
+    return weak | strong | both
 
 
 class ExportSettings(Settings):

@@ -114,7 +114,7 @@ def fit_batches(data: TrainData, settings: TrainingSettings, processes: int = 1)
     if len(data.pids) < 2:
         raise InputError(
             f"{data.train.root}: {len(data.pids)} {'identity' if len(data.pids) == 1 else 'identities'} to train on; "
-            "telling people apart takes at least 2. Add people, or hold fewer out (data.val_ratio)."
+            "telling people apart takes at least 2. Add people, or hold fewer out (--val-ratio)."
         )
     if settings.batch_size is None:
         fitting = min(settings.images_per_step // instances, len(data.pids)) // processes * processes
@@ -128,9 +128,9 @@ def fit_batches(data: TrainData, settings: TrainingSettings, processes: int = 1)
         )
     counts = np.bincount(data.classes)
     if counts.max() < instances:
+        fewer = f"Use --set training.instances={counts.max()}, or add images." if counts.max() > 1 else "Add images."
         raise InputError(
-            f"{data.train.root}: no identity has {instances} images to train on, the most is {counts.max()}. "
-            f"Use --set training.instances={max(2, counts.max())}, or add images."
+            f"{data.train.root}: no identity has {instances} images to train on, the most is {counts.max()}. {fewer}"
         )
     if batch_size % (processes * instances):
         raise InputError(

@@ -500,7 +500,8 @@ class Trainer:
             self.board.close()
         history = self.position.history
         best = best_row(history, random_start=self.random_start)
-        for verdict in verdicts(history, best, self.chance, random_start=self.random_start):
+        people = int(self.info.validation.get("identities", 0))
+        for verdict in verdicts(history, best, self.chance, random_start=self.random_start, people=people):
             self.warn(verdict)
         return TrainResult(
             folder=self.folder,
@@ -509,7 +510,7 @@ class Trainer:
             last=history[-1],
             start=next((row for row in history if row["epoch"] == 0), None),
             chance=self.chance,
-            held_out=int(self.info.validation.get("identities", 0)),
+            held_out=people,
             identities=len(self.data.pids),
             seconds=time.perf_counter() - self.started,
             images_per_second=self.meter.overall_rate(),

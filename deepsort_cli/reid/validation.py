@@ -114,12 +114,14 @@ def verdicts(
     chance: Chance | None,
     *,
     random_start: bool,
+    people: int,
 ) -> list[str]:
     """What speaks against the result of a run that is over, as sentences; empty where it improved on its start.
 
     Args:
         best: what `best_row` chose.
         chance: None without validation.
+        people: how many the run was validated on; the fewer, the further chance itself goes up and down.
     """
     found = _about_loss(history)
     if chance is None:
@@ -142,6 +144,11 @@ def verdicts(
         )
     if best["mAP"] <= chance.mAP:
         found.append(f"the best epoch is no better than chance (mAP {best['mAP']:.1%}, chance {chance.mAP:.1%})")
+    elif best["mAP"] <= chance.mAP + math.sqrt(chance.mAP * (1 - chance.mAP) / max(people, 1)):
+        found.append(
+            f"the best epoch is hardly better than chance (mAP {best['mAP']:.1%}, chance {chance.mAP:.1%}), and "
+            f"{people} people are too few to tell that from luck"
+        )
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from deepsort_cli.reid.optim import Group
 from deepsort_cli.reid.progress import RunPlan, StepReport
 from deepsort_cli.reid.settings import TrainConfig
 from deepsort_cli.reid.trainer import TrainResult
+from deepsort_cli.settings import resolve
+from deepsort_cli.settings.evaluate import EvalSettings
 
 ROW = {"epoch": 12, "lr": 0.0123, "mAP": 0.4321, "rank1": 0.5, **dict.fromkeys(FIGURES, 1.2345)}
 PLAN = RunPlan(
@@ -133,6 +136,16 @@ def test_without_validation_no_figure_is_claimed(capsys: pytest.CaptureFixture[s
     said = capsys.readouterr().err
     assert "not validated" in said
     assert "mAP" not in said
+
+
+def test_the_evaluation_reads_the_images_as_the_training_did() -> None:
+    pattern = r"c(?P<camid>\d)/(?P<pid>\d+)"
+    scan = {"pattern": pattern, "accept": "trained_on_test,query_copies", "link_sources": "a b,c", "drop_small": True}
+    config = TrainConfig.model_validate({"data": {"root": "people", "scan": scan}})
+    words = shlex.split(next_commands(finished(), config, Path("b.pth"))["evaluate"])
+    settings = resolve(EvalSettings, overrides=[words[i + 1] for i, word in enumerate(words) if word == "--set"])
+    assert settings.data.scan == config.data.scan.model_copy(update={"link_sources": ()})
+    assert [words[i + 1] for i, word in enumerate(words) if word == "--allow-links"] == ["a b", "c"]
 
 
 def test_a_test_folder_is_evaluated_on() -> None:

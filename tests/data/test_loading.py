@@ -97,6 +97,31 @@ def test_camera_folders_are_no_people(tmp_path: Path, person: PersonImage, said:
         advise(train, settings=NO_CACHE, warn=said.append)
 
 
+@pytest.mark.parametrize("names", [("cam_front", "cam_back", "cctv 2"), ("view1", "view2", "Camera-north")])
+def test_cameras_called_by_words_are_no_people(
+    tmp_path: Path, person: PersonImage, said: list[str], names: tuple[str, ...]
+) -> None:
+    train = load_manifest(folders(tmp_path / "d", person, list(names)), NO_CACHE)
+    with pytest.raises(InputError, match="called like cameras: 3 "):
+        advise(train, settings=NO_CACHE, warn=said.append)
+
+
+def test_numbers_in_names_that_may_be_the_people(tmp_path: Path, person: PersonImage, said: list[str]) -> None:
+    def told(root: str, places: list[tuple[str, int]]) -> bool:
+        for k, (folder, number) in enumerate(places):
+            for shot in range(2):
+                file = tmp_path / root / folder / f"{number:04d}_{shot}.png"
+                file.parent.mkdir(parents=True, exist_ok=True)
+                person(2 * k + shot).save(file)
+        said.clear()
+        advise(load_manifest(tmp_path / root, NO_CACHE), settings=NO_CACHE, warn=said.append)
+        return any("files of the same 4 numbers in each: 2 (left: 8 images, right: 8 images)" in text for text in said)
+
+    assert told("doors", [(door, number) for door in ("left", "right") for number in range(1, 5)])
+    assert not told("tracks", [(name, number) for name in ("ann", "bob", "cid", "dan") for number in range(1, 4)])
+    assert not told("frames", [("left", number) for number in range(1, 5)] + [("right", n) for n in range(5, 9)])
+
+
 def test_folders_that_merge(tmp_path: Path, person: PersonImage, said: list[str]) -> None:
     train = load_manifest(folders(tmp_path / "d", person, ["1", "001", "person_1", "2", "3"]), NO_CACHE)
     advise(train, settings=NO_CACHE, warn=said.append)

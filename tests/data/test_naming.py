@@ -23,6 +23,8 @@ from deepsort_cli.data.settings import ScanSettings
         (r"p(?P<pid>\d+)(?:_v(?P<camid>\d))?", "p7.jpg", (7, None)),
         (r"p(?P<pid>\d+)", "q7.jpg", None),
         (r"(?P<pid>\d*)x", "x.jpg", None),
+        (r"(?:cam|c)?(?P<camid>\d+)[(+]+(?:ab)*(?P<pid>\d{3,4})(?:_\w*)?", "cam2(+abab0123_x.jpg", (123, 2)),
+        (r"(?:[a-z]\+){2}(?P<pid>\d+)", "a+b+7", (7, None)),
     ],
 )
 def test_a_pattern_is_found_anywhere_in_a_path(pattern: str, path: str, label: tuple[int, int | None] | None) -> None:
@@ -48,6 +50,9 @@ def test_names_become_the_same_number_every_time() -> None:
         ("(?P<pid>a)" + "b" * 500, "longer than"),
         (r"(a+)+(?P<pid>\d+)", "for ever"),
         (r"((?:a|b)*)*(?P<pid>\d+)", "for ever"),
+        (r"(?P<pid>\w+_?)+x", "for ever"),
+        (r"^(?:\w|\d)+(?P<pid>\d)x$", "for ever"),
+        (r"(?:(?:[)a]+)b?){2,}(?P<pid>\d+)", "for ever"),
     ],
 )
 def test_patterns_that_cannot_be_used(pattern: str, message: str) -> None:

@@ -87,6 +87,7 @@ def test_a_csv_leads_nowhere_else(pictures: Path, tmp_path: Path) -> None:
         ("path,pid\n,1\n", "line 2: path is empty"),
         ("path,pid\na.txt,1\n", "not named like an image"),
         ("path,pid,split\na.jpg,1,banana\n", "line 2: split 'banana'"),
+        ("path,pid,PID\na.jpg,1,2\n", "column pid more than once"),
         ("path,pid\na.jpg,1\na.jpg,2\n", "line 3: a.jpg was already named otherwise"),
     ],
 )
@@ -94,6 +95,15 @@ def test_lines_that_make_no_sense(tmp_path: Path, text: str, message: str) -> No
     (tmp_path / "bad.csv").write_text(text)
     with pytest.raises(InputError, match=f"bad.csv.*{message}"):
         read_csv(tmp_path / "bad.csv")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be"])
+def test_tables_as_spreadsheets_and_pandas_save_them(tmp_path: Path, encoding: str) -> None:
+    text = '"path"\t"pid"\t"camid"\r\n"ä.jpg"\t"7.0"\t"2.0"\r\n"b.jpg"\t"-1.0"\t""\r\n"c.jpg"\t"0.0"\t"2"\r\n'
+    mark = "\ufeff" if encoding == "utf-16-be" else ""
+    (tmp_path / "a.csv").write_bytes((mark + text).encode(encoding))
+    entries = read_csv(tmp_path / "a.csv").entries
+    assert [(entry.path, *entry.label) for entry in entries] == [("ä.jpg", 7, 2), ("b.jpg", -1, None), ("c.jpg", 0, 2)]
 
 
 def test_two_csvs_side_by_side_are_compared(pictures: Path) -> None:

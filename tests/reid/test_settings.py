@@ -35,6 +35,20 @@ def test_fine_tuning_is_at_full_size() -> None:
     assert FinetuneConfig().training.half_size == 0
 
 
+def test_fine_tuning_knows_the_data_by_the_name_other_commands_use() -> None:
+    config = FinetuneConfig.model_validate(
+        {
+            "data": {"pattern": r"(?P<pid>\d+)", "root": "a", "scan": {"paranoid": True, "layout": "folders"}},
+            "target_dataset": {"root": "b", "scan": {"layout": "mars"}},
+        }
+    )
+    target = config.target_dataset
+    assert str(target.root) == "b"
+    assert (target.scan.pattern, target.scan.paranoid, target.scan.layout) == (r"(?P<pid>\d+)", True, "mars")
+    with pytest.raises(ValidationError, match=r"target_dataset\.nonsense"):
+        FinetuneConfig.model_validate({"data": {"nonsense": 1}})
+
+
 @pytest.mark.parametrize(("height", "given", "padding"), [(256, None, 10), (128, None, 5), (64, None, 2), (64, 7, 7)])
 def test_padding_follows_the_input_size(height: int, given: int | None, padding: int) -> None:
     values = {"model": {"input": {"height": height, "width": height // 2}}, "augment": {"pad": given}}

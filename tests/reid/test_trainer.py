@@ -746,12 +746,14 @@ def test_one_camera_is_enough(make: Make, tmp_path: Path) -> None:
 
 
 def test_verdicts() -> None:
-    def judged(start: float | None, trained: float, random_start: bool = False, chance: float = 0.2) -> list[str]:
+    def judged(
+        start: float | None, trained: float, random_start: bool = False, chance: float = 0.2, people: int = 100
+    ) -> list[str]:
         rows = [{"epoch": 1, "mAP": trained, "height": 64}, {"epoch": 2, "mAP": trained - 0.1, "height": 64}]
         if start is not None:
             rows.insert(0, {"epoch": 0, "mAP": start, "height": 64})
         best = best_row(rows, random_start=random_start)
-        return verdicts(rows, best, Chance(chance, chance), random_start=random_start)
+        return verdicts(rows, best, Chance(chance, chance), random_start=random_start, people=people)
 
     assert judged(0.5, 0.6) == []
     assert judged(None, 0.6) == []
@@ -763,12 +765,15 @@ def test_verdicts() -> None:
     assert "best.pth holds the weights of the start" in said
     (said,) = judged(0.1, 0.2)
     assert "no better than chance (mAP 20.0%, chance 20.0%)" in said
+    (said,) = judged(0.3, 0.35, people=5)
+    assert "hardly better than chance (mAP 35.0%, chance 20.0%), and 5 people" in said
+    assert judged(0.3, 0.35) == judged(0.3, 0.45, people=5) == []
     assert len(judged(0.3, 0.2)) == 1
     assert len(judged(0.3, 0.2, random_start=True)) == 2
-    (said,) = verdicts([{"epoch": 3}], {"epoch": 3}, None, random_start=True)
+    (said,) = verdicts([{"epoch": 3}], {"epoch": 3}, None, random_start=True, people=0)
     assert "nothing was validated" in said
     risen = [{"epoch": 1, "loss": 5.0}, {"epoch": 2, "loss": 17.5}, {"epoch": 3, "loss": 9.0}]
-    (said, _) = verdicts(risen, risen[-1], None, random_start=True)
+    (said, _) = verdicts(risen, risen[-1], None, random_start=True, people=0)
     assert "the loss did not fall (epoch 1: 5, the last: 9)" in said
 
 

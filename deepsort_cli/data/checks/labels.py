@@ -10,9 +10,10 @@ import numpy as np
 from deepsort_cli.core.files import printable
 from deepsort_cli.data.checks.facts import Facts, check, check_in_use
 from deepsort_cli.data.finding import Finding
-from deepsort_cli.data.layouts import camera_of_folder, is_identity_folder, part_role, pid_in_name
+from deepsort_cli.data.layouts import camera_of_folder, is_identity_folder, leading_number, part_role, pid_in_name
 
 _PART_WORD = re.compile(r"(?:^|[_\-. ])(?:train|test|query|probe|gallery|val|valid)(?:ing|set|s)?(?:$|[_\-. ])", re.I)
+_CAMERA_WORD = re.compile(r"(?:cam|camera|cctv|view|viewpoint)(?:[_\-. ]|\d+$)", re.I)
 MOST_FOLDERS = 0.5
 """Share of the identities from which folders that are no people make the whole meaningless."""
 
@@ -40,7 +41,7 @@ def camera_folders(facts: Facts) -> Iterator[Finding]:
         facts,
         "camera_folders_as_people",
         "Identities that are called like cameras",
-        [name for name in names if camera_of_folder(name) is not None],
+        [name for name in names if camera_of_folder(name) is not None or _CAMERA_WORD.match(name)],
         "All people of such a folder count as one. Put the number of the person in front of each file name "
         "(cam1/0007_….jpg), choose the layout cameras, or say how to read paths with --set "
         "data.pattern='(?P<camid>…)/(?P<pid>…)'.",
@@ -67,6 +68,32 @@ def camera_folders_recognised(facts: Facts) -> Iterator[Finding]:
             "folders; if they are cameras indeed, the layout cameras silences this."
             if guessed
             else "The folders inside them are the people.",
+        )
+
+
+@check_in_use
+def people_in_names(facts: Facts) -> Iterator[Finding]:
+    """Few folders without a number, all with files that bear the same many numbers: the numbers may be the people."""
+    numbers: dict[str, list[int]] = {}
+    for path, folder in zip(facts.paths, facts.identities, strict=True):
+        if folder:
+            number = leading_number(path[path.rfind("/") + 1 :])
+            if number is None or is_identity_folder(folder):
+                return
+            numbers.setdefault(folder, []).append(number)
+    if len(numbers) < 2:
+        return
+    shared = set.intersection(*map(set, numbers.values()))
+    everywhere = len(shared) >= MOST_FOLDERS * len(set.union(*map(set, numbers.values())))
+    if everywhere and len(shared) > len(numbers) and all(len(x) >= 2 * len(set(x)) for x in numbers.values()):
+        yield Finding(
+            "people_in_names",
+            "warning",
+            f"Folders taken for people, with files of the same {len(shared):,} numbers in each",
+            len(numbers),
+            tuple(printable(f"{name}: {len(files):,} images") for name, files in numbers.items()),
+            "If the numbers are the people and the folders cameras, call the folders cam1, cam2, …, or say how to read "
+            "paths with --set data.pattern='(?P<camid>…)/(?P<pid>…)'.",
         )
 
 

@@ -32,6 +32,9 @@ def better_root(invalid: Sequence[Problem]) -> str:
         shared.append(names[0])
     if shared:
         return f"Give the folder {printable('/'.join(shared))} below it, where the images lie."
+    above = {names[0] for names in folders if len(names) > 1 and part_role(names[1])}
+    if len(above) > 1 and all(names and names[0] in above for names in folders):
+        return f"Give one of the folders {printable(', '.join(sorted(above)))} below it, which hold a dataset each."
     if any(problem.reason == "unparsed_name" for problem in invalid):
         return REASONS["unparsed_name"][2]
     return "Give the folder that holds the identity folders, the images, or train, query and gallery."
