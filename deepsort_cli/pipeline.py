@@ -700,6 +700,7 @@ def _fate(parts: _Parts, tracker: Tracker, last_frame: int | None) -> Fate:
         unconfirmed=tracker.unconfirmed,
         n_init=parts.tracker.n_init,
         beyond=0 if stored is None or last_frame is None else stored.after(last_frame),
+        last_resort=stored is None and parts.detector_name == "hog",
     )
 
 

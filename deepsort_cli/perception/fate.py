@@ -20,6 +20,7 @@ class Fate:
         begun, unconfirmed: tracks begun, and those of them that were not seen in enough frames on end to be reported.
         n_init: how many frames that are.
         beyond: stored detections of frames behind the last one of the source.
+        last_resort: the detector was the built-in hog.
     """
 
     counts: DetectionCounts
@@ -30,6 +31,7 @@ class Fate:
     unconfirmed: int
     n_init: int
     beyond: int = 0
+    last_resort: bool = False
 
     def lines(self) -> list[str]:
         """What was found, and where it went: one line for each reason that occurred."""
@@ -64,6 +66,11 @@ class Fate:
         if not counts.found and not self.beyond:
             if self.stored:
                 return "the file has no detection in these frames. Is it of this source, and does it count from 1?"
+            if self.last_resort:
+                return (
+                    "hog found nothing at all: it knows upright people seen nearly whole. A real detector finds far "
+                    f"more: --detector yolox_nano; or lower --conf {self.conf:g}."
+                )
             return (
                 "the detector found nothing at all. Is something to be seen that it knows? Small objects need a larger "
                 "--imgsz; other detectors are named with --detector."

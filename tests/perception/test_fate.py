@@ -38,6 +38,9 @@ def test_where_detections_went_and_what_to_do(what: Fate, line: str, remedy: str
 def test_a_detector_that_sees_nothing() -> None:
     blind = Fate(DetectionCounts(frames=4), 0.5, False, 0, 0, 0, 3)
     assert "--imgsz" in blind.remedy()
+    built_in = Fate(DetectionCounts(frames=4), 0.5, False, 0, 0, 0, 3, last_resort=True)
+    assert "--detector yolox_nano" in built_in.remedy()
+    assert "--imgsz" not in built_in.remedy(), "it takes none"
 
 
 def test_reasons_that_did_not_occur_are_left_out() -> None:
