@@ -193,7 +193,7 @@ class TestSources:
             (["--detections", "columns.txt"], ["columns.txt", "line 2"]),
             (["--detections", "order.txt"], ["order.txt", "line 2", "out of order"]),
             (["--detections", "double.txt"], ["double.txt", "line 2", "duplicate"]),
-            (["--detections", "det.txt", "--save", "out.mp4"], ["no source is given"]),
+            (["--detections", "det.txt", "--save", "out.mp4"], ["--source is missing"]),
         ],
         ids=lambda value: " ".join(map(str, value)) if isinstance(value, list) else None,
     )
