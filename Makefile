@@ -47,7 +47,7 @@ install: $(VENV)/.base
 
 demo: $(VENV)/.base
 	@mkdir -p .demo
-	$(BIN)/deepsort track --source demo --detector hog --conf 0.6 --detect-every 2 --preset strong --n-init 5 --max-age 75 \
+	$(BIN)/deepsort track --source demo --detector hog --conf 0.6 --detect-every 2 --preset strong --camera-motion none --n-init 5 --max-age 75 \
 	  --save .demo/demo.mp4 --save-txt .demo/demo.txt --overwrite
 	@echo "Watch .demo/demo.mp4"
 

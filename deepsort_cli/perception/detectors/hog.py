@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -25,8 +25,8 @@ LARGEST = (128, 64)
 """Height and width of the larger of the two windows."""
 BIGGEST_ENLARGED = 768 * 576
 """Pixels up to which a small picture is enlarged."""
-CLOSE_HEIGHT, CLOSE_BORDER = 160, 32
-"""Size and border of the copy searched for people as tall as the picture."""
+LOW, BORDER = 2 * LARGEST[0], 32
+"""Pictures lower than the first get the second as a border: windows of people as tall as those reach beyond."""
 
 
 @dataclass(frozen=True)
@@ -99,25 +99,23 @@ class HogDetector:
     def _search(self, image: Image) -> tuple[FloatArray, FloatArray]:
         """(N, 4) boxes of people, x1 y1 x2 y2, and (N, 2) how far above its floor each model's margin is; 0: not."""
         boxes, evidence = [np.empty((0, 4))], [np.empty((0, len(MODELS)))]
-        for view in (_whole(image), _closer(image)):
-            for column, (model, hog) in enumerate(self._models):
-                windows, margins = hog.detectMultiScale(
-                    view.image,
-                    hitThreshold=model.floor,
-                    winStride=self._stride,
-                    padding=(8, 8),
-                    scale=self._scale,
-                    groupThreshold=0,
-                )
-                windows = np.asarray(windows, dtype=np.float64).reshape(-1, 4)
-                fresh = windows[:, 3] > view.lowest
-                windows, margins = windows[fresh], np.asarray(margins, dtype=np.float64).ravel()[fresh]
-                sizes = windows[:, 2:] * model.person
-                corners = windows[:, :2] + windows[:, 2:] / 2 - sizes / 2 - view.corner
-                boxes.append(np.concatenate([corners, corners + sizes], axis=1) / view.factor)
-                above = np.zeros((len(windows), len(MODELS)))
-                above[:, column] = margins - model.floor
-                evidence.append(above)
+        view = _whole(image)
+        for column, (model, hog) in enumerate(self._models):
+            windows, margins = hog.detectMultiScale(
+                view.image,
+                hitThreshold=model.floor,
+                winStride=self._stride,
+                padding=(8, 8),
+                scale=self._scale,
+                groupThreshold=0,
+            )
+            windows = np.asarray(windows, dtype=np.float64).reshape(-1, 4)
+            sizes = windows[:, 2:] * model.person
+            corners = windows[:, :2] + windows[:, 2:] / 2 - sizes / 2 - view.corner
+            boxes.append(np.concatenate([corners, corners + sizes], axis=1) / view.factor)
+            above = np.zeros((len(windows), len(MODELS)))
+            above[:, column] = np.asarray(margins, dtype=np.float64).ravel() - model.floor
+            evidence.append(above)
         return _ordered(np.concatenate(boxes), np.concatenate(evidence))
 
 
@@ -147,15 +145,11 @@ def _averaged(boxes: FloatArray, evidence: FloatArray) -> FloatArray:
 
 @dataclass(frozen=True)
 class _View:
-    """A copy of the picture to search in: `factor` times its size, whose upper left corner lies at `corner`.
-
-    Windows of up to `lowest` pixels in height are left to another view.
-    """
+    """A copy of the picture to search in: `factor` times its size, whose upper left corner lies at `corner`."""
 
     image: Image
     factor: float
     corner: tuple[int, int]
-    lowest: float = 0.0
 
 
 def _whole(image: Image) -> _View:
@@ -164,13 +158,7 @@ def _whole(image: Image) -> _View:
     factor = min(2.0, (BIGGEST_ENLARGED / (height * width)) ** 0.5)
     if factor < 1.25:  # nearly the same people are found, and the search takes longer
         factor = 1.0
-    return _bordered(image, factor, 0)
-
-
-def _closer(image: Image) -> _View:
-    """A small copy with a border: windows of people as tall as the picture reach beyond its edges."""
-    view = _bordered(image, min(2.0, CLOSE_HEIGHT / image.shape[0]), CLOSE_BORDER)
-    return replace(view, lowest=view.factor * image.shape[0])
+    return _bordered(image, factor, BORDER if height * factor < LOW else 0)
 
 
 def _bordered(image: Image, factor: float, border: int) -> _View:
