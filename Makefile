@@ -47,8 +47,8 @@ install: $(VENV)/.base
 
 demo: $(VENV)/.base
 	@mkdir -p .demo
-	$(BIN)/deepsort track --source demo --detector hog --conf 0.6 --detect-every 2 --preset strong --camera-motion none --n-init 5 --max-age 75 \
-	  --save .demo/demo.mp4 --save-txt .demo/demo.txt --overwrite
+	$(BIN)/deepsort track demo --detector hog --conf 0.6 --detect-every 2 --preset strong --camera-motion none \
+	  --n-init 5 --max-age 75 --save .demo/demo.mp4 --save-txt .demo/demo.txt --overwrite
 	@echo "Watch .demo/demo.mp4"
 
 # Tests of one file share what it has prepared, so a file stays with one process.
