@@ -153,4 +153,5 @@ def test_it_keeps_the_people_of_the_demo_apart(deepsort: Deepsort) -> None:
         switches[reid] = summary["scores"]["id_switches"], summary["tracks"]
     assert 7 <= switches[None][1] <= 8, "seven people"
     assert switches[None][1] < switches["none"][1]
+    assert switches[None][0] < 0.6 * switches["none"][0]
     assert switches[None][0] <= 6, "only while people hide each other"
