@@ -88,7 +88,7 @@ def test_low_scores_end_where_the_detector_begins() -> None:
 
     assert tracker("detector.model_path=yolox.onnx").high_score == 0.3
     assert tracker("detector.conf=0.6").high_score == 0.6
-    assert tracker("detector.model_path=hog").high_score == 0.5
+    assert tracker("detector.model_path=hog").high_score == 0.4
     assert tracker("detections=det.txt").high_score == 0.3
     assert tracker("tracker.high_score=0.7").high_score == 0.7
     with pytest.raises(InputError, match=r"^settings: tracker\.low_score 0.1 must be below the detector's conf 0.05"):
