@@ -75,6 +75,8 @@ def reason_of(error: av.FFmpegError) -> str:
         return "what comes is no video that can be read"
     if isinstance(error, av.error.ProtocolNotFoundError):
         return "PyAV's FFmpeg does not have this protocol"
+    if isinstance(error, OSError) and error.errno == errno.ENOSYS:
+        return "this format cannot be read from beginning to end"
     if isinstance(error, OSError) and error.errno == errno.EIO:
         return "no connection, or what comes is no video"
     return (error.strerror or type(error).__name__).split(":")[0].strip()

@@ -246,8 +246,9 @@ def open_stdin(settings: SourceSettings, *, pixels: bool = True, warn: Warn = si
         InputError: nothing comes, or no video.
     """
     if sys.stdin is None or sys.stdin.isatty():
+        what = "closed" if sys.stdin is None else "the keyboard"
         raise InputError(
-            "--source -: standard input is the keyboard. Send a video: ffmpeg … -f mpegts - | deepsort track --source -"
+            f"--source -: standard input is {what}. Send a video: ffmpeg … -f mpegts - | deepsort track --source -"
         )
     pipe = Pipe(sys.stdin.fileno())
     try:
