@@ -158,9 +158,10 @@ def look(path: Path, *, option: str, shown: str | None = None) -> os.stat_result
 
 def _refuse_address(path: Path, option: str) -> None:
     """`rtsp://camera/1` as a path is `rtsp:/camera/1`; nobody means a folder of that name unless it is there."""
-    first = path.parts[0] if path.parts else ""
-    if option != "--source" and re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]+:", first) and not Path(first).exists():
-        raise InputError(f"{option} {hide_secrets(str(path))}: an address; only a file on this machine can be named.")
+    scheme = path.parts[0] if path.parts else ""
+    if option == "--source" or not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]+:", scheme) or Path(scheme).exists():
+        return
+    raise InputError(f"{option} {hide_secrets(str(path))}: an address; only a file on this machine can be named.")
 
 
 def at_home(name: str | Path) -> Path:

@@ -28,6 +28,9 @@ TEXT_FORMATS = frozenset({"tty", "srt", "ass", "webvtt", "lrc", "microdvd", "sub
 """What FFmpeg makes of text files."""
 
 MOST_FAULTS_IN_A_ROW = 1000
+MOST_BETWEEN = 512
+"""Bytes between two packets of a Matroska file with one track: the heads of blocks and clusters are far smaller."""
+
 PLAIN_CODECS = frozenset({"h264", "hevc", "mpeg4", "mpeg2video", "mpeg1video", "mjpeg", "msmpeg4v3", "vp9", "ffv1"})
 """One packet is one frame."""
 
@@ -43,17 +46,19 @@ class Damage:
     Attributes:
         lost: frames that could not be decoded.
         flawed: frames in which parts had to be made up.
+        missing: about how many frames lay in parts of the file that its reader passed over.
         at: seconds in the container where that was.
         broken_off: why reading ended before the end; None where it did not.
     """
 
     lost: int = 0
     flawed: int = 0
+    missing: int = 0
     at: list[float] = field(default_factory=list)
     broken_off: str | None = None
 
     def __bool__(self) -> bool:
-        return bool(self.lost or self.flawed or self.broken_off)
+        return bool(self.lost or self.flawed or self.missing or self.broken_off)
 
     def where(self, origin: float) -> str:
         """The times in seconds after `origin`, neighbours joined: 1.2–1.4 s, 7.0 s."""
@@ -75,6 +80,8 @@ def reason_of(error: av.FFmpegError) -> str:
         return "what comes is no video that can be read"
     if isinstance(error, av.error.ProtocolNotFoundError):
         return "PyAV's FFmpeg does not have this protocol"
+    if isinstance(error, OSError) and error.errno == errno.ENOSYS:
+        return "this format cannot be read from beginning to end"
     if isinstance(error, OSError) and error.errno == errno.EIO:
         return "no connection, or what comes is no video"
     return (error.strerror or type(error).__name__).split(":")[0].strip()
@@ -151,6 +158,9 @@ class Decoder:
         self._found_key = self._first_key = False
         self._packets_in = 0
         self._last_pts: int | None = None
+        # FFmpeg's reader of Matroska passes over what is damaged without a word.
+        self._is_compact = self.format.startswith("matroska") and len(self.container.streams) == 1
+        self._before: Any = None
         self.first_packet: bytes | None = None
         self._held: deque[Any] = deque()
         self._reformatter = VideoReformatter()
@@ -284,6 +294,8 @@ class Decoder:
                 break
             if self.first_packet is None:
                 self.first_packet = bytes(packet)
+            if self._is_compact:
+                self._note_hole(packet)
             yield packet
         yield None
 
@@ -350,6 +362,20 @@ class Decoder:
         self.damage.lost += 1
         self.damage.at.append(place)
         self.lost_at.append(place)
+
+    def _note_hole(self, packet: Any) -> None:
+        """Note what lies between this packet and the one before, where that is more than the format puts there."""
+        before, self._before = self._before, packet
+        if before is None or packet.pos is None or before.pos is None or self.rate is None:
+            return
+        stamps = [each.pts if each.dts is None else each.dts for each in (before, packet)]
+        if packet.pos - before.pos - before.size <= MOST_BETWEEN or None in stamps:
+            return
+        begin, end = (float(stamp * packet.time_base) for stamp in stamps)
+        missing = round((end - begin) * self.rate) - 1
+        if missing > 0:
+            self.damage.missing += missing
+            self.damage.at += [begin, end]
 
     def _place(self, stamp: int | None) -> float:
         """Seconds in the container; from the frames before where there is no timestamp."""

@@ -159,6 +159,8 @@ class VideoSource(Source):
         parts = []
         if damage.lost:
             parts.append(f"{damage.lost} {_frames(damage.lost)} could not be decoded and {_are(damage.lost)} left out")
+        if damage.missing:
+            parts.append(f"about {damage.missing} {_frames(damage.missing)} {_are(damage.missing)} missing")
         if damage.flawed:
             parts.append(f"{damage.flawed} {_frames(damage.flawed)} {_are(damage.flawed)} partly made up")
         text = f"{self._shown} is damaged: {', '.join(parts)}" if parts else f"{self._shown} breaks off"
@@ -246,8 +248,9 @@ def open_stdin(settings: SourceSettings, *, pixels: bool = True, warn: Warn = si
         InputError: nothing comes, or no video.
     """
     if sys.stdin is None or sys.stdin.isatty():
+        what = "closed" if sys.stdin is None else "the keyboard"
         raise InputError(
-            "--source -: standard input is the keyboard. Send a video: ffmpeg … -f mpegts - | deepsort track --source -"
+            f"--source -: standard input is {what}. Send a video: ffmpeg … -f mpegts - | deepsort track --source -"
         )
     pipe = Pipe(sys.stdin.fileno())
     try:

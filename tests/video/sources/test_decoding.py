@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -225,6 +226,27 @@ class TestDamage:
         assert count == 39
         assert len(told) == 1
         assert "1 frame could not be decoded" in told[0]
+
+    def test_what_a_matroska_reader_passes_over_is_missed(self, tmp_path: Path) -> None:
+        path, noise = tmp_path / "a.mkv", np.random.default_rng(0)
+        with av.open(str(path), "w") as container:
+            stream = container.add_stream("mjpeg", rate=25)
+            stream.width, stream.height, stream.pix_fmt = 160, 120, "yuvj420p"
+            for _ in range(60):
+                image = noise.integers(0, 256, (120, 160, 3), dtype=np.uint8)
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="bgr24")))
+            container.mux(stream.encode())
+        assert self.count(path)[2] == []
+        data = bytearray(path.read_bytes())
+        data[len(data) // 2 : len(data) * 6 // 10] = bytes(len(data) * 6 // 10 - len(data) // 2)
+        path.write_bytes(data)
+        count, times, told = self.count(path)
+        assert 45 <= count < 58
+        assert times[-1] == pytest.approx(59 / 25, abs=0.002)
+        assert len(told) == 1
+        assert "is damaged" in told[0]
+        lost = sum(int(number) for number in re.findall(r"(\d+) frames? (?:could|are missing|is missing)", told[0]))
+        assert lost == pytest.approx(60 - count, abs=1)
 
     def test_a_file_cut_off(self, clip: Path) -> None:
         clip.write_bytes(clip.read_bytes()[: clip.stat().st_size * 6 // 10])
