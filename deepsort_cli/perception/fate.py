@@ -75,6 +75,11 @@ class Fate:
                 "the detector found nothing at all. Is something to be seen that it knows? Small objects need a larger "
                 "--imgsz; other detectors are named with --detector."
             )
+        if self.unconfirmed and counts.frames < self.n_init:
+            return (
+                f"only {counts.frames} frames were looked at, and tracks are confirmed when seen in {self.n_init} on "
+                "end: look at more (--max-frames, --stride), or lower --n-init."
+            )
         if self.unconfirmed and counts.kept > self.unusable:
             return (
                 f"objects were found, but none overlapped in {self.n_init} frames on end. Lower --n-init, raise "
@@ -88,8 +93,14 @@ class Fate:
             "both": counts.below_conf_other_class,
             "outside": counts.outside,
         }
+        low = f"everything scores below --conf {self.conf:g}, at most {counts.best_score:.2f}: lower --conf."
+        if self.stored and counts.best_score <= 0:
+            low = (
+                "no confidence (column 7) is above 0. Bring them into 0 to 1, or write −1 in every row if there are "
+                "none."
+            )
         return {
-            "conf": f"everything scores below --conf {self.conf:g}, at most {counts.best_score:.2f}: lower --conf.",
+            "conf": low,
             "class": f"other classes were found, not those asked for: --classes {','.join(list(counts.classes)[:5])}.",
             "beyond": "the detections are of frames that the source does not have. Is the file of this source?",
             "area": "the boxes have no area. Columns 5 and 6 are width and height in pixels.",

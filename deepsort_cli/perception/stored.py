@@ -115,6 +115,17 @@ class StoredDetections:
         stored = cls(frames, detections, conf=conf, iou=iou, classes=classes, class_names=class_names)
         if unrated:
             stored.notes.append(f"{path}: no confidences (column 7 is −1 in every row), so --conf drops nothing.")
+        elif (scores == -1).any() and (scores >= 0).any():
+            without = int(np.count_nonzero(scores == -1))
+            stored.notes.append(
+                f"{path}: {without:,} of {len(scores):,} rows have no confidence (column 7 is −1); as others have one, "
+                "these are below any --conf."
+            )
+        if scores.max(initial=0.0) > 1 and conf is not None:
+            stored.notes.append(
+                f"{path}: confidences (column 7) reach {scores.max():g}, and --conf {conf:g} is meant for 0 to 1. "
+                "Divide them by 100 where they are percent."
+            )
         return stored
 
     def __len__(self) -> int:
@@ -127,6 +138,29 @@ class StoredDetections:
     def after(self, frame: int) -> int:
         """How many detections the file has in frames behind this one, counted from 1."""
         return len(self._frames) - int(np.searchsorted(self._frames, frame, side="right"))
+
+    def misplaced(self, width: int, height: int) -> str | None:
+        """What seems wrong with boxes for pictures of this size in pixels; None where nothing does, or for size 0."""
+        boxes = self._detections.boxes
+        if not len(boxes) or not width or not height:
+            return None
+        left, top, right, bottom = boxes.T
+        beyond = (right > 1.25 * width) | (bottom > 1.25 * height) | (right < 0) | (bottom < 0)
+        share, size = float(beyond.mean()), f"{width}×{height}"
+        if share > 0.2 and bool(((right - left >= left) & (bottom - top >= top) & (left > 0)).all()):
+            return (
+                f"{100 * share:.0f} % of the boxes reach far beyond the picture of {size}, and columns 5 and 6 are "
+                "never less than 3 and 4: are they right and bottom? Width and height are expected."
+            )
+        if share > 0.5:
+            return (
+                f"{100 * share:.0f} % of the boxes reach far beyond the picture of {size}: is the file of this source, "
+                "and of pictures of this size?"
+            )
+        largest = float(boxes.max())
+        if 50 < largest <= 100.5 and min(width, height) >= 200:
+            return f"no box reaches beyond 100, in pictures of {size}: are these percent? Pixels are expected."
+        return None
 
     def detections(self, frame_index: int) -> Detections:
         """The detections of a frame by its 0-based index: boxes x1 y1 x2 y2; none for a frame not in the file."""
@@ -149,6 +183,8 @@ def _load_npy(path: Path) -> npt.NDArray[np.generic]:
         array = np.load(path, allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:
         raise InputError(f"--detections {path}: not a NumPy array of numbers ({_short(error)}).") from None
+    except MemoryError as error:
+        raise InputError(f"--detections {path}: damaged, or larger than the memory ({_short(error)}).") from None
     if not isinstance(array, np.ndarray):
         raise InputError(f"--detections {path}: a .npz archive under the name .npy; rename it.")
     return array
@@ -167,6 +203,8 @@ def _load_npz(path: Path) -> tuple[FloatArray, npt.NDArray[np.float32] | None]:
                 features = _as_numbers(path, archive["features"], np.float32, "`features`")
     except (ValueError, OSError, EOFError, zipfile.BadZipFile, AttributeError) as error:
         raise InputError(f"--detections {path}: not a NumPy archive of numbers ({_short(error)}).") from None
+    except MemoryError as error:
+        raise InputError(f"--detections {path}: damaged, or larger than the memory ({_short(error)}).") from None
     if features is not None and (features.ndim != 2 or len(features) != len(table)):
         raise InputError(f"--detections {path}: `features` has shape {features.shape}, expected ({len(table)}, D).")
     return table, features
@@ -248,4 +286,6 @@ def _check_rows(path: Path, table: FloatArray, features: npt.NDArray[np.float32]
 
 
 def _short(error: Exception) -> str:
+    if "pickle" in str(error):  # NumPy goes on to say how to load it all the same, which nobody should
+        return "it holds Python objects, or is a file of another kind"
     return str(error).splitlines()[0][:160] if str(error) else type(error).__name__

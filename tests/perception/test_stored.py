@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from deepsort_cli.core.errors import InputError
+from deepsort_cli.core.mot import read_seqinfo
 from deepsort_cli.perception.stored import StoredDetections
 
 ROWS = np.array(
@@ -159,7 +160,8 @@ def test_files_without_confidences(tmp_path: Path) -> None:
     assert "no confidences (column 7 is −1 in every row)" in stored.notes[0]
     rows[0, 6] = 0.5
     stored = StoredDetections.load(write_text(tmp_path / "det.txt", rows), conf=0.3)
-    assert (len(stored), stored.notes) == (1, [])
+    assert len(stored) == 1
+    assert "2 of 3 rows have no confidence" in stored.notes[0]
 
 
 def test_kitti_labels_are_no_detections(tmp_path: Path) -> None:
@@ -261,3 +263,53 @@ def test_real_detections(shared_data: Path) -> None:
     assert sum(len(stored.detections(i)) for i in range(837)) == len(stored) == 3627
     text = StoredDetections.load(shared_data / "mot" / "PETS09-S2L1" / "det" / "det.txt")
     assert (len(text), text.last_frame) == (4359, 795)
+
+
+def notes(tmp_path: Path, scores: list[float]) -> str:
+    rows = ROWS.copy()
+    rows[:, 6] = scores
+    return " ".join(StoredDetections.load(write_text(tmp_path / "det.txt", rows), conf=0.3).notes)
+
+
+def test_confidences_that_are_no_probabilities(tmp_path: Path) -> None:
+    assert notes(tmp_path, [0.0, 0.5, 1.0]) == ""
+    assert "1 of 3 rows have no confidence" in notes(tmp_path, [-1, 0.5, 0.9])
+    assert "reach 87, and --conf 0.3 is meant for 0 to 1" in notes(tmp_path, [12, 50, 87])
+    assert notes(tmp_path, [-2.5, -1, -0.5]) == ""  # logits: told where nothing is found
+
+
+@pytest.mark.parametrize(
+    ("boxes", "word"),
+    [
+        ([[10, 20, 30, 40], [500, 300, 100, 150]], None),
+        ([[-20, 20, 50, 90], [600, 380, 80, 150]], None),  # over the border
+        ([[10, 20, 40, 60], [500, 300, 600, 450]], "right and bottom"),
+        ([[1200, 700, 90, 200], [900, 600, 80, 150]], "of pictures of this size"),
+        ([[-400, 20, 30, 40], [-300, 20, 30, 40]], "of pictures of this size"),
+        ([[10, 20, 5, 30], [70, 60, 10, 30]], "percent"),
+    ],
+)
+def test_boxes_that_do_not_fit_the_picture(tmp_path: Path, boxes: list[list[float]], word: str | None) -> None:
+    rows = np.array([[1, -1, *box, 0.9] for box in boxes])
+    stored = StoredDetections.load(write_text(tmp_path / "det.txt", rows))
+    found = stored.misplaced(640, 480)
+    assert found is None if word is None else word in (found or "")
+    assert stored.misplaced(0, 0) is None
+
+
+def test_a_header_that_promises_more_than_there_is(tmp_path: Path) -> None:
+    with (tmp_path / "det.npy").open("wb") as stream:
+        header = {"descr": "<f8", "fortran_order": False, "shape": (10**13, 7)}
+        np.lib.format.write_array_header_1_0(stream, header)
+    with pytest.raises(InputError, match=r"det\.npy: damaged, or larger than the memory"):
+        StoredDetections.load(tmp_path / "det.npy")
+
+
+@pytest.mark.real_data
+def test_real_detections_fit_their_pictures(shared_data: Path) -> None:
+    for folder in sorted((shared_data / "mot").iterdir()):
+        path = next(folder.glob("det/det*"))
+        info = read_seqinfo(folder)
+        stored = StoredDetections.load(path, conf=0.3)
+        assert stored.misplaced(info.width, info.height) is None, folder.name
+        assert not stored.notes, folder.name

@@ -113,6 +113,13 @@ class Seen:
         ]
         return found[0] if len(found) == 1 else None
 
+    @property
+    def masks(self) -> int:
+        """How many mask coefficients each row ends in: the channels of the one map beside a single table; 0 without."""
+        maps = [output.value for output in self.outputs if output.value.ndim == 4]
+        alone = len(maps) == 1 and len(self.outputs) == 2 and min(maps[0].shape[2:]) > 1
+        return maps[0].shape[1] if alone else 0
+
     def of_rank(self, ndim: int) -> list[int]:
         return [i for i, output in enumerate(self.outputs) if output.value.ndim == ndim]
 
@@ -157,6 +164,15 @@ class Format:
 def cells(size: Size, strides: Sequence[int] = (8, 16, 32)) -> int:
     """Number of grid cells of all strides over an input."""
     return sum((size[0] // stride) * (size[1] // stride) for stride in strides)
+
+
+USUAL_STRIDES = ((8, 16, 32), (8, 16, 32, 64), (4, 8, 16, 32), (16, 32))
+"""Of the usual models, of P6, of P2 and of the tiny ones."""
+
+
+def is_grid(rows: int, size: Size, boxes: int = 1) -> bool:
+    """Whether so many rows are the cells of an input, with so many boxes in each."""
+    return rows in [boxes * cells(size, strides) for strides in USUAL_STRIDES]
 
 
 @lru_cache(maxsize=16)
@@ -267,6 +283,11 @@ def are_unit(boxes: Array) -> bool:
     """Whether boxes are parts of the picture (0-1) rather than pixels: none of many reaches beyond two pixels."""
     largest = float(np.abs(boxes).max(initial=0.0)) if boxes.size else 0.0
     return 0.0 < largest <= UNIT_LIMIT
+
+
+def unit_of(boxes: Array) -> bool | None:
+    """`are_unit`, or None where boxes are all 0, as a model answers a grey image that drops its weak candidates."""
+    return are_unit(boxes) if boxes.any() else None
 
 
 def scaled(boxes: FloatArray, size: Size, *, unit: bool | None) -> FloatArray:

@@ -67,7 +67,8 @@ def _match(seen: Seen, name: str) -> Match | None:
     pixels = STRETCHED if name == RTDETR else IMAGENET
     if name == DETR and seen.dynamic:  # trained on pictures that keep their shape
         pixels = replace(IMAGENET, fit="centre")
-    head = Head(name, classes, read, locate, pixels, needs_nms=False, coco91=classes == COCO_IDS)
+    doubt = "" if by_name or seen.forced else f"its boxes and logits have no names that tell; they are read as {name}"
+    head = Head(name, classes, read, locate, pixels, needs_nms=False, coco91=classes == COCO_IDS, doubt=doubt)
     return Match(3 if by_name else 2, head)
 
 

@@ -95,7 +95,7 @@ def _match_table(seen: Seen) -> Match | None:
     strides = next((some for some in (STRIDES, STRIDES[:3]) if _cells_up(seen.size, some) == rows), None)
     if strides is None or classes < 1:
         return None
-    if not seen.forced and classes != (seen.named or len(COCO_NAMES)):
+    if not seen.forced and classes != (seen.named or len(COCO_NAMES)) and not _ends_in_distances(array[0], classes):
         return None
     activation = activation_of(array[0, :, :classes], NANODET)
     head = Head(
@@ -106,6 +106,12 @@ def _match_table(seen: Seen) -> Match | None:
         SHOWN[NANODET],
     )
     return Match(3, head)
+
+
+def _ends_in_distances(rows: Array, classes: int) -> bool:
+    """Whether probabilities come first, where other heads have boxes, and then values that are none."""
+    first, last = rows[:, :classes], rows[:, classes:]
+    return bool(first.min() >= 0 and first.max() <= 1 and last.min() < -0.05)
 
 
 def _cells_up(size: Size, strides: Sequence[int]) -> int:

@@ -31,13 +31,15 @@ from deepsort_cli.perception.heads.base import (
     Scored,
     Seen,
     Size,
+    Unfit,
     activation_of,
-    are_unit,
     best_class,
     cells,
     corners,
+    is_grid,
     scaled,
     table,
+    unit_of,
 )
 from deepsort_cli.perception.letterbox import Pixels
 
@@ -97,7 +99,7 @@ def _match(seen: Seen, name: str) -> Match | None:
     boxes = table(seen.outputs[pair.boxes].value)
     scores = pair.table([output.value for output in seen.outputs])
     kind = _kind(seen, pair, boxes, scores)
-    if not seen.forced and kind != name:
+    if not seen.forced and (kind != name or (name in (NAS, DAMO) and not is_grid(len(boxes), seen.size))):
         return None
     if name == SSD:
         background = 0 if scores[:, 0].mean() >= scores[:, -1].mean() else scores.shape[1] - 1
@@ -107,8 +109,10 @@ def _match(seen: Seen, name: str) -> Match | None:
         read, classes = partial(_read, pair=pair, activation=activation), scores.shape[1]
     known = any(seen.find(word) is not None for word in KNOWN_NAMES.get(name, ()))
     doubt = "" if known or seen.forced else DOUBTS.get(name, "")
-    unit = are_unit(boxes) if boxes.any() else None
-    locate = partial(_locate, pair=pair, unit=unit, centred=_are_centred(boxes))
+    centred = _are_centred(boxes)
+    if not centred and not seen.forced and _inside_out(boxes).mean() > 0.2:
+        raise Unfit(f"read as {name}, its boxes are neither corners nor centres: many end before they begin")
+    locate = partial(_locate, pair=pair, unit=unit_of(boxes), centred=centred)
     return Match(2, Head(name, classes, read, locate, SHOWN[name], needs_nms=True, doubt=doubt))
 
 
@@ -139,10 +143,15 @@ def _read_ssd(outputs: Outputs, floor: float, *, pair: Pair, background: int) ->
     return best_class(scores[:, 1:] if background == 0 else scores[:, :-1], floor)
 
 
+def _inside_out(boxes: Array) -> Array:
+    """Which boxes end before they begin, read as corners."""
+    ends: Array = (boxes[:, 2] < boxes[:, 0]) | (boxes[:, 3] < boxes[:, 1])
+    return ends
+
+
 def _are_centred(boxes: Array) -> bool:
     """Whether boxes are cx cy w h: read as corners, many of those all over a picture would be turned inside out."""
-    inside_out = (boxes[:, 2] < boxes[:, 0]) | (boxes[:, 3] < boxes[:, 1])
-    return bool(inside_out.mean() > 0.05 and (boxes[:, 2:] >= 0).all())
+    return bool(_inside_out(boxes).mean() > 0.05 and (boxes[:, 2:] >= 0).all())
 
 
 def _locate(

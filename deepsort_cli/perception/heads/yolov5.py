@@ -17,16 +17,14 @@ from deepsort_cli.perception.heads.base import (
     Seen,
     Size,
     activation_of,
-    are_unit,
-    cells,
     corners,
+    is_grid,
     objectness_times_class,
     scaled,
+    unit_of,
 )
 
 NAME = "yolov5"
-STRIDES = ((8, 16, 32), (8, 16, 32, 64), (4, 8, 16, 32), (16, 32))
-"""Of the usual models, of P6, of P2 and of the tiny ones."""
 
 
 def _match(seen: Seen) -> Match | None:
@@ -35,12 +33,11 @@ def _match(seen: Seen) -> Match | None:
         return None
     array = seen.outputs[position].value
     rows, columns = array.shape[1:]
-    usual = rows in [3 * cells(seen.size, strides) for strides in STRIDES]
-    if columns < 5 + max(seen.named, 1) or not (seen.forced or usual):
+    if columns < 5 + max(seen.named, 1) or not (seen.forced or is_grid(rows, seen.size, boxes=3)):
         return None
-    classes = seen.named or columns - 5
+    classes = seen.named or max(columns - 5 - seen.masks, 1)
     activation = activation_of(array[0, :, 4 : 5 + classes], NAME)
-    unit = are_unit(array[0, :, :4])
+    unit = unit_of(array[0, :, :4])
 
     def read(outputs: Outputs, floor: float) -> Scored:
         return objectness_times_class(outputs[position][0], 4, classes, floor, activation)

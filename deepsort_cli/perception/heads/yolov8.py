@@ -7,6 +7,8 @@ The head with rows and columns swapped, (1, n, 4 + C), and the RT-DETR of Ultral
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from deepsort_cli.core.types import FloatArray, IntArray
@@ -28,11 +30,15 @@ from deepsort_cli.perception.heads.base import (
     cells,
     corners,
     hull,
+    is_grid,
     scaled,
+    unit_of,
 )
 from deepsort_cli.perception.letterbox import Pixels
 
 NAME, RTDETR = "yolov8", "rtdetr_ultralytics"
+LISTED = (6, 7, 100, 200, 300, 900)
+"""Columns of finished objects, and usual numbers of queries."""
 
 
 def _match(seen: Seen) -> Match | None:
@@ -42,9 +48,16 @@ def _match(seen: Seen) -> Match | None:
     rows, columns = seen.outputs[position].value.shape[1:]
     count, named = cells(seen.size), seen.named
     if rows >= 4 + max(named, 1) and (columns > rows or columns == count):
-        return Match(2, _head(seen, position, swapped=False))
-    # (n, columns): this head swapped, or YOLOX's. The number of classes tells which.
-    swapped = columns == 4 + (named or len(COCO_NAMES)) or (seen.forced and columns >= 4 + max(named, 1))
+        sure = is_grid(columns, seen.size) or columns > MOST_LISTED or rows == 4 + named or seen.forced
+        if not sure and rows in LISTED:
+            return None  # a list of objects with its axes swapped, or one class more than objects
+        head = _head(seen, position, swapped=False)
+        doubt = head.doubt if sure else f"its {columns} columns are no grid of cells; they are read as those of {NAME}"
+        return Match(2, replace(head, doubt=doubt))
+    # (n, columns): this head swapped, or YOLOX's. The number of classes tells which; YOLOX has at least six columns.
+    swapped = (
+        columns == 5 or columns == 4 + (named or len(COCO_NAMES)) or (seen.forced and columns >= 4 + max(named, 1))
+    )
     if rows == count and swapped:
         return Match(2, _head(seen, position, swapped=True))
     return None
@@ -70,9 +83,14 @@ def _match_rtdetr(seen: Seen) -> Match | None:
 def _head(seen: Seen, position: int, *, swapped: bool) -> Head:
     table = _table(seen.outputs[position].value, swapped)
     turned = seen.task == "obb"
-    classes = seen.named or table.shape[1] - 4 - turned
+    classes = seen.named or max(table.shape[1] - 4 - turned - seen.masks, 1)
+    doubt = ""
+    if not (seen.task or seen.masks) and table.shape[1] > 4 + classes:
+        doubt = (
+            f"its metadata names {classes} classes, but it has {table.shape[1] - 4}: those without names are ignored"
+        )
     activation = activation_of(table[:, 4 : 4 + classes], NAME)
-    unit = are_unit(table[:, :4])
+    unit = unit_of(table[:, :4])
 
     def read(outputs: Outputs, floor: float) -> Scored:
         return best_class(_table(outputs[position], swapped)[:, 4 : 4 + classes], floor, activation)
@@ -82,7 +100,7 @@ def _head(seen: Seen, position: int, *, swapped: bool) -> Head:
         boxes = scaled(rows[:, :4], size, unit=unit)
         return hull(boxes, rows[:, 4 + classes]) if turned else corners(boxes)
 
-    return Head(NAME, classes, read, locate, Pixels())
+    return Head(NAME, classes, read, locate, Pixels(), doubt=doubt)
 
 
 def _table(output: Array, swapped: bool) -> Array:

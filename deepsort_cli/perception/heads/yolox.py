@@ -22,12 +22,12 @@ from deepsort_cli.perception.heads.base import (
     Seen,
     Size,
     activation_of,
-    are_unit,
     cells,
     corners,
     grid,
     objectness_times_class,
     scaled,
+    unit_of,
 )
 from deepsort_cli.perception.letterbox import Pixels
 
@@ -59,7 +59,13 @@ def _match(seen: Seen, name: str) -> Match | None:
         return None
     activation = activation_of(array[0, :, 4:], name)
     decoded = name == YOLOV6 or _is_decoded(array, seen.size, strides)
-    return Match(2, _head(name, position, columns - 5, strides if not decoded else None, activation, array))
+    doubt = ""
+    if name == YOLOX and decoded and not (seen.forced or columns == 5 + (seen.named or len(COCO_NAMES))):
+        doubt = (
+            f"its (1, n, {columns}) are read as yolox: box, objectness, {columns - 5} classes; they could be yolov8's "
+            f"with axes swapped: box, {columns - 4} classes"
+        )
+    return Match(2, _head(name, position, strides if not decoded else None, activation, array, doubt))
 
 
 def _is_decoded(array: Array, size: Size, strides: tuple[int, ...]) -> bool:
@@ -72,11 +78,10 @@ def _is_decoded(array: Array, size: Size, strides: tuple[int, ...]) -> bool:
     return bool(places.std() > 0 and np.corrcoef(places.ravel(), expected.ravel())[0, 1] > 0.9)
 
 
-def _head(
-    name: str, position: int, classes: int, strides: tuple[int, ...] | None, activation: str, array: Array
-) -> Head:
+def _head(name: str, position: int, strides: tuple[int, ...] | None, activation: str, array: Array, doubt: str) -> Head:
     """`strides` None: boxes come decoded."""
-    unit = strides is None and are_unit(array[0, :, :4])
+    classes = array.shape[2] - 5
+    unit = unit_of(array[0, :, :4])
 
     def read(outputs: Outputs, floor: float) -> Scored:
         return objectness_times_class(outputs[position][0], 4, classes, floor, activation)  # type: ignore[arg-type]
@@ -90,7 +95,7 @@ def _head(
         centres, sides = (boxes[:, :2] + places[index]) * step, np.exp(np.minimum(boxes[:, 2:], 20.0)) * step
         return corners(np.concatenate([centres, sides], axis=1))
 
-    return Head(name, classes, read, locate, SHOWN[name])
+    return Head(name, classes, read, locate, SHOWN[name], doubt=doubt)
 
 
 HEADS = (

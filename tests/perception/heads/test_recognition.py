@@ -34,6 +34,7 @@ def find(outputs: dict[str, np.ndarray], size: int = 640, metadata: dict | None 
         ((1, 84, 84), 64, {}, "yolov8", 80),
         ((1, 8400, 84), 640, {}, "yolov8", 80),
         ((1, 8400, 7), 640, THREE, "yolov8", 3),
+        ((1, 8400, 5), 640, {}, "yolov8", 1),  # with its axes swapped; YOLOX has a class beside its objectness
         ((1, 116, 8400), 640, {"task": "segment"} | EIGHTY, "yolov8", 80),
         ((1, 56, 8400), 640, {"task": "pose"} | PERSON, "yolov8", 1),
         ((1, 84, 8400), 640, {"end2end": "True"}, "yolov8", 80),
@@ -181,3 +182,74 @@ def test_other_models_are_refused_with_the_list_of_their_outputs(outputs: dict, 
         find(outputs, metadata=metadata)
     assert "classifier" not in str(caught.value)
     assert "embedder" not in str(caught.value)
+
+
+def spread(count: int, size: int = 640) -> np.ndarray:
+    """(count, 4) cx cy w h all over an input."""
+    rng = np.random.default_rng(0)
+    return np.concatenate([rng.uniform(0, size, (count, 2)), rng.uniform(10, 60, (count, 2))], axis=1)
+
+
+@pytest.mark.parametrize("classes", [2, 3, 20, 91])
+def test_decoded_boxes_with_classes_of_ones_own_may_be_of_two_heads(classes: int) -> None:
+    table = np.concatenate([spread(8400), np.full((8400, 1 + classes), 0.01)], axis=1)[None]
+    head = find({"output": table})
+    assert (head.name, head.classes) == ("yolox", classes)
+    assert f"{classes + 1} classes" in head.doubt
+    assert not find({"output": table}, metadata={"names": str(dict.fromkeys(range(classes), "x"))}).doubt
+    assert not find({"output": table}, wanted="yolox").doubt
+    swapped = find({"output": table}, metadata={"names": str(dict.fromkeys(range(classes + 1), "x"))})
+    assert (swapped.name, swapped.classes) == ("yolov8", classes + 1)
+
+
+@pytest.mark.parametrize("classes", [1, 3, 20, 91])
+def test_nanodet_with_classes_of_ones_own(classes: int) -> None:
+    rng = np.random.default_rng(0)
+    table = np.concatenate([np.full((8500, classes), 0.01), rng.normal(0, 1, (8500, 32))], axis=1)[None]
+    head = find({"output": table})
+    assert (head.name, head.classes) == ("nanodet", classes)
+
+
+@pytest.mark.parametrize(("rows", "name", "scored"), [(8400, "yolov8", 80), (25200, "yolov5", 81)])
+def test_masks_without_metadata_are_no_classes(rows: int, name: str, scored: int) -> None:
+    rng = np.random.default_rng(0)
+    table = np.concatenate([spread(rows), np.full((rows, scored), 0.01), rng.normal(0, 1, (rows, 32))], axis=1)
+    given = table.T[None] if name == "yolov8" else table[None]
+    head = find({"output0": given, "output1": rng.normal(0, 1, (1, 32, 160, 160))})
+    assert (head.name, head.classes, head.doubt) == (name, 80, "")
+
+
+def test_names_for_some_classes_only_are_doubted() -> None:
+    assert "names 3 classes, but it has 80" in find({"output0": zeros(1, 84, 8400)}, metadata=THREE).doubt
+
+
+def test_columns_that_are_no_grid() -> None:
+    for shape in ((1, 6, 300), (1, 7, 100)):  # a list of objects with its axes swapped?
+        with pytest.raises(InputError, match="no head known here"):
+            find({"output0": zeros(*shape)})
+    assert find({"output0": zeros(1, 6, 300)}, wanted="yolov8").classes == 2
+    assert "no grid of cells" in find({"output0": zeros(1, 12, 400)}).doubt
+
+
+def test_anchors_without_decoding_are_refused() -> None:
+    """EfficientDet's two outputs: distances from anchors and logits, which no pair of boxes and scores are."""
+    rng = np.random.default_rng(0)
+    scores = rng.normal(-6, 1, (1, 49104, 90))
+    with pytest.raises(InputError, match=r"regression .1, 49104, 4., classification"):
+        find({"regression": rng.normal(0, 1, (1, 49104, 4)), "classification": scores}, 512)
+    with pytest.raises(InputError, match="neither corners nor centres"):
+        find({"boxes": rng.normal(0, 1, (1, 8400, 4)), "scores": rng.uniform(0, 0.1, (1, 8400, 80))})
+
+
+def test_logits_without_names_are_doubted() -> None:
+    boxes, logits = spread(300, 1)[None] / 60, np.random.default_rng(0).normal(-6, 1, (1, 300, 20))
+    head = find({"12": logits, "34": np.clip(boxes, 0, 1)})
+    assert (head.name, head.classes) == ("rtdetr_logits", 20)
+    assert "no names that tell" in head.doubt
+
+
+def test_whether_boxes_are_parts_is_seen_later_where_a_grey_image_gives_none() -> None:
+    head = find({"output0": zeros(1, 5, 8400)})
+    found = zeros(1, 5, 8400)
+    found[0, :, 7] = (0.5, 0.5, 0.25, 0.5, 0.9)
+    np.testing.assert_allclose(head.locate([found], np.array([7]), (640, 640)), [[240, 160, 400, 480]])
