@@ -107,7 +107,7 @@ def finetune(
         if settings.train:
             result = run_training(prepared.config, display)
     if result is None:
-        command = {"train it": prepared.train_command(), "or": "add --train to this command"}
+        command = {"train it": prepared.train_command(), "or": "add --train --overwrite to this command"}
         tell(report, f"prepared: {prepared.path}", command)
     else:
         close(report, result, prepared.config)
