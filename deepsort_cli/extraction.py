@@ -85,12 +85,20 @@ def open_extractor(path: Path, runtime: RuntimeSettings | None = None, batch_siz
         InputError: the file is no usable Re-ID model, PyTorch is missing, or the device is.
     """
     runtime = runtime or RuntimeSettings()
-    if model_kind(path, "a Re-ID model (ONNX or a PyTorch checkpoint)") not in ("onnx", "unknown"):
+    kind = model_kind(path, "a Re-ID model (ONNX or a PyTorch checkpoint)")
+    if kind not in ("onnx", "unknown"):
         return _open_checkpoint(path, runtime, batch_size)
 
     from deepsort_cli.perception.embedders import open_embedder
 
-    embedder = open_embedder(EmbedderSettings(model_path=str(path), batch_size=batch_size), runtime)
+    try:
+        embedder = open_embedder(EmbedderSettings(model_path=str(path), batch_size=batch_size), runtime)
+    except InputError as error:
+        if kind == "onnx" or "not a valid ONNX" not in str(error):
+            raise
+        raise InputError(
+            f"{path}: neither an ONNX model nor a PyTorch checkpoint, or damaged. Copy or download it again."
+        ) from None
     if embedder is None:
         raise InputError(f"{path}: no model. Give a Re-ID .onnx file or a .pth checkpoint.")
     metadata = embedder.metadata
@@ -206,6 +214,7 @@ def _open_checkpoint(path: Path, runtime: RuntimeSettings, batch_size: int) -> E
         "training_data": "",
         "metrics": {name: value for name, value in info.metrics.items() if name != "threshold"},
         "license": "",
+        "validation_identities": info.validation.get("identities"),
     }
     remarks, sha256 = model_remarks(model, info), file_sha256(path)
     return Extractor(path, embed, info.preprocess, model.embedding_dim, sha256, origin, remarks, facts)

@@ -105,3 +105,9 @@ def test_checkpoint_on_another_device(tmp_path: Path) -> None:
     (tmp_path / "x.pth").write_bytes(b"\x80\x02}q\x00.")
     with pytest.raises(InputError, match="runs on cpu or cuda"):
         open_extractor(tmp_path / "x.pth", RuntimeSettings(device="openvino"))
+
+
+def test_what_is_neither_is_not_called_a_broken_onnx_model(tmp_path: Path) -> None:
+    (tmp_path / "best.pth").write_bytes(bytes(100))
+    with pytest.raises(InputError, match=r"best\.pth: neither an ONNX model nor a PyTorch checkpoint"):
+        open_extractor(tmp_path / "best.pth")

@@ -53,6 +53,8 @@ def evaluate(
     query: Annotated[Path | None, flags("data.query", "--query", panel="Data")] = None,
     gallery: Annotated[Path | None, flags("data.gallery", "--gallery", panel="Data")] = None,
     root: Annotated[Path | None, flags("data.root", "--root", panel="Data")] = None,
+    layout: Annotated[str | None, flags("data.scan.layout", "--layout", panel="Data", metavar="LAYOUT")] = None,
+    pattern: Annotated[str | None, flags("data.scan.pattern", "--pattern", panel="Data", metavar="REGEX")] = None,
     allow_links: Annotated[
         list[Path] | None, flags("data.scan.link_sources", "--allow-links", panel="Data", metavar="DIR")
     ] = None,

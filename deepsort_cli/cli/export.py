@@ -52,6 +52,8 @@ def export(
     ignore_camera: Annotated[
         bool | None, flags("export.ignore_camera", "--ignore-camera/--use-camera", panel="Real crops")
     ] = None,
+    layout: Annotated[str | None, flags("data.scan.layout", "--layout", panel="Real crops", metavar="LAYOUT")] = None,
+    pattern: Annotated[str | None, flags("data.scan.pattern", "--pattern", panel="Real crops", metavar="REGEX")] = None,
     allow_links: Annotated[
         list[Path] | None, flags("data.scan.link_sources", "--allow-links", panel="Real crops", metavar="DIR")
     ] = None,

@@ -50,6 +50,12 @@ def finetune(
     target: Annotated[Path | None, flags("target_dataset.root", "--target", "--root", panel="Data")] = None,
     test_root: Annotated[Path | None, flags("target_dataset.test_root", "--test-root", panel="Data")] = None,
     val_ratio: Annotated[float | None, flags("target_dataset.val_ratio", "--val-ratio", panel="Data")] = None,
+    layout: Annotated[
+        str | None, flags("target_dataset.scan.layout", "--layout", panel="Data", metavar="LAYOUT")
+    ] = None,
+    pattern: Annotated[
+        str | None, flags("target_dataset.scan.pattern", "--pattern", panel="Data", metavar="REGEX")
+    ] = None,
     allow_links: Annotated[
         list[Path] | None, flags("target_dataset.scan.link_sources", "--allow-links", panel="Data", metavar="DIR")
     ] = None,
@@ -107,7 +113,7 @@ def finetune(
         if settings.train:
             result = run_training(prepared.config, display)
     if result is None:
-        command = {"train it": prepared.train_command(), "or": "add --train to this command"}
+        command = {"train it": prepared.train_command(), "or": "add --train --overwrite to this command"}
         tell(report, f"prepared: {prepared.path}", command)
     else:
         close(report, result, prepared.config)

@@ -105,7 +105,7 @@ def show(name: Name, json: Json = False) -> None:
 
 def _file_facts(found: dict[str, Any]) -> str:
     """What a model file is, a fact a line."""
-    size, metrics = found["input"], found["metrics"]
+    size, metrics, people = found["input"], found["metrics"], found.get("validation_identities")
     mean, std = (", ".join(f"{value:.6g}" for value in size[name]) for name in ("mean", "std"))
     facts = [
         ("file", f"{found['path']} ({found['bytes']:,} bytes)"),
@@ -116,6 +116,7 @@ def _file_facts(found: dict[str, Any]) -> str:
         ("training", found["training_state"] or "unknown"),
         ("data", found["training_data"]),
         ("figures", ", ".join(f"{name} {100 * value:.2f} %" for name, value in metrics.items())),
+        ("", f"(on {people:.0f} people)" if metrics and people else ""),
         ("threshold", "" if found["threshold"] is None else f"{found['threshold']:g}"),
         ("licence", found["license"]),
         ("sha-256", found["sha256"]),

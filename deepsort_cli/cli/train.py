@@ -44,6 +44,8 @@ def train(
     root: Annotated[Path | None, flags("data.root", "--root", panel="Data")] = None,
     test_root: Annotated[Path | None, flags("data.test_root", "--test-root", panel="Data")] = None,
     val_ratio: Annotated[float | None, flags("data.val_ratio", "--val-ratio", panel="Data")] = None,
+    layout: Annotated[str | None, flags("data.scan.layout", "--layout", panel="Data", metavar="LAYOUT")] = None,
+    pattern: Annotated[str | None, flags("data.scan.pattern", "--pattern", panel="Data", metavar="REGEX")] = None,
     allow_links: Annotated[
         list[Path] | None, flags("data.scan.link_sources", "--allow-links", panel="Data", metavar="DIR")
     ] = None,

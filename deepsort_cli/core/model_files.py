@@ -32,13 +32,14 @@ SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
     (0, b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
     (0, b"Rar!\x1a\x07", "a RAR archive"),
     (0, b"\x28\xb5\x2f\xfd", "a zstandard archive"),
+    (257, b"ustar", "a tar archive"),
     (0, b"\x93NUMPY", "a NumPy array"),
     (0, b"SQLite format 3", "an SQLite database"),
     (0, b"\x7fELF", "a program"),
     (0, b"MZ", "a Windows program"),
 )
 """Offset, bytes and name of what people give by mistake."""
-ARCHIVES = ("gzip", "bzip2", "xz", "7z", "RAR", "zstandard")
+ARCHIVES = ("gzip", "bzip2", "xz", "7z", "RAR", "tar", "zstandard")
 
 
 def model_kind(path: Path, wanted: str) -> ModelKind:

@@ -50,14 +50,13 @@ REASONS: dict[str, tuple[Severity, str, str]] = {
     "misplaced": (
         "warning",
         "images in a place where this layout has none",
-        "Move them, choose another --layout, or say "
-        "how to read their paths with --set data.pattern='(?P<camid>…)/(?P<pid>…)'.",
+        "Move them, choose another --layout, or say how to read their paths with --pattern '(?P<camid>…)/(?P<pid>…)'.",
     ),
     "unparsed_name": (
         "warning",
         "images whose names say no identity",
         "Rename them to <pid>_c<camera>…, put them into id_xxxx folders, choose another --layout, or say how to read "
-        "them with --set data.pattern='(?P<pid>…)…(?P<camid>…)'.",
+        "them with --pattern '(?P<pid>…)…(?P<camid>…)'.",
     ),
     "hidden": ("info", "hidden files", "Nothing to do; they are ignored."),
     "other_file": ("info", "files that are no images by their name", "Nothing to do; they are ignored."),

@@ -84,7 +84,11 @@ def reading_flags(scan: ScanSettings) -> list[str]:
     words = [word for folder in scan.link_sources for word in ("--allow-links", str(folder))]
     for key in ("layout", "pattern", "accept", "min_samples", "drop_small"):
         value = getattr(scan, key)
-        if value != getattr(SCAN_DEFAULTS, key):
+        if value == getattr(SCAN_DEFAULTS, key):
+            continue
+        if key in ("layout", "pattern"):
+            words += [f"--{key}", value]
+        else:
             words += ["--set", f"data.scan.{key}={','.join(value) if key == 'accept' else value}"]
     return words
 

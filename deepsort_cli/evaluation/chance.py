@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,15 @@ class Chance:
 
     mAP: float
     rank1: float
+
+
+def luck(chance: float, people: int) -> float:
+    """How far above `chance` a ranking that knows nothing may come with so few people: one standard deviation.
+
+    Taken as that of a share of `people`, each right with probability `chance`: pictures of one person are found or
+    missed together.
+    """
+    return math.sqrt(chance * (1 - chance) / max(people, 1))
 
 
 def chance_level(q_pids: IntArray, g_pids: IntArray, q_camids: IntArray, g_camids: IntArray) -> Chance:

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from deepsort_cli.core.errors import InputError, RunError
 from deepsort_cli.core.files import atomic_path
 from deepsort_cli.core.preprocess import Preprocess
+from deepsort_cli.evaluation.chance import luck
 from deepsort_cli.reid.foreign import Network, State, find_network
 from deepsort_cli.reid.osnet import VARIANTS, Neck, NeckFeature, OSNet
 from deepsort_cli.reid.weights_file import read_weights
@@ -134,9 +135,13 @@ class CheckpointInfo:
                 f"the weights are of an epoch at half the input size ({self.preprocess.height}×{self.preprocess.width})"
             )
         chance = self.validation.get("chance_mAP")
-        if chance is not None and self.metrics.get("mAP", 1.0) <= chance:
+        people = int(self.validation.get("identities", 0))
+        reached = self.metrics.get("mAP", 1.0)
+        if chance is not None and reached <= chance + luck(chance, people):
+            how = "no" if reached <= chance else "hardly"
             found.append(
-                f"in its validation it did no better than chance (mAP {self.metrics['mAP']:.1%}, chance {chance:.1%})"
+                f"in its validation on {people} people it did {how} better than chance (mAP {reached:.1%}, chance "
+                f"{chance:.1%})"
             )
         return tuple(found)
 

@@ -11,7 +11,7 @@ import torch
 from deepsort_cli.core.preprocess import Preprocess
 from deepsort_cli.core.types import Image
 from deepsort_cli.data.manifest import Manifest
-from deepsort_cli.evaluation.chance import Chance
+from deepsort_cli.evaluation.chance import Chance, luck
 from deepsort_cli.evaluation.ranking import rank
 from deepsort_cli.reid.crops import Crops
 from deepsort_cli.reid.distributed import Ranks, total
@@ -144,7 +144,7 @@ def verdicts(
         )
     if best["mAP"] <= chance.mAP:
         found.append(f"the best epoch is no better than chance (mAP {best['mAP']:.1%}, chance {chance.mAP:.1%})")
-    elif best["mAP"] <= chance.mAP + math.sqrt(chance.mAP * (1 - chance.mAP) / max(people, 1)):
+    elif best["mAP"] <= chance.mAP + luck(chance.mAP, people):
         found.append(
             f"the best epoch is hardly better than chance (mAP {best['mAP']:.1%}, chance {chance.mAP:.1%}), and "
             f"{people} people are too few to tell that from luck"

@@ -29,6 +29,7 @@ EVERYWHERE = {
 """Flags and the commands that have to have them."""
 
 DIFFERENT = {
+    "--val-ratio": "training chooses a share where none is given",
     "--batch-size": "a step of training or of an evaluation",
     "--benchmark": "export measures time, score names a public benchmark",
     "--checkpoint": "what is done with it differs",

@@ -144,7 +144,8 @@ def test_the_evaluation_reads_the_images_as_the_training_did() -> None:
     config = TrainConfig.model_validate({"data": {"root": "people", "scan": scan}})
     words = shlex.split(next_commands(finished(), config, Path("b.pth"))["evaluate"])
     settings = resolve(EvalSettings, overrides=[words[i + 1] for i, word in enumerate(words) if word == "--set"])
-    assert settings.data.scan == config.data.scan.model_copy(update={"link_sources": ()})
+    assert settings.data.scan == config.data.scan.model_copy(update={"link_sources": (), "pattern": None})
+    assert words[words.index("--pattern") + 1] == pattern
     assert [words[i + 1] for i, word in enumerate(words) if word == "--allow-links"] == ["a b", "c"]
 
 

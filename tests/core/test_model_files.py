@@ -52,6 +52,7 @@ def test_the_name_says_nothing(tmp_path: Path, name: str) -> None:
         (b"\xff\xd8\xff\xe0" + bytes(64), "JPEG"),
         (bytes([0, 0, 0, 32]) + b"ftypisom" + bytes(64), "MP4"),
         (b"\x1f\x8b\x08" + bytes(64), "Unpack"),
+        (b"weights/a.pth".ljust(257, b"\0") + b"ustar\x0000" + bytes(248), "tar archive. Unpack"),
         (b"\x1c\x00\x00\x00TFL3" + bytes(64), "TensorFlow Lite"),
     ],
 )

@@ -167,7 +167,7 @@ def test_the_command_that_trains_it(ours: Path, torchreid: Path, people: Path, t
         update={"scan": ScanSettings(use_cache=False, layout="cuhk03", drop_small=True)}
     )
     read = run(ours, people, tmp_path / "c.pth", target_dataset=settings).train_command()
-    assert "--set data.scan.layout=cuhk03 --set data.scan.drop_small=True" in read
+    assert "--layout cuhk03 --set data.scan.drop_small=True" in read
 
 
 def test_what_does_not_fit_is_refused(torchreid: Path, ours: Path, people: Path, tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def one_identity(facts: Facts) -> Iterator[Finding]:
             "All images show one identity",
             people,
             "Telling people apart takes at least two. Give the folder that holds the identity folders; if names say "
-            "who it is, --set data.pattern says how to read them.",
+            "who it is, --pattern says how to read them.",
         )
 
 
