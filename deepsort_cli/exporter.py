@@ -36,6 +36,7 @@ from deepsort_cli.extraction import Extractor, extract
 from deepsort_cli.perception.embedders import Embedder
 from deepsort_cli.perception.runtime import open_session
 from deepsort_cli.perception.settings import EmbedderSettings, RuntimeSettings
+from deepsort_cli.reid.bundled import weights_file
 from deepsort_cli.reid.checkpoint import CheckpointInfo, load_model
 from deepsort_cli.reid.export import check_packages, quantize, write_graph, write_metadata
 from deepsort_cli.reid.extract import extract_features
@@ -155,6 +156,7 @@ def run_export(
     if checkpoint is None:
         raise InputError("no checkpoint given. Try: deepsort export CHECKPOINT.pth")
     output = output or onnx_name(checkpoint)
+    checkpoint = weights_file(checkpoint)
     if output.suffix.lower() != ".onnx":
         raise InputError(
             f"--output {output}: the name of an ONNX model ends in .onnx. Try {output.with_suffix('.onnx')}."

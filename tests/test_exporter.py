@@ -23,6 +23,7 @@ from deepsort_cli.exporter import BATCHES, generated_crops, read_metrics, recomm
 from deepsort_cli.extraction import open_extractor  # noqa: E402
 from deepsort_cli.perception.embedders import Embedder  # noqa: E402
 from deepsort_cli.perception.runtime import open_session  # noqa: E402
+from deepsort_cli.reid.bundled import weights_file  # noqa: E402
 from deepsort_cli.reid.checkpoint import CheckpointInfo, load_model, save_checkpoint  # noqa: E402
 from deepsort_cli.reid.extract import extract_features  # noqa: E402
 from deepsort_cli.reid.settings import ExportSettings  # noqa: E402
@@ -136,9 +137,14 @@ def test_the_checkpoint_is_never_its_own_output(checkpoint: Path, tmp_path: Path
     with pytest.raises(InputError, match="checkpoint itself"):
         run_export(misnamed, overwrite=True)
     assert run_export(misnamed, tmp_path / "b.onnx", ExportSettings(verify=False)).path.exists()
-    for name, words in (("osnet_x0_25", "bundled model of that name is an ONNX"), ("osnet_x1_0", "is a network")):
-        with pytest.raises(InputError, match=words):
-            run_export(Path(name))
+    with pytest.raises(InputError, match="is a network"):
+        run_export(Path("osnet_x1_0"))
+
+
+def test_the_bundled_weights_are_exported_by_name(tmp_path: Path) -> None:
+    result = run_export(Path("osnet_x0_25"), tmp_path / "again.onnx", ExportSettings(verify=False))
+    assert (result.metadata.architecture, result.metadata.threshold) == ("osnet_x0_25", 0.25)
+    assert result.metadata.checkpoint_sha256 == file_sha256(weights_file("osnet_x0_25"))
 
 
 def test_exporting_twice_gives_the_same_file(checkpoint: Path, tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ class TrainDisplay(Progress):
             ("train", plan.data[0]),
             ("validate", plan.data[1]),
             ("device", plan.hardware),
-            ("length", f"{plan.epochs} epochs of about {plan.steps} steps with {plan.batch}"),
+            ("length", _length(plan)),
         ):
             facts.add_row(f"[bold]{name}[/bold]", escape(text))
         self.report.show(facts)
@@ -192,6 +192,11 @@ def _figures(figures: Sequence[Figure], room: int) -> Table:
         table.add_column(head, justify="right", no_wrap=True)
     table.add_row(*(value for _, value in columns))
     return table
+
+
+def _length(plan: RunPlan) -> str:
+    length = f"{plan.epochs} epochs of about {plan.steps} steps with {plan.batch}"
+    return f"{length}: {plan.why_so_long}" if plan.why_so_long else length
 
 
 def _group_table(groups: tuple[Group, ...], room: int) -> Table:

@@ -1,7 +1,8 @@
 """The Re-ID models that come with the package, each with its model card.
 
 `assets/` holds them as `<name>.onnx` and `<name>.md`; `assets/SHA256SUMS`, in the format of the `sha256sum` tool, says
-what the files must be. The first one listed there is the default.
+what the files must be. The first one listed there is the default. `<name>.pth` beside a model holds the same weights to
+train on (see `reid.bundled`).
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ def bundled_models() -> list[BundledModel]:
         return []
     entries = [line.split(maxsplit=1) for line in sums.read_text(encoding="ascii").splitlines() if line.strip()]
     files = [(digest, ASSETS / name.lstrip("*")) for digest, name in entries]
-    return [BundledModel(path.stem, path, digest) for digest, path in files]
+    return [BundledModel(path.stem, path, digest) for digest, path in files if path.suffix == ".onnx"]
 
 
 def bundled_model(name: str | None = None) -> Path | None:

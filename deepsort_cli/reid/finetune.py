@@ -13,6 +13,7 @@ import torch
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.files import check_output_file
 from deepsort_cli.data.settings import reading_flags
+from deepsort_cli.reid.bundled import weights_file
 from deepsort_cli.reid.checkpoint import CheckpointInfo, load_model, save_checkpoint
 from deepsort_cli.reid.osnet import OSNet
 from deepsort_cli.reid.progress import Progress
@@ -121,7 +122,7 @@ def prepare(config: FinetuneConfig, progress: Progress | None = None) -> Prepare
         raise InputError(f"no target given. Try: deepsort finetune {source_path} --target DIR")
     source, source_info = load_model(source_path)
     output = config.output_path or default_output(source_path, config.target_dataset.root)
-    if output.exists() and output.samefile(source_path):
+    if output.exists() and output.samefile(weights_file(source_path)):
         raise InputError(f"--output {output}: this is the checkpoint itself. Choose another name.")
     train_config = training_config(config, source_info, output)
     resumes = config.train and (run_folder(train_config) / "checkpoints" / "last.pth").exists()
@@ -276,7 +277,7 @@ def _remarks(config: FinetuneConfig, source: CheckpointInfo, tensors: TensorRepo
     if source.source != "deepsort" and config.model.height is None:
         size = source.preprocess
         remarks.append(f"the checkpoint does not say its input size; {size.height}×{size.width} is assumed")
-    frozen, epochs = config.training.freeze_epochs, config.training.epochs
+    frozen, epochs = config.training.freeze_epochs, config.training.length
     if config.train and config.training.freeze_feature_layers and frozen is not None and frozen >= epochs:
         remarks.append(
             f"the backbone stays frozen for all {epochs} epochs: training.freeze_epochs is {frozen}. Lower it to "

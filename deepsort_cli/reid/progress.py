@@ -26,6 +26,7 @@ class RunPlan:
         first_epoch: finished epochs when resuming.
         groups: parameter groups.
         best: history row of the best epoch so far when resuming.
+        why_so_long: why so many epochs, where nobody said how many.
     """
 
     folder: Path
@@ -39,6 +40,7 @@ class RunPlan:
     first_epoch: int
     groups: tuple[Group, ...]
     best: Mapping[str, float] | None = None
+    why_so_long: str = ""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,11 +12,13 @@ import torch
 from torch import Tensor
 
 from deepsort_cli.core.errors import InputError
+from deepsort_cli.reid.bundled import has_bundled_weights
 from deepsort_cli.reid.checkpoint import read_checkpoint
 from deepsort_cli.reid.learner import FIGURES
 from deepsort_cli.reid.optim import lr_factor
 from deepsort_cli.reid.run_folder import RunFolder
-from deepsort_cli.reid.settings import SchedulerSettings, TrainConfig
+from deepsort_cli.reid.sampler import plan_epoch
+from deepsort_cli.reid.settings import AUTO, EPOCHS, FEWEST_STEPS, TRAINED_EPOCHS, SchedulerSettings, TrainConfig
 from deepsort_cli.reid.train_data import TrainData
 
 FIXED_KEYS = (
@@ -77,7 +80,7 @@ class Position:
     @classmethod
     def start(cls, config: TrainConfig) -> Position:
         """Of a run that begins."""
-        return cls(course=config.training.epochs, half=half_epochs(config))
+        return cls(course=config.training.length, half=half_epochs(config))
 
     @classmethod
     def read(cls, saved: Mapping[str, Any]) -> Position:
@@ -99,7 +102,7 @@ class Position:
         more epochs go on as it ended. One that has not gets a course over the new number of epochs, and never goes
         back from full to half size.
         """
-        epochs, rate = config.training.epochs, config.optimizer.highest_lr
+        epochs, rate = config.training.length, config.optimizer.highest_lr
         if self.epoch >= self.course:
             if epochs > self.epoch:
                 last = rate * lr_factor(config.scheduler, self.course, self.course)
@@ -130,7 +133,7 @@ class Position:
 
 def half_epochs(config: TrainConfig) -> int:
     """Epochs at half size of a run that begins with these settings."""
-    share, epochs = config.resolved_half_size, config.training.epochs
+    share, epochs = config.resolved_half_size, config.training.length
     # However few epochs there are, the last ones are at full size.
     return epochs if share == 1 else min(round(share * epochs), epochs - 1)
 
@@ -154,18 +157,56 @@ def find_checkpoint(run: RunFolder, resume: str, note: Callable[[str], None]) ->
     return None if content is None else (path, content)
 
 
+def choose_start(config: TrainConfig) -> tuple[TrainConfig, str]:
+    """The settings with the choice made that `auto` leaves, and why it was made, to follow the name of the start."""
+    if config.model.pretrained != AUTO:
+        return config, ""
+    model = config.model
+    chosen = config.model_copy(update={"model": model.model_copy(update={"pretrained": model.start})})
+    if model.start is not None:
+        return chosen, ", which fit this network (--pretrained none begins with random ones)"
+    if has_bundled_weights(model.name):
+        return chosen, f": the bundled weights of {model.name} are for another normalisation or channel order"
+    return (
+        chosen,
+        f": there are none for {model.name} in the package; this takes hundreds of people and hours",
+    )
+
+
+def choose_length(config: TrainConfig, data: TrainData) -> tuple[TrainConfig, str]:
+    """The settings with a number of epochs where none is given, and why it is this one.
+
+    Few people make short epochs: what counts is how many batches the network learns from.
+    """
+    training = config.training
+    if training.epochs is not None:
+        return config, ""
+    if config.model.start is None:
+        epochs, why = EPOCHS, "from random weights"
+    else:
+        identities = training.images_per_step // training.instances
+        steps = len(plan_epoch(data.classes, identities, training.instances, seed=training.seed, epoch=0))
+        epochs = min(max(TRAINED_EPOCHS, math.ceil(FEWEST_STEPS / max(steps, 1))), EPOCHS)
+        why = f"{len(data.pids)} people, from trained weights"
+    return config.model_copy(update={"training": training.model_copy(update={"epochs": epochs})}), why
+
+
 def keep_start(config: TrainConfig, found: Found, note: Callable[[str], None]) -> TrainConfig:
-    """The settings with the start of the run that is continued: what it began with decides rates and sizes too."""
+    """The settings with the start of the run that is continued, which decides rates and sizes too, and its length."""
     path, content = found
     then = content["training"]["config"]["model"]["pretrained"]
     began = None if then is None else Path(then)
     now = config.model.pretrained
-    if now is not None and now != began:
+    if now not in (None, AUTO, began):
         note(
             f"--pretrained {now} is not used: resuming the run of {path.parent.parent}, which began with "
             f"{began or 'random weights'}. To start from it choose another --name, or pass --resume never."
         )
-    return config.model_copy(update={"model": config.model.model_copy(update={"pretrained": began})})
+    training = config.training
+    if training.epochs is None:
+        training = training.model_copy(update={"epochs": content["training"]["config"]["training"]["epochs"]})
+    model = config.model.model_copy(update={"pretrained": began})
+    return config.model_copy(update={"model": model, "training": training})
 
 
 def compare_settings(found: Found, config: TrainConfig, data: TrainData) -> dict[str, tuple[Any, Any]]:

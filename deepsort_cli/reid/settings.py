@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from deepsort_cli.core.preprocess import Preprocess
 from deepsort_cli.core.settings import CommaInts, CommaStrings, Settings
 from deepsort_cli.data.settings import SCAN_DEFAULTS, DatasetSettings, ScanSettings
+from deepsort_cli.reid.bundled import has_bundled_weights
 
 ModelName = Literal["osnet_x1_0", "osnet_x0_75", "osnet_x0_5", "osnet_x0_25", "osnet_ibn_x1_0", "osnet_ain_x1_0"]
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -22,6 +23,12 @@ LEARNING_RATES = {"sgd": (0.1, 0.01), "adam": (3e-3, 3.5e-4), "adamw": (3e-3, 3.
 FINETUNING_RATES = {"sgd": 0.03, "adam": 1e-3, "adamw": 1e-3}
 """The same for `deepsort finetune`, whose backbone learns at a fraction of it."""
 
+EPOCHS, TRAINED_EPOCHS = 120, 45
+"""Epochs where none are given: from random weights, which is the most; from trained ones with many people."""
+
+FEWEST_STEPS = 600
+"""Batches that a training from trained weights sees where its number of epochs is not given."""
+
 HALF_SIZE = 0.8
 """Share of the epochs at half size where none is given and weights are random; pretrained ones know their size."""
 
@@ -30,6 +37,9 @@ BATCH_SIZE = 64
 
 PADDING = 10 / 256
 """Padding where none is given, as a share of the input height (10 pixels of 256 in Luo et al. 2019)."""
+
+AUTO = Path("auto")
+"""The value of `model.pretrained` that leaves the choice to the network."""
 
 SMALLEST_INPUT = 16
 """Pixels of the smallest side OSNet can halve four times."""
@@ -70,8 +80,26 @@ class ModelSettings(Settings):
     neck_feature: Literal["before", "after"] = Field(
         "before", description="What the finished model puts out where it has a BNNeck: the feature before or after it."
     )
-    pretrained: Path | None = Field(None, description="Checkpoint to start from: ours, torchreid's or fast-reid's.")
+    pretrained: Path | None = Field(
+        AUTO,
+        description="What to start from: auto (the bundled weights where this network has some), none (random "
+        "weights), the name of a bundled model, or a checkpoint: ours, torchreid's or fast-reid's.",
+    )
     input: Preprocess = Field(Preprocess(), description="Input size and normalisation.")
+
+    @field_validator("pretrained", mode="before")
+    @classmethod
+    def _none_is_a_word(cls, value: object) -> object:
+        return None if isinstance(value, str | Path) and str(value).lower() == "none" else value
+
+    @property
+    def start(self) -> Path | None:
+        """`pretrained` with the choice made that `auto` leaves: a name or a file, None for random weights."""
+        if self.pretrained != AUTO:
+            return self.pretrained
+        usual, size = Preprocess(), {"height": self.input.height, "width": self.input.width}
+        same_input = usual.model_copy(update=size) == self.input  # another size does no harm
+        return Path(self.name) if same_input and has_bundled_weights(self.name) else None
 
 
 class AugmentSettings(Settings):
@@ -168,7 +196,12 @@ class SchedulerSettings(Settings):
 class TrainingSettings(Settings):
     """The run."""
 
-    epochs: int = Field(120, ge=1, description="Passes over all identities.")
+    epochs: int | None = Field(
+        None,
+        ge=1,
+        description="Passes over all identities; null: 120 from random weights, 45 from trained ones, and there up to "
+        "120 for few people, so that 600 batches are seen.",
+    )
     batch_size: int | None = Field(
         None,
         ge=2,
@@ -217,6 +250,11 @@ class TrainingSettings(Settings):
         return name
 
     @property
+    def length(self) -> int:
+        """`epochs`, or what suits random weights."""
+        return self.epochs or EPOCHS
+
+    @property
     def images_per_step(self) -> int:
         """`batch_size`, or what it is where there are enough people."""
         return self.batch_size or max(BATCH_SIZE // self.instances, 2) * self.instances
@@ -263,13 +301,13 @@ class TrainConfig(Settings):
         if self.training.half_size is not None:
             return self.training.half_size
         large = min(self.model.input.height, self.model.input.width) >= 2 * SMALLEST_INPUT
-        return HALF_SIZE if large and self.model.pretrained is None else 0.0
+        return HALF_SIZE if large and self.model.start is None else 0.0
 
     def resolved(self) -> TrainConfig:
         """The same with numbers where null leaves the choice to what the run starts from."""
         lr = self.optimizer.lr
         if lr is None:
-            lr = LEARNING_RATES[self.optimizer.name][self.model.pretrained is not None]
+            lr = LEARNING_RATES[self.optimizer.name][self.model.start is not None]
         optimizer = self.optimizer.model_copy(update={"lr": lr})
         training = self.training.model_copy(update={"half_size": self.resolved_half_size})
         augment = self.augment.model_copy(update={"pad": self.augment.padding(self.model.input.height)})

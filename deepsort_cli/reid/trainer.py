@@ -24,6 +24,7 @@ from deepsort_cli.core.cpus import available_cpus
 from deepsort_cli.core.errors import RunError
 from deepsort_cli.core.preprocess import Preprocess
 from deepsort_cli.evaluation.chance import Chance, chance_level
+from deepsort_cli.reid.bundled import weights_file
 from deepsort_cli.reid.checkpoint import (
     CheckpointInfo,
     info_of,
@@ -39,7 +40,15 @@ from deepsort_cli.reid.meter import Meter, Row
 from deepsort_cli.reid.optim import lr_factor
 from deepsort_cli.reid.osnet import OSNet, count_macs, count_parameters
 from deepsort_cli.reid.progress import Progress, RunPlan, StepReport
-from deepsort_cli.reid.resume import Found, Position, compare_settings, find_checkpoint, keep_start
+from deepsort_cli.reid.resume import (
+    Found,
+    Position,
+    choose_length,
+    choose_start,
+    compare_settings,
+    find_checkpoint,
+    keep_start,
+)
 from deepsort_cli.reid.run_folder import RunFolder, open_log, open_run, versions
 from deepsort_cli.reid.sampler import plan_epoch, seed_of
 from deepsort_cli.reid.settings import TrainConfig
@@ -121,13 +130,17 @@ def train(config: TrainConfig, progress: Progress | None = None) -> TrainResult:
                 progress.note(text)
 
             found = from_main(None if run is None else find_checkpoint(run, config.training.resume, note), ranks)
+            why = length = ""
             if found is not None:
                 config = keep_start(config, found, remarks.append)
-            trainer = Trainer(config.resolved(), data, device, ranks, folder, run, log, progress, found)
+            else:
+                config, why = choose_start(config)
+                config, length = choose_length(config, data)
+            trainer = Trainer(config.resolved(), data, device, ranks, folder, run, log, progress, found, (why, length))
             if found is None and config.model.pretrained is None and len(data.pids) < ENOUGH_FOR_RANDOM_WEIGHTS:
                 remarks.append(
                     f"{len(data.pids)} people are too few to learn from random weights, which takes hundreds. Start "
-                    "from trained weights: --pretrained FILE, or `deepsort finetune`"
+                    "from trained weights: --pretrained FILE (or a bundled model's name), or `deepsort finetune`"
                 )
             for remark in (*data.warnings, *remarks):
                 trainer.warn(remark)
@@ -149,6 +162,7 @@ class Trainer:
         log: logging.Logger,
         progress: Progress,
         found: Found | None = None,
+        reasons: tuple[str, str] = ("", ""),
     ):
         self.started = time.perf_counter()
         self.config, self.data, self.device, self.ranks = config, data, device, ranks
@@ -164,12 +178,12 @@ class Trainer:
         settings = config.model
         model = OSNet(settings.name, len(data.pids), settings.feature_dim, settings.neck, settings.neck_feature)
         if found is None and settings.pretrained is not None:
-            self.start = self._load_pretrained(model, settings.pretrained)
+            self.start = self._load_pretrained(model, settings.pretrained) + reasons[0]
         self.learner = Learner(model, config, device, ranks)
         if found is not None:
             self.start = self._resume(found)
         elif settings.pretrained is None:
-            self.start = "random weights"
+            self.start = f"random weights{reasons[0]}"
 
         # The images.
         budget = config.data.cache_mb << 20
@@ -208,12 +222,12 @@ class Trainer:
             versions=versions(),
             neck_feature=model.neck_feature,
             start="random" if settings.pretrained is None else "pretrained",
-            planned_epochs=config.training.epochs,
+            planned_epochs=config.training.length,
             finished=False,
             validation=self._validation(),
         )
         self.meter = Meter(config.training.images_per_step, ranks)
-        self._announce(cached, self.loader.workers)
+        self._announce(cached, self.loader.workers, reasons[1])
 
     def run_epochs(self, stop: Stop) -> TrainResult:
         """The training loop.
@@ -227,8 +241,8 @@ class Trainer:
         """
         self.stop = stop
         settings, scheduler = self.config.training, self.config.scheduler
-        if self.position.epoch >= settings.epochs:
-            self.note(f"all {settings.epochs} epochs are done already. Raise --epochs, or choose another --name.")
+        if self.position.epoch >= settings.length:
+            self.note(f"all {settings.length} epochs are done already. Raise --epochs, or choose another --name.")
         elif not self.position.history and self.position.step == 0 and self.val_crops is not None:
             # Where the run starts from, to measure it by; and trouble with the validation images shows now, not later.
             row: Row = {"epoch": 0, "height": self._input(0).height, **self._validate(0)}
@@ -237,7 +251,7 @@ class Trainer:
             if not self.random_start:  # random weights are never worth keeping
                 self._keep_best(self._info(row))
 
-        for epoch in range(self.position.epoch, settings.epochs):
+        for epoch in range(self.position.epoch, settings.length):
             epoch_started = time.perf_counter()
             if self.learner.start_epoch(epoch):
                 self.note(f"epoch {epoch + 1}: all layers are trained from now on")
@@ -291,7 +305,7 @@ class Trainer:
         whole = self.meter.read_epoch(stop=self.stop.requested)
         self._check_loss(whole.figures["loss"], epoch, steps)
         row: Row = {"epoch": epoch + 1, "height": self._input(epoch).height, "steps": steps, "lr": lr, **whole.figures}
-        if (epoch + 1) % settings.eval_every == 0 or epoch + 1 == settings.epochs:
+        if (epoch + 1) % settings.eval_every == 0 or epoch + 1 == settings.length:
             row |= self._validate(epoch)
         history = [*self.position.history, row]
         best = best_row(history, random_start=self.random_start)
@@ -317,7 +331,7 @@ class Trainer:
             self.board.flush()
         if self.chance is not None and has_collapsed(history, self.config.loss, self.chance.mAP):
             self.warn(COLLAPSE_ADVICE.format(triplet=row["triplet"], mAP=100 * row["mAP"]))
-        if whole.stop and epoch + 1 < settings.epochs:
+        if whole.stop and epoch + 1 < settings.length:
             self.log.info("interrupted after epoch %d", epoch + 1)
             raise KeyboardInterrupt
 
@@ -364,7 +378,7 @@ class Trainer:
             metrics=metrics,
             preprocess=self._input(before),
             full_size=not self.position.is_half(before),
-            finished=epoch >= self.config.training.epochs,
+            finished=epoch >= self.config.training.length,
         )
 
     def _keep_best(self, info: CheckpointInfo) -> None:
@@ -445,16 +459,18 @@ class Trainer:
         return f"resumed from {path} after {self.position.epoch} epochs{within}"
 
     def _load_pretrained(self, model: OSNet, path: Path) -> str:
-        report, source = load_pretrained(model, path)
+        report, source = load_pretrained(model, weights_file(path))
         for line in report.lines():
             self.note(f"{path.name}: {line}")
         then, now = source.preprocess, self.config.model.input
         for name in ("mean", "std", "channel_order"):  # another size does no harm
             if getattr(then, name) != getattr(now, name):
                 self.warn(f"{path} was trained with model.input.{name} {getattr(then, name)}, not {getattr(now, name)}")
+        if not path.exists():
+            return f"the bundled weights of {path}"
         return f"{source.source} weights from {path}"
 
-    def _announce(self, cached: int, workers: int) -> None:
+    def _announce(self, cached: int, workers: int, why_so_long: str) -> None:
         config, data, position = self.config, self.data, self.position
         held_out = f"nothing: {data.held_out}"
         if data.query is not None and data.gallery is not None and self.chance is not None:
@@ -481,8 +497,9 @@ class Trainer:
             steps=len(self._plan(position.epoch)),
             batch=f"{config.training.images_per_step // config.training.instances} people × "
             f"{config.training.instances} images",
-            epochs=config.training.epochs,
+            epochs=config.training.length,
             first_epoch=position.epoch,
+            why_so_long=why_so_long,
             groups=tuple(self.learner.groups),
             best=best_row(position.history, random_start=self.random_start) if position.history else None,
         )

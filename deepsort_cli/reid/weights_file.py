@@ -11,24 +11,24 @@ from typing import Any
 
 import torch
 
-import deepsort_cli
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.extras import install
 from deepsort_cli.core.model_files import model_kind
+from deepsort_cli.reid.bundled import ASSETS, weights_file
 from deepsort_cli.reid.osnet import VARIANTS
 
-ASSETS = Path(deepsort_cli.__file__).parent / "assets"
 WANTED = "a PyTorch checkpoint"
 
 
 def read_weights(path: Path) -> Any:
-    """The content of a file of weights: tensors in plain containers, on the CPU.
+    """The content of a file of weights, or of the bundled ones of a name: tensors in plain containers, on the CPU.
 
     Configurations that other programs pickle beside the weights are left out.
 
     Raises:
         InputError: there is no such file, it is something else, damaged, or holds objects that could run code.
     """
+    path = weights_file(path)
     if not path.exists():
         _check_is_no_name(path)
     kind = model_kind(path, WANTED)
@@ -66,8 +66,8 @@ def _check_is_no_name(path: Path) -> None:
     name = str(path)
     if (ASSETS / f"{name}.onnx").is_file():
         raise InputError(
-            f"{name}: there is no such file, and the bundled model of that name is an ONNX file, which needs no export "
-            f"and cannot be trained: `deepsort eval {name}` and `deepsort track --reid {name}` take it. Give a "
+            f"{name}: there is no such file, and the bundled model of that name is an ONNX file alone, which needs no "
+            f"export and cannot be trained: `deepsort eval {name}` and `deepsort track --reid {name}` take it. Give a "
             "checkpoint, for example runs/NAME/checkpoints/best.pth."
         )
     if name in VARIANTS:

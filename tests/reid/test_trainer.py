@@ -37,7 +37,7 @@ Make = Callable[..., TrainConfig]
 
 TINY = {
     "data": {"val_ratio": 0.25, "scan": {"use_cache": False}},
-    "model": {"feature_dim": 32, "input": {"height": 32, "width": 16}},
+    "model": {"pretrained": None, "feature_dim": 32, "input": {"height": 32, "width": 16}},
     "augment": {"pad": 2},
     "training": {
         "epochs": 3,
