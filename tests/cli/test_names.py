@@ -36,7 +36,6 @@ DIFFERENT = {
     "--device": "PyTorch trains on it, ONNX Runtime computes on it",
     "--ignore-camera": "training measures with it, evaluating is that",
     "--use-camera": "as --ignore-camera",
-    "--val-ratio": "held out of a training, or all that is evaluated",
     "--gt": "of one run, or of a benchmark",
     "--height": "a new model has a size of its own, others the checkpoint's",
     "--width": "as --height",
