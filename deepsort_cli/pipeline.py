@@ -576,6 +576,9 @@ def _ground_truth(source: Source, name: str, given: Path | None, many: bool) -> 
             "for other sources name it with --gt FILE."
         )
     table = read_boxes(path)
+    if not len(marked_to_count(table)):
+        why = "column 7 is 0 in every row, which marks rows to be ignored; write 1 there" if len(table) else "no row"
+        raise InputError(f"{path}: nothing in it counts ({why}), so there is nothing to score.")
     check_unique_ids(table, marked_to_count(table))
     if looks_normalised(table.values[:, 2:6]):
         raise InputError(f"{path}: {NORMALISED}")

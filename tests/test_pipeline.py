@@ -339,6 +339,28 @@ class TestFate:
         (summary,) = track([str(folder)], detections=tmp_path / "det.txt", **settings)  # type: ignore[arg-type]
         return summary
 
+    @pytest.mark.parametrize(("rows", "why"), [("", "no row"), ("1,1,0,0,9,9,0,1,1\n", "column 7 is 0 in every row")])
+    def test_ground_truth_without_a_row_that_counts_is_refused_before_work(
+        self, tmp_path: Path, rows: str, why: str
+    ) -> None:
+        (tmp_path / "gt.txt").write_text(rows)
+        with pytest.raises(InputError, match=f"gt.txt: nothing in it counts .{why}"):
+            self.run(
+                tmp_path,
+                [1, 2, 3],
+                compare=True,
+                ground_truth=tmp_path / "gt.txt",
+                output=OutputSettings(save_txt=tmp_path / "out.txt"),
+            )
+        assert not (tmp_path / "out.txt").exists()
+
+    def test_detections_of_larger_pictures_are_noticed(self, tmp_path: Path) -> None:
+        said: list[str] = []
+        (tmp_path / "det.txt").write_text("".join(f"{n},-1,1500,900,40,80,0.9\n" for n in range(1, 4)))
+        cv2.imwrite(str(tmp_path / "1.png"), IMAGE)
+        track([str(tmp_path / "1.png")], detections=tmp_path / "det.txt", observer=Observer(warn=said.append))
+        assert any("reach far beyond the picture" in line for line in said)
+
     def test_detections_behind_the_end(self, tmp_path: Path) -> None:
         fate = self.run(tmp_path, list(range(1, 10))).fate
         assert fate is not None

@@ -21,8 +21,10 @@ from deepsort_cli.perception.runtime import Session
 from deepsort_cli.perception.settings import DetectorSettings, normalisation
 
 DEFAULT_SIZE = 640
-USUAL_SIZES = (640, 416, 320, 512, 384, 560, 576, 800, 1024, 1280)
-"""Squares tried, in this order, where a model says that it takes any size and fails at the first."""
+USUAL_SQUARES = (640, 416, 320, 512, 384, 560, 576, 800, 1024, 1280, 736, 768, 960, 448, 608, 672, 300, 256, 224, 1536)
+USUAL_RECTANGLES = ((384, 640), (480, 640), (288, 480), (256, 320), (544, 960), (736, 1280), (720, 1280), (800, 1333))
+"""(height, width) tried, in this order and after the squares, where a model says that it takes any size and fails at
+the first."""
 DEFAULT_STRIDE = 32
 DEFAULT_IOU = 0.45
 
@@ -162,6 +164,8 @@ def _first_run(session: Session, sizes: Sequence[Size], warn: Warn) -> tuple[Siz
                 f"{size[0]}×{size[1]} is used. --imgsz height,width chooses another."
             )
         return size, outputs
+    if first is not None and len(sizes) > 1:
+        raise RunError(f"{first} It fails at all usual sizes: --imgsz height,width names the one it was made for.")
     raise first or RunError("no input size to run it at")
 
 
@@ -201,7 +205,8 @@ def _sizes_to_try(session: Session, settings: DetectorSettings, stride: int) -> 
     if wanted or (height and width):
         wanted = wanted or (DEFAULT_SIZE, DEFAULT_SIZE)
         return [(height or wanted[0], width or wanted[1])]
-    return [(height or side, width or side) for side in USUAL_SIZES]
+    sizes = [(height or side, width or side) for side in USUAL_SQUARES]
+    return sizes if height or width else sizes + list(USUAL_RECTANGLES)
 
 
 def _exported_size(metadata: Mapping[str, str]) -> Size | None:

@@ -215,7 +215,7 @@ def square_model(path: Path, write_model, side: int = 64, **options: object) -> 
     return write_model(path, nodes, ["output0"], constants=constants, input_shape=shape, **options)
 
 
-@pytest.mark.parametrize("side", [64, 320, 416, 640])
+@pytest.mark.parametrize("side", [64, 320, 416, 640, 736])
 @pytest.mark.parametrize("told", ["nothing", "metadata", "imgsz", "exactly"])
 def test_a_model_that_works_at_one_square_only_gets_it(tmp_path: Path, write_model, side: int, told: str) -> None:
     metadata = {"names": "{0: 'person'}"} | ({"imgsz": f"[{side}, {side}]"} if told == "metadata" else {})
@@ -224,7 +224,9 @@ def test_a_model_that_works_at_one_square_only_gets_it(tmp_path: Path, write_mod
     said: list[str] = []
     settings = DetectorSettings(model_path=str(path), imgsz=imgsz)  # type: ignore[arg-type]
     if told == "nothing" and side == 64:
-        with pytest.raises(InputError, match="640, 640"):  # no usual size: what failed is said
+        with pytest.raises(
+            InputError, match=r"640, 640.*fails at all usual sizes: --imgsz"
+        ):  # what failed is said, and what helps
             open_detector(settings)
         return
     found = open_detector(settings, warn=said.append)(np.zeros((100, 200, 3), np.uint8))
