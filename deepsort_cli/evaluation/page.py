@@ -28,6 +28,8 @@ from deepsort_cli.evaluation.summary import (
 )
 
 TEMPLATE = Path(__file__).with_name("page.html")
+LONG_VALUE = 9
+"""Characters of a figure that fit its card in large type."""
 
 
 def render(
@@ -101,7 +103,8 @@ def _cards(models: Sequence[dict[str, Any]]) -> str:
     for name, values, more in rows:
         beside = [f"{found['model']['name']}: {value}" for found, value in zip(models[1:], values[1:], strict=True)]
         texts = "".join(f"<span>{_text(text)}</span>" for text in (*beside, more) if text)
-        pieces.append(f'<div class="card"><span>{_text(name)}</span><b>{_text(values[0])}</b>{texts}</div>')
+        small = ' class="long"' if len(values[0]) > LONG_VALUE else ""
+        pieces.append(f'<div class="card"><span>{_text(name)}</span><b{small}>{_text(values[0])}</b>{texts}</div>')
     return "".join(pieces)
 
 

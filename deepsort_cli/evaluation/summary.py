@@ -67,7 +67,7 @@ def difference_rows(differences: dict[str, Any]) -> list[Row]:
         p_value = found["p_value"]
         if p_value is None:
             meaning = "no interval: too few identities or --bootstrap 0"
-        elif low <= 0 <= high:
+        elif low <= 0 <= high or p_value >= 0.05:  # too few samples for the p-value to follow the interval
             meaning = f"not told apart on this data (p = {p_value:.3g})"
         else:
             meaning = f"{'better' if found['value'] > 0 else 'worse'} beyond chance (p = {p_value:.2g})"

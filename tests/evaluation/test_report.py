@@ -27,7 +27,7 @@ from deepsort_cli.evaluation.figures import ModelInfo, difference_figures, figur
 from deepsort_cli.evaluation.protocol import prepare
 from deepsort_cli.evaluation.report import Compared, write_report
 from deepsort_cli.evaluation.settings import ReportSettings
-from deepsort_cli.evaluation.summary import summary_text
+from deepsort_cli.evaluation.summary import difference_rows, summary_text
 
 MakeEvaluation = Callable[..., Evaluation]
 MODEL = ModelInfo("models/<odd> & model.onnx", "<odd> & model", "a" * 64, 16)
@@ -137,6 +137,23 @@ def test_no_plots_no_pictures(make_evaluation: MakeEvaluation, tmp_path: Path) -
     assert Page((folder / "report.html").read_text(encoding="utf-8")).links == []
 
 
+@pytest.mark.parametrize(
+    ("interval", "p_value", "meaning"),
+    [
+        ([1.0, 3.0], 0.01, "better beyond chance"),
+        ([1.0, 3.0], 0.19, "not told apart"),  # of twenty samples
+        ([-1.0, 3.0], 0.3, "not told apart"),
+        ([1.0, 3.0], None, "no interval"),
+    ],
+)
+def test_a_difference_is_called_real_by_interval_and_p_value(
+    interval: list[float], p_value: float | None, meaning: str
+) -> None:
+    (row,) = difference_rows({"rank1": {"value": 2.0, "interval": interval, "p_value": p_value}})
+    assert row[0] == "rank-1"
+    assert meaning in row[2]
+
+
 def test_comparison_is_on_the_page(make_evaluation: MakeEvaluation, tmp_path: Path) -> None:
     good, bad = make_evaluation(noise=0.3), make_evaluation(noise=1.5)
     content, other = figures(good, MODEL), figures(bad, ModelInfo("b.onnx", "other_model", "b" * 64, 16))
@@ -244,7 +261,7 @@ def test_a_full_disk_is_a_message(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(report, "write_tables", full)
-    with pytest.raises(RunError, match="No space left on device"):
+    with pytest.raises(RunError, match="the disk is full"):
         write(make_evaluation(), tmp_path / "results")
     assert list((tmp_path / "results").iterdir()) == []
 
