@@ -19,7 +19,11 @@ from deepsort_cli.reid.settings import FinetuneConfig, TrainConfig, TrainingSett
         ({"model": {"pretrained": None}, "optimizer": {"name": "adamw"}}, 0.003, 0.8),
         ({"model": {"pretrained": "public.pth"}}, 0.01, 0),
         ({"model": {"pretrained": "public.pth"}, "optimizer": {"name": "adam"}}, 3.5e-4, 0),
-        ({"model": {"pretrained": None, "input": {"height": 64, "width": 31}}}, 0.1, 0),  # half of it is too small for OSNet
+        (
+            {"model": {"pretrained": None, "input": {"height": 64, "width": 31}}},
+            0.1,
+            0,
+        ),  # half of it is too small for OSNet
         (
             {"model": {"pretrained": "public.pth"}, "optimizer": {"lr": 0.5}, "training": {"half_size": 0.25}},
             0.5,
