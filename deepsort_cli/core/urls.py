@@ -67,7 +67,8 @@ def hide_in(message: str) -> str:
     A password may hold blanks and quotes, so whatever stands between a URL's beginning and the last `@` before the next
     URL is taken for a part of it, unless what stands there can only be a host.
     """
-    begins = [found.start() for found in re.finditer(_BEGIN, message)]
+    # To the end of the word: what looks like another URL there is a part of this one.
+    begins = [found.start() for found in re.finditer(rf"{_BEGIN}[^\s'\"`]*", message)]
     if not begins:
         return message
     pieces = [message[a:b] for a, b in zip(begins, [*begins[1:], len(message)], strict=True)]

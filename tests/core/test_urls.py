@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from deepsort_cli.core.urls import connectable, hide_in, hide_secrets, name_of, scheme_of
@@ -54,6 +54,8 @@ def test_what_is_shown(url: str) -> None:
     assert hide_secrets(SHOWN[url]) == SHOWN[url]
 
 
+@example("X//X")
+@example("XS:/X")
 @settings(max_examples=60, deadline=None)
 @given(st.text(alphabet="SECRT/?#@[]:&=;%. é\n", min_size=1).map(lambda text: f"X{text}X"))
 def test_no_password_shows_whatever_stands_in_it(password: str) -> None:
