@@ -254,9 +254,11 @@ def track(
             _ground_truth(item, name, ground_truth, len(opened) > 1) if compare else None
             for item, name in zip(opened, names, strict=True)
         ]
-        misplaced = stored.misplaced(opened[0].width, opened[0].height) if stored is not None else None
-        if misplaced is not None:
-            observer.warn(f"--detections {detections}: {misplaced}")
+        if stored is not None:
+            known = opened[0] if opened[0].width else opened[0].sequence or opened[0]  # of pictures that are not read
+            misplaced = stored.misplaced(known.width, known.height)
+            if misplaced is not None:
+                observer.warn(f"--detections {detections}: {misplaced}")
         if settings.refinement.wanted:
             _tell_what_is_refined(settings.output, compare, observer)
         if parts.embedder is None and not parts.stored_features:
