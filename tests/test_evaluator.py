@@ -33,7 +33,7 @@ def make_run(folder: Path, name: str, age: float, done: int, *, validated: bool 
 def test_given_model_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     make_run(tmp_path, "other", 0, 5)
-    with pytest.raises(InputError, match="Did you mean osnet_x0_25"):
+    with pytest.raises(InputError, match="osnet_x9: no such model file"):
         find_model(Path("osnet_x9"))
     (tmp_path / "any.onnx").touch()
     assert find_model(Path("any.onnx")) == FoundModel(Path("any.onnx"), "given")

@@ -85,6 +85,8 @@ class Flags(Generic[Model]):
         text = help or field.description or ""
         if default is None:
             text = text.replace("; null: ", "; default: ")  # null is YAML's word; a flag is just not given
+        elif "; null: " in text:  # of other commands, which have no default
+            text = text.partition("; null: ")[0] + "."
         return typer.Option(
             *names,
             help=_with_default(text, shown),

@@ -94,6 +94,8 @@ def read_csv(file: Path) -> Table:
             entries[entry.path] = entry
     except csv.Error as error:
         raise InputError(f"{file}, line {reader.line_num}: no CSV ({error}).") from None
+    if not entries:
+        raise InputError(f"{file}: names no image; below the first line, one a line is expected.")
     return Table("csv", tuple(entries.values()), _digest(data))
 
 

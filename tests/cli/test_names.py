@@ -29,6 +29,7 @@ EVERYWHERE = {
 """Flags and the commands that have to have them."""
 
 DIFFERENT = {
+    "--epochs": "training chooses where none is given, fine-tuning has a default",
     "--val-ratio": "training chooses a share where none is given",
     "--batch-size": "a step of training or of an evaluation",
     "--benchmark": "export measures time, score names a public benchmark",

@@ -81,6 +81,7 @@ def test_a_csv_leads_nowhere_else(pictures: Path, tmp_path: Path) -> None:
     [
         ("", "no column path and no pid"),
         ("file,id\na.jpg,1\n", "no column path and no pid"),
+        ("path,pid\n\n", "names no image"),
         ("path,pid\na.jpg\n", "line 2: as many values"),
         ("path,pid\na.jpg,1,2\n", "line 2: as many values"),
         ("path,pid\na.jpg,\n", "line 2: pid is empty"),
