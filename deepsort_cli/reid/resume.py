@@ -169,7 +169,7 @@ def choose_start(config: TrainConfig) -> tuple[TrainConfig, str]:
         return chosen, f": the bundled weights of {model.name} are for another normalisation or channel order"
     return (
         chosen,
-        f": there are none for {model.name} in the package; this takes hundreds of people and hours",
+        f": no trained ones of {model.name} come with the package; this takes hundreds of people and hours",
     )
 
 

@@ -94,7 +94,7 @@ def test_weights_to_train_on_are_no_second_model_to_track_with() -> None:
         ({}, Path(NAME), "fit this network"),
         ({"pretrained": "auto"}, Path(NAME), "fit this network"),
         ({"input": {"height": 128, "width": 64}, "feature_dim": 32}, Path(NAME), "fit this network"),
-        ({"name": "osnet_x1_0"}, None, "none for osnet_x1_0 in the package; this takes hundreds of people"),
+        ({"name": "osnet_x1_0"}, None, "no trained ones of osnet_x1_0 come with the package; this takes hundreds"),
         ({"input": {"channel_order": "BGR"}}, None, "another normalisation or channel order"),
         ({"pretrained": "none"}, None, ""),
         ({"pretrained": Path("None")}, None, ""),
