@@ -134,8 +134,9 @@ def walk(deepsort: Deepsort, folder: Path, first: Path, second: Path, test: Path
     # in 20 steps at the rate of long trainings random weights get worse.
     steady = ("--lr", 0.01, "--set", "training.half_size=0", "--set", "augment.erase=0")
     trained = run(
-        "train", "--root", first, "--test-root", test, "--name", "one", "--epochs", 30, *steady, *size, *short
-    )
+        "train", "--root", first, "--test-root", test, "--name", "one", "--pretrained", "none", "--epochs", 30,
+        *steady, *size, *short,
+    )  # fmt: skip
     assert trained["best"]["epoch"] == 30  # better than at its start, or nothing below means anything
     report = ("--root", test, "--no-plots", "--set", "evaluation.bootstrap=0")
     before = run("eval", trained["last_checkpoint"], *report)
