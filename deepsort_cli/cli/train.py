@@ -53,7 +53,9 @@ def train(
         bool | None, flags("data.ignore_camera", "--ignore-camera/--use-camera", panel="Data")
     ] = None,
     model: Annotated[str | None, flags("model.name", "--model", panel="Model")] = None,
-    pretrained: Annotated[Path | None, flags("model.pretrained", "--pretrained", panel="Model")] = None,
+    pretrained: Annotated[
+        Path | None, flags("model.pretrained", "--pretrained", panel="Model", metavar="auto|none|NAME|PATH")
+    ] = None,
     height: Annotated[int | None, flags("model.input.height", "--height", panel="Model")] = None,
     width: Annotated[int | None, flags("model.input.width", "--width", panel="Model")] = None,
     epochs: Annotated[int | None, flags("training.epochs", "--epochs", panel="Training")] = None,

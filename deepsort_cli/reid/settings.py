@@ -23,10 +23,10 @@ LEARNING_RATES = {"sgd": (0.1, 0.01), "adam": (3e-3, 3.5e-4), "adamw": (3e-3, 3.
 FINETUNING_RATES = {"sgd": 0.03, "adam": 1e-3, "adamw": 1e-3}
 """The same for `deepsort finetune`, whose backbone learns at a fraction of it."""
 
-EPOCHS, TRAINED_EPOCHS = 120, 45
+EPOCHS, TRAINED_EPOCHS = 120, 30
 """Epochs where none are given: from random weights, which is the most; from trained ones with many people."""
 
-FEWEST_STEPS = 600
+FEWEST_STEPS = 120
 """Batches that a training from trained weights sees where its number of epochs is not given."""
 
 HALF_SIZE = 0.8
@@ -199,8 +199,8 @@ class TrainingSettings(Settings):
     epochs: int | None = Field(
         None,
         ge=1,
-        description="Passes over all identities; null: 120 from random weights, 45 from trained ones, and there up to "
-        "120 for few people, so that 600 batches are seen.",
+        description="Passes over all identities; null: 120 from random weights, 30 from trained ones, and there up to "
+        "120 for few people, so that 120 batches are seen.",
     )
     batch_size: int | None = Field(
         None,

@@ -116,9 +116,9 @@ def test_what_a_run_starts_from(model: dict[str, Any], start: Path | None, words
 @pytest.mark.parametrize(
     ("people", "images", "given", "start", "epochs"),
     [
-        (35, 10, None, "auto", 120),  # 70 groups of four, 4 batches of 16 people
-        (200, 8, None, "auto", 45),
-        (70, 8, None, "auto", 75),
+        (35, 10, None, "auto", 30),  # 70 groups of four, 4 batches of 16 people
+        (200, 8, None, "auto", 30),
+        (9, 8, None, "auto", 60),
         (35, 10, None, None, 120),
         (35, 10, 7, "auto", 7),
         (2, 4, None, "auto", 120),
