@@ -267,7 +267,7 @@ def anchors(document: Path) -> set[str]:
 
 def test_architecture_names_files_that_exist() -> None:
     text = (REPOSITORY / "docs" / "ARCHITECTURE.md").read_text(encoding="utf-8")
-    named = [name for name in re.findall(r"`([\w/]+(?:\.py|/))`", text)]
+    named = re.findall(r"`([\w/]+(?:\.py|/))`", text)
     assert len(named) > 20
     places = (REPOSITORY, REPOSITORY / "deepsort_cli")
     assert [name for name in named if not any((place / name).exists() for place in places)] == []
