@@ -213,7 +213,7 @@ def track(
     settings = _Settings(
         source or SourceSettings(),
         demo or DemoSettings(),
-        _usual(detector, observer) if detections is None and detector.model_path is None else detector,
+        _usual(detector) if detections is None else detector,
         reid or EmbedderSettings(),
         runtime or RuntimeSettings(),
         tracker or TrackerSettings(),
@@ -261,6 +261,9 @@ def track(
                 observer.warn(f"--detections {detections}: {misplaced}")
         if settings.refinement.wanted:
             _tell_what_is_refined(settings.output, compare, observer)
+        better = find(DEFAULT_DETECTOR)
+        if detections is None and settings.detector.model_path is None and better is not None:
+            observer.note(WEAK_DETECTOR.format(size=better.megabytes, licence=better.licence, name=better.name))
         if parts.embedder is None and not parts.stored_features:
             observer.note("no Re-ID model: tracking by motion and overlap (name one with --reid MODEL.onnx)")
         if parts.workers > 1:  # the workers use the cores, OpenCV's own threads would be in their way
@@ -285,15 +288,10 @@ def track(
     return summaries
 
 
-def _usual(detector: DetectorSettings, observer: Observer) -> DetectorSettings:
-    """The detector where none is named: that of the catalogue if its file is at hand, else the built-in one."""
-    name = default_detector()
-    if name is not None:
-        return detector.model_copy(update={"model_path": name})
-    better = find(DEFAULT_DETECTOR)
-    if better is not None:
-        observer.note(WEAK_DETECTOR.format(size=better.megabytes, licence=better.licence, name=better.name))
-    return detector
+def _usual(detector: DetectorSettings) -> DetectorSettings:
+    """Where no detector is named, the catalogue's if its file is at hand; without it, none is named still."""
+    name = default_detector() if detector.model_path is None else None
+    return detector if name is None else detector.model_copy(update={"model_path": name})
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,9 @@ def settle_detector(settings: TrackSettings, report: Reporter) -> DetectorSettin
     detector = settings.detector
     name = detector.model_path
     model = find(DEFAULT_DETECTOR if name is None else name)
-    if settings.detections is not None or model is None or model.task != "detector" or model.cached() is not None:
+    if not settings.source or settings.detections is not None:
+        return detector  # nothing to detect in
+    if model is None or model.task != "detector" or model.cached() is not None:
         return detector
     if name is not None:
         if not Path(name).is_file():
