@@ -60,7 +60,9 @@ def main() -> None:
     )
     result = train(config, Printer())
     best = result.folder / "checkpoints" / "best.pth"
-    print(f"best mAP {result.best['mAP']:.1%} in epoch {result.best['epoch']}: {best}")
+    # With few people nobody is held out to validate on, and the last epoch counts.
+    found = f"best mAP {result.best['mAP']:.1%}" if "mAP" in result.best else "not validated"
+    print(f"{found}, epoch {result.best['epoch']}: {best}")
 
     model, info = load_model(best)
     images = sorted(path for path in arguments.root.rglob("*") if path.suffix.lower() in {".jpg", ".png"})
