@@ -65,7 +65,7 @@ def _still_holds(stored: dict[str, Any], listing: Listing, settings: ScanSetting
     Files changed since (by the file system's clock, so copied ones too) are read again and compared by content.
     """
     had, wanted = stored["options"], _options(settings)
-    if any(had[key] != wanted[key] for key in _DECISIVE) or (wanted["paranoid"] and not had["paranoid"]):
+    if any(had.get(key) != wanted[key] for key in _DECISIVE) or (wanted["paranoid"] and not had.get("paranoid")):
         return False
     changed = np.flatnonzero(np.array(listing.changed, dtype=np.int64) >= stored["newest"])
     if len(changed) == 0:
