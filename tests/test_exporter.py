@@ -183,7 +183,7 @@ def test_a_failed_check_leaves_no_file(tmp_path: Path, before: bytes | None) -> 
     target = tmp_path / "bad.onnx"
     if before is not None:
         target.write_bytes(before)
-    with pytest.raises(RunError, match="no file was written"):
+    with pytest.raises(InputError, match=r"the model is broken: .* NaN .* No file was written"):
         run_export(tmp_path / "bad.pth", overwrite=True)
     assert (target.read_bytes() if target.exists() else None) == before
     assert {path.name for path in tmp_path.iterdir()} <= {"bad.pth", "bad.onnx"}
@@ -209,7 +209,7 @@ def test_what_the_user_should_know(tmp_path: Path) -> None:
     torch.save(model.state_dict(), tmp_path / "bare.pth")
     result = run_export(tmp_path / "bare.pth", settings=ExportSettings(verify=False, int8=True, calibration_crops=8))
     text = " ".join(result.warnings)
-    for words in ("BNNeck was never trained", "256×128 is assumed", "not verified", "generated crops", "no threshold"):
+    for words in ("untrained", "256×128 is assumed", "not verified", "generated crops", "no threshold"):
         assert words in text
     assert result.checks == ()
     sized = run_export(
@@ -269,7 +269,7 @@ def test_names_that_cannot_be_used(checkpoint: Path, tmp_path: Path) -> None:
     for output, words in (("there.onnx", "--overwrite"), ("model.bin", r"ends in \.onnx"), (".", r"ends in \.onnx")):
         with pytest.raises(InputError, match=words):
             run_export(checkpoint, tmp_path / output)
-    with pytest.raises(InputError, match="ONNX model already"):
+    with pytest.raises(InputError, match="not a PyTorch checkpoint: this is a text file"):
         run_export(tmp_path / "there.onnx")
     with pytest.raises(InputError, match="no checkpoint"):
         run_export(None)

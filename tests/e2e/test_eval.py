@@ -233,11 +233,11 @@ def test_models_that_cannot_be_used(deepsort: Deepsort, market: Path, colour_mod
     shutil.copy(colour_model, tmp_path / "misnamed.pth")
     assert deepsort("eval", "misnamed.pth", "--root", market, "--no-plots", "-q", "-o", "other").returncode == 0
     broken = constant_model(tmp_path / "broken.onnx", 8, float("nan"))
-    assert "broken.onnx: the model is broken" in refused(broken)
+    assert "broken.onnx: its embeddings of ordinary crops are NaN or infinite" in refused(broken)
     same = constant_model(tmp_path / "same.onnx", 8, 1.0)
     assert "same.onnx: the model is broken: all 96 embeddings are the same" in refused(same)
     assert "two models are given" in refused(colour_model, "--checkpoint", broken)
-    assert "nowhere.onnx: no such file" in refused(colour_model, "--against", "nowhere.onnx")
+    assert "nowhere.onnx: no such model file" in refused(colour_model, "--against", "nowhere.onnx")
     assert not list(tmp_path.glob("results/*"))
 
 

@@ -80,14 +80,15 @@ def test_tables_for_people(deepsort: Deepsort, checkpoint: Path) -> None:
         assert words in done.stderr
 
 
-def test_a_failed_verification_exits_1_and_leaves_nothing(
+def test_a_broken_model_is_refused_and_leaves_nothing(
     refuse: Callable[..., str], checkpoint: Path, tmp_path: Path
 ) -> None:
     content = torch.load(checkpoint, weights_only=True)
     content["state_dict"]["conv5.conv.weight"].fill_(float("nan"))
     torch.save(content, tmp_path / "bad.pth")
-    message = refuse("bad.pth", code=1)
-    assert "verification failed, no file was written" in message
+    message = refuse("bad.pth")
+    assert "the model is broken" in message
+    assert "No file was written" in message
     assert [path.name for path in tmp_path.iterdir()] == ["bad.pth"]
 
 
@@ -109,7 +110,7 @@ def test_bad_input(refuse: Callable[..., str], checkpoint: Path, tmp_path: Path)
     assert "could run code" in refuse("evil.pth")
     assert not (tmp_path / "mark").exists()
     assert "not an OSNet" in refuse("resnet.pth")
-    assert "no such file" in refuse("missing.pth")
+    assert "no such model file" in refuse("missing.pth")
     assert "there.onnx: the file exists" in refuse(checkpoint, "--output", "there.onnx")
     assert "exclude each other" in refuse(checkpoint, "--half", "--int8")
     assert "no such file" in refuse(checkpoint, "-o", "a.onnx", "--metrics", "missing.json")
@@ -117,7 +118,31 @@ def test_bad_input(refuse: Callable[..., str], checkpoint: Path, tmp_path: Path)
     assert (tmp_path / "there.onnx").read_bytes() == b"old"
 
 
-def walk(deepsort: Deepsort, folder: Path, first: Path, second: Path, test: Path, source: list[object]) -> float:
+# Some 60 small, plain steps, after which generated people are found whatever the seed, precision or number of threads;
+# in 20 steps at the rate of long trainings random weights get worse.
+RANDOM = (
+    "--pretrained",
+    "none",
+    "--epochs",
+    30,
+    "--lr",
+    0.01,
+    "--set",
+    "training.half_size=0",
+    "--set",
+    "augment.erase=0",
+)
+
+
+def walk(
+    deepsort: Deepsort,
+    folder: Path,
+    first: Path,
+    second: Path,
+    test: Path,
+    source: list[object],
+    start: tuple[object, ...],
+) -> float:
     """train → eval → finetune → train → export → eval of the ONNX → track; returns the threshold that was carried."""
 
     def run(*arguments: object) -> dict:
@@ -130,14 +155,8 @@ def walk(deepsort: Deepsort, folder: Path, first: Path, second: Path, test: Path
     # Generated people are few, so those learned from are among those tested on; that is refused unasked.
     known = ("--set", "data.scan.accept=trained_on_test")
     short = (*known, "--batch-size", 16, "--set", "training.eval_every=100", "--set", "training.tensorboard=false")
-    # Some 60 small, plain steps, after which these people are found whatever the seed, precision or number of threads;
-    # in 20 steps at the rate of long trainings random weights get worse.
-    steady = ("--lr", 0.01, "--set", "training.half_size=0", "--set", "augment.erase=0")
-    trained = run(
-        "train", "--root", first, "--test-root", test, "--name", "one", "--pretrained", "none", "--epochs", 30,
-        *steady, *size, *short,
-    )  # fmt: skip
-    assert trained["best"]["epoch"] == 30  # better than at its start, or nothing below means anything
+    trained = run("train", "--root", first, "--test-root", test, "--name", "one", *start, *size, *short)
+    assert trained["last"]["mAP"] > 1.5 * trained["chance"]["mAP"]  # or nothing below means anything
     report = ("--root", test, "--no-plots", "--set", "evaluation.bootstrap=0")
     before = run("eval", trained["last_checkpoint"], *report)
     prepared = run(
@@ -173,7 +192,7 @@ def test_from_crops_to_tracks(deepsort: Deepsort, market: Path, tmp_path: Path) 
         for pid in pids:
             for path in (market / "bounding_box_test").glob(f"{pid:04d}_*"):
                 shutil.copy(path, folder)
-    walk(deepsort, tmp_path, first, second, test, ["--source", "demo", "--max-frames", 12])
+    walk(deepsort, tmp_path, first, second, test, ["--source", "demo", "--max-frames", 12], RANDOM)
 
 
 @pytest.mark.slow
@@ -192,4 +211,6 @@ def test_from_real_crops_to_real_tracks(deepsort: Deepsort, shared_data: Path, t
         some(part, tmp_path / "test" / part, "076*.jpg")
         some(part, tmp_path / "test" / part, "077*.jpg")
     video = ["--source", shared_data / "video" / "vtest.avi", "--max-frames", 12]
-    walk(deepsort, tmp_path, tmp_path / "first", tmp_path / "second", tmp_path / "test", video)
+    # Twenty real people teach random weights nothing that could be told from chance.
+    public = ("--pretrained", shared_data / "models" / "osnet_x0_25_msmt17.pth", "--epochs", 3)
+    walk(deepsort, tmp_path, tmp_path / "first", tmp_path / "second", tmp_path / "test", video, public)
