@@ -10,11 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from deepsort_cli.core.errors import RunError
-from deepsort_cli.core.files import file_sha256
-
-ASSETS = Path(__file__).resolve().parent.parent / "assets"
-CHECKSUMS = "SHA256SUMS"
+from deepsort_cli.core.assets import ASSETS, checked, checksums
 
 
 @dataclass(frozen=True)
@@ -43,26 +39,13 @@ class BundledModel:
             RunError: it is missing or differs.
         """
         remedy = "Reinstall the package, or name another model with --reid (none: no appearance)."
-        try:
-            found = file_sha256(self.path)
-        except OSError as error:
-            raise RunError(f"{self.path}: the bundled model cannot be read ({error.strerror}). {remedy}") from None
-        if found != self.sha256:
-            raise RunError(
-                f"{self.path}: the bundled model is damaged or was replaced: its SHA-256 is {found}, expected "
-                f"{self.sha256}. {remedy}"
-            )
-        return self.path
+        return checked(self.path, self.sha256, remedy=remedy)
 
 
 def bundled_models() -> list[BundledModel]:
     """All of them, the default first."""
-    sums = ASSETS / CHECKSUMS
-    if not sums.is_file():
-        return []
-    entries = [line.split(maxsplit=1) for line in sums.read_text(encoding="ascii").splitlines() if line.strip()]
-    files = [(digest, ASSETS / name.lstrip("*")) for digest, name in entries]
-    return [BundledModel(path.stem, path, digest) for digest, path in files if path.suffix == ".onnx"]
+    files = [(ASSETS / name, digest) for name, digest in checksums(ASSETS).items()]
+    return [BundledModel(path.stem, path, digest) for path, digest in files if path.suffix == ".onnx"]
 
 
 def bundled_model(name: str | None = None) -> Path | None:

@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import deepsort_cli
-from deepsort_cli.core.errors import RunError
-from deepsort_cli.core.files import file_sha256
-
-ASSETS = Path(deepsort_cli.__file__).resolve().parent / "assets"
-CHECKSUMS = ASSETS / "SHA256SUMS"
-"""What the files must be, in the format of the `sha256sum` tool."""
+from deepsort_cli.core.assets import ASSETS, checked, checksums
 
 
 def has_bundled_weights(name: str) -> bool:
     """Whether trained weights of this network come with the package."""
-    return any(file == f"{name}.pth" for file in _sums())
+    return f"{name}.pth" in checksums(ASSETS)
 
 
 def weights_file(name: str | Path) -> Path:
@@ -25,29 +19,8 @@ def weights_file(name: str | Path) -> Path:
         RunError: the bundled weights are missing or damaged.
     """
     path = Path(name)
-    return path if path.exists() or not has_bundled_weights(str(name)) else _checked(f"{name}.pth")
-
-
-def _checked(file: str) -> Path:
-    path, expected = ASSETS / file, _sums()[file]
+    expected = checksums(ASSETS).get(f"{name}.pth")
+    if path.exists() or expected is None:
+        return path
     remedy = "Reinstall the package, or start from other weights (--pretrained FILE, or none)."
-    try:
-        found = file_sha256(path)
-    except OSError as error:
-        raise RunError(f"{path}: the bundled weights cannot be read ({error.strerror}). {remedy}") from None
-    if found != expected:
-        raise RunError(
-            f"{path}: the bundled weights are damaged or were replaced: their SHA-256 is {found}, expected {expected}. "
-            f"{remedy}"
-        )
-    return path
-
-
-def _sums() -> dict[str, str]:
-    """File → SHA-256."""
-    try:
-        lines = CHECKSUMS.read_text(encoding="ascii").splitlines()
-    except OSError:
-        return {}
-    entries = (line.split(maxsplit=1) for line in lines if line.strip())
-    return {name.lstrip("*"): digest for digest, name in entries}
+    return checked(ASSETS / f"{name}.pth", expected, remedy=remedy)

@@ -11,10 +11,11 @@ from typing import Any
 
 import torch
 
+from deepsort_cli.core.assets import ASSETS
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.extras import install
 from deepsort_cli.core.model_files import model_kind
-from deepsort_cli.reid.bundled import ASSETS, weights_file
+from deepsort_cli.reid.bundled import weights_file
 from deepsort_cli.reid.osnet import VARIANTS
 
 WANTED = "a PyTorch checkpoint"

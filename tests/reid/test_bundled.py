@@ -64,7 +64,6 @@ def test_damaged_weights_are_not_loaded(tmp_path: Path, monkeypatch: pytest.Monk
     for file in ("SHA256SUMS", f"{NAME}.pth"):
         shutil.copy(bundled.ASSETS / file, tmp_path)
     monkeypatch.setattr(bundled, "ASSETS", tmp_path)
-    monkeypatch.setattr(bundled, "CHECKSUMS", tmp_path / "SHA256SUMS")
     path = tmp_path / f"{NAME}.pth"
     assert weights_file(NAME) == path
     path.write_bytes(path.read_bytes()[:-1] + b"x")
