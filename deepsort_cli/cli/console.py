@@ -16,6 +16,7 @@ from rich.markup import escape
 from rich.panel import Panel
 
 from deepsort_cli.cli.encoding import leave_stdout, shown, shows
+from deepsort_cli.cli.wording import worded
 from deepsort_cli.core.errors import DeepsortError, InputError, RunError
 from deepsort_cli.core.urls import hide_in
 
@@ -171,5 +172,5 @@ def _show_error(message: str) -> None:
 
 
 def _safe(message: str) -> str:
-    """A message as it may be shown: without secrets, with what stderr can show, and without markup of its own."""
-    return escape(shown(hide_in(message), sys.stderr))
+    """A message as it may be shown: with flags for keys, no secrets, what stderr can show, no markup of its own."""
+    return escape(shown(hide_in(worded(message)), sys.stderr))

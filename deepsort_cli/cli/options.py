@@ -15,8 +15,9 @@ from typer.core import TyperCommand
 
 from deepsort_cli.cli import USAGE_ERROR, without_switch_types
 from deepsort_cli.cli.console import Reporter, write, writing
+from deepsort_cli.cli.wording import Spelling, speak
 from deepsort_cli.settings import CommandSettings, field_at, resolve, to_yaml
-from deepsort_cli.settings.loader import default_at
+from deepsort_cli.settings.loader import default_at, setting_keys
 
 _GENERAL = ("--config", "--set", "--json", "--help-all", "--help")
 """Flags of every command that `--help` always shows, of those in `General`."""
@@ -121,10 +122,19 @@ class Flags(Generic[Model]):
             flags=given,
             flag_names=names,
         )
+        speak(Spelling(self._spelled(ctx), frozenset(setting_keys(self.model))))
         if params.get("print_config"):
             write(to_yaml(settings).rstrip("\n"))
             raise typer.Exit
         return settings, Reporter(params.get("json", False), params.get("quiet", False), params.get("verbose", False))
+
+    def _spelled(self, ctx: typer.Context) -> dict[str, tuple[str, str | None]]:
+        """Key → (flag, its negative or None)."""
+        return {
+            self._keys[param.opts[0]]: (param.opts[0], (*param.secondary_opts, None)[0])
+            for param in ctx.command.params
+            if param.opts and param.opts[0] in self._keys
+        }
 
 
 def _is_off(param: Any) -> bool:

@@ -1,4 +1,9 @@
-"""Errors a user can cause. The command line prints their message in one panel, without a traceback."""
+"""Errors a user can cause. The command line prints their message in one panel, without a traceback.
+
+Messages name settings by their key in backticks: "`output.save_txt` out.txt: exists. Set `output.overwrite`=true to
+replace it." Python, YAML and `--set` know those keys; the command line shows its flags instead ("--save-txt out.txt: …
+--overwrite …"), see `deepsort_cli.cli.console`. No other part of the package knows a flag.
+"""
 
 
 class DeepsortError(Exception):

@@ -255,17 +255,18 @@ def _submodel(field: FieldInfo) -> type[BaseModel] | None:
     return None
 
 
-def _keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+def setting_keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    """Every dotted key of a settings model."""
     for name, field in model.model_fields.items():
         inner = _submodel(field)
         if inner is None:
             yield prefix + name
         else:
-            yield from _keys(inner, f"{prefix}{name}.")
+            yield from setting_keys(inner, f"{prefix}{name}.")
 
 
 def _nearest(model: type[BaseModel], key: str) -> str:
-    keys = list(_keys(model))
+    keys = list(setting_keys(model))
     match = difflib.get_close_matches(key, keys, n=1, cutoff=0.0)
     last = key.rsplit(".", 1)[-1]
     same_name = [candidate for candidate in keys if candidate.rsplit(".", 1)[-1] == last]
@@ -274,7 +275,7 @@ def _nearest(model: type[BaseModel], key: str) -> str:
 
 def _check_environment(model: type[BaseModel]) -> None:
     """Refuse DEEPSORT_ variables that no command knows; those of other commands are left alone."""
-    own = set(_keys(model))
+    own = set(setting_keys(model))
     for name in sorted(os.environ):
         if not name.upper().startswith(ENV_PREFIX) or name.upper() in ENV_SWITCHES:
             continue
@@ -283,7 +284,7 @@ def _check_environment(model: type[BaseModel]) -> None:
             continue
         from deepsort_cli.settings import all_commands
 
-        if not any(key in set(_keys(other)) for other in all_commands()):
+        if not any(key in set(setting_keys(other)) for other in all_commands()):
             nearest = ENV_PREFIX + _nearest(model, key).upper().replace(".", "__")
             raise InputError(f"environment variable {name}: unknown setting. The nearest valid one is {nearest}.")
 
@@ -301,7 +302,7 @@ def _of_this_command(model: type[BaseModel], values: Mapping[str, Any]) -> dict[
 
 def _mapping_keys(model: type[BaseModel]) -> list[str]:
     """Dotted keys whose value is a free mapping (parameter-name patterns, say)."""
-    return [key for key in _keys(model) if "dict" in str(field_at(model, key).annotation).lower()]
+    return [key for key in setting_keys(model) if "dict" in str(field_at(model, key).annotation).lower()]
 
 
 def _explain(model: type[BaseModel], error: Any, origin: Any) -> str:

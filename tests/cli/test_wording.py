@@ -1,0 +1,29 @@
+"""Keys in the library's messages become the flags of the command that runs."""
+
+from __future__ import annotations
+
+import pytest
+
+from deepsort_cli.cli.wording import Spelling
+
+SPELLING = Spelling(
+    {"output.save_txt": ("--save-txt", None), "output.overwrite": ("--overwrite", "--no-overwrite")},
+    frozenset({"output.save_txt", "output.overwrite", "tracker.nsa"}),
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("`output.save_txt` a.txt: exists.", "--save-txt a.txt: exists."),
+        ("Give `output.save_txt`=a.txt.", "Give --save-txt a.txt."),
+        ("Set `output.overwrite`=true to replace it", "Set --overwrite to replace it"),
+        ("leave it: `output.overwrite`=false.", "leave it: --no-overwrite."),
+        ("`output.overwrite`: off", "--overwrite: off"),
+        ("try `tracker.nsa`=true (slower)", "try --set tracker.nsa=true (slower)"),
+        ("`tracker.nsa` is on", "tracker.nsa is on"),
+        ("`conv.weight` and `fc` are tensors, ``x``", "`conv.weight` and `fc` are tensors, ``x``"),
+    ],
+)
+def test_keys_become_flags(said: str, shown: str) -> None:
+    assert SPELLING(said) == shown
