@@ -16,8 +16,6 @@ from deepsort_cli.video.sinks.pace import CLOCK, EvenPace, Pace, exact_rate
 from deepsort_cli.video.sinks.pictures import written_size
 from deepsort_cli.video.sinks.sound import FAILURES, format_of
 
-av.logging.set_level(av.logging.PANIC)  # what goes wrong arrives as an exception
-
 CODECS = {
     ".mp4": "libx264",
     ".m4v": "libx264",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import re
 from collections.abc import Callable, Sequence
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import av.logging
 import cv2
 import numpy as np
 import pytest
@@ -214,6 +216,11 @@ class TestDamage:
         assert f"{count} of about 40 frames were read" in told[0]
         with pytest.raises(RunError, match="on_error is fail"):
             self.count(clip, on_error="fail")
+
+    def test_ffmpeg_does_not_talk_to_python(self) -> None:
+        """Its threads would wait for Python's lock, held by whoever closes a damaged recording: both for ever."""
+        importlib.import_module("deepsort_cli.video.outputs")  # all that reads and writes
+        assert av.logging.get_level() is None
 
     def test_a_broken_end_costs_its_frames_only(self, clip: Path) -> None:
         with av.open(str(clip)) as container:
