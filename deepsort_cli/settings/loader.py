@@ -1,28 +1,32 @@
 """Merge the layers of settings and explain what is wrong with them.
 
 Precedence, weakest first: defaults, preset, YAML file, environment (`DEEPSORT_TRACKER__MAX_AGE=30`),
-`--set tracker.max_age=30`, command line flags. pydantic-settings does the merging; this module adds where each value
-came from, so that an error names the file, variable or flag and the nearest valid key.
+`--set tracker.max_age=30`, command line flags. Each layer knows where its values come from, so that an error names the
+file, variable or flag and the nearest valid key.
 """
 
 from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar, cast, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
-from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.files import at_home
+from deepsort_cli.core.settings import Settings
 from deepsort_cli.core.urls import hide_in, hide_secrets
 from deepsort_cli.settings.words import load_yaml, plain, settle
+
+if TYPE_CHECKING:
+    from deepsort_cli.settings.options import Option
 
 ENV_PREFIX = "DEEPSORT_"
 ENV_SWITCHES = frozenset(
@@ -31,27 +35,32 @@ ENV_SWITCHES = frozenset(
 """Variables with our prefix that are no settings keys."""
 
 
-class CommandSettings(BaseSettings):
+class CommandSettings(Settings):
     """Base of the settings of one subcommand.
 
     A command with a field `preset` names in `presets` what each of its values sets.
     """
 
+    options: ClassVar[tuple[Option, ...]] = ()
+    """The keys that have a flag on the command line and a keyword in Python."""
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     """Preset → values by dotted key."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=ENV_PREFIX,
-        env_nested_delimiter="__",
-        enable_decoding=False,
-        extra="forbid",
-        frozen=True,
-        validate_default=True,
-        nested_model_default_partial_update=True,
-    )
-
 
 Model = TypeVar("Model", bound=CommandSettings)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Settings from one place.
+
+    Attributes:
+        values: nested as the settings are.
+        name: where the value of a dotted key was given, in words.
+    """
+
+    values: Mapping[str, Any]
+    name: Callable[[str], str]
 
 
 def resolve(
@@ -75,51 +84,70 @@ def resolve(
         InputError: for an unreadable or malformed file, an unknown key, or a value that does not fit, naming where it
             was given and the nearest valid key.
     """
-    yaml_values = settle(model, _read_yaml(at_home(config))) if config is not None else {}
-    set_values = settle(model, _nest(dict(_parse_override(text) for text in overrides)))
-    flag_values = settle(model, _nest({key: value for key, value in (flags or {}).items() if value is not None}))
     names = flag_names or {}
+    given = {key: value for key, value in (flags or {}).items() if value is not None}
+    layers = [
+        Layer({} if config is None else _read_yaml(at_home(config)), lambda key: str(config)),
+        Layer(nest(_environment(model)), lambda key: f"environment variable {_variable(key)}"),
+        Layer(nest(dict(_parse_override(text) for text in overrides)), lambda key: f"--set {key}"),
+        Layer(nest(given), lambda key: names.get(key, f"--{key}")),
+    ]
+    return build(model, [Layer(settle(model, layer.values), layer.name) for layer in layers])
 
-    class Layered(model):  # type: ignore[valid-type,misc]
-        @classmethod
-        def settings_customise_sources(
-            cls,
-            settings_cls: type[BaseSettings],
-            init_settings: PydanticBaseSettingsSource,
-            env_settings: PydanticBaseSettingsSource,
-            dotenv_settings: PydanticBaseSettingsSource,
-            file_secret_settings: PydanticBaseSettingsSource,
-        ) -> tuple[PydanticBaseSettingsSource, ...]:
-            given = (
-                InitSettingsSource(settings_cls, init_kwargs=flag_values),
-                InitSettingsSource(settings_cls, init_kwargs=set_values),
-                InitSettingsSource(settings_cls, init_kwargs=settle(model, _of_this_command(model, env_settings()))),
-                InitSettingsSource(settings_cls, init_kwargs=yaml_values),
-            )
-            preset = next((values["preset"] for source in given if "preset" in (values := source())), None)
-            # One that does not exist is left to validation.
-            values = _nest(model.presets.get(preset, {})) if isinstance(preset, str) else {}
-            return (*given, InitSettingsSource(settings_cls, init_kwargs=values))
+
+def build(
+    model: type[Model], layers: Sequence[Layer], unknown: Callable[[str], str | None] = lambda key: None
+) -> Model:
+    """Settings from defaults, the preset and layers.
+
+    Args:
+        layers: the weakest first; settled.
+        unknown: the message for a key that does not exist; None for the usual one.
+
+    Raises:
+        InputError: an unknown key, or a value that does not fit.
+    """
+    chosen = next((layer.values["preset"] for layer in reversed(layers) if "preset" in layer.values), None)
+    # One that does not exist is left to validation.
+    preset = nest(model.presets.get(chosen, {})) if isinstance(chosen, str) else {}
+    values: dict[str, Any] = {}
+    for stronger in (_section_defaults(model), preset, *(layer.values for layer in layers)):
+        values = merged(values, stronger)
 
     def origin(key: str) -> str:
-        if _holds(flag_values, key):
-            return names.get(key, f"--{key}")
-        if _holds(set_values, key):
-            return f"--set {key}"
-        variable = ENV_PREFIX + key.upper().replace(".", "__")
-        if any(name.upper() == variable for name in os.environ):
-            return f"environment variable {variable}"
-        if config is not None and _holds(yaml_values, key):
-            return str(config)
-        return "settings"
+        return next((layer.name(key) for layer in reversed(layers) if _holds(layer.values, key)), "settings")
 
-    _check_environment(model)
     try:
-        layered = Layered()
+        return model.model_validate(values)
     except ValidationError as error:
-        raise InputError("\n".join(_explain(model, item, origin) for item in error.errors())) from None
-    values = {name: getattr(layered, name) for name in model.model_fields}
-    return cast(Model, model.model_construct(**values))
+        texts = []
+        for item in error.errors():
+            key = ".".join(str(part) for part in item["loc"] if not isinstance(part, int)) or "settings"
+            special = unknown(key) if item["type"] == "extra_forbidden" else None
+            texts.append(special or _explain(model, item, key, origin(key)))
+        raise InputError("\n".join(texts)) from None
+
+
+def merged(weak: Mapping[str, Any], strong: Mapping[str, Any]) -> dict[str, Any]:
+    """Both, at every depth; where both say something the second counts."""
+    both = {
+        key: merged(weak[key], strong[key])
+        for key in weak.keys() & strong.keys()
+        if isinstance(weak[key], Mapping) and isinstance(strong[key], Mapping)
+    }
+    return {**weak, **strong, **both}
+
+
+def _section_defaults(model: type[BaseModel]) -> dict[str, Any]:
+    """What sections have by default that their classes have not, to be merged with what is given of the section."""
+    found = {}
+    for name, field in model.model_fields.items():
+        default = field.get_default(call_default_factory=True)
+        if isinstance(default, BaseModel):
+            values = merged(_section_defaults(type(default)), default.model_dump(exclude_unset=True))
+            if values:
+                found[name] = values
+    return found
 
 
 def field_at(model: type[BaseModel], key: str) -> FieldInfo:
@@ -132,7 +160,7 @@ def field_at(model: type[BaseModel], key: str) -> FieldInfo:
     field = model.model_fields[head]
     if not rest:
         return field
-    inner = _submodel(field)
+    inner = submodel(field)
     if inner is None:
         raise KeyError(key)
     return field_at(inner, rest)
@@ -178,7 +206,7 @@ def documented_yaml(model: type[BaseModel], title: str) -> str:
 def _document(model: type[BaseModel], values: BaseModel, depth: int) -> Iterator[str]:
     pad = "  " * depth
     for name, field in model.model_fields.items():
-        inner = _submodel(field)
+        inner = submodel(field)
         value = getattr(values, name, None)
         if inner is not None and isinstance(value, BaseModel):
             yield f"{pad}{name}:"
@@ -226,7 +254,7 @@ def _parse_override(text: str) -> tuple[str, Any]:
         return key, value
 
 
-def _nest(flat: Mapping[str, Any]) -> dict[str, Any]:
+def nest(flat: Mapping[str, Any]) -> dict[str, Any]:
     nested: dict[str, Any] = {}
     for key, value in flat.items():
         *parents, last = key.split(".")
@@ -234,7 +262,7 @@ def _nest(flat: Mapping[str, Any]) -> dict[str, Any]:
         for parent in parents:
             node = node.setdefault(parent, {})
             if not isinstance(node, dict):
-                raise InputError(f"--set {key}: `{parent}` was already given a plain value.")
+                raise InputError(f"{key}: `{parent}` was already given a plain value.")
         node[last] = value
     return nested
 
@@ -248,7 +276,7 @@ def _holds(values: Mapping[str, Any], key: str) -> bool:
     return True
 
 
-def _submodel(field: FieldInfo) -> type[BaseModel] | None:
+def submodel(field: FieldInfo) -> type[BaseModel] | None:
     for candidate in (field.annotation, *get_args(field.annotation)):
         if isinstance(candidate, type) and issubclass(candidate, BaseModel):
             return candidate
@@ -258,7 +286,7 @@ def _submodel(field: FieldInfo) -> type[BaseModel] | None:
 def setting_keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
     """Every dotted key of a settings model."""
     for name, field in model.model_fields.items():
-        inner = _submodel(field)
+        inner = submodel(field)
         if inner is None:
             yield prefix + name
         else:
@@ -273,31 +301,31 @@ def _nearest(model: type[BaseModel], key: str) -> str:
     return (same_name or match or ["--help"])[0]
 
 
-def _check_environment(model: type[BaseModel]) -> None:
-    """Refuse DEEPSORT_ variables that no command knows; those of other commands are left alone."""
-    own = set(setting_keys(model))
+def _variable(key: str) -> str:
+    return ENV_PREFIX + key.upper().replace(".", "__")
+
+
+def _environment(model: type[BaseModel]) -> dict[str, Any]:
+    """This command's values in the environment, by dotted key.
+
+    Raises:
+        InputError: a variable with our prefix that no command knows; those of other commands are left alone.
+    """
+    own, mappings = set(setting_keys(model)), _mapping_keys(model)
+    values = {}
     for name in sorted(os.environ):
         if not name.upper().startswith(ENV_PREFIX) or name.upper() in ENV_SWITCHES:
             continue
         key = name[len(ENV_PREFIX) :].lower().replace("__", ".")
-        if key in own or any(key.startswith(f"{head}.") or key == head for head in _mapping_keys(model)):
+        if key in own or any(key.startswith(f"{head}.") for head in mappings):
+            values[key] = os.environ[name]
             continue
         from deepsort_cli.settings import all_commands
 
         if not any(key in set(setting_keys(other)) for other in all_commands()):
-            nearest = ENV_PREFIX + _nearest(model, key).upper().replace(".", "__")
+            nearest = _variable(_nearest(model, key))
             raise InputError(f"environment variable {name}: unknown setting. The nearest valid one is {nearest}.")
-
-
-def _of_this_command(model: type[BaseModel], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Values from the environment without those that only other commands know; sections are shared among commands."""
-    own = {}
-    for name, value in values.items():
-        field = model.model_fields.get(name)
-        if field is not None:
-            inner = _submodel(field)
-            own[name] = _of_this_command(inner, value) if inner and isinstance(value, Mapping) else value
-    return own
+    return values
 
 
 def _mapping_keys(model: type[BaseModel]) -> list[str]:
@@ -305,17 +333,22 @@ def _mapping_keys(model: type[BaseModel]) -> list[str]:
     return [key for key in setting_keys(model) if "dict" in str(field_at(model, key).annotation).lower()]
 
 
-def _explain(model: type[BaseModel], error: Any, origin: Any) -> str:
-    key = ".".join(str(part) for part in error["loc"] if not isinstance(part, int)) or "settings"
-    where = origin(key)
+def _explain(model: type[BaseModel], error: Any, key: str, where: str) -> str:
+    """What is wrong with a value, or with a key that does not exist.
+
+    Args:
+        error: one of pydantic's.
+        key: dotted.
+        where: it was given.
+    """
     if error["type"] == "extra_forbidden":
         return (
             f"{hide_in(where)}: unknown key `{hide_secrets(key)}`. The nearest valid key is `{_nearest(model, key)}`."
         )
-    if error["type"] == "missing":
-        return f"`{key}` is required. Give it with {origin(key)} or in the configuration file."
     message = error["msg"].removeprefix("Value error, ")
-    label = where if where.endswith(key) or where.startswith("-") else f"{where}: `{key}`"
+    if error["type"] == "missing":  # of a pair, say
+        message = f"expected at least {error['loc'][-1] + 1} values"
+    label = where if where.endswith(key) or where.startswith(("-", "`")) else f"{where}: `{key}`"
     # Of a whole section the message itself says which of its values do not go together.
     whole = error["input"] is PydanticUndefined or isinstance(error["input"], Mapping)
     shown = "" if whole else f" {hide_in(repr(error['input']))}"

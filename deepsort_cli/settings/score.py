@@ -8,10 +8,25 @@ from typing import Literal
 from pydantic import Field
 
 from deepsort_cli.settings.loader import CommandSettings
+from deepsort_cli.settings.options import Option
+
+OPTIONS = (
+    Option("gt", "gt", "Scoring"),
+    Option("results", "results", "Scoring", short="r"),
+    Option("benchmark", "benchmark", "Scoring"),
+    Option("gt_class", "gt_class", "Scoring"),
+    Option("result_class", "result_class", "Scoring"),
+    Option("allow_missing", "allow_missing", "Scoring"),
+    Option("csv", "csv", "Scoring", metavar="FILE"),
+    Option("overwrite", "overwrite", "Scoring"),
+)
+"""The flags and keywords of the command, in the order of its help."""
 
 
 class ScoreSettings(CommandSettings):
     """Everything `deepsort score` can be told."""
+
+    options = OPTIONS
 
     gt: Path | None = Field(
         None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -15,6 +15,7 @@ from deepsort_cli.perception.settings import (
     RuntimeSettings,
 )
 from deepsort_cli.settings.loader import CommandSettings
+from deepsort_cli.settings.options import Option
 from deepsort_cli.tracking.settings import CountingSettings, RefinementSettings, TrackerSettings
 from deepsort_cli.video.settings import DemoSettings, OutputSettings, SourceSettings
 
@@ -43,8 +44,70 @@ PRESETS: dict[str, dict[str, Any]] = {
 """What each preset sets, by dotted key. Measured by `benchmarks/tracking_quality.py`; see docs/TRACKING.md."""
 
 
+SOURCE, DETECTOR, REID, TRACKER, OUTPUT = "Source", "Detector", "Appearance", "Tracker", "Output"
+COUNTING, AFTERWARDS = "Counting", "At the end"
+
+DAILY_OUTPUTS = {"save_txt", "save_csv"}
+
+
+def _saved() -> Iterator[Option]:
+    """Every other output that is a path in `OutputSettings`, so that a new one has its flag by itself."""
+    for name, field in OutputSettings.model_fields.items():
+        if name.startswith("save_") and name != "save_video":
+            extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+            metavar = str(extra.get("metavar", "FILE"))
+            yield Option(f"output.{name}", name, OUTPUT, daily=name in DAILY_OUTPUTS, metavar=metavar)
+
+
+OPTIONS = (
+    Option("preset", "preset", daily=True, short="p"),
+    Option("source", "source", SOURCE, daily=True, short="s", metavar="SOURCE", repeat=True),
+    Option("detections", "detections", SOURCE, daily=True, metavar="FILE"),
+    Option("input.start", "start", SOURCE),
+    Option("input.stride", "stride", SOURCE),
+    Option("input.max_frames", "max_frames", SOURCE, daily=True),
+    Option("detector.model_path", "detector", DETECTOR, daily=True, metavar="MODEL"),
+    Option("detector.conf", "conf", DETECTOR, daily=True),
+    Option("detector.iou", "iou", DETECTOR),
+    Option("detector.classes", "classes", DETECTOR, daily=True, metavar="LIST"),
+    Option("detector.imgsz", "imgsz", DETECTOR, metavar="SIZE"),
+    Option("detector.agnostic_nms", "agnostic_nms", DETECTOR),
+    Option("detector.max_det", "max_det", DETECTOR),
+    Option("detector.interval", "detect_every", DETECTOR),
+    Option("reid.model_path", "reid", REID, daily=True, metavar="MODEL"),
+    Option("tracker.max_cosine_distance", "max_cosine_distance", REID),
+    Option("tracker.nn_budget", "nn_budget", REID),
+    Option("tracker.max_iou_distance", "max_iou_distance", TRACKER),
+    Option("tracker.max_age", "max_age", TRACKER),
+    Option("tracker.n_init", "n_init", TRACKER),
+    Option("tracker.gating", "gating", TRACKER),
+    Option("tracker.low_score", "low_score", TRACKER),
+    Option("tracker.reentry_age", "reentry", TRACKER),
+    Option("camera_motion.method", "camera_motion", TRACKER),
+    Option("output.save_video", "save", OUTPUT, daily=True, short="o", metavar="FILE"),
+    *_saved(),
+    Option("output.audio", "audio", OUTPUT),
+    Option("output.emit", "emit", OUTPUT),
+    Option("output.display", "display", OUTPUT, daily=True),
+    Option("output.show_fps", "show_fps", OUTPUT),
+    Option("output.labels", "labels", OUTPUT, daily=True),
+    Option("output.overwrite", "overwrite", OUTPUT, daily=True),
+    Option("counting.lines", "line", COUNTING, daily=True, metavar="LINE", repeat=True),
+    Option("counting.zones", "zone", COUNTING, daily=True, metavar="ZONE", repeat=True),
+    Option("refinement.interpolate", "interpolate", AFTERWARDS),
+    Option("refinement.max_gap", "max_gap", AFTERWARDS),
+    Option("refinement.min_length", "min_length", AFTERWARDS),
+    Option("score", "score", AFTERWARDS, daily=True),
+    Option("gt", "gt", AFTERWARDS, metavar="PATH"),
+    Option("runtime.device", "device", "General", daily=True, metavar="DEVICE"),
+)
+"""The flags and keywords of the command, in the order of its help."""
+
+
 class TrackSettings(CommandSettings):
     """Everything `deepsort track` can be told."""
+
+    options = OPTIONS
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = PRESETS
 

@@ -73,7 +73,9 @@ def _settled(value: Any, kinds: frozenset[Any]) -> Any:
         return _chosen(value, kinds)
     if isinstance(value, str | Path) and str(value).startswith("~"):
         with contextlib.suppress(RuntimeError):  # nobody of that name: then it is no home folder
-            return type(value)(Path(value).expanduser())
+            value = type(value)(Path(value).expanduser())
+    if isinstance(value, Path) and str in kinds and Path not in kinds:
+        return str(value)  # a name or a file, in a field of text
     return value
 
 

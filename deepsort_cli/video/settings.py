@@ -62,12 +62,16 @@ class OutputSettings(Settings):
     save_txt: Path | None = Field(None, description="Tracks as MOTChallenge text.")
     save_jsonl: Path | None = Field(None, description="Tracks as JSON Lines, one object per frame.")
     save_csv: Path | None = Field(None, description="Tracks as a CSV table, one row per track and frame.")
-    save_crops: Path | None = Field(None, description="Folder for a picture of every matched track, a folder per id.")
+    save_crops: Path | None = Field(
+        None,
+        description="Folder for a picture of every matched track, a folder per id.",
+        json_schema_extra={"metavar": "DIR"},
+    )
+    save_gt: Path | None = Field(None, description="Exact ground truth of the demo scene, as MOTChallenge text.")
     save_summary: Path | None = Field(
         None, description="CSV table with one row per track: when, how long, how far, mean score."
     )
     save_timeline: Path | None = Field(None, description="Picture with a bar per track over time; .png, .svg or .pdf.")
-    save_gt: Path | None = Field(None, description="Exact ground truth of the demo scene, as MOTChallenge text.")
     emit: Literal["matched", "paper"] = Field(
         "matched",
         description="Tracks to output: matched in this frame, or also one predicted row after a miss as in the paper.",
