@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deepsort_cli.cli.console import Reporter
-from deepsort_cli.cli.options import Config, Flags, Json, PrintConfig, Quiet, Set, Verbose, command_app, examples
+from deepsort_cli.cli.options import Flags, command_app, examples
 from deepsort_cli.cli.requirements import require_torch
 from deepsort_cli.settings.export import ExportCommandSettings
 
@@ -22,49 +22,20 @@ app = command_app()
 flags = Flags(ExportCommandSettings)
 
 
-@app.command(
+@flags.command(
+    app,
     epilog=examples(
         "deepsort export runs/people/checkpoints/best.pth --output reid.onnx --root market1501",
         "deepsort export best.pth --metrics results/eval_20260101_120000/metrics.json",
         "deepsort export best.pth --int8 --query market1501/query --output reid_int8.onnx",
-    )
+    ),
 )
 def export(
     ctx: typer.Context,
     checkpoint: Annotated[
         Path | None, typer.Argument(help="Checkpoint to export: ours, torchreid's or fast-reid's.", show_default=False)
     ] = None,
-    output: Annotated[Path | None, flags("output_path", "--output", "-o", panel="File")] = None,
-    overwrite: Annotated[bool | None, flags("overwrite", "--overwrite/--no-overwrite", panel="File")] = None,
-    batch: Annotated[int | None, flags("export.batch", "--batch", panel="File")] = None,
-    opset: Annotated[int | None, flags("export.opset", "--opset", panel="File")] = None,
-    simplify: Annotated[bool | None, flags("export.simplify", "--simplify/--no-simplify", panel="File")] = None,
-    height: Annotated[int | None, flags("export.height", "--height", panel="File")] = None,
-    width: Annotated[int | None, flags("export.width", "--width", panel="File")] = None,
-    half: Annotated[bool | None, flags("export.half", "--half/--no-half", panel="Precision")] = None,
-    int8: Annotated[bool | None, flags("export.int8", "--int8/--no-int8", panel="Precision")] = None,
-    threshold: Annotated[float | None, flags("export.threshold", "--threshold", panel="Threshold")] = None,
-    metrics: Annotated[Path | None, flags("export.metrics", "--metrics", panel="Threshold")] = None,
-    query: Annotated[Path | None, flags("data.query", "--query", panel="Real crops")] = None,
-    gallery: Annotated[Path | None, flags("data.gallery", "--gallery", panel="Real crops")] = None,
-    root: Annotated[Path | None, flags("data.root", "--root", panel="Real crops")] = None,
-    val_ratio: Annotated[float | None, flags("data.val_ratio", "--val-ratio", panel="Real crops")] = None,
-    ignore_camera: Annotated[
-        bool | None, flags("export.ignore_camera", "--ignore-camera/--use-camera", panel="Real crops")
-    ] = None,
-    layout: Annotated[str | None, flags("data.scan.layout", "--layout", panel="Real crops", metavar="LAYOUT")] = None,
-    pattern: Annotated[str | None, flags("data.scan.pattern", "--pattern", panel="Real crops", metavar="REGEX")] = None,
-    allow_links: Annotated[
-        list[Path] | None, flags("data.scan.link_sources", "--allow-links", panel="Real crops", metavar="DIR")
-    ] = None,
-    verify: Annotated[bool | None, flags("export.verify", "--verify/--no-verify", panel="Checks")] = None,
-    benchmark: Annotated[bool | None, flags("export.benchmark", "--benchmark/--no-benchmark", panel="Checks")] = None,
-    config: Config = None,
-    set_: Set = None,
-    print_config: PrintConfig = False,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
+    **_: Any,
 ) -> None:
     """Turn a checkpoint into an ONNX embedder that the tracker uses as it is, and prove that it gives the same."""
     settings, report = flags.start(ctx, checkpoint=checkpoint)

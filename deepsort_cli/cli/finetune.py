@@ -8,18 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deepsort_cli.cli.console import Reporter
-from deepsort_cli.cli.options import (
-    Config,
-    Flags,
-    HelpAll,
-    Json,
-    PrintConfig,
-    Quiet,
-    Set,
-    Verbose,
-    command_app,
-    examples,
-)
+from deepsort_cli.cli.options import Flags, command_app, examples
 from deepsort_cli.cli.requirements import require_torch
 from deepsort_cli.settings.finetune import FinetuneSettings
 
@@ -31,14 +20,11 @@ app = command_app()
 flags = Flags(FinetuneSettings)
 
 
-@app.command(
+@flags.command(
+    app,
     epilog=examples(
         "deepsort finetune osnet.pth --target people/ --train",
         "deepsort finetune osnet.pth --target people/ --output prepared.pth",
-    ),
-    daily=(
-        "--target --test-root --output --overwrite --train --epochs --freeze-epochs --batch-size --lr --output-dir "
-        "--device"
     ),
 )
 def finetune(
@@ -47,51 +33,7 @@ def finetune(
         Path | None,
         typer.Argument(help="Checkpoint to start from: ours, torchreid's, fast-reid's.", show_default=False),
     ] = None,
-    target: Annotated[Path | None, flags("target_dataset.root", "--target", "--root", panel="Data")] = None,
-    test_root: Annotated[Path | None, flags("target_dataset.test_root", "--test-root", panel="Data")] = None,
-    val_ratio: Annotated[float | None, flags("target_dataset.val_ratio", "--val-ratio", panel="Data")] = None,
-    layout: Annotated[
-        str | None, flags("target_dataset.scan.layout", "--layout", panel="Data", metavar="LAYOUT")
-    ] = None,
-    pattern: Annotated[
-        str | None, flags("target_dataset.scan.pattern", "--pattern", panel="Data", metavar="REGEX")
-    ] = None,
-    allow_links: Annotated[
-        list[Path] | None, flags("target_dataset.scan.link_sources", "--allow-links", panel="Data", metavar="DIR")
-    ] = None,
-    ignore_camera: Annotated[
-        bool | None, flags("target_dataset.ignore_camera", "--ignore-camera/--use-camera", panel="Data")
-    ] = None,
-    output: Annotated[Path | None, flags("output_path", "--output", "-o", panel="Checkpoint")] = None,
-    overwrite: Annotated[bool | None, flags("overwrite", "--overwrite/--no-overwrite", panel="Checkpoint")] = None,
-    reset_classifier: Annotated[
-        bool | None, flags("reset.classifier", "--reset-classifier/--keep-classifier", panel="Checkpoint")
-    ] = None,
-    reset_bnneck: Annotated[
-        bool | None, flags("reset.bnneck", "--reset-bnneck/--keep-bnneck", panel="Checkpoint")
-    ] = None,
-    reset_fc: Annotated[bool | None, flags("reset.fc", "--reset-fc/--keep-fc", panel="Checkpoint")] = None,
-    neck: Annotated[str | None, flags("model.neck", "--neck", panel="Checkpoint", metavar="bnneck|none")] = None,
-    height: Annotated[int | None, flags("model.height", "--height", panel="Checkpoint")] = None,
-    width: Annotated[int | None, flags("model.width", "--width", panel="Checkpoint")] = None,
-    train: Annotated[bool | None, flags("train", "--train/--no-train", panel="Training")] = None,
-    epochs: Annotated[int | None, flags("training.epochs", "--epochs", panel="Training")] = None,
-    freeze_epochs: Annotated[int | None, flags("training.freeze_epochs", "--freeze-epochs", panel="Training")] = None,
-    batch_size: Annotated[int | None, flags("training.batch_size", "--batch-size", panel="Training")] = None,
-    lr: Annotated[float | None, flags("optimizer.lr", "--lr", panel="Training")] = None,
-    seed: Annotated[int | None, flags("training.seed", "--seed", panel="Training")] = None,
-    output_dir: Annotated[Path | None, flags("training.output_dir", "--output-dir", panel="Training")] = None,
-    name: Annotated[str | None, flags("training.name", "--name", panel="Training")] = None,
-    device: Annotated[str | None, flags("training.device", "--device", panel="Training")] = None,
-    amp: Annotated[str | None, flags("training.amp", "--amp", panel="Training", metavar="auto|off|bf16|fp16")] = None,
-    workers: Annotated[int | None, flags("training.workers", "--workers", panel="Training")] = None,
-    config: Config = None,
-    set_: Set = None,
-    print_config: PrintConfig = False,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
-    help_all: HelpAll = False,
+    **_: Any,
 ) -> None:
     """Prepare a checkpoint for other data: the same backbone, a fresh classifier for the people there.
 

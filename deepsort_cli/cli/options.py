@@ -1,10 +1,13 @@
-"""Flags shared by all commands, and flags made from settings fields so that help, YAML and code cannot disagree."""
+"""Flags shared by all commands, and those made from a command's table of options (`settings/options.py`), so that help,
+YAML and code cannot disagree.
+"""
 
 from __future__ import annotations
 
+import functools
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any, Generic, Literal, TypeVar, get_args, get_origin
 
@@ -18,6 +21,7 @@ from deepsort_cli.cli.console import Reporter, write, writing
 from deepsort_cli.cli.wording import Spelling, speak
 from deepsort_cli.settings import CommandSettings, field_at, resolve, to_yaml
 from deepsort_cli.settings.loader import default_at, setting_keys
+from deepsort_cli.settings.options import Option, alternatives, choices, flag
 
 _GENERAL = ("--config", "--set", "--json", "--help-all", "--help")
 """Flags of every command that `--help` always shows, of those in `General`."""
@@ -57,45 +61,87 @@ Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only errors and warnings.", rich_help_panel="General")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say more.", rich_help_panel="General")]
 
+GENERAL: dict[str, tuple[Any, Any]] = {
+    "config": (Config, None),
+    "set_": (Set, None),
+    "print_config": (PrintConfig, False),
+    "json": (Json, False),
+    "quiet": (Quiet, False),
+    "verbose": (Verbose, False),
+    "help_all": (HelpAll, False),
+}
+"""The last flags of every command that has settings: parameter → its type with the option, its default."""
+
 Model = TypeVar("Model", bound=CommandSettings)
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Flags(Generic[Model]):
-    """Makes Typer options from the fields of a settings model and turns what was given into settings.
+    """Makes a Typer command with a flag for each row of a command's `OPTIONS`, and settings of what was given.
 
     Example:
+        app = command_app()
         flags = Flags(TrackSettings)
 
-        @app.command()
-        def track(ctx: typer.Context, max_age: Annotated[int | None, flags("tracker.max_age", "--max-age")] = None,
-                  config: Config = None, ...):
+        @flags.command(app, epilog=examples("deepsort track demo"))
+        def track(ctx: typer.Context, sources: Sources = None, **_: Any) -> None:
             settings, report = flags.start(ctx)
     """
 
     def __init__(self, model: type[Model]) -> None:
         self.model = model
-        self._keys: dict[str, str] = {}
+        self.daily = frozenset(option.flag for option in model.options if option.daily)
 
-    def __call__(self, key: str, *names: str, panel: str | None = None, help: str | None = None, **options: Any) -> Any:
-        """A Typer option for the settings field at dotted `key`; help and default come from the field."""
-        field = field_at(self.model, key)
-        default = default_at(self.model, key)
-        self._keys[names[0].split("/")[0]] = key
-        shown = {True: "on", False: "off"}.get(default, default) if isinstance(default, bool) else default
-        text = help or field.description or ""
-        if default is None:
-            text = text.replace("; null: ", "; default: ")  # null is YAML's word; a flag is just not given
-        elif "; null: " in text:  # of other commands, which have no default
-            text = text.partition("; null: ")[0] + "."
-        return typer.Option(
-            *names,
-            help=_with_default(text, shown),
-            show_default=False,
-            autocompletion=_completion(field.annotation),
-            rich_help_panel=panel,
-            **options,
-        )
+    def command(self, app: CommandApp, name: str | None = None, **options: Any) -> Callable[[Function], Function]:
+        """Register a function as the app's command: its own parameters first, then the flags, then the general ones.
+
+        Args:
+            name: of the command; None: the function's.
+            options: as for Typer's `command`.
+        """
+
+        def register(function: Function) -> Function:
+            given = inspect.signature(function, eval_str=True).parameters.values()
+            own = [parameter for parameter in given if parameter.kind is not inspect.Parameter.VAR_KEYWORD]
+            general = {name: row for name, row in GENERAL.items() if self.daily or name != "help_all"}
+            rows = {option.word: (self._annotated(option), None) for option in self.model.options} | general
+            flags = [
+                inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default)
+                for name, (annotation, default) in rows.items()
+            ]
+
+            @functools.wraps(function)
+            def called(**values: Any) -> Any:
+                return function(**values)
+
+            called.__signature__ = inspect.Signature([*own, *flags])  # type: ignore[attr-defined]
+            called.__annotations__ = {parameter.name: parameter.annotation for parameter in (*own, *flags)}
+            app.command(name, daily=self.daily, **options)(called)
+            return function
+
+        return register
+
+    def _annotated(self, option: Option) -> Any:
+        """The type of a flag's value, with the Typer option."""
+        field = field_at(self.model, option.key)
+        kind = _value_type(field.annotation, option.repeat)
+        words = choices(field.annotation)
+        spelled = option.flag
+        if kind is bool and option.off:
+            spelled = f"{option.flag}/{option.off}"
+        return Annotated[
+            kind | None,
+            typer.Option(
+                spelled,
+                *(flag(word) for word in option.also),
+                *([f"-{option.short}"] if option.short else []),
+                help=_help(self._spelling(field.description or ""), default_at(self.model, option.key)),
+                show_default=False,
+                metavar=option.metavar or ("|".join(words) or None),
+                autocompletion=_completion(words),
+                rich_help_panel=option.panel or None,
+            ),
+        ]
 
     def start(self, ctx: typer.Context, **extra: Any) -> tuple[Model, Reporter]:
         """Resolve the settings of a called command; with `--print-config`, print them and exit.
@@ -104,37 +150,38 @@ class Flags(Generic[Model]):
             ctx: the call's context, from which all flags are read.
             extra: further values by dotted key with `__` for the dot, weaker than flags given on the command line.
         """
-        given: dict[str, Any] = {key.replace("__", "."): value for key, value in extra.items() if value is not None}
-        names: dict[str, str] = {}
-        for parameter in ctx.command.params:
-            name = parameter.opts[0] if parameter.opts else ""
-            value = ctx.params.get(parameter.name or "")
-            key = self._keys.get(name)
-            if key is not None:
-                names[key] = name
-                if value is not None and value != [] and value != ():
-                    given[key] = value
-        params = ctx.params
+        params, options = ctx.params, self.model.options
+        speak(self._spelling)
+        given = {key.replace("__", "."): value for key, value in extra.items() if value is not None}
+        given |= {option.key: value for option in options if (value := params.get(option.word)) not in (None, [], ())}
         settings = resolve(
             self.model,
             config=params.get("config"),
             overrides=params.get("set_") or (),
             flags=given,
-            flag_names=names,
         )
-        speak(Spelling(self._spelled(ctx), frozenset(setting_keys(self.model))))
         if params.get("print_config"):
             write(to_yaml(settings).rstrip("\n"))
             raise typer.Exit
         return settings, Reporter(params.get("json", False), params.get("quiet", False), params.get("verbose", False))
 
-    def _spelled(self, ctx: typer.Context) -> dict[str, tuple[str, str | None]]:
-        """Key → (flag, its negative or None)."""
-        return {
-            self._keys[param.opts[0]]: (param.opts[0], (*param.secondary_opts, None)[0])
-            for param in ctx.command.params
-            if param.opts and param.opts[0] in self._keys
-        }
+    @functools.cached_property
+    def _spelling(self) -> Spelling:
+        """How this command's keys are shown in messages."""
+        flags: dict[str, tuple[str, str | None]] = {"config": ("--config", None), "set": ("--set", None)}
+        for option in self.model.options:
+            switch = _value_type(field_at(self.model, option.key).annotation, option.repeat) is bool
+            flags[option.key] = (option.flag, option.off if switch else None)
+        return Spelling(flags, frozenset(setting_keys(self.model)))
+
+
+def _value_type(annotation: Any, repeat: bool) -> Any:
+    """The type of what is written after a flag; a list where the flag may be repeated."""
+    kinds = alternatives(annotation)
+    kind = Path if Path in kinds else kinds[0]
+    if get_origin(kind) is tuple:
+        return list[get_args(kind)[0]] if repeat else str  # type: ignore[misc]
+    return str if get_origin(kind) is Literal else kind
 
 
 def _is_off(param: Any) -> bool:
@@ -211,7 +258,7 @@ class CommandApp(typer.Typer):
     """A Typer app whose commands are `Command`."""
 
     def command(
-        self, name: str | None = None, *, cls: type[Any] | None = None, daily: str = "", **options: Any
+        self, name: str | None = None, *, cls: type[Any] | None = None, daily: Iterable[str] = (), **options: Any
     ) -> Callable[[Function], Function]:
         """As Typer's.
 
@@ -219,7 +266,7 @@ class CommandApp(typer.Typer):
             daily: names of the flags that `--help` shows; empty: all.
         """
         if cls is None:
-            shown = frozenset((*daily.split(), *_GENERAL)) if daily else frozenset()
+            shown = frozenset((*daily, *_GENERAL)) if daily else frozenset()
             cls = type("Command", (Command,), {"daily": shown})
         return super().command(name, cls=cls, **options)
 
@@ -240,21 +287,21 @@ def examples(*commands: str) -> str:
     return "\n\n".join(["[bold]Examples[/bold]", *map(escape, commands)])
 
 
-def _completion(annotation: Any) -> Callable[[str], list[str]] | None:
+def _completion(words: list[str]) -> Callable[[str], list[str]] | None:
     """What the shell offers after a flag whose field allows a few words only; None for all other fields."""
-    words = [
-        word
-        for part in (annotation, *get_args(annotation))
-        if get_origin(part) is Literal
-        for word in get_args(part)
-        if isinstance(word, str)
-    ]
     return (lambda incomplete: [word for word in words if word.startswith(incomplete)]) if words else None
 
 
-def _with_default(text: str, default: Any) -> str:
-    if default is None or default is PydanticUndefined or default == () or default == "":
+def _help(text: str, default: Any) -> str:
+    """A field's description with its default."""
+    if default is None:
+        return text.replace("; null: ", "; default: ")  # null is YAML's word; a flag is just not given
+    if "; null: " in text:  # of other commands, which have no default
+        text = text.partition("; null: ")[0] + "."
+    if default is PydanticUndefined or default == () or default == "":
         return text
+    if isinstance(default, bool):
+        default = "on" if default else "off"
     if isinstance(default, tuple | list):
         default = ",".join(str(item) for item in default)
     return f"{text} [dim]\\[default: {default}][/dim]"

@@ -4,44 +4,31 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from deepsort_cli.cli.options import Config, Flags, Json, PrintConfig, Quiet, Set, Verbose, command_app, examples
+from deepsort_cli.cli.options import Flags, command_app, examples
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.settings.refine import RefineSettings
 
 app = command_app()
 flags = Flags(RefineSettings)
 
-PANEL = "Refinement"
 
-
-@app.command(
+@flags.command(
+    app,
     epilog=examples(
         "deepsort refine out.txt -o refined.txt --interpolate linear",
         "deepsort refine out.txt -o refined.txt --interpolate gaussian --max-gap 20 --min-length 10",
-    )
+    ),
 )
 def refine(
     ctx: typer.Context,
     results: Annotated[
         Path | None, typer.Argument(help="Tracking results, as MOTChallenge text.", show_default=False)
     ] = None,
-    output: Annotated[Path | None, flags("output", "--output", "-o", metavar="FILE", panel=PANEL)] = None,
-    interpolate: Annotated[
-        str | None, flags("refinement.interpolate", "--interpolate", metavar="linear|gaussian", panel=PANEL)
-    ] = None,
-    max_gap: Annotated[int | None, flags("refinement.max_gap", "--max-gap", panel=PANEL)] = None,
-    min_length: Annotated[int | None, flags("refinement.min_length", "--min-length", panel=PANEL)] = None,
-    overwrite: Annotated[bool | None, flags("overwrite", "--overwrite/--no-overwrite", panel=PANEL)] = None,
-    config: Config = None,
-    set_: Set = None,
-    print_config: PrintConfig = False,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
+    **_: Any,
 ) -> None:
     """Fill gaps in finished tracks, smooth their boxes, drop tracks that are too short.
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
-from typing import Annotated
+from typing import Any
 
 import typer
 
-from deepsort_cli.cli.options import Config, Flags, Json, PrintConfig, Quiet, Set, Verbose, command_app, examples
+from deepsort_cli.cli.options import Flags, command_app, examples
 from deepsort_cli.cli.scan import progress_bars
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.settings.reorganize import ReorganizeSettings
@@ -19,29 +18,16 @@ flags = Flags(ReorganizeSettings)
 SHOWN = 5
 
 
-@app.command(
+@flags.command(
+    app,
     epilog=examples(
         "deepsort reorganize --src market1501/bounding_box_train --dst people/ --dry-run",
         "deepsort reorganize --src market1501/bounding_box_train --dst people/ --mode hardlink",
-    )
+    ),
 )
 def reorganize(
     ctx: typer.Context,
-    src: Annotated[Path | None, flags("src", "--src", panel="Dataset")] = None,
-    dst: Annotated[Path | None, flags("dst", "--dst", panel="Dataset")] = None,
-    mode: Annotated[str | None, flags("mode", "--mode", metavar="auto|hardlink|copy|link", panel="Dataset")] = None,
-    layout: Annotated[str | None, flags("layout", "--layout", metavar="LAYOUT", panel="Dataset")] = None,
-    pattern: Annotated[str | None, flags("pattern", "--pattern", metavar="REGEX", panel="Dataset")] = None,
-    allow_links: Annotated[
-        list[Path] | None, flags("link_sources", "--allow-links", panel="Dataset", metavar="DIR")
-    ] = None,
-    dry_run: Annotated[bool | None, flags("dry_run", "--dry-run", panel="Dataset")] = None,
-    config: Config = None,
-    set_: Set = None,
-    print_config: PrintConfig = False,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
+    **_: Any,
 ) -> None:
     """Turn a flat Re-ID dataset (Market-1501, DukeMTMC-reID, MSMT17, CUHK03 names) into id_xxxx folders."""
     settings, report = flags.start(ctx)
@@ -59,11 +45,11 @@ def reorganize(
     if reasons:
         left = ", ".join(f"{count} {reason}" for reason, count in reasons.items())
         report.warn(f"{len(plan.left_out)} files stay behind ({left}).")
-    for problem in plan.left_out if verbose else ():
+    for problem in plan.left_out if report.verbose else ():
         report.detail(f"{printable(problem.path)}: {problem.reason}")
     summary = {"identities": plan.identities, "images": len(plan.moves), "left_out": reasons}
     if settings.dry_run:
-        for move in plan.moves[: None if verbose else SHOWN]:
+        for move in plan.moves[: None if report.verbose else SHOWN]:
             report.info(f"{printable(move.source)} → {printable(move.target)}")
         report.result(
             {"dry_run": True, **summary},

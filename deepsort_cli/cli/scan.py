@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from deepsort_cli.cli.console import Reporter
-from deepsort_cli.cli.options import Config, Flags, Json, PrintConfig, Quiet, Set, Verbose, command_app, examples
+from deepsort_cli.cli.options import Flags, command_app, examples
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.settings.scan import ScanCommandSettings
 
@@ -29,43 +28,17 @@ INVALID_FOUND = 2
 STYLES = {"error": "bold red", "warning": "yellow", "info": "cyan"}
 
 
-@app.command(
+@flags.command(
+    app,
     epilog=examples(
         "deepsort scan --root market1501",
         "deepsort scan --root people/ --html report.html",
         "deepsort scan --root train/ --test-root test/ --fail-on-invalid",
-    )
+    ),
 )
 def scan(
     ctx: typer.Context,
-    root: Annotated[Path | None, flags("data.root", "--root", panel="Dataset")] = None,
-    test_root: Annotated[Path | None, flags("data.test_root", "--test-root", panel="Dataset")] = None,
-    layout: Annotated[str | None, flags("data.scan.layout", "--layout", panel="Dataset", metavar="LAYOUT")] = None,
-    pattern: Annotated[str | None, flags("data.scan.pattern", "--pattern", panel="Dataset", metavar="REGEX")] = None,
-    allow_links: Annotated[
-        list[Path] | None, flags("data.scan.link_sources", "--allow-links", panel="Dataset", metavar="DIR")
-    ] = None,
-    paranoid: Annotated[bool | None, flags("data.scan.paranoid", "--paranoid", panel="Checks")] = None,
-    near_duplicates: Annotated[
-        bool | None, flags("data.scan.near_duplicates", "--near-duplicates/--no-near-duplicates", panel="Checks")
-    ] = None,
-    min_samples: Annotated[int | None, flags("data.scan.min_samples", "--min-samples", panel="Checks")] = None,
-    drop_small: Annotated[bool | None, flags("data.scan.drop_small", "--drop-small", panel="Checks")] = None,
-    workers: Annotated[int | None, flags("data.scan.workers", "--workers", panel="Speed")] = None,
-    force_rescan: Annotated[bool | None, flags("data.scan.force_rescan", "--force-rescan", panel="Speed")] = None,
-    use_cache: Annotated[bool | None, flags("data.scan.use_cache", "--cache/--no-cache", panel="Speed")] = None,
-    cache_dir: Annotated[Path | None, flags("data.scan.cache_dir", "--cache-dir", panel="Speed")] = None,
-    html: Annotated[Path | None, flags("report.html", "--html", panel="Report")] = None,
-    overwrite: Annotated[bool | None, flags("report.overwrite", "--overwrite/--no-overwrite", panel="Report")] = None,
-    fail_on_invalid: Annotated[
-        bool | None, flags("report.fail_on_invalid", "--fail-on-invalid", panel="Report")
-    ] = None,
-    config: Config = None,
-    set_: Set = None,
-    print_config: PrintConfig = False,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
+    **_: Any,
 ) -> None:
     """Check a Re-ID dataset: what would crash or silently spoil a training, and what to do about it."""
     settings, report = flags.start(ctx)
@@ -90,7 +63,7 @@ def scan(
         report.info(f"Report written to {settings.report.html}")
     if report.json:
         report.result(to_json(result, findings))
-    report.table(*_report(result, findings, verbose))
+    report.table(*_report(result, findings, report.verbose))
     reasons = failures(result, findings) if settings.report.fail_on_invalid else []
     if reasons:
         report.warn(f"{', '.join(reasons)} (--fail-on-invalid).")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from deepsort_cli.cli.console import Reporter, result_console
-from deepsort_cli.cli.options import Config, Flags, Json, PrintConfig, Quiet, Set, Verbose, command_app, examples
+from deepsort_cli.cli.options import Flags, command_app, examples
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.settings.score import ScoreSettings
 
@@ -31,33 +30,17 @@ WIDE = 110
 """Columns where stdout is no terminal: figures in one table are easier to read by programs."""
 
 
-@app.command(
+@flags.command(
+    app,
     epilog=examples(
         "deepsort score --gt MOT17-05-FRCNN --results out.txt",
         "deepsort score --gt MOT17/train --results results/ --csv scores.csv",
         "deepsort score --gt training/label_02 --results results/",
-    )
+    ),
 )
 def score(
     ctx: typer.Context,
-    gt: Annotated[Path | None, flags("gt", "--gt", panel="Scoring")] = None,
-    results: Annotated[Path | None, flags("results", "--results", "-r", panel="Scoring")] = None,
-    benchmark: Annotated[
-        str | None, flags("benchmark", "--benchmark", metavar="MOT15|MOT16|MOT17|MOT20", panel="Scoring")
-    ] = None,
-    gt_class: Annotated[int | None, flags("gt_class", "--gt-class", panel="Scoring")] = None,
-    result_class: Annotated[int | None, flags("result_class", "--result-class", panel="Scoring")] = None,
-    allow_missing: Annotated[
-        bool | None, flags("allow_missing", "--allow-missing/--no-allow-missing", panel="Scoring")
-    ] = None,
-    csv: Annotated[Path | None, flags("csv", "--csv", metavar="FILE", panel="Scoring")] = None,
-    overwrite: Annotated[bool | None, flags("overwrite", "--overwrite/--no-overwrite", panel="Scoring")] = None,
-    config: Config = None,
-    set_: Set = None,
-    print_config: PrintConfig = False,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
+    **_: Any,
 ) -> None:
     """Score tracking results with the official scorer: HOTA, MOTA, IDF1, identity switches and more.
 

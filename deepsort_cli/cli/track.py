@@ -9,18 +9,7 @@ import typer
 
 from deepsort_cli.cli.consent import settle_detector
 from deepsort_cli.cli.console import Reporter
-from deepsort_cli.cli.options import (
-    Config,
-    Flags,
-    HelpAll,
-    Json,
-    PrintConfig,
-    Quiet,
-    Set,
-    Verbose,
-    command_app,
-    examples,
-)
+from deepsort_cli.cli.options import Flags, command_app, examples
 from deepsort_cli.cli.score import print_scores, rounded, tell
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.settings.track import TrackSettings
@@ -31,19 +20,13 @@ if TYPE_CHECKING:
 app = command_app()
 flags = Flags(TrackSettings)
 
-SOURCE, DETECTOR, REID, TRACKER, OUTPUT = "Source", "Detector", "Appearance", "Tracker", "Output"
-COUNTING, AFTERWARDS = "Counting", "At the end"
 
-
-@app.command(
+@flags.command(
+    app,
     epilog=examples(
         "deepsort track street.mp4 --detector yolox_nano --save out.mp4",
         "deepsort track 0 --preset fast --display",
         "deepsort track MOT17-05 --detections MOT17-05/det/det.txt --save-txt out.txt --emit paper",
-    ),
-    daily=(
-        "--preset --source --detections --max-frames --detector --conf --classes --reid --save --save-txt "
-        "--save-csv --display --labels --overwrite --line --zone --score --device"
     ),
 )
 def track(
@@ -52,73 +35,7 @@ def track(
         list[str] | None,
         typer.Argument(help="What to track in, as --source.", show_default=False, metavar="SOURCE"),
     ] = None,
-    preset: Annotated[str | None, flags("preset", "--preset", "-p", metavar="deepsort|strong|fast")] = None,
-    source: Annotated[list[str] | None, flags("source", "--source", "-s", metavar="SOURCE", panel=SOURCE)] = None,
-    detections: Annotated[Path | None, flags("detections", "--detections", metavar="FILE", panel=SOURCE)] = None,
-    start: Annotated[int | None, flags("input.start", "--start", panel=SOURCE)] = None,
-    stride: Annotated[int | None, flags("input.stride", "--stride", panel=SOURCE)] = None,
-    max_frames: Annotated[int | None, flags("input.max_frames", "--max-frames", panel=SOURCE)] = None,
-    detector: Annotated[str | None, flags("detector.model_path", "--detector", metavar="MODEL", panel=DETECTOR)] = None,
-    conf: Annotated[float | None, flags("detector.conf", "--conf", panel=DETECTOR)] = None,
-    iou: Annotated[float | None, flags("detector.iou", "--iou", panel=DETECTOR)] = None,
-    classes: Annotated[str | None, flags("detector.classes", "--classes", metavar="LIST", panel=DETECTOR)] = None,
-    imgsz: Annotated[str | None, flags("detector.imgsz", "--imgsz", metavar="SIZE", panel=DETECTOR)] = None,
-    agnostic_nms: Annotated[
-        bool | None, flags("detector.agnostic_nms", "--agnostic-nms/--no-agnostic-nms", panel=DETECTOR)
-    ] = None,
-    max_det: Annotated[int | None, flags("detector.max_det", "--max-det", panel=DETECTOR)] = None,
-    detect_every: Annotated[int | None, flags("detector.interval", "--detect-every", panel=DETECTOR)] = None,
-    reid: Annotated[str | None, flags("reid.model_path", "--reid", metavar="MODEL", panel=REID)] = None,
-    max_cosine_distance: Annotated[
-        float | None, flags("tracker.max_cosine_distance", "--max-cosine-distance", panel=REID)
-    ] = None,
-    nn_budget: Annotated[int | None, flags("tracker.nn_budget", "--nn-budget", panel=REID)] = None,
-    max_iou_distance: Annotated[
-        float | None, flags("tracker.max_iou_distance", "--max-iou-distance", panel=TRACKER)
-    ] = None,
-    max_age: Annotated[int | None, flags("tracker.max_age", "--max-age", panel=TRACKER)] = None,
-    n_init: Annotated[int | None, flags("tracker.n_init", "--n-init", panel=TRACKER)] = None,
-    gating: Annotated[bool | None, flags("tracker.gating", "--gating/--no-gating", panel=TRACKER)] = None,
-    low_score: Annotated[float | None, flags("tracker.low_score", "--low-score", panel=TRACKER)] = None,
-    reentry: Annotated[int | None, flags("tracker.reentry_age", "--reentry", panel=TRACKER)] = None,
-    camera_motion: Annotated[
-        str | None, flags("camera_motion.method", "--camera-motion", metavar="none|flow|ecc", panel=TRACKER)
-    ] = None,
-    save: Annotated[Path | None, flags("output.save_video", "--save", "-o", metavar="FILE", panel=OUTPUT)] = None,
-    save_txt: Annotated[Path | None, flags("output.save_txt", "--save-txt", metavar="FILE", panel=OUTPUT)] = None,
-    save_jsonl: Annotated[Path | None, flags("output.save_jsonl", "--save-jsonl", metavar="FILE", panel=OUTPUT)] = None,
-    save_csv: Annotated[Path | None, flags("output.save_csv", "--save-csv", metavar="FILE", panel=OUTPUT)] = None,
-    save_crops: Annotated[Path | None, flags("output.save_crops", "--save-crops", metavar="DIR", panel=OUTPUT)] = None,
-    save_gt: Annotated[Path | None, flags("output.save_gt", "--save-gt", metavar="FILE", panel=OUTPUT)] = None,
-    save_summary: Annotated[
-        Path | None, flags("output.save_summary", "--save-summary", metavar="FILE", panel=OUTPUT)
-    ] = None,
-    save_timeline: Annotated[
-        Path | None, flags("output.save_timeline", "--save-timeline", metavar="FILE", panel=OUTPUT)
-    ] = None,
-    audio: Annotated[bool | None, flags("output.audio", "--audio/--no-audio", panel=OUTPUT)] = None,
-    emit: Annotated[str | None, flags("output.emit", "--emit", metavar="matched|paper", panel=OUTPUT)] = None,
-    display: Annotated[bool | None, flags("output.display", "--display/--no-display", panel=OUTPUT)] = None,
-    show_fps: Annotated[bool | None, flags("output.show_fps", "--show-fps/--no-show-fps", panel=OUTPUT)] = None,
-    labels: Annotated[str | None, flags("output.labels", "--labels", metavar="auto|full|id|none", panel=OUTPUT)] = None,
-    overwrite: Annotated[bool | None, flags("output.overwrite", "--overwrite/--no-overwrite", panel=OUTPUT)] = None,
-    line: Annotated[list[str] | None, flags("counting.lines", "--line", metavar="LINE", panel=COUNTING)] = None,
-    zone: Annotated[list[str] | None, flags("counting.zones", "--zone", metavar="ZONE", panel=COUNTING)] = None,
-    interpolate: Annotated[
-        str | None, flags("refinement.interpolate", "--interpolate", metavar="linear|gaussian", panel=AFTERWARDS)
-    ] = None,
-    max_gap: Annotated[int | None, flags("refinement.max_gap", "--max-gap", panel=AFTERWARDS)] = None,
-    min_length: Annotated[int | None, flags("refinement.min_length", "--min-length", panel=AFTERWARDS)] = None,
-    score: Annotated[bool | None, flags("score", "--score/--no-score", panel=AFTERWARDS)] = None,
-    gt: Annotated[Path | None, flags("gt", "--gt", metavar="PATH", panel=AFTERWARDS)] = None,
-    device: Annotated[str | None, flags("runtime.device", "--device", metavar="DEVICE", panel="General")] = None,
-    config: Config = None,
-    set_: Set = None,
-    print_config: PrintConfig = False,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
-    help_all: HelpAll = False,
+    **_: Any,
 ) -> None:
     """Track people (or anything a detector finds) in video, without PyTorch.
 
@@ -127,7 +44,7 @@ def track(
     built-in people detector is used, which finds far fewer people.
     """
     if sources:
-        ctx.params["source"] = [*(source or ()), *sources]
+        ctx.params["source"] = [*(ctx.params["source"] or ()), *sources]
     settings, report = flags.start(ctx)
     from deepsort_cli.pipeline import track as run
 

@@ -245,7 +245,7 @@ class TrainingSettings(Settings):
         if name is not None and (not name.strip(" .") or any(letter in name for letter in "/\\\0") or name == "~"):
             raise ValueError(
                 "the name of a run is one folder within output_dir, without / or \\; for another place set "
-                "training.output_dir (--output-dir)"
+                "`training.output_dir`"
             )
         return name
 
@@ -390,7 +390,9 @@ class ExportSettings(Settings):
     simplify: bool = Field(True, description="Simplify the graph with onnxsim.")
     verify: bool = Field(True, description="Compare the file with PyTorch before it gets its name.")
     half: bool = Field(False, description="Compute in float16: half the size, for devices that are fast at it.")
-    int8: bool = Field(False, description="Compute in 8-bit integers (static quantisation); calibrate with --query.")
+    int8: bool = Field(
+        False, description="Compute in 8-bit integers (static quantisation); calibrate with `data.query`."
+    )
     calibration_crops: int = Field(256, ge=8, le=10_000, description="Crops from which int8 learns value ranges.")
     threshold: float | None = Field(
         None, gt=0, le=2, description="max_cosine_distance to recommend; null: from metrics, the data, the checkpoint."

@@ -69,7 +69,6 @@ def resolve(
     config: Path | None = None,
     overrides: Sequence[str] = (),
     flags: Mapping[str, Any] | None = None,
-    flag_names: Mapping[str, str] | None = None,
 ) -> Model:
     """Build the settings of a command.
 
@@ -78,19 +77,17 @@ def resolve(
         config: a YAML file, or None.
         overrides: `key.sub=value` strings from `--set`; values are read as YAML.
         flags: values by dotted key from command line flags; None means not given.
-        flag_names: the flag behind each dotted key, for messages.
 
     Raises:
         InputError: for an unreadable or malformed file, an unknown key, or a value that does not fit, naming where it
             was given and the nearest valid key.
     """
-    names = flag_names or {}
     given = {key: value for key, value in (flags or {}).items() if value is not None}
     layers = [
         Layer({} if config is None else _read_yaml(at_home(config)), lambda key: str(config)),
         Layer(nest(_environment(model)), lambda key: f"environment variable {_variable(key)}"),
-        Layer(nest(dict(_parse_override(text) for text in overrides)), lambda key: f"--set {key}"),
-        Layer(nest(given), lambda key: names.get(key, f"--{key}")),
+        Layer(nest(dict(_parse_override(text) for text in overrides)), lambda key: f"`set` {key}"),
+        Layer(nest(given), lambda key: f"`{key}`"),
     ]
     return build(model, [Layer(settle(model, layer.values), layer.name) for layer in layers])
 
@@ -196,7 +193,7 @@ def documented_yaml(model: type[BaseModel], title: str) -> str:
     """A YAML text with every key of a settings model, its default and its description as a comment."""
     lines = [
         f"# {title}",
-        "# Every key with its default. Flags, --set and DEEPSORT_… variables win over this file.",
+        "# Every key with its default. The command line and DEEPSORT_… variables win over this file.",
         "",
     ]
     lines += _document(model, model.model_construct(), 0)
@@ -221,20 +218,20 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise InputError(f"--config {path}: no such file.") from None
+        raise InputError(f"`config` {path}: no such file.") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"--config {path}: cannot be read as text ({error}).") from None
+        raise InputError(f"`config` {path}: cannot be read as text ({error}).") from None
     try:
         values = load_yaml(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         problem = getattr(error, "problem", None) or str(error)
-        raise InputError(f"--config {path}{where}: not valid YAML ({problem}).") from None
+        raise InputError(f"`config` {path}{where}: not valid YAML ({problem}).") from None
     if values is None:
         return {}
     if not isinstance(values, dict):
-        raise InputError(f"--config {path}: expected `key: value` lines, found a {type(plain(values)).__name__}.")
+        raise InputError(f"`config` {path}: expected `key: value` lines, found a {type(plain(values)).__name__}.")
     return _drop_none_sections({str(plain(key)): value for key, value in values.items()})
 
 
@@ -247,7 +244,7 @@ def _parse_override(text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     key = key.strip()
     if not equals or not key:
-        raise InputError(f"--set {hide_secrets(text)}: expected key=value, for example --set tracker.max_age=50.")
+        raise InputError(f"`set` {hide_secrets(text)}: expected key=value, for example `set` tracker.max_age=50.")
     try:
         return key, load_yaml(value)
     except yaml.YAMLError:
@@ -262,7 +259,7 @@ def nest(flat: Mapping[str, Any]) -> dict[str, Any]:
         for parent in parents:
             node = node.setdefault(parent, {})
             if not isinstance(node, dict):
-                raise InputError(f"{key}: `{parent}` was already given a plain value.")
+                raise InputError(f"{key}: {parent} was already given a plain value.")
         node[last] = value
     return nested
 
@@ -298,7 +295,7 @@ def _nearest(model: type[BaseModel], key: str) -> str:
     match = difflib.get_close_matches(key, keys, n=1, cutoff=0.0)
     last = key.rsplit(".", 1)[-1]
     same_name = [candidate for candidate in keys if candidate.rsplit(".", 1)[-1] == last]
-    return (same_name or match or ["--help"])[0]
+    return (same_name or match)[0]
 
 
 def _variable(key: str) -> str:
@@ -342,14 +339,14 @@ def _explain(model: type[BaseModel], error: Any, key: str, where: str) -> str:
         where: it was given.
     """
     if error["type"] == "extra_forbidden":
-        return (
-            f"{hide_in(where)}: unknown key `{hide_secrets(key)}`. The nearest valid key is `{_nearest(model, key)}`."
-        )
+        # The keys themselves are meant here, so they are not in backticks, which name a setting in the caller's words.
+        return f"{hide_in(where)}: unknown key {hide_secrets(key)}. The nearest valid key is {_nearest(model, key)}."
     message = error["msg"].removeprefix("Value error, ")
     if error["type"] == "missing":  # of a pair, say
         message = f"expected at least {error['loc'][-1] + 1} values"
-    label = where if where.endswith(key) or where.startswith(("-", "`")) else f"{where}: `{key}`"
+    label = where if where.endswith(key) or where.startswith("`") else f"{where}: {key}"
     # Of a whole section the message itself says which of its values do not go together.
     whole = error["input"] is PydanticUndefined or isinstance(error["input"], Mapping)
     shown = "" if whole else f" {hide_in(repr(error['input']))}"
+    label = label.strip("`") if whole else label  # which is no setting itself
     return f"{label}{shown}: {message[0].lower()}{message[1:]}."

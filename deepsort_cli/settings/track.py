@@ -128,7 +128,7 @@ class TrackSettings(CommandSettings):
         None, description="Ground truth to score against, for a source without its own: a file or a sequence folder."
     )
     input: SourceSettings = Field(SourceSettings(), description="Which frames of the source.")
-    demo: DemoSettings = Field(DemoSettings(), description="The generated scene of `--source demo`.")
+    demo: DemoSettings = Field(DemoSettings(), description="The generated scene, source demo.")
     detector: DetectorSettings = Field(DetectorSettings(), description="The detector.")
     reid: EmbedderSettings = Field(EmbedderSettings(), description="The Re-ID model.")
     camera_motion: CameraMotionSettings = Field(CameraMotionSettings(), description="A moving camera.")

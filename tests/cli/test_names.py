@@ -9,7 +9,7 @@ import pytest
 import typer
 
 from deepsort_cli.cli import COMMANDS, MODULES
-from deepsort_cli.settings import field_at
+from deepsort_cli.settings import CommandSettings, field_at
 
 EVERYWHERE = {
     "--allow-links": {"scan", "train", "finetune", "eval", "export", "reorganize"},
@@ -77,10 +77,11 @@ def test_flags_exist_wherever_they_make_sense(flags: dict[str, dict[str, Any]], 
 def kind(name: str, option: Any) -> set[Any]:
     """The types a flag's value may have, from its settings field."""
     module = importlib.import_module(f"deepsort_cli.cli.{MODULES.get(name, name)}")
-    key = getattr(module, "flags", None) and module.flags._keys.get(option.opts[0])
-    if not key:
+    model = module.flags.model if hasattr(module, "flags") else CommandSettings
+    key = next((row.key for row in model.options if row.flag in option.opts), None)
+    if key is None:
         return set()
-    annotation = field_at(module.flags.model, key).annotation
+    annotation = field_at(model, key).annotation
     return set(get_args(annotation) or (annotation,)) - {type(None)}
 
 

@@ -76,7 +76,7 @@ class TestPresets:
             assert resolve(TrackSettings, flags={"preset": preset}).overruled() == []
 
     def test_unknown(self, tmp_path: Path) -> None:
-        with pytest.raises(InputError, match=r"config.yaml: `preset` 'best': input should be 'deepsort', 'strong'"):
+        with pytest.raises(InputError, match=r"config.yaml: preset 'best': input should be 'deepsort', 'strong'"):
             resolve(TrackSettings, config=write(tmp_path, "preset: best"))
 
 
@@ -102,9 +102,9 @@ def test_without_layers_all_is_default() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("tracker: {max_agee: 3}", r"unknown key `tracker.max_agee`. The nearest valid key is `tracker.max_age`"),
-        ("max_age: 3", "nearest valid key is `tracker.max_age`"),
-        ("tracker: {max_age: many}", "`tracker.max_age` 'many': input should be a valid integer"),
+        ("tracker: {max_agee: 3}", r"unknown key tracker.max_agee. The nearest valid key is tracker.max_age\."),
+        ("max_age: 3", r"nearest valid key is tracker.max_age\."),
+        ("tracker: {max_age: many}", "config.yaml: tracker.max_age 'many': input should be a valid integer"),
         ("tracker: {max_age: 0}", "greater than or equal to 1"),
         ("- a\n- b", "expected `key: value` lines, found a list"),
         ("tracker: [", "line 1, column .*not valid YAML"),
@@ -152,13 +152,13 @@ def test_bad_value_in_environment_names_the_variable(monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize("override", ["tracker.max_age", "=3", "tracker.max_age=x", "tracker=3", "nonsense=1"])
 def test_faults_in_set(override: str) -> None:
-    with pytest.raises(InputError, match="--set"):
+    with pytest.raises(InputError, match="^`set` "):
         resolve(TrackSettings, overrides=[override])
 
 
 def test_flags_are_named_in_messages() -> None:
-    with pytest.raises(InputError, match="--max-age 0: "):
-        resolve(TrackSettings, flags={"tracker.max_age": 0}, flag_names={"tracker.max_age": "--max-age"})
+    with pytest.raises(InputError, match="^`tracker.max_age` 0: "):
+        resolve(TrackSettings, flags={"tracker.max_age": 0})
 
 
 def test_lists_may_be_written_with_commas(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
