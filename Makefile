@@ -75,10 +75,19 @@ lint: $(VENV)/.dev
 docs: $(VENV)/.docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-package: $(VENV)/.dev
-	rm -rf dist
-	$(BIN)/python -m hatchling build
-	$(BIN)/python tests/fresh_install.py dist/*.whl
+# The wheel is built from the source archive, installed where nothing else is, and run.
+package: $(VENV)/.base
+	rm -rf dist build
+	@if command -v uv >/dev/null 2>&1; then \
+	  uv build --quiet && uv venv --quiet --python $(BIN)/python build/fresh && \
+	  uv pip install --quiet --python build/fresh/bin/python dist/*.whl; \
+	else \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check build && $(BIN)/python -m build && \
+	  $(BIN)/python -m venv build/fresh && \
+	  build/fresh/bin/python -m pip install --quiet --disable-pip-version-check dist/*.whl; \
+	fi
+	cd build && fresh/bin/deepsort track demo --detector hog --max-frames 20 --save demo.mp4 --save-txt demo.txt
+	@ls -l dist
 
 lock:
 	uv lock
