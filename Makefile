@@ -5,21 +5,26 @@ BIN := $(VENV)/bin
 # How many processes share the tests: make test TEST_PROCESSES=8
 TEST_PROCESSES ?= 2
 
-.PHONY: help install demo test lint bench configs clean
+.PHONY: help install demo test lint docs package lock bench configs clean
 
 help:
 	@echo "make demo     track people in a generated scene; writes .demo/demo.mp4 (base install only)"
 	@echo "make install  base install into .venv, giving .venv/bin/deepsort"
 	@echo "make test     install everything and run the whole test suite"
-	@echo "make lint     ruff and mypy"
+	@echo "make lint     ruff, mypy and codespell"
+	@echo "make docs     the documentation site, in site/"
+	@echo "make package  source archive and wheel, in dist/, tried in a fresh environment"
+	@echo "make lock     write uv.lock anew (needs uv)"
 	@echo "make bench    all benchmarks; prints ratios measured side by side"
 	@echo "make configs  regenerate examples/configs/*.yaml from the settings"
 
-# uv where it is installed, else the venv module and pip.
+# uv where it is installed, with the versions of uv.lock; else the venv module and pip, with the newest that fit.
+# Not `uv sync`: it would ignore UV_TORCH_BACKEND, and remove what else is in the environment.
 define install
 	@if command -v uv >/dev/null 2>&1; then \
 	  { [ -x $(BIN)/python ] || uv venv --quiet --python $(PYTHON) $(VENV); } && \
-	  uv pip install --quiet --python $(BIN)/python -e "$(1)"; \
+	  uv export --quiet --frozen --all-extras --no-hashes --no-emit-project --output-file $(VENV)/locked.txt && \
+	  uv pip install --quiet --python $(BIN)/python --constraints $(VENV)/locked.txt -e "$(1)"; \
 	else \
 	  { [ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV); } && \
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check -e "$(1)"; \
@@ -31,14 +36,19 @@ define install
 	  echo "       (Fedora: mesa-libGL glib2). Details:"; $(BIN)/python -c "import cv2"; exit 2; }
 endef
 
-$(VENV)/.base: pyproject.toml
+$(VENV)/.base: pyproject.toml uv.lock
 	@echo "Installing deepsort into $(VENV)"
 	$(call install,.)
 	@touch $@
 
-$(VENV)/.dev: pyproject.toml
+$(VENV)/.dev: pyproject.toml uv.lock
 	@echo "Installing deepsort with PyTorch and the development tools into $(VENV) (several GB)"
 	$(call install,.[train$(comma)score$(comma)dev])
+	@touch $@ $(VENV)/.base
+
+$(VENV)/.docs: pyproject.toml uv.lock
+	@echo "Installing deepsort and mkdocs into $(VENV)"
+	$(call install,.[docs])
 	@touch $@ $(VENV)/.base
 
 comma := ,
@@ -59,6 +69,28 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/codespell
+
+# Strict: a link that leads nowhere, a formula or a name in the reference that is not understood, ends it.
+docs: $(VENV)/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+# The wheel is built from the source archive, installed where nothing else is, and run.
+package: $(VENV)/.base
+	rm -rf dist build
+	@if command -v uv >/dev/null 2>&1; then \
+	  uv build --quiet && uv venv --quiet --python $(BIN)/python build/fresh && \
+	  uv pip install --quiet --python build/fresh/bin/python dist/*.whl; \
+	else \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check build && $(BIN)/python -m build && \
+	  $(BIN)/python -m venv build/fresh && \
+	  build/fresh/bin/python -m pip install --quiet --disable-pip-version-check dist/*.whl; \
+	fi
+	cd build && fresh/bin/deepsort track demo --detector hog --max-frames 20 --save demo.mp4 --save-txt demo.txt
+	@ls -l dist
+
+lock:
+	uv lock
 
 bench: $(VENV)/.dev
 	@for script in benchmarks/*_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
@@ -67,4 +99,4 @@ configs: $(VENV)/.dev
 	$(BIN)/python examples/make_configs.py
 
 clean:
-	rm -rf $(VENV) .demo build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .demo build dist site .pytest_cache .mypy_cache .ruff_cache

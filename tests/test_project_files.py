@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
+import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
 
 import deepsort_cli
 
@@ -48,3 +53,46 @@ def test_changelog_follows_keep_a_changelog() -> None:
         assert re.fullmatch(r"\[\d+\.\d+\.\d+\] - \d{4}-\d{2}-\d{2}", heading)
     kinds = set(re.findall(r"^### (.*)$", changelog, re.M))
     assert kinds <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
+
+
+def toml(name: str) -> dict[str, Any]:
+    tomllib = pytest.importorskip("tomllib", reason="tomllib came with Python 3.11")
+    return tomllib.loads((REPOSITORY / name).read_text(encoding="utf-8"))  # type: ignore[no-any-return]
+
+
+def test_lock_answers_to_the_project() -> None:
+    """`uv lock --check`, without uv and without a network."""
+    project = toml("pyproject.toml")["project"]
+    lock = {package["name"]: package for package in toml("uv.lock")["package"]}
+    locked = lock["deepsort-cli"]
+    asked = {None: project["dependencies"], **project["optional-dependencies"]}
+    wanted = set()
+    for extra, requirements in asked.items():
+        for text in requirements:
+            need = Requirement(text)
+            wanted.add((canonicalize_name(need.name), str(need.specifier), extra))
+    told = set()
+    for need in locked["metadata"]["requires-dist"]:
+        extra = re.search(r"extra == '([^']+)'", need.get("marker", ""))
+        told.add((need["name"], str(SpecifierSet(need.get("specifier", ""))), extra[1] if extra else None))
+    assert told == wanted, "run: make lock"
+    assert locked["version"] == project["version"], "run: make lock"
+
+
+def test_lock_leads_to_public_packages_only() -> None:
+    addresses = re.findall(r"https?://[^/\"]+", (REPOSITORY / "uv.lock").read_text(encoding="utf-8"))
+    assert set(addresses) == {"https://pypi.org", "https://files.pythonhosted.org"}
+
+
+def test_every_guide_is_in_the_menu_of_the_site() -> None:
+    menu = (REPOSITORY / "mkdocs.yml").read_text(encoding="utf-8")
+    for page in (REPOSITORY / "docs").rglob("*.md"):
+        assert f": {page.relative_to(REPOSITORY / 'docs').as_posix()}\n" in menu
+
+
+def test_continuous_integration_tries_the_pythons_that_are_promised() -> None:
+    text = (REPOSITORY / "pyproject.toml").read_text(encoding="utf-8")
+    promised = re.findall(r'"Programming Language :: Python :: (3\.\d+)"', text)
+    jobs = yaml.safe_load((REPOSITORY / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"))["jobs"]
+    assert jobs["linux"]["strategy"]["matrix"]["python"] == promised
+    assert jobs["elsewhere"]["strategy"]["matrix"]["python"] == promised

@@ -49,7 +49,7 @@ class Tracker:
         unusable: detections since then whose boxes were ignored, see `update`.
         begun: tracks begun since then, ids that were never reported included.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> tracker = Tracker(TrackerSettings(n_init=1))
         >>> tracks = tracker.update(Detections(boxes=np.array([[10.0, 10.0, 50.0, 90.0]])))

@@ -43,12 +43,12 @@ def said(*words: str, code: int = 2) -> str:
         (("track", "--zzzzzz"), "All there are: deepsort track --help-all"),
         (("--verson",), "Did you mean --version?"),
         (("--source", "0"), "Flags come after a command"),
-        (("trian",), "Did you mean: deepsort train"),
+        (("trian",), "Did you mean: deepsort train"),  # codespell:ignore trian
         (("evaluate", "x"), "Did you mean: deepsort eval?"),
         (("help", "score"), "Did you mean: deepsort score --help?"),
         (("street.mp4",), "Did you mean: deepsort track street.mp4?"),
         (("0", "--save", "out.mp4"), "Did you mean: deepsort track 0?"),
-        (("models", "donwload", "yolox_nano"), "Did you mean: deepsort models download?"),
+        (("models", "donwload", "yolox_nano"), "Did you mean: deepsort models download?"),  # codespell:ignore donwload
     ],
 )
 def test_the_answer_says_what_was_probably_meant(words: tuple[str, ...], meant: str) -> None:

@@ -115,7 +115,7 @@ def test_mistakes_get_one_clear_message(deepsort: Run, market: Path, arguments: 
 def test_names_that_a_terminal_should_not_see(deepsort: Run, market: Path) -> None:
     train = market / "bounding_box_train"
     shutil.copy(train / "0001_c1_f0000000.jpg", train / "\x1b[31mred\n.jpg")
-    shutil.copy(train / "0001_c1_f0000000.jpg", os.fsencode(train) + b"/caf\xe9 [bold].jpg")
+    shutil.copy(train / "0001_c1_f0000000.jpg", os.fsencode(train) + b"/caf\xe9 [bold].jpg")  # codespell:ignore caf
     done = deepsort("scan", "--root", market)
     assert done.returncode == 0, done.stderr
     assert "\x1b" not in done.stdout

@@ -48,7 +48,7 @@ def test_the_message_teaches_the_next_step(name: str, task: Task, expected: str)
     assert message.count("\n") == 0
 
 
-@pytest.mark.parametrize("name", ["Model.onnx", "model", "modell.onnx", "model.pt", "model.onx"])
+@pytest.mark.parametrize("name", ["Model.onnx", "model", "modell.onnx", "model.pt", "model.onx"])  # codespell:ignore
 def test_a_file_with_nearly_this_name_is_named(name: str) -> None:
     Path("model.onnx").write_bytes(b"0")
     assert "Did you mean --detector model.onnx?" in no_such_model(name, "detector")
