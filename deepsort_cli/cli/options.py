@@ -19,7 +19,7 @@ from typer.core import TyperCommand
 from deepsort_cli.cli import USAGE_ERROR, without_switch_types
 from deepsort_cli.cli.console import Reporter, write, writing
 from deepsort_cli.cli.wording import Spelling, speak
-from deepsort_cli.settings import CommandSettings, field_at, resolve, to_yaml
+from deepsort_cli.settings import CommandSettings, all_commands, field_at, resolve, to_yaml
 from deepsort_cli.settings.loader import default_at, setting_keys
 from deepsort_cli.settings.options import Option, alternatives, choices, flag
 
@@ -172,7 +172,12 @@ class Flags(Generic[Model]):
         for option in self.model.options:
             switch = _value_type(field_at(self.model, option.key).annotation, option.repeat) is bool
             flags[option.key] = (option.flag, option.off if switch else None)
-        return Spelling(flags, frozenset(setting_keys(self.model)))
+        return Spelling(flags, frozenset(setting_keys(self.model)), _flag_elsewhere)
+
+
+def _flag_elsewhere(key: str) -> str | None:
+    """The flag of the first command that has one for this key."""
+    return next((row.flag for model in all_commands() for row in model.options if row.key == key), None)
 
 
 def _value_type(annotation: Any, repeat: bool) -> Any:

@@ -7,7 +7,7 @@ command has no flag for a key.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 KEY = re.compile(r"`([a-z]\w*(?:\.[a-z]\w*)*)`(?:=([^\s,;)]*[^\s,;).?:]))?")
@@ -21,10 +21,12 @@ class Spelling:
     Attributes:
         flags: dotted key → (flag, its negative or None), of those keys that have a flag.
         keys: every dotted key of the command.
+        elsewhere: the flag that another command has for a dotted key, None where there is none.
     """
 
     flags: Mapping[str, tuple[str, str | None]] = field(default_factory=dict)
     keys: frozenset[str] = frozenset()
+    elsewhere: Callable[[str], str | None] = lambda key: None
 
     def __call__(self, message: str) -> str:
         """The message with flags in place of keys; what is no key of the command stays as it is."""
@@ -39,6 +41,8 @@ class Spelling:
             return flag if value is None else f"{flag} {value}"
         if key in self.keys:
             return key if value is None else f"--set {key}={value}"
+        if "." in key and (other := self.elsewhere(key)) is not None:
+            return other if value is None else f"{other} {value}"
         return match.group(0)
 
 

@@ -217,7 +217,7 @@ def _check_header(where: str, cells: list[str]) -> None:
         if re.sub(r"[\W_]", "", cell.lower()) not in names:
             remedy = "Bring the columns into this order"
             if {"time", "track", "id"} & set(cells):
-                remedy += "; files of --save-csv are for spreadsheets, --save-txt writes this format"
+                remedy += "; files of `output.save_csv` are for spreadsheets, `output.save_txt` writes this format"
             raise InputError(f"{where}, column {column}: {cell[:40]!r} in a header; expected {ROW_FORMAT}. {remedy}.")
     if len(cells) < MIN_COLUMNS:
         raise InputError(f"{where}: a header of {len(cells)} columns; expected {ROW_FORMAT}.")

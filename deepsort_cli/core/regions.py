@@ -13,6 +13,9 @@ from deepsort_cli.core.errors import InputError
 
 Point = tuple[float, float]
 
+LINES, ZONES = "`counting.lines`", "`counting.zones`"
+"""How messages name the settings."""
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -80,13 +83,13 @@ def parse_lines(texts: Sequence[str]) -> list[Line]:
     """
     lines = []
     for number, text in enumerate(texts, 1):
-        name, points = _parse("--line", text, f"line {number}")
+        name, points = _parse(LINES, text, f"line {number}")
         if len(points) != 2:
-            raise InputError(f"--line {text}: expected x1,y1,x2,y2 in pixels, got {2 * len(points)} numbers.")
+            raise InputError(f"{LINES} {text}: expected x1,y1,x2,y2 in pixels, got {2 * len(points)} numbers.")
         if points[0] == points[1]:
-            raise InputError(f"--line {text}: both ends are the same point.")
+            raise InputError(f"{LINES} {text}: both ends are the same point.")
         lines.append(Line(name, points[0], points[1]))
-    _check_names("--line", lines)
+    _check_names(LINES, lines)
     return lines
 
 
@@ -98,18 +101,18 @@ def parse_zones(texts: Sequence[str]) -> list[Zone]:
     """
     zones = []
     for number, text in enumerate(texts, 1):
-        name, points = _parse("--zone", text, f"zone {number}")
+        name, points = _parse(ZONES, text, f"zone {number}")
         if len(points) > 1 and points[0] == points[-1]:  # some programs close the polygon
             points = points[:-1]
         if len(points) < 3:
-            raise InputError(f"--zone {text}: a zone needs at least three corners x1,y1,x2,y2,x3,y3 in pixels.")
+            raise InputError(f"{ZONES} {text}: a zone needs at least three corners x1,y1,x2,y2,x3,y3 in pixels.")
         edges = list(zip(points, (*points[1:], points[0]), strict=True))
         if any(_cross(*a, *b) for a, b in combinations(edges, 2)):
-            raise InputError(f"--zone {text}: its borders cross. List the corners in order around the zone.")
+            raise InputError(f"{ZONES} {text}: its borders cross. List the corners in order around the zone.")
         if sum(a[0] * b[1] - a[1] * b[0] for a, b in edges) == 0:
-            raise InputError(f"--zone {text}: all corners lie on one line.")
+            raise InputError(f"{ZONES} {text}: all corners lie on one line.")
         zones.append(Zone(name, points))
-    _check_names("--zone", zones)
+    _check_names(ZONES, zones)
     return zones
 
 
@@ -119,21 +122,21 @@ def check_inside(lines: Sequence[Line], zones: Sequence[Zone], width: int, heigh
     Raises:
         InputError: one is not.
     """
-    for option, regions in (("--line", lines), ("--zone", zones)):
+    for key, regions in ((LINES, lines), (ZONES, zones)):
         for region in regions:
             for x, y in region.points:
                 if not (0 <= x <= width and 0 <= y <= height):
                     raise InputError(
-                        f"{option} {region.name}: the point {x:g},{y:g} is outside of the picture; "
+                        f"{key} {region.name}: the point {x:g},{y:g} is outside of the picture; "
                         f"{source} has {width}×{height} pixels."
                     )
 
 
-def _parse(option: str, text: str, default_name: str) -> tuple[str, tuple[Point, ...]]:
+def _parse(key: str, text: str, default_name: str) -> tuple[str, tuple[Point, ...]]:
     name, equals, rest = text.rpartition("=")
     name = name.strip()
     if equals and not name:
-        raise InputError(f"{option} {text}: no name before the equals sign.")
+        raise InputError(f"{key} {text}: no name before the equals sign.")
     values = []
     for cell in re.split(r"\s*,\s*|\s+", rest.strip()):
         try:
@@ -141,18 +144,18 @@ def _parse(option: str, text: str, default_name: str) -> tuple[str, tuple[Point,
         except ValueError:
             value = math.nan
         if not math.isfinite(value):
-            raise InputError(f"{option} {text}: {cell!r} is not a number; expected [name=]x1,y1,x2,y2,… in pixels.")
+            raise InputError(f"{key} {text}: {cell!r} is not a number; expected [name=]x1,y1,x2,y2,… in pixels.")
         values.append(value)
     if len(values) % 2:
-        raise InputError(f"{option} {text}: {len(values)} numbers; x and y come in pairs.")
+        raise InputError(f"{key} {text}: {len(values)} numbers; x and y come in pairs.")
     return name or default_name, tuple(zip(values[::2], values[1::2], strict=True))
 
 
-def _check_names(option: str, regions: Sequence[Line] | Sequence[Zone]) -> None:
+def _check_names(key: str, regions: Sequence[Line] | Sequence[Zone]) -> None:
     names = [region.name for region in regions]
     for name in names:
         if names.count(name) > 1:
-            raise InputError(f"{option}: the name {name!r} is given twice; names must differ.")
+            raise InputError(f"{key}: the name {name!r} is given twice; names must differ.")
 
 
 def _cross(a: Point, b: Point, c: Point, d: Point) -> bool:

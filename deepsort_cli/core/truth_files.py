@@ -41,12 +41,12 @@ def find_truth(given: Path) -> list[TruthFile]:
         InputError: there is none, or two sequences have the same name.
     """
     if given.is_file():
-        check_no_archive(given, "--gt")
+        check_no_archive(given, "`gt`")
         place = given.parent if given.parent.name else given.resolve().parent
         folder = place.parent if place.name == "gt" else None
         return [TruthFile(given.stem if folder is None else folder.resolve().name, given, folder)]
     if not given.is_dir():
-        raise InputError(f"--gt {given}: no such file or folder.")
+        raise InputError(f"`gt` {given}: no such file or folder.")
     if (given / "gt.txt").is_file():
         folder = given.resolve().parent
         return [TruthFile(folder.name, given / "gt.txt", given.parent if given.name != "" else folder)]
@@ -60,26 +60,29 @@ def find_truth(given: Path) -> list[TruthFile]:
             found = _label_files(folder)
     if not found:
         raise InputError(
-            f"--gt {given}: neither gt/gt.txt nor sequence folders with gt/gt.txt inside, nor files <sequence>.txt."
+            f"`gt` {given}: neither gt/gt.txt nor sequence folders with gt/gt.txt inside, nor files <sequence>.txt."
         )
     found.sort(key=lambda one: one.name)
     for one, other in itertools.pairwise(found):
         if one.name == other.name:
             raise InputError(
-                f"--gt {given}: two sequences are called {one.name}: {one.path} and {other.path}. "
+                f"`gt` {given}: two sequences are called {one.name}: {one.path} and {other.path}. "
                 "Give one of their parent folders."
             )
     return found
 
 
-def check_no_archive(path: Path, option: str) -> None:
+def check_no_archive(path: Path, name: str) -> None:
     """Refuse archives, as annotation tools and benchmarks give them.
+
+    Args:
+        name: the setting the path was given with, as messages name it.
 
     Raises:
         InputError: saying to unpack it.
     """
     if path.suffix.lower() in ARCHIVES:
-        raise InputError(f"{option} {path}: an archive. Unpack it and give the folder inside.")
+        raise InputError(f"{name} {path}: an archive. Unpack it and give the folder inside.")
 
 
 def _folders(folder: Path) -> list[Path]:

@@ -13,7 +13,9 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel
-from pydantic.fields import FieldInfo
+
+OFF = frozenset({"off", "no", "false", "none"})
+"""Words for nothing; of them each field allows its own, if any."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,8 @@ def settle(model: type[BaseModel], values: Mapping[str, Any]) -> dict[str, Any]:
     settled = {}
     for name, value in values.items():
         field = model.model_fields.get(str(name))
-        settled[str(name)] = _settled(value, frozenset() if field is None else frozenset(_kinds(field)))
+        kinds: frozenset[Any] = frozenset() if field is None else frozenset(_leaves(field.annotation))
+        settled[str(name)] = _off(_settled(value, kinds), kinds)
     return settled
 
 
@@ -79,9 +82,18 @@ def _settled(value: Any, kinds: frozenset[Any]) -> Any:
     return value
 
 
+def _off(value: Any, kinds: frozenset[Any]) -> Any:
+    """The field's own word for off, where it allows a few words only and another word for that is given."""
+    words = _words(kinds)
+    if isinstance(value, str) and value.lower() in OFF and value not in words:
+        return next((word for word in ("off", "none") if word in words), value)
+    return value
+
+
 def _chosen(scalar: Scalar, kinds: frozenset[Any]) -> Any:
     """The value where the field wants one of its type, else the text, which no number is then made of in silence."""
     kind = type(scalar.value)
+    kinds |= {type(word) for word in _words(kinds)}
     if not kinds or kind in kinds or (kind is int and float in kinds):
         return scalar.value
     if kinds & {str, Path}:
@@ -90,25 +102,24 @@ def _chosen(scalar: Scalar, kinds: frozenset[Any]) -> Any:
     return scalar.value if kind in (int, float) else scalar.text
 
 
+def _words(kinds: frozenset[Any]) -> set[Any]:
+    """What the field's `Literal`s allow."""
+    return {word for kind in kinds if get_origin(kind) is Literal for word in get_args(kind)}
+
+
 def _key(key: Any) -> str:
     return key.text if isinstance(key, Scalar) else str(key)
 
 
-def _kinds(field: FieldInfo) -> Iterator[Any]:
-    yield from _leaves(field.annotation)
-
-
 def _leaves(annotation: Any) -> Iterator[Any]:
-    """The types a field's values may have, those within lists, mappings and unions included."""
+    """The types and `Literal`s a field's values may have, those within lists, mappings and unions included."""
     origin = get_origin(annotation)
     if origin is Annotated:
         yield from _leaves(get_args(annotation)[0])
-    elif origin is Literal:
-        yield from (type(word) for word in get_args(annotation))
     elif origin in (Union, types.UnionType):
         for part in get_args(annotation):
             yield from _leaves(part)
-    elif origin is not None:
+    elif origin is not None and origin is not Literal:
         parts = get_args(annotation)
         # Of a mapping, only its values: keys are text.
         for part in parts[1:] if issubclass(origin, Mapping) else parts:

@@ -9,6 +9,7 @@ from deepsort_cli.cli.wording import Spelling
 SPELLING = Spelling(
     {"output.save_txt": ("--save-txt", None), "output.overwrite": ("--overwrite", "--no-overwrite")},
     frozenset({"output.save_txt", "output.overwrite", "tracker.nsa"}),
+    {"data.root": "--root"}.get,
 )
 
 
@@ -21,6 +22,7 @@ SPELLING = Spelling(
         ("leave it: `output.overwrite`=false.", "leave it: --no-overwrite."),
         ("`output.overwrite`: off", "--overwrite: off"),
         ("try `tracker.nsa`=true (slower)", "try --set tracker.nsa=true (slower)"),
+        ("`data.root` of another command", "--root of another command"),
         ("`tracker.nsa` is on", "tracker.nsa is on"),
         ("`conv.weight` and `fc` are tensors, ``x``", "`conv.weight` and `fc` are tensors, ``x``"),
     ],

@@ -95,7 +95,7 @@ def test_every_row_keeps_its_id(tmp_path_factory: pytest.TempPathFactory, ids: l
     [
         ("1,2,3,4,5,6,1\n\n1,2,3,x,5,6,1\n", "line 3, column 4", "'x'"),
         ("frame,id,x1,y1,x2,y2,conf\n", "line 1, column 5", "'x2' in a header"),
-        ("time,frame,id,class,left,top,width,height\n", "line 1, column 1", "--save-txt"),
+        ("time,frame,id,class,left,top,width,height\n", "line 1, column 1", "`output.save_txt`"),
         ("frame,id\n", "line 1", "a header of 2 columns"),
         ("1,2,3,4,5,6,1\n1,2,3,4,5,6\n", "line 2", "6 columns"),
         ("1,2,3,4,5,6\n1 2 3 4 5 6\n", "line 2", "'1 2 3 4 5 6'"),

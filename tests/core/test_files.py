@@ -62,14 +62,16 @@ def test_permissions_follow_the_umask(tmp_path: Path) -> None:
 def test_output_checks(tmp_path: Path) -> None:
     existing = tmp_path / "existing.txt"
     existing.write_text("x")
-    check_output_file(tmp_path / "deep" / "er" / "new.txt", overwrite=False, option="--save")
-    check_output_file(existing, overwrite=True, option="--save")
-    with pytest.raises(InputError, match="--save .*existing.txt: the file exists. Pass --overwrite"):
-        check_output_file(existing, overwrite=False, option="--save")
+    check_output_file(tmp_path / "deep" / "er" / "new.txt", overwrite=False, key="output.save_video")
+    check_output_file(existing, overwrite=True, key="output.save_video")
+    with pytest.raises(
+        InputError, match="^`output.save_video` .*existing.txt: the file exists. Set `output.overwrite`=true"
+    ):
+        check_output_file(existing, overwrite=False, key="output.save_video")
     with pytest.raises(InputError, match="this is a folder"):
-        check_output_file(tmp_path, overwrite=True, option="--save")
+        check_output_file(tmp_path, overwrite=True, key="output.save_video")
     with pytest.raises(InputError, match="is a file, not a folder"):
-        check_output_folder(existing / "below", option="--save")
+        check_output_folder(existing / "below", key="output.save_video")
 
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
@@ -126,7 +128,7 @@ def test_a_folder_on_a_full_disk_is_found_before_the_work(tmp_path: Path, monkey
 
     monkeypatch.setattr("tempfile.TemporaryFile", full)
     with pytest.raises(RunError, match=r"out: cannot be written: the disk is full"):
-        check_output_folder(tmp_path / "out", option="--output-dir")
+        check_output_folder(tmp_path / "out", key="training.output_dir")
 
 
 def test_reasons_are_words() -> None:
@@ -155,13 +157,13 @@ def test_only_what_killed_programs_left_behind_is_removed(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("name", ["x" * 300 + ".txt", "a/" + "ü" * 130 + ".txt", "nul\0.txt"])
 def test_impossible_names_are_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(InputError, match=r"--save-txt.*(Choose a shorter|zero byte)"):
-        check_output_file(tmp_path / name, overwrite=True, option="--save-txt")
+    with pytest.raises(InputError, match=r"`output.save_txt`.*(Choose a shorter|zero byte)"):
+        check_output_file(tmp_path / name, overwrite=True, key="output.save_txt")
 
 
 @pytest.mark.parametrize("name", ["x" * 251 + ".txt", "ü" * 125 + ".mp4", "a." + "b" * 250, " leading blank.txt"])
 def test_the_longest_names_are_written(tmp_path: Path, name: str) -> None:
-    check_output_file(tmp_path / name, overwrite=False, option="--save-txt")
+    check_output_file(tmp_path / name, overwrite=False, key="output.save_txt")
     with atomic_open(tmp_path / name) as stream:
         stream.write("x")
     assert os.listdir(tmp_path) == [name]
@@ -169,18 +171,18 @@ def test_the_longest_names_are_written(tmp_path: Path, name: str) -> None:
 
 def test_looking_at_what_users_write(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("x")
-    found = look(tmp_path / "a", option="--source")
+    found = look(tmp_path / "a", key="source")
     assert found is not None
     assert found.st_size == 1
-    assert look(tmp_path / "b", option="--source") is None
-    assert look(tmp_path / "a" / "b", option="--source") is None
-    with pytest.raises(InputError, match=r"--source x{60}….*300 bytes.*shorter"):
-        look(Path("x" * 300), option="--source")
-    with pytest.raises(InputError, match="--save: a zero byte"):
-        look(Path("a\0b"), option="--save")
+    assert look(tmp_path / "b", key="source") is None
+    assert look(tmp_path / "a" / "b", key="source") is None
+    with pytest.raises(InputError, match=r"`source` x{60}….*300 bytes.*shorter"):
+        look(Path("x" * 300), key="source")
+    with pytest.raises(InputError, match="`output.save_video`: a zero byte"):
+        look(Path("a\0b"), key="output.save_video")
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     with pytest.raises(InputError, match="leads back to itself"):
-        look(tmp_path / "loop", option="--source")
+        look(tmp_path / "loop", key="source")
     for path in (Path("x" * 300), Path("a\0b"), tmp_path):
         assert not is_file(path)
         assert not is_same_file(path, tmp_path / "a")
@@ -190,15 +192,15 @@ def test_looking_at_what_users_write(tmp_path: Path) -> None:
 def test_addresses_are_no_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for address in ("rtsp://me:secret@camera/out.mp4", "https://host/out.txt?token=secret"):
-        with pytest.raises(InputError, match=r"--save .*: an address") as error:
-            check_output_file(Path(address), overwrite=True, option="--save")
+        with pytest.raises(InputError, match=r"`output.save_video` .*: an address") as error:
+            check_output_file(Path(address), overwrite=True, key="output.save_video")
         assert "secret" not in str(error.value)
     assert os.listdir() == []
     (tmp_path / "a:b").mkdir()
-    check_output_file(Path("a:b/out.txt"), overwrite=False, option="--save-txt")
+    check_output_file(Path("a:b/out.txt"), overwrite=False, key="output.save_txt")
 
 
 def test_outputs_whose_names_are_too_long_are_refused(tmp_path: Path) -> None:
     for path in (tmp_path / ("x" * 300), tmp_path / ("x" * 300) / "out.txt"):
         with pytest.raises(InputError, match="too long"):
-            check_output_file(path, overwrite=False, option="--save-txt")
+            check_output_file(path, overwrite=False, key="output.save_txt")

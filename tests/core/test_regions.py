@@ -22,7 +22,7 @@ def test_zones() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "--line : '' is not a number"),
+        ("", "`counting.lines` : '' is not a number"),
         ("1,2,3", "3 numbers; x and y come in pairs"),
         ("1,2", "expected x1,y1,x2,y2 in pixels, got 2 numbers"),
         ("1,2,3,4,5,6", "got 6 numbers"),
@@ -64,7 +64,7 @@ def test_names_differ() -> None:
 def test_points_must_be_in_the_picture() -> None:
     lines, zones = parse_lines(["0,0,640,480"]), parse_zones(["z=0,0,9,0,9,481"])
     check_inside(lines, [], 640, 480, "video")
-    with pytest.raises(InputError, match=r"--zone z: the point 9,481 is outside .* video has 640×480"):
+    with pytest.raises(InputError, match=r"`counting.zones` z: the point 9,481 is outside .* video has 640×480"):
         check_inside(lines, zones, 640, 480, "video")
-    with pytest.raises(InputError, match="--line line 1: the point 640,480"):
+    with pytest.raises(InputError, match="`counting.lines` line 1: the point 640,480"):
         check_inside(lines, [], 639, 480, "video")

@@ -56,7 +56,7 @@ def test_a_file_named_from_its_own_folder(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_archives_are_to_be_unpacked(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"--gt .*task\.zip: an archive\. Unpack it"):
+    with pytest.raises(InputError, match=r"`gt` .*task\.zip: an archive\. Unpack it"):
         find_truth(put(tmp_path / "task.zip"))
 
 

@@ -122,7 +122,7 @@ def test_missing_files(tmp_path: Path) -> None:
     gt = sequence(tmp_path / "all")
     with pytest.raises(InputError, match="--results .*no such file"):
         score(gt, tmp_path / "none.txt")
-    with pytest.raises(InputError, match="--gt .*no such file"):
+    with pytest.raises(InputError, match="`gt` .*no such file"):
         score(tmp_path / "none", gt)
     (tmp_path / "results").mkdir()
     found = result(tmp_path / "results" / "a.txt", [])

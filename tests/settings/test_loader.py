@@ -230,6 +230,15 @@ class TestWords:
         monkeypatch.setenv("DEEPSORT_TRAINING__AMP", "off")
         assert resolve(train).training.amp == "off"
 
+    @pytest.mark.parametrize("word", ["off", "no", "false", "Off", "none"])
+    def test_off_by_any_word(self, tmp_path: Path, word: str) -> None:
+        train = settings_of("train")
+        assert resolve(train, config=write(tmp_path, f"training: {{amp: {word}}}")).training.amp == "off"
+        assert resolve(train, flags={"training.amp": word}).training.amp == "off"
+        assert resolve(TrackSettings, overrides=[f"output.labels={word}"]).output.labels == "none"
+        with pytest.raises(InputError, match="`output.emit` "):
+            resolve(TrackSettings, flags={"output.emit": word})
+
     def test_a_truth_value_is_no_number(self, tmp_path: Path) -> None:
         for word in ("yes", "off", "true"):
             with pytest.raises(InputError, match=f"tracker.max_age '{word}'"):

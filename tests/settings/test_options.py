@@ -85,6 +85,9 @@ class TestKeywords:
         assert (settings.training.epochs, settings.training.freeze_epochs, settings.training.batch_size) == (30, 3, 8)
         assert (settings.target_dataset.val_ratio, settings.target_dataset.root) == (0.2, Path("a"))
 
+    def test_false_is_off(self) -> None:
+        assert from_keywords(TRAIN, {"amp": False}).training.amp == "off"
+
     def test_none_is_a_value(self) -> None:
         assert from_keywords(TrackSettings, {"nn_budget": None}).tracker.nn_budget is None
         with pytest.raises(InputError, match="^`max_age` None: input should be a valid integer"):
