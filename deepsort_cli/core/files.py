@@ -286,7 +286,8 @@ def check_output_file(path: Path, *, overwrite: bool, key: str = "", option: str
         raise InputError(f"{name} {path}: this is a folder. Give a file name, for example {path / 'out'}.")
     if found is not None and not overwrite:
         beside = ".".join([*name.strip("`").split(".")[:-1], "overwrite"])
-        raise InputError(f"{name} {path}: the file exists. Set `{beside}`=true to replace it, or choose another name.")
+        remedy = "--overwrite" if name.startswith("--") else f"`{beside}`=true"
+        raise InputError(f"{name} {path}: the file exists. Set {remedy} to replace it, or choose another name.")
     check_output_folder(path.parent, option=name)
     look(path, option=name)  # the length of a name counts only where its folder is
     if found is not None and not os.access(path, os.W_OK):
