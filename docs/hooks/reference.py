@@ -35,9 +35,8 @@ def modules(room: str) -> list[str]:
     """The modules of a room that hold anything, with their full names."""
     found = []
     for path in sorted((PACKAGE / room).rglob("*.py")):
-        parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
-        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-        if path.read_text(encoding="utf-8").strip() and not any(part.startswith("_") and part != "__init__" for part in parts):
+        name = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
+        if path.read_text(encoding="utf-8").strip() and "._" not in name:
             found.append(name)
     return found
 
