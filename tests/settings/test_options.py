@@ -105,7 +105,7 @@ class TestKeywords:
         ("keywords", "message"),
         [
             ({"max_agee": 3}, "`max_agee`: unknown keyword. The nearest is `max_age`."),
-            ({"traker": {"max_age": 3}}, "`traker`: unknown keyword. The nearest is `tracker`."),
+            ({"traker": {"max_age": 3}}, "`traker`: unknown keyword. The nearest is `tracker`."),  # codespell:ignore
             ({"trail": 9}, '`trail`: unknown keyword. It is a key of a section: output={"trail": …}.'),
             ({"tracker": {"max_agee": 3}}, "`tracker.max_agee`: unknown key tracker.max_agee. The nearest"),
             ({"max_age": 0}, "`max_age` 0: input should be greater than or equal to 1."),
