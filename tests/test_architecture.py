@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,8 @@ from pathlib import Path
 import pytest
 
 import deepsort_cli
+from deepsort_cli.settings import all_commands
+from deepsort_cli.settings.loader import setting_keys
 
 PACKAGE = Path(deepsort_cli.__file__).parent
 
@@ -90,6 +93,44 @@ def test_every_room_is_in_the_contract() -> None:
     rooms = {path.name for path in PACKAGE.iterdir() if path.is_dir() and any(path.glob("*.py"))}
     single = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__", "__main__"}
     assert rooms | single <= set(ALLOWED)
+
+
+FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
+DOTTED = re.compile(r"`([a-z]\w*(?:\.[a-z]\w*)+)`")
+MAY_HOLD_FLAGS = {"cli", "settings/options.py"}
+OTHERS_FLAGS = {"--nproc-per-node", "--upgrade", "--force-reinstall", "--index-url"}
+"""Flags of pip, torchrun and other programs."""
+STILL_HOLD_FLAGS = {
+    "data", "evaluation", "evaluator.py", "exporter.py", "extraction.py", "perception", "pipeline.py", "reid",
+    "tracking", "video", "core/files.py",
+}  # fmt: skip
+"""Rooms and files whose messages are still to be converted to keys."""
+
+
+def texts(path: Path) -> set[str]:
+    """Every string of a file but its documentation."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    bare = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    strings = [node for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in bare]
+    return {node.value for node in strings if isinstance(node.value, str)}
+
+
+def test_only_the_command_line_speaks_of_flags() -> None:
+    """The library names settings by key; `cli/wording.py` shows the command's flag for it."""
+    for path in PACKAGE.rglob("*.py"):
+        relative = path.relative_to(PACKAGE)
+        if not {relative.parts[0], relative.as_posix()} & (MAY_HOLD_FLAGS | STILL_HOLD_FLAGS):
+            found = {flag for text in texts(path) for flag in FLAG.findall(text)} - OTHERS_FLAGS
+            assert not found, f"{relative}: name the settings' keys in backticks"
+
+
+def test_keys_that_messages_name_exist() -> None:
+    keys = {key for model in all_commands() for key in setting_keys(model)}
+    known = keys | {key.rpartition(".")[0] for key in keys} | {".".join(key.split(".")[:2]) for key in keys}
+    sections = {key.partition(".")[0] for key in keys if "." in key}
+    for path in PACKAGE.rglob("*.py"):
+        for key in {key for text in texts(path) for key in DOTTED.findall(text)}:
+            assert key in known or key.partition(".")[0] not in sections or key.endswith(".onnx"), (path, key)
 
 
 def loaded_by(code: str) -> set[str]:

@@ -36,6 +36,7 @@ from typing import Any, Literal
 '''
 PROVIDED = frozenset({"Mapping", "Sequence", "PathLike", "Path", "Any", "Literal", *dir(builtins)})
 WIDTH = 120
+_TEXTS = "str | Sequence[str]"
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -132,7 +133,11 @@ def _keywords(model: type[CommandSettings]) -> Iterator[Keyword]:
         field, default = field_at(model, option.key), default_at(model, option.key)
         for word in (option.word, *option.also):
             seen.add(word)
-            kind = _type(field.annotation)
+            kind = (
+                "str | Sequence[Any]"
+                if option.repeat and _type(field.annotation) == _TEXTS
+                else _type(field.annotation)
+            )
             if word in sections:
                 kind += f" | {sections[word].__name__} | Mapping[str, Any]"
             yield Keyword(word, kind, _default(default), (field.description or "").replace("; null: ", "; None: "))
