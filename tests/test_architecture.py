@@ -136,7 +136,7 @@ def test_keys_that_messages_name_exist() -> None:
 def loaded_by(code: str) -> set[str]:
     """Top-level modules in a fresh interpreter after running `code`."""
     script = f"{code}\nimport sys; print('LOADED', *sorted({{name.partition('.')[0] for name in sys.modules}}))"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=900)
     return set(done.stdout.rpartition("LOADED")[2].split())
 
 

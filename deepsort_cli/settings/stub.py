@@ -140,16 +140,20 @@ def _keywords(model: type[CommandSettings]) -> Iterator[Keyword]:
             )
             if word in sections:
                 kind += f" | {sections[word].__name__} | Mapping[str, Any]"
-            yield Keyword(word, kind, _default(default), (field.description or "").replace("; null: ", "; None: "))
+            yield Keyword(word, kind, _default(default), _text(field.description))
     covered = {option.key for option in model.options}
     for name, field in model.model_fields.items():
         if name in seen | covered:
             continue
-        text = field.description or ""
+        text = _text(field.description)
         if name in sections:
             yield Keyword(name, f"{sections[name].__name__} | Mapping[str, Any]", "...", f"Section: {text}")
         else:
             yield Keyword(name, _type(field.annotation), _default(default_at(model, name)), text)
+
+
+def _text(description: str | None) -> str:
+    return re.sub(r"\bnull\b", "None", description or "")  # YAML's word
 
 
 def _default(value: Any) -> str:

@@ -148,7 +148,7 @@ def test_a_browser_shows_it(report: Path, tmp_path: Path) -> None:
         pytest.skip("no Chromium on this machine (apt-get install chromium)")
     command = [browser, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
     done = subprocess.run(
-        [*command, "--dump-dom", report.as_uri()], capture_output=True, text=True, timeout=120, check=False
+        [*command, "--dump-dom", report.as_uri()], capture_output=True, text=True, timeout=900, check=False
     )
     assert "Findings" in done.stdout
     assert "data:image/jpeg;base64," in done.stdout

@@ -318,7 +318,7 @@ def test_page_in_a_real_browser(make_evaluation: MakeEvaluation, tmp_path: Path)
             f"--blink-settings=preferredColorScheme={0 if dark else 1}", "--virtual-time-budget=10000", "--dump-dom",
             (tmp_path / "frames.html").as_uri(),
         ]  # fmt: skip
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=900)
         assert "<pre>[{" in done.stdout, done.stderr[-2000:]
         results = json.loads(html.unescape(done.stdout.split("<pre>")[1].split("</pre>")[0]))
         assert [result["width"] for result in results] == widths
