@@ -127,28 +127,22 @@ def _parameter(argument: ast.arg, default: ast.expr | None) -> str:
 
 def _keywords(model: type[CommandSettings]) -> Iterator[Keyword]:
     """Everything that `from_keywords` takes: options, then sections and fields that have no option."""
-    sections = {name: kind for name, field in model.model_fields.items() if (kind := submodel(field))}
-    seen = set()
-    for option in model.options:
-        field, default = field_at(model, option.key), default_at(model, option.key)
-        for word in (option.word, *option.also):
-            seen.add(word)
-            kind = (
-                "str | Sequence[Any]"
-                if option.repeat and _type(field.annotation) == _TEXTS
-                else _type(field.annotation)
-            )
-            if word in sections:
-                kind += f" | {sections[word].__name__} | Mapping[str, Any]"
-            yield Keyword(word, kind, _default(default), _text(field.description))
+    sections = {name: kind.__name__ for name, field in model.model_fields.items() if (kind := submodel(field))}
+    words = {word: option for option in model.options for word in (option.word, *option.also)}
+    for word, option in words.items():
+        field = field_at(model, option.key)
+        taken = _type(field.annotation)
+        if option.repeat and taken == _TEXTS:
+            taken = "str | Sequence[Any]"  # camera numbers, the numbers of a line
+        if word in sections:
+            taken += f" | {sections[word]} | Mapping[str, Any]"
+        yield Keyword(word, taken, _default(default_at(model, option.key)), _text(field.description))
     covered = {option.key for option in model.options}
     for name, field in model.model_fields.items():
-        if name in seen | covered:
-            continue
         text = _text(field.description)
-        if name in sections:
-            yield Keyword(name, f"{sections[name].__name__} | Mapping[str, Any]", "...", f"Section: {text}")
-        else:
+        if name in sections and name not in words:
+            yield Keyword(name, f"{sections[name]} | Mapping[str, Any]", "...", f"Section: {text}")
+        elif name not in words and name not in covered:
             yield Keyword(name, _type(field.annotation), _default(default_at(model, name)), text)
 
 
