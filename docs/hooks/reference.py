@@ -5,6 +5,8 @@ The pages are made from the package itself: a new module or name is there withou
 
 from __future__ import annotations
 
+import inspect
+import re
 from pathlib import Path
 from typing import Any
 
@@ -41,13 +43,19 @@ def modules(room: str) -> list[str]:
     return found
 
 
+def fenced(text: str) -> str:
+    """Text in which examples that begin with >>> are code: Markdown alone takes them for quotations."""
+    return re.sub(r"(?m)^(?:>>>|\.\.\.).*(?:\n(?:>>>|\.\.\.).*)*", r"```python\n\g<0>\n```", text)
+
+
 def pages() -> dict[str, tuple[str, str]]:
     """Page → title and Markdown."""
     made = {}
     names = getattr(deepsort_cli, "__all__", [])
     if names:
+        introduction = fenced(inspect.getdoc(deepsort_cli) or "")
         entries = "\n".join(f"::: deepsort_cli.{name}\n" for name in names if not name.startswith("_"))
-        made[FACE] = ("import deepsort_cli", f"# import deepsort_cli\n\n{deepsort_cli.__doc__ or ''}\n\n{entries}")
+        made[FACE] = ("import deepsort_cli", f"# import deepsort_cli\n\n{introduction}\n\n{entries}")
     for room, introduction in ROOMS.items():
         if (PACKAGE / room).is_dir():
             entries = "\n".join(f"::: {name}\n" for name in modules(room))
