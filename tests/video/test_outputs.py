@@ -39,8 +39,8 @@ def notes_of(detections: Path, *, compare: bool = False, sources: int = 1, **out
 
 def test_a_run_that_keeps_nothing_says_so_and_how_to_keep_it(detections: Path, tmp_path: Path) -> None:
     (said,) = (note for note in notes_of(detections) if "kept" in note)
-    assert "--save out.mp4" in said
-    assert "--save-txt" in said
+    assert "`output.save_video` out.mp4" in said
+    assert "`output.save_txt`" in said
     for kept in ({"save_txt": tmp_path / "a.txt"}, {"save_crops": tmp_path / "crops"}, {"compare": True}):
         assert not [note for note in notes_of(detections, **kept) if "kept" in note]  # type: ignore[arg-type]
 
@@ -60,7 +60,7 @@ def test_leftovers_of_a_killed_run_are_named_and_removed(detections: Path, tmp_p
 def test_standard_output_has_room_for_one_kind_of_rows_and_one_source(detections: Path) -> None:
     with pytest.raises(InputError, match="writes the same"):
         notes_of(detections, save_txt="-", save_csv="-")
-    with pytest.raises(InputError, match="--save-summary -: only --save-txt"):
+    with pytest.raises(InputError, match="`output.save_summary` -: only `output.save_txt`"):
         notes_of(detections, save_summary="-")
     with pytest.raises(InputError, match="rows of 2 sources would mix"):
         track(["demo", "demo"], demo=DEMO, output=OutputSettings(save_txt=Path("-")))
