@@ -54,7 +54,12 @@ def is_supervision(answer: Any) -> bool:
 
 
 def is_ultralytics(answer: Any) -> bool:
-    return hasattr(answer, "boxes") and hasattr(answer, "names") or (hasattr(answer, "xyxy") and hasattr(answer, "cls"))
+    """Whether these are `Results`, or the `Boxes` in them."""
+    return all(hasattr(answer, name) for name in ("boxes", "names")) or _are_boxes(answer)
+
+
+def _are_boxes(answer: Any) -> bool:
+    return all(hasattr(answer, name) for name in ("xyxy", "conf", "cls"))
 
 
 def _is_foreign(answer: Any) -> bool:
@@ -92,7 +97,7 @@ def ultralytics_columns(results: Any) -> Columns:
     Raises:
         ValueError: they have no boxes, as those of classification.
     """
-    boxes = results if hasattr(results, "cls") else results.boxes
+    boxes = results if _are_boxes(results) else results.boxes
     if boxes is None:
         boxes = getattr(results, "obb", None)
     if boxes is None:

@@ -82,7 +82,8 @@ class Fate:
             )
         if self.unconfirmed and counts.kept > self.unusable:
             return (
-                f"objects were found, but none overlapped in {self.n_init} frames on end. Lower `tracker.n_init`, raise "
+                f"objects were found, but none overlapped in {self.n_init} frames on end. Lower "
+                "`tracker.n_init`, raise "
                 "`tracker.max_iou_distance`, or detect and keep more frames (`input.stride`, `detector.interval`, "
                 "`input.max_frames`)."
             )
@@ -94,19 +95,23 @@ class Fate:
             "both": counts.below_conf_other_class,
             "outside": counts.outside,
         }
-        low = f"everything scores below `detector.conf`={self.conf:g}, at most {counts.best_score:.2f}: lower `detector.conf`."
+        low = (
+            f"everything scores below `detector.conf`={self.conf:g}, at most {counts.best_score:.2f}: lower "
+            "`detector.conf`."
+        )
         if self.stored and counts.best_score <= 0:
             low = (
                 "no confidence (column 7) is above 0. Bring them into 0 to 1, or write −1 in every row if there are "
                 "none."
             )
+        wanted = ",".join(list(counts.classes)[:5])
         return {
             "conf": low,
-            "class": f"other classes were found, not those asked for: `detector.classes` {','.join(list(counts.classes)[:5])}.",
+            "class": f"other classes were found, not those asked for: `detector.classes` {wanted}.",
             "beyond": "the detections are of frames that the source does not have. Is the file of this source?",
             "area": "the boxes have no area. Columns 5 and 6 are width and height in pixels.",
-            "both": f"everything is of other classes and below `detector.conf`={self.conf:g}: set `detector.classes` or lower "
-            "`detector.conf`.",
+            "both": f"everything is of other classes and below `detector.conf`={self.conf:g}: set `detector.classes` "
+            "or lower `detector.conf`.",
             "outside": "the boxes lie outside the picture. Are they in pixels of this source?",
         }[max(causes, key=lambda name: causes[name])]
 

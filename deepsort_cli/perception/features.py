@@ -63,7 +63,9 @@ def choose_output(
         if position is None:
             raise InputError(f"`reid.output` {wanted}: it has no such output. Its outputs: {listed}.")
         if position not in rows:
-            raise InputError(f"`reid.output` {wanted}: not one embedding per crop, ({count}, D). Its outputs: {listed}.")
+            raise InputError(
+                f"`reid.output` {wanted}: not one embedding per crop, ({count}, D). Its outputs: {listed}."
+            )
         return position
     if not rows:
         raise InputError(

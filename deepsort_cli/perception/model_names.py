@@ -44,7 +44,8 @@ def no_such_model(name: str, task: Task, before: str | None = None) -> str:
         return f"{start} Did you mean `{model.key}`={model.name}? {_offer(model)}"
     if any(model.name == stem.lower() for model in bundled_models()):
         return (
-            f"{start} Did you mean {before if task == 'reid' else '`reid.model_path` '}{stem.lower()}? It comes with the package."
+            f"{start} Did you mean {before if task == 'reid' else '`reid.model_path` '}{stem.lower()}? It comes "
+            "with the package."
         )
     if task == "reid" and OSNET.match(stem):
         return f"{start} {_osnet(stem.lower())}"

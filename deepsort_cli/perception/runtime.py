@@ -273,8 +273,8 @@ def choose_providers(device: str, available: Sequence[str], index: int = 0) -> l
     here = [name for name, provider in PROVIDERS.items() if provider in available]
     if device not in ("auto", *here):
         raise InputError(
-            f"`runtime.device` {device}: the installed ONNX Runtime has no {PROVIDERS[device]}. Available: {', '.join(here)}. "
-            f"For {device} install {PACKAGES[device]} in place of onnxruntime."
+            f"`runtime.device` {device}: the installed ONNX Runtime has no {PROVIDERS[device]}. "
+            f"Available: {', '.join(here)}. For {device} install {PACKAGES[device]} in place of onnxruntime."
         )
     # TensorRT leaves to CUDA what it cannot run itself.
     fallbacks = {"tensorrt": ["cuda", "cpu"]}.get(device, ["cpu"])

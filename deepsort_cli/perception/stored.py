@@ -119,7 +119,9 @@ class StoredDetections(Detector):
         frames = table[:, 0].astype(np.int64)
         stored = cls(frames, detections, conf=conf, iou=iou, classes=classes, class_names=class_names)
         if unrated:
-            stored.notes.append(f"{path}: no confidences (column 7 is −1 in every row), so `detector.conf` drops nothing.")
+            stored.notes.append(
+                f"{path}: no confidences (column 7 is −1 in every row), so `detector.conf` drops nothing."
+            )
         elif (scores == -1).any() and (scores >= 0).any():
             without = int(np.count_nonzero(scores == -1))
             stored.notes.append(
@@ -128,8 +130,8 @@ class StoredDetections(Detector):
             )
         if scores.max(initial=0.0) > 1 and conf is not None:
             stored.notes.append(
-                f"{path}: confidences (column 7) reach {scores.max():g}, and `detector.conf`={conf:g} is meant for 0 to 1. "
-                "Divide them by 100 where they are percent."
+                f"{path}: confidences (column 7) reach {scores.max():g}, and `detector.conf`={conf:g} is meant for 0 "
+                "to 1. Divide them by 100 where they are percent."
             )
         return stored
 

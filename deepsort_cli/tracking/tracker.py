@@ -131,8 +131,8 @@ class Tracker:
 
         Raises:
             InputError: if features change their dimension before `reset()`.
-            ValueError: if the detections have another shape, `camera_motion` is no similarity, both features and `embed` are given, or `embed` returns
-                another shape.
+            ValueError: if `detections` or what `embed` returns have another shape, `camera_motion` is no similarity, or
+                both features and `embed` are given.
         """
         detections = Detections.of(detections)
         if embed is not None and detections.features is not None:

@@ -14,8 +14,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-
 from deepsort_cli.pipeline import track
+
 from deepsort_cli.video.settings import OutputSettings, SourceSettings
 
 Run = Callable[..., subprocess.CompletedProcess[str]]

@@ -20,10 +20,18 @@ def fate(unusable: int = 0, begun: int = 0, unconfirmed: int = 0, beyond: int = 
     [
         (fate(), "0 found in 10 frames", "count from 1"),
         (fate(found=7, below_conf=7), "7 below `detector.conf`=0.3", "at most 0.20: lower `detector.conf`"),
-        (fate(found=7, below_conf=7, best_score=0.0), "7 below `detector.conf`=0.3", "no confidence (column 7) is above 0"),
+        (
+            fate(found=7, below_conf=7, best_score=0.0),
+            "7 below `detector.conf`=0.3",
+            "no confidence (column 7) is above 0",
+        ),
         (fate(frames=2, found=2, kept=2, begun=1, unconfirmed=1), "1 of 1 tracks", "only 2 frames were looked at"),
         (fate(found=7, other_class=7, classes={"car": 7}), "7 of other classes (car 7)", "`detector.classes` car"),
-        (fate(found=7, below_conf_other_class=7), "of other classes and below `detector.conf`", "set `detector.classes` or lower `detector.conf`"),
+        (
+            fate(found=7, below_conf_other_class=7),
+            "of other classes and below `detector.conf`",
+            "set `detector.classes` or lower `detector.conf`",
+        ),
         (fate(found=7, outside=7), "7 outside the picture", "in pixels of this source"),
         (fate(found=7, kept=7, unusable=7), "7 without area", "width and height in pixels"),
         (fate(beyond=7), "7 in frames behind the last one", "frames that the source does not have"),

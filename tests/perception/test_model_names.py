@@ -27,7 +27,11 @@ def _empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("YOLOX_Nano.onx", "detector", "Did you mean `detector.model_path`=yolox_nano?"),
         ("yolox_nan", "detector", "Did you mean `detector.model_path` yolox_nano"),
         ("rfdetr", "detector", "Did you mean `detector.model_path` rfdetr_nano?"),
-        ("yolo11n.pt", "detector", "yolo export model=yolo11n.pt format=onnx, and give `detector.model_path`=yolo11n.onnx"),
+        (
+            "yolo11n.pt",
+            "detector",
+            "yolo export model=yolo11n.pt format=onnx, and give `detector.model_path`=yolo11n.onnx",
+        ),
         ("yolov8s-seg.onnx", "detector", "yolo export model=yolov8s-seg.pt format=onnx"),
         ("yolo26n.engine", "detector", "yolo export model=yolo26n.pt"),
         ("osnet_x0_25.onnx", "detector", "Did you mean `reid.model_path` osnet_x0_25? It comes with the package."),

@@ -80,7 +80,10 @@ class HogDetector(ImageDetector):
         self.tally = Tally(FLOOR, self.class_names)
         select_classes(self.class_names, settings.classes)
         if settings.imgsz:
-            raise InputError("`detector.imgsz`: the hog detector searches all sizes. Leave `detector.imgsz` out, or name an ONNX model.")
+            raise InputError(
+                "`detector.imgsz`: the hog detector searches all sizes. Leave `detector.imgsz` "
+                "out, or name an ONNX model."
+            )
         if not hasattr(cv2, "HOGDescriptor"):
             raise InputError("the hog detector needs opencv-python 4.x: pip install 'opencv-python<5'.")
         self._models = [(model, model.open()) for model in MODELS]

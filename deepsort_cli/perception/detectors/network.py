@@ -166,7 +166,9 @@ def _first_run(session: Session, sizes: Sequence[Size], warn: Warn) -> tuple[Siz
             )
         return size, outputs
     if first is not None and len(sizes) > 1:
-        raise RunError(f"{first} It fails at all usual sizes: `detector.imgsz` height,width names the one it was made for.")
+        raise RunError(
+            f"{first} It fails at all usual sizes: `detector.imgsz` height,width names the one it was made for."
+        )
     raise first or RunError("no input size to run it at")
 
 

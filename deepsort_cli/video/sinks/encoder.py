@@ -125,8 +125,8 @@ def check_video(
     size = written_size(width, height, settings.max_side, Fraction(1) if encoding.keeps_shape else shape)
     if (max(size) > ALWAYS_FITS or settings.codec is not None) and not encoding.works(path, *size):
         raise InputError(
-            f"`output.save_video` {path}: the encoder {encoding.codec} does not write pictures of {size[0]}×{size[1]} pixels. "
-            f"Have them scaled down with `output.max_side`={ALWAYS_FITS}."
+            f"`output.save_video` {path}: the encoder {encoding.codec} does not write pictures of {size[0]}×{size[1]} "
+            f"pixels. Have them scaled down with `output.max_side`={ALWAYS_FITS}."
         )
 
 

@@ -249,9 +249,7 @@ def open_stdin(settings: SourceSettings, *, pixels: bool = True, warn: Warn = si
     """
     if sys.stdin is None or sys.stdin.isatty():
         what = "closed" if sys.stdin is None else "the keyboard"
-        raise InputError(
-            f"`source` -: standard input is {what}. Send a video: ffmpeg … -f mpegts - | deepsort track -"
-        )
+        raise InputError(f"`source` -: standard input is {what}. Send a video: ffmpeg … -f mpegts - | deepsort track -")
     pipe = Pipe(sys.stdin.fileno())
     try:
         return _open_pipe(pipe, settings, pixels=pixels, warn=warn)

@@ -91,7 +91,7 @@ class Follower:
         return self._tracker.seen if models else 0, 0
 
     def fate(self, last_frame: int | None) -> Fate:
-        """What became of the detections; `last_frame` is the source's last one, from 1, None where it was not reached."""
+        """What became of the detections; `last_frame` is the source's last, from 1, None where it was not reached."""
         detector, tracker = self._parts.detector, self._tracker
         return Fate(
             counts=detector.tally.counts,

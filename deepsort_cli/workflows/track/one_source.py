@@ -108,9 +108,7 @@ class OneSource:
         refined = (lambda table: refine(table, refinement)) if refinement.wanted else None
         return task.outputs.open(refine=refined, extra=extra)
 
-    def _writer(
-        self, sinks: Sinks, stack: contextlib.ExitStack, shared: bool
-    ) -> Callable[[Frame, Tracks], None]:
+    def _writer(self, sinks: Sinks, stack: contextlib.ExitStack, shared: bool) -> Callable[[Frame, Tracks], None]:
         """What takes every frame and its tracks to the outputs."""
         output, put = self._settings.output, sinks.write
         if sinks.display is None:  # a window must be served by the main thread; without one, writing has its own
@@ -145,9 +143,7 @@ class OneSource:
             total = None  # it was an estimate, and too low
         return Progress(self._task.name, total, follower.frames, len(follower.ids), present, follower.fps)
 
-    def _summary(
-        self, ending: Ending, elapsed: float, writing: dict[str, float], last_frame: int | None
-    ) -> Summary:
+    def _summary(self, ending: Ending, elapsed: float, writing: dict[str, float], last_frame: int | None) -> Summary:
         task, parts, follower = self._task, self._parts, self.follower
         count = max(follower.frames, 1)
         stages = {**follower.seconds, **writing}

@@ -20,6 +20,7 @@ from deepsort_cli.core.events import Listener, LoggingListener
 from deepsort_cli.core.regions import Counts, check_inside, parse_lines, parse_zones
 from deepsort_cli.evaluation.mot_score import Scoring, score_comparisons
 from deepsort_cli.evaluation.official_scorer import require_trackeval
+from deepsort_cli.settings.options import from_keywords
 from deepsort_cli.settings.track import TrackSettings
 from deepsort_cli.tracking.counting import RegionCounter
 from deepsort_cli.tracking.settings import CountingSettings
@@ -88,8 +89,6 @@ def track(
         if "source" in keywords:
             raise InputError("`source`: sources are given both by position and by name. Give them once.")
         keywords["source"] = [str(source) for source in sources]
-    from deepsort_cli.settings.options import from_keywords
-
     settings = from_keywords(TrackSettings, keywords)
     return run_track(settings, listener or LoggingListener(), functions, keep_rows=True)
 
@@ -243,7 +242,7 @@ class Run:
                 for ever, so that its rows are not kept.
         """
         if self._close_sources.alive:
-            raise InputError("the run has not ended yet: iterate over it, or call finish(), before asking for its table.")
+            raise InputError("the run has no table yet: iterate over it to its end, or call finish().")
         if any(task.rows is None for task in self._tasks):
             raise InputError(
                 "rows of this run are not kept in memory, because it may go on for ever. Set `input.max_frames`, or "

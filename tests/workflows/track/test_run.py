@@ -220,21 +220,20 @@ class TestLoop:
                 _ = run.summary
             iterator = iter(run)
             next(iterator)
-            with pytest.raises(InputError, match="has not ended yet"):
+            with pytest.raises(InputError, match="no table yet"):
                 run.table()
         assert "1 frames (stopped)" in str(run.summary)
 
     def test_the_table_is_refined_where_text_is(self) -> None:
         """The person is hidden in frames 10 to 12."""
         answers = iter([[] if 10 <= number <= 12 else STANDING for number in range(1, 31)])
-        run = made(detect=lambda image: next(answers), refinement=RefinementSettings(interpolate="linear")).finish()
+        looks = {"detect": lambda image: next(answers), "embed": lambda image, boxes: np.ones((len(boxes), 4))}
+        run = made(**looks, refinement=RefinementSettings(interpolate="linear")).finish()
         assert run.table()["frame"].tolist() == list(range(3, 31))
         assert np.isnan(run.table()["score"]).sum() == 3
 
     def test_a_run_nobody_iterated_lets_its_sources_go(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        camera = FakeCamera(1000)
-        monkeypatch.setattr(live, "open_capture", lambda target: camera)
-        del camera
+        monkeypatch.setattr(live, "open_capture", lambda target: FakeCamera(1000, delay=0.01))
         run = made("0")
         del run  # the fixture finds out whether a thread is left
 
@@ -388,9 +387,7 @@ class TestOptions:
 
         return {"detect": lambda image: [[20, 60, 60, 160, 0.9], [200, 60, 240, 160, 0.2]], "embed": embed}
 
-    def test_detector_on_every_third_frame(
-        self, pair: dict[str, Any], embedded: list[int], tmp_path: Path
-    ) -> None:
+    def test_detector_on_every_third_frame(self, pair: dict[str, Any], embedded: list[int], tmp_path: Path) -> None:
         run = made(**pair, detector=DetectorSettings(interval=3, conf=0.3)).finish()
         assert (run.summary.frames, run.summary.frames_detected, run.summary.embedded) == (30, 10, 10)
         assert embedded == [1] * 10
