@@ -107,6 +107,14 @@ def test_help_loads_nothing_heavy() -> None:
     assert not loaded & {"numpy", "scipy", "cv2", "torch", "onnxruntime", "matplotlib", "pydantic", "av", "PIL"}
 
 
+def test_the_public_face_loads_nothing_heavy() -> None:
+    heavy = {"numpy", "scipy", "cv2", "torch", "onnxruntime", "matplotlib", "pydantic", "av", "PIL", "typer", "rich"}
+    loaded = loaded_by("import deepsort_cli as deepsort; dir(deepsort); deepsort.InputError; deepsort.Listener")
+    assert not loaded & heavy
+    loaded = loaded_by("import deepsort_cli as deepsort; deepsort.Tracker([]) if 0 else deepsort.Detections([])")
+    assert not loaded & (heavy - {"numpy"})
+
+
 def test_track_never_imports_torch(tmp_path: Path) -> None:
     target = tmp_path / "out.txt"
     loaded = loaded_by(

@@ -63,19 +63,20 @@ def test_the_docstring_runs_as_it_is_written(tmp_path: Path, monkeypatch: pytest
     [
         ([], {}),
         (["--preset", "strong", "--max-frames", "20"], {"preset": "strong", "max_frames": 20}),
-        (["--emit", "paper", "--n-init", "2", "--stride", "2"], {"emit": "paper", "tracker": {"n_init": 2}, "stride": 2}),
+        (
+            ["--emit", "paper", "--n-init", "2", "--stride", "2"],
+            {"emit": "paper", "tracker": {"n_init": 2}, "stride": 2},
+        ),
     ],
     ids=["defaults", "preset", "sections"],
 )
 def test_track_is_its_command(tmp_path: Path, flags: list[str], keywords: dict[str, Any]) -> None:
-    """The same rows, the same summary, whichever way the demo scene is tracked."""
+    """The same rows and summary: what both leave open is resolved in one place."""
     command, call = tmp_path / "command.csv", tmp_path / "call.csv"
     sets = [word for key, value in SMALL["demo"].items() for word in ("--set", f"demo.{key}={value}")]
-    done = CliRunner().invoke(
-        app, ["track", "demo", "--detector", "hog", *sets, *flags, "--save-csv", str(command), "--json"]
-    )
+    done = CliRunner().invoke(app, ["track", "demo", *sets, *flags, "--save-csv", str(command), "--json"])
     assert done.exit_code == 0, done.output
-    run = deepsort.track("demo", detector="hog", save_csv=call, **SMALL, **keywords).finish()
+    run = deepsort.track("demo", save_csv=call, **SMALL, **keywords).finish()
     assert call.read_bytes() == command.read_bytes()
     assert call.stat().st_size > 300
     (told,) = json.loads(done.stdout)
