@@ -29,13 +29,12 @@ from typing import Any
 import cv2
 import numpy as np
 
+import deepsort_cli as deepsort
 from deepsort_cli.core.cpus import available_cpus
 from deepsort_cli.perception.detectors import open_detector
 from deepsort_cli.perception.embedders import open_embedder
 from deepsort_cli.perception.runtime import Session, open_session
 from deepsort_cli.perception.settings import DetectorSettings, EmbedderSettings, RuntimeSettings
-from deepsort_cli.pipeline import Observer, Progress, track
-from deepsort_cli.video.settings import OutputSettings, SourceSettings
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -110,22 +109,11 @@ def side_by_side(recorded: list, detector: Path, reid: Path, threads: int) -> Ca
     return run
 
 
-def pipeline(video: Path, detector: Path, reid: Path, frames: int, output: OutputSettings) -> tuple[float, float]:
+def pipeline(video: Path, detector: Path, reid: Path, frames: int, **output: object) -> tuple[float, float]:
     """Frames per second, and those that the CPU time used would allow if no core were ever idle."""
-    begin = 0.0
-
-    def start(progress: Progress) -> None:
-        nonlocal begin
-        begin = time.process_time()
-
-    (summary,) = track(
-        [str(video)],
-        source=SourceSettings(max_frames=frames),
-        detector=DetectorSettings(model_path=str(detector)),
-        reid=EmbedderSettings(model_path=str(reid)),
-        output=output,
-        observer=Observer(started=start),
-    )
+    run = deepsort.track(video, detector=detector, reid=reid, max_frames=frames, overwrite=True, **output)
+    begin = time.process_time()
+    summary = run.finish().summary
     used = time.process_time() - begin
     return summary.fps, available_cpus() * summary.frames / used
 
@@ -155,19 +143,19 @@ def main() -> None:
     work: dict[str, list[float]] = {name: [] for name in speeds}
     text_ratios, video_ratios = [], []
     with tempfile.TemporaryDirectory() as folder:
-        text = OutputSettings(save_txt=Path(folder) / "out.txt", overwrite=True)
-        film = OutputSettings(save_txt=text.save_txt, save_video=Path(folder) / "out.mp4", overwrite=True)
+        text: dict[str, object] = {"save_txt": Path(folder) / "out.txt"}
+        film: dict[str, object] = {**text, "save": Path(folder) / "out.mp4"}
         for _ in range(arguments.rounds):
             for name, run in bounds.items():
                 begin, used = time.perf_counter(), time.process_time()
                 run()
                 speeds[name].append(frames / (time.perf_counter() - begin))
                 work[name].append((time.process_time() - used) / frames)
-            fps, allowed = pipeline(video, detector, reid, frames, text)
+            fps, allowed = pipeline(video, detector, reid, frames, **text)
             speeds["text output"].append(fps)
             work["text output"].append(cpus / allowed)
             text_ratios.append(fps / max(values[-1] for values in (speeds[name] for name in bounds)))
-            fps, allowed = pipeline(video, detector, reid, frames, film)
+            fps, allowed = pipeline(video, detector, reid, frames, **film)
             speeds["video output"].append(fps)
             work["video output"].append(cpus / allowed)
             video_ratios.append(fps / allowed)

@@ -28,6 +28,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+import deepsort_cli as deepsort
 from deepsort_cli.core import Detections
 from deepsort_cli.core.boxes import xyxy_to_tlwh
 from deepsort_cli.core.mot import Comparison, read_seqinfo, read_table
@@ -38,13 +39,12 @@ from deepsort_cli.perception.detectors import Detector, open_detector
 from deepsort_cli.perception.embedders import Embedder, open_embedder
 from deepsort_cli.perception.settings import CameraMotionSettings, DetectorSettings, EmbedderSettings
 from deepsort_cli.perception.stored import StoredDetections
-from deepsort_cli.pipeline import track
 from deepsort_cli.settings import resolve
 from deepsort_cli.settings.track import TrackSettings
 from deepsort_cli.tracking import Tracker
 from deepsort_cli.tracking.refinement import refine
 from deepsort_cli.video.demo import DemoScene
-from deepsort_cli.video.settings import DemoSettings, OutputSettings, SourceSettings
+from deepsort_cli.video.settings import DemoSettings
 from deepsort_cli.video.sinks import ground_truth_rows
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -265,19 +265,18 @@ def speeds(video: Path, detector: str, reid: str | None, frames: int, rounds: in
     """Frames per second of the presets from decoding to text, in turns."""
     found: dict[str, list[float]] = {preset: [] for preset in TrackSettings.presets}
     with tempfile.TemporaryDirectory() as folder:
-        output = OutputSettings(save_txt=Path(folder) / "out.txt", overwrite=True)
+        text = Path(folder) / "out.txt"
         for _, preset in itertools.product(range(rounds), found):
-            settings = resolve(TrackSettings, flags={"preset": preset, "detector.model_path": detector})
-            (summary,) = track(
-                [str(video)],
-                source=SourceSettings(max_frames=frames),
-                detector=settings.detector,
-                reid=EmbedderSettings(model_path=reid),
-                tracker=settings.tracker,
-                camera_motion=settings.camera_motion,
-                output=output,
+            run = deepsort.track(
+                video,
+                preset=preset,
+                detector=detector,
+                reid=reid,
+                max_frames=frames,
+                save_txt=text,
+                overwrite=True,
             )
-            found[preset].append(summary.fps)
+            found[preset].append(run.finish().summary.fps)
     return found
 
 

@@ -24,13 +24,13 @@ ALLOWED = {
     "data": {"core"},
     "evaluation": {"core", "data"},
     "reid": {"core", "data", "evaluation"},
-    "pipeline": {"core", "tracking", "perception", "video"},
+    "workflows": {"core", "tracking", "perception", "video", "data", "evaluation", "reid", "settings"},
     "extraction": {"core", "data", "perception", "reid"},
     "evaluator": {"core", "data", "perception", "evaluation", "extraction"},
     "exporter": {"core", "data", "perception", "evaluation", "extraction", "evaluator", "reid"},
     "settings": {"core", "tracking", "perception", "video", "data", "evaluation", "reid"},
     "cli": {
-        "core", "tracking", "perception", "video", "data", "evaluation", "reid", "pipeline", "extraction", "evaluator",
+        "core", "tracking", "perception", "video", "data", "evaluation", "reid", "workflows", "extraction", "evaluator",
         "exporter", "settings",
     },
 }  # fmt: skip
@@ -44,7 +44,7 @@ FORBIDDEN = {
     "data": {"torch", "onnxruntime", "matplotlib", "typer", "rich"},
     "evaluation": {"torch", "onnxruntime", "typer", "rich"},
     "reid": {"typer"},
-    "pipeline": {"torch", "typer", "rich"},
+    "workflows": {"typer", "rich"},
     "settings": {"torch", "cv2", "onnxruntime", "matplotlib"},
     "cli": set(),
     "extraction": {"typer", "rich"},
@@ -71,7 +71,7 @@ def imports(path: Path) -> set[str]:
 
 
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if len(path.relative_to(PACKAGE).parts) > 1)
-MODULES += [PACKAGE / "pipeline.py", PACKAGE / "extraction.py", PACKAGE / "evaluator.py", PACKAGE / "exporter.py"]
+MODULES += [PACKAGE / "extraction.py", PACKAGE / "evaluator.py", PACKAGE / "exporter.py"]
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
@@ -146,6 +146,14 @@ def test_help_loads_nothing_heavy() -> None:
         "assert CliRunner().invoke(app, ['--help']).exit_code == 0"
     )
     assert not loaded & {"numpy", "scipy", "cv2", "torch", "onnxruntime", "matplotlib", "pydantic", "av", "PIL"}
+
+
+def test_the_public_face_loads_nothing_heavy() -> None:
+    heavy = {"numpy", "scipy", "cv2", "torch", "onnxruntime", "matplotlib", "pydantic", "av", "PIL", "typer", "rich"}
+    loaded = loaded_by("import deepsort_cli as deepsort; dir(deepsort); deepsort.InputError; deepsort.Listener")
+    assert not loaded & heavy
+    loaded = loaded_by("import deepsort_cli as deepsort; deepsort.Tracker([]) if 0 else deepsort.Detections([])")
+    assert not loaded & (heavy - {"numpy"})
 
 
 def test_track_never_imports_torch(tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import contextlib
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,11 +12,13 @@ from deepsort_cli.cli.consent import settle_detector
 from deepsort_cli.cli.console import Reporter
 from deepsort_cli.cli.options import Flags, command_app, examples
 from deepsort_cli.cli.score import print_scores, rounded, tell
+from deepsort_cli.cli.wording import worded
 from deepsort_cli.core.errors import InputError
+from deepsort_cli.core.events import Listener
 from deepsort_cli.settings.track import TrackSettings
 
 if TYPE_CHECKING:
-    from deepsort_cli.pipeline import Observer, Summary
+    from deepsort_cli.workflows.track import Progress, Summary
 
 app = command_app()
 flags = Flags(TrackSettings)
@@ -46,39 +49,15 @@ def track(
     if sources:
         ctx.params["source"] = [*(ctx.params["source"] or ()), *sources]
     settings, report = flags.start(ctx)
-    from deepsort_cli.pipeline import track as run
+    from deepsort_cli.workflows.track import run_track
 
-    if overruled := settings.overruled():
-        report.info(f"preset {settings.preset}, except {', '.join(overruled)}")
-    wants_scores = settings.score or settings.gt is not None
-    _check_stdout(settings, report.json, wants_scores)
-    if wants_scores:
-        from deepsort_cli.evaluation.mot_score import score_comparisons
-        from deepsort_cli.evaluation.official_scorer import require_trackeval
-
-        require_trackeval()
-    detecting = settle_detector(settings, report)
-    with _Screen(report) as screen:
-        summaries = run(
-            settings.source,
-            detections=settings.detections,
-            source=settings.input,
-            demo=settings.demo,
-            detector=detecting,
-            reid=settings.reid,
-            runtime=settings.runtime,
-            tracker=settings.tracker,
-            camera_motion=settings.camera_motion,
-            output=settings.output,
-            refinement=settings.refinement,
-            counting=settings.counting,
-            compare=wants_scores,
-            ground_truth=settings.gt,
-            observer=screen.observer,
-        )
-    data = [_as_json(summary) for summary in summaries]
-    if wants_scores:
-        scoring = score_comparisons([summary.comparison for summary in summaries if summary.comparison is not None])
+    _check_stdout(settings, report.json)
+    settings = settings.model_copy(update={"detector": settle_detector(settings, report)})
+    with _screen(report) as screen:
+        run = run_track(settings, screen).finish()
+    data = [_as_json(summary) for summary in run.summaries]
+    scoring = run.scoring
+    if scoring is not None:
         tell(scoring, report)
         print_scores(scoring, report)
         for entry, one in zip(data, scoring.scores, strict=False):
@@ -87,60 +66,59 @@ def track(
     report.result(data)
 
 
-def _check_stdout(settings: TrackSettings, json: bool, scores: bool) -> None:
-    """Standard output has room for one thing."""
-    output = settings.output
-    rows = [
-        option
-        for option, path in (
-            ("--save-txt", output.save_txt),
-            ("--save-jsonl", output.save_jsonl),
-            ("--save-csv", output.save_csv),
-            ("--save-gt", output.save_gt),
-        )
-        if path == Path("-")
-    ]
-    other = "--json" if json else "--score" if scores else None
+def _check_stdout(settings: TrackSettings, json: bool) -> None:
+    """Standard output has room for one thing: rows, the JSON of results, or the table of scores."""
+    from deepsort_cli.video.outputs import to_stdout
+
+    rows = to_stdout(settings.output)
+    other = "--json" if json else "`score`" if settings.score or settings.gt is not None else None
     if rows and other:
-        raise InputError(f"{rows[0]} - and {other} both write to standard output. Give {rows[0]} a file name.")
+        raise InputError(f"`{rows[0]}` - and {other} both write to standard output. Give `{rows[0]}` a file name.")
 
 
-class _Screen:
+@contextlib.contextmanager
+def _screen(report: Reporter) -> Iterator[_Screen]:
+    """The display, as long as something runs."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    bars = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=30),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[counters]}"),
+        TimeRemainingColumn(),
+        console=report.console,
+        disable=not report.interactive,
+        transient=True,
+    )
+    with bars:
+        yield _Screen(report, bars)
+
+
+class _Screen(Listener):
     """Progress bars for files, live counters for cameras, and a table at the end of each source."""
 
-    def __init__(self, report: Reporter) -> None:
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        from deepsort_cli.pipeline import Observer
-
+    def __init__(self, report: Reporter, bars: Any) -> None:
         self._report = report
-        self._bars = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=30),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[counters]}"),
-            TimeRemainingColumn(),
-            console=report.console,
-            disable=not report.interactive,
-            transient=True,
-        )
-        self.observer: Observer = Observer(self._started, self._advanced, self._finished, report.info, report.warn)
+        self._bars = bars
+        self.note, self.warn = report.info, report.warn  # type: ignore[method-assign]
 
-    def __enter__(self) -> _Screen:
-        self._bars.__enter__()
-        return self
+    def happened(self, event: object) -> None:
+        from deepsort_cli.workflows.track import Progress, Summary
 
-    def __exit__(self, *error: Any) -> None:
-        self._bars.__exit__(*error)
+        if isinstance(event, Progress):
+            self._advance(event)
+        elif isinstance(event, Summary):
+            self._finish(event)
 
-    def _started(self, progress: Any) -> None:
-        self._task = self._bars.add_task(progress.source, total=progress.total, counters="")
-
-    def _advanced(self, progress: Any) -> None:
+    def _advance(self, progress: Progress) -> None:
+        if not progress.frames:
+            self._task = self._bars.add_task(progress.source, total=progress.total, counters="")
+            return
         counters = f"{progress.fps:.1f} fps  {progress.present} present  {progress.tracks} tracks"
         self._bars.update(self._task, completed=progress.frames, total=progress.total, counters=counters)
 
-    def _finished(self, summary: Summary) -> None:
+    def _finish(self, summary: Summary) -> None:
         self._bars.remove_task(self._task)
         if not self._report.quiet:
             self._bars.stop()  # they would catch what goes to stdout
@@ -163,12 +141,12 @@ def _table(summary: Summary) -> Any:
     from rich.markup import escape
     from rich.table import Table
 
-    endings = {"end": "", "quit": " (stopped in the window)", "interrupted": " (interrupted)"}
+    endings = {"quit": " (stopped in the window)", "interrupted": " (interrupted)", "stopped": " (stopped)"}
     table = Table(title=escape(summary.source), title_justify="left", show_header=False)
-    table.add_row("frames", f"{summary.frames}{endings[summary.ending]}")
+    table.add_row("frames", f"{summary.frames}{endings.get(summary.ending, '')}")
     table.add_row("tracks", str(summary.tracks))
     if summary.fate is not None and (summary.rows == 0 or summary.fate.beyond):
-        table.add_row("detections", escape("\n".join(summary.fate.lines())))
+        table.add_row("detections", escape(worded("\n".join(summary.fate.lines()))))
     table.add_row("speed", f"{summary.fps:.1f} fps over {summary.seconds:.1f} s")
     stages = "  ".join(f"{stage} {value:.1f}" for stage, value in summary.stage_ms.items())
     table.add_row("ms per frame", stages)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -9,6 +10,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from deepsort_cli.core import foreign
+from deepsort_cli.core.errors import InputError
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -96,6 +100,42 @@ class Detections:
     def empty(cls) -> Detections:
         return cls(boxes=np.empty((0, 4)))
 
+    @classmethod
+    def of(cls, answer: Any) -> Detections:
+        """Detections from whatever a detector gives.
+
+        Args:
+            answer: `Detections`, an (N, 4), (N, 5) or (N, 6) array as `from_xyxy` takes it, supervision `Detections`,
+                or Ultralytics `Results` of one picture, also in a list.
+
+        Raises:
+            ValueError: it is nothing of these, naming its shape.
+        """
+        return answer if isinstance(answer, Detections) else cls(*foreign.columns_of(answer))
+
+    @classmethod
+    def from_xyxy(cls, table: npt.ArrayLike) -> Detections:
+        """Detections from rows x1 y1 x2 y2, score, class; without the last or the last two, all get class 0 or score 1.
+
+        Raises:
+            ValueError: the shape is none of (N, 4), (N, 5), (N, 6).
+        """
+        return cls(*foreign.xyxy_columns(table))
+
+    @classmethod
+    def from_supervision(cls, detections: Any) -> Detections:
+        """From `supervision.Detections`: its boxes, confidences and classes."""
+        return cls(*foreign.supervision_columns(detections))
+
+    @classmethod
+    def from_ultralytics(cls, results: Any) -> Detections:
+        """From Ultralytics' `Results` of one picture, an item of what a model answers.
+
+        Raises:
+            ValueError: they have no boxes.
+        """
+        return cls(*foreign.ultralytics_columns(results))
+
     def __len__(self) -> int:
         return len(self.boxes)
 
@@ -146,4 +186,21 @@ class Tracks:
             self.class_ids[index],
             self.time_since_update[index],
             self.detection_index[index],
+        )
+
+    def to_supervision(self) -> Any:
+        """As `supervision.Detections`: boxes, scores, classes, and the ids as `tracker_id`.
+
+        Raises:
+            InputError: supervision is not installed.
+        """
+        try:
+            supervision = importlib.import_module("supervision")
+        except ImportError:
+            raise InputError("supervision is not installed: pip install supervision") from None
+        return supervision.Detections(
+            xyxy=self.boxes.copy(),
+            confidence=self.scores.copy(),
+            class_id=self.class_ids.copy(),
+            tracker_id=self.ids.copy(),
         )

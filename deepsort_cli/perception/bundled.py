@@ -38,7 +38,7 @@ class BundledModel:
         Raises:
             RunError: it is missing or differs.
         """
-        remedy = "Reinstall the package, or name another model with --reid (none: no appearance)."
+        remedy = "Reinstall the package, or name another model with `reid.model_path` (none: no appearance)."
         return checked(self.path, self.sha256, remedy=remedy)
 
 

@@ -99,7 +99,7 @@ class CatalogueModel:
             if beside.stat().st_size == self.bytes and file_sha256(beside) == self.sha256:
                 note(f"{beside} in this folder is the published {self.name}: kept in {self.path.parent}")
                 return self.add(beside)
-            note(f"{beside} in this folder is not the published {self.name}. To use it: --{self.flag} {beside}")
+            note(f"{beside} in this folder is not the published {self.name}. To use it: `{self.key}`={beside}")
         if os.environ.get(OFFLINE, "").lower() not in ("", "0", "false", "no", "off"):
             raise RunError(
                 f"{self.name} is not in {self.path.parent}, and {OFFLINE} forbids fetching it. {self.by_hand}"
@@ -116,7 +116,7 @@ class CatalogueModel:
     def by_hand(self) -> str:
         """How to bring the file without this program fetching it."""
         beside = Path(f"{self.name}.onnx")
-        other = f" Or use the file in this folder: --{self.flag} {beside}" if beside.is_file() else ""
+        other = f" Or use the file in this folder: `{self.key}`={beside}" if beside.is_file() else ""
         return (
             f"By hand: take {self.url} ({self.bytes:,} bytes, SHA-256 {self.sha256}) to this machine, then "
             f"deepsort models add {self.name} FILE.{other}"
@@ -136,7 +136,7 @@ class CatalogueModel:
         if found != self.sha256:
             raise InputError(
                 f"{file}: not the published {self.name}: {size:,} bytes with SHA-256 {found}, expected "
-                f"{self.bytes:,} bytes with {self.sha256}. Another export can be used by its path: --{self.flag} {file}"
+                f"{self.bytes:,} bytes with {self.sha256}. Another export can be used by its path: `{self.key}`={file}"
             )
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -147,8 +147,9 @@ class CatalogueModel:
         return self.path
 
     @property
-    def flag(self) -> str:
-        return "detector" if self.task == "detector" else "reid"
+    def key(self) -> str:
+        """The settings key that names such a model."""
+        return f"{self.task}.model_path"
 
 
 _YOLOX = "https://github.com/Megvii-BaseDetection/YOLOX/releases/download/0.1.1rc0"
@@ -268,7 +269,7 @@ def located(name: str, task: Literal["detector", "reid"], note: Note = lambda me
 
         raise InputError(no_such_model(name, task))
     if model.task != task:
-        raise InputError(f"{name} is for --{model.flag}, not for --{task}. See: deepsort models")
+        raise InputError(f"{name} is for `{model.key}`, not for `{task}.model_path`. See: deepsort models")
     return model.obtain(note)
 
 

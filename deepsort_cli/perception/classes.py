@@ -94,10 +94,10 @@ def select_classes(names: Mapping[int, str], wanted: Sequence[str]) -> frozenset
         if number is None:
             close = difflib.get_close_matches(item.lower(), by_name, n=1, cutoff=0.0)
             hint = f" The nearest name is {close[0]!r}." if close else ""
-            raise InputError(f"--classes {item}: the detector has no class of this name.{hint}")
+            raise InputError(f"`detector.classes` {item}: the detector has no class of this name.{hint}")
         if number not in names:
             raise InputError(
-                f"--classes {item}: the detector's classes are numbered {min(names)} to {max(names)}"
+                f"`detector.classes` {item}: the detector's classes are numbered {min(names)} to {max(names)}"
                 f"{'' if len(names) == max(names) - min(names) + 1 else ', with gaps'}."
             )
         chosen.add(number)

@@ -184,7 +184,7 @@ def _normalisation(metadata: EmbedderMetadata, settings: EmbedderSettings, takes
     if takes_bytes:
         if given:
             raise InputError(
-                f"reid.{given[0]}: it takes pixels as bytes (uint8) and normalises inside. Leave them out."
+                f"`reid.{given[0]}`: it takes pixels as bytes (uint8) and normalises inside. Leave them out."
             )
         return order | {"mean": (0.0,) * 3, "std": (1 / 255,) * 3}
     if not given:

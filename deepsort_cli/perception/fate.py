@@ -42,11 +42,11 @@ class Fate:
         classes = list(counts.classes.items())
         others = ", ".join(f"{name} {number:,}" for name, number in classes[:5]) + (", …" if len(classes) > 5 else "")
         reasons = (
-            (counts.below_conf, f"below --conf {self.conf:g}"),
+            (counts.below_conf, f"below `detector.conf`={self.conf:g}"),
             (counts.other_class, f"of other classes ({others})"),
-            (counts.below_conf_other_class, "of other classes and below --conf"),
+            (counts.below_conf_other_class, "of other classes and below `detector.conf`"),
             (counts.suppressed, "dropped by NMS: they overlap a better one"),
-            (counts.over_limit, "beyond --max-det"),
+            (counts.over_limit, "beyond `detector.max_det`"),
             (counts.outside, "outside the picture"),
             (self.unusable, "without area"),
             (self.beyond, "in frames behind the last one of the source"),
@@ -69,21 +69,23 @@ class Fate:
             if self.last_resort:
                 return (
                     "hog found nothing at all: it knows upright people seen nearly whole. A real detector finds far "
-                    f"more: --detector yolox_nano; or lower --conf {self.conf:g}."
+                    f"more: `detector.model_path`=yolox_nano; or lower `detector.conf`={self.conf:g}."
                 )
             return (
                 "the detector found nothing at all. Is something to be seen that it knows? Small objects need a larger "
-                "--imgsz; other detectors are named with --detector."
+                "`detector.imgsz`; other detectors are named with `detector.model_path`."
             )
         if self.unconfirmed and counts.frames < self.n_init:
             return (
                 f"only {counts.frames} frames were looked at, and tracks are confirmed when seen in {self.n_init} on "
-                "end: look at more (--max-frames, --stride), or lower --n-init."
+                "end: look at more (`input.max_frames`, `input.stride`), or lower `tracker.n_init`."
             )
         if self.unconfirmed and counts.kept > self.unusable:
             return (
-                f"objects were found, but none overlapped in {self.n_init} frames on end. Lower --n-init, raise "
-                "--max-iou-distance, or detect and keep more frames (--stride, --detect-every, --max-frames)."
+                f"objects were found, but none overlapped in {self.n_init} frames on end. Lower "
+                "`tracker.n_init`, raise "
+                "`tracker.max_iou_distance`, or detect and keep more frames (`input.stride`, `detector.interval`, "
+                "`input.max_frames`)."
             )
         causes = {
             "conf": counts.below_conf,
@@ -93,18 +95,23 @@ class Fate:
             "both": counts.below_conf_other_class,
             "outside": counts.outside,
         }
-        low = f"everything scores below --conf {self.conf:g}, at most {counts.best_score:.2f}: lower --conf."
+        low = (
+            f"everything scores below `detector.conf`={self.conf:g}, at most {counts.best_score:.2f}: lower "
+            "`detector.conf`."
+        )
         if self.stored and counts.best_score <= 0:
             low = (
                 "no confidence (column 7) is above 0. Bring them into 0 to 1, or write −1 in every row if there are "
                 "none."
             )
+        wanted = ",".join(list(counts.classes)[:5])
         return {
             "conf": low,
-            "class": f"other classes were found, not those asked for: --classes {','.join(list(counts.classes)[:5])}.",
+            "class": f"other classes were found, not those asked for: `detector.classes` {wanted}.",
             "beyond": "the detections are of frames that the source does not have. Is the file of this source?",
             "area": "the boxes have no area. Columns 5 and 6 are width and height in pixels.",
-            "both": f"everything is of other classes and below --conf {self.conf:g}: set --classes or lower --conf.",
+            "both": f"everything is of other classes and below `detector.conf`={self.conf:g}: set `detector.classes` "
+            "or lower `detector.conf`.",
             "outside": "the boxes lie outside the picture. Are they in pixels of this source?",
         }[max(causes, key=lambda name: causes[name])]
 

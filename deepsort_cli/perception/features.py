@@ -61,9 +61,11 @@ def choose_output(
     if wanted is not None:
         position = next((i for i, name in enumerate(names) if name == wanted.lower()), None)
         if position is None:
-            raise InputError(f"reid.output {wanted}: it has no such output. Its outputs: {listed}.")
+            raise InputError(f"`reid.output` {wanted}: it has no such output. Its outputs: {listed}.")
         if position not in rows:
-            raise InputError(f"reid.output {wanted}: not one embedding per crop, ({count}, D). Its outputs: {listed}.")
+            raise InputError(
+                f"`reid.output` {wanted}: not one embedding per crop, ({count}, D). Its outputs: {listed}."
+            )
         return position
     if not rows:
         raise InputError(
@@ -73,7 +75,7 @@ def choose_output(
     left = _narrow(names, rows, size)
     if len(left) > 1:
         raise InputError(
-            f"several of its outputs could be the embedding: {listed}. Name it: --set reid.output={names[left[0]]}."
+            f"several of its outputs could be the embedding: {listed}. Name it: `reid.output`={names[left[0]]}."
         )
     return left[0]
 
@@ -130,7 +132,7 @@ def faults(name: str, output: str, rows: Array) -> str | None:
     norms = np.linalg.norm(rows, axis=1)
     remedy = (
         "appearance will tell nobody apart. Check the export, and what the model wants to be shown: "
-        "--set reid.scale=…, reid.mean=…, reid.std=…"
+        "`reid.scale`=…, `reid.mean`=…, `reid.std`=…"
     )
     if not norms.all():
         return f"{name}: embeddings come out as zeros; {remedy}"

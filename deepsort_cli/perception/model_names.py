@@ -20,15 +20,15 @@ SUFFIXES = (".onnx", ".pt", ".pth", ".ckpt", ".safetensors")
 OTHER_SUFFIXES = (".engine", ".torchscript", ".tflite", ".xml", ".pb", ".tar")
 
 
-def no_such_model(name: str, task: Task, flag: str | None = None) -> str:
+def no_such_model(name: str, task: Task, before: str | None = None) -> str:
     """The message for a model that is neither a file nor a name we know.
 
     Args:
         name: what was written.
         task: what it was wanted for.
-        flag: what stands before it on the command line; None: `--detector` or `--reid`, "": nothing.
+        before: what stands before a name in the message; None: the settings key it is for, "": nothing.
     """
-    before = f"--{task} " if flag is None else f"{flag} ".lstrip()
+    before = f"`{task}.model_path` " if before is None else f"{before} ".lstrip()
     start = f"{name}: no such model file."
     if "://" in name:
         return f"{start} Models are not fetched from addresses: download it, and give the file."
@@ -41,10 +41,11 @@ def no_such_model(name: str, task: Task, flag: str | None = None) -> str:
         return f"{start} Did you mean {before}{file}?"
     model = find(stem)
     if model is not None:
-        return f"{start} Did you mean --{model.flag} {model.name}? {_offer(model)}"
+        return f"{start} Did you mean `{model.key}`={model.name}? {_offer(model)}"
     if any(model.name == stem.lower() for model in bundled_models()):
         return (
-            f"{start} Did you mean {before if task == 'reid' else '--reid '}{stem.lower()}? It comes with the package."
+            f"{start} Did you mean {before if task == 'reid' else '`reid.model_path` '}{stem.lower()}? It comes "
+            "with the package."
         )
     if task == "reid" and OSNET.match(stem):
         return f"{start} {_osnet(stem.lower())}"
@@ -114,14 +115,13 @@ def _offer(model: CatalogueModel) -> str:
 def _ultralytics(stem: str) -> str:
     return (
         f"Ultralytics' models are not fetched here. Make it: pip install ultralytics, then yolo export model={stem}.pt "
-        f"format=onnx, and give --detector {stem}.onnx."
+        f"format=onnx, and give `detector.model_path`={stem}.onnx."
     )
 
 
 def _osnet(name: str) -> str:
     bundled = ", ".join(model.name for model in bundled_models()) or "nothing"
     return (
-        f"{name} does not come with the package; {bundled} does. Make it: deepsort train --root people/ --model "
-        f"{name}, or take a checkpoint from torchreid's model zoo; then deepsort export CHECKPOINT --output "
-        f"{name}.onnx, and give {name}.onnx."
+        f"{name} does not come with the package; {bundled} does. Train it: deepsort train with `model.name`={name}; or "
+        f"take a checkpoint from torchreid's model zoo. Then deepsort export CHECKPOINT, and give its {name}.onnx."
     )

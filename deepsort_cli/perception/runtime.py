@@ -228,8 +228,8 @@ def open_session(model_path: str | Path, settings: RuntimeSettings | None = None
     # A device may be built into ONNX Runtime and yet not start, for want of a driver or a library.
     if device not in ("auto", opened.device):
         raise InputError(
-            f"--device {settings.device}: ONNX Runtime has {PROVIDERS[device]} but could not start it. "
-            f"Check its driver and libraries, or pass --device cpu."
+            f"`runtime.device` {settings.device}: ONNX Runtime has {PROVIDERS[device]} but could not start it. "
+            f"Check its driver and libraries, or pass `runtime.device`=cpu."
         )
     return opened
 
@@ -273,8 +273,8 @@ def choose_providers(device: str, available: Sequence[str], index: int = 0) -> l
     here = [name for name, provider in PROVIDERS.items() if provider in available]
     if device not in ("auto", *here):
         raise InputError(
-            f"--device {device}: the installed ONNX Runtime has no {PROVIDERS[device]}. Available: {', '.join(here)}. "
-            f"For {device} install {PACKAGES[device]} in place of onnxruntime."
+            f"`runtime.device` {device}: the installed ONNX Runtime has no {PROVIDERS[device]}. "
+            f"Available: {', '.join(here)}. For {device} install {PACKAGES[device]} in place of onnxruntime."
         )
     # TensorRT leaves to CUDA what it cannot run itself.
     fallbacks = {"tensorrt": ["cuda", "cpu"]}.get(device, ["cpu"])

@@ -14,13 +14,15 @@ from deepsort_cli.core.box_tables import LAST_FRAME, NORMALISED, ROW_FORMAT, Box
 from deepsort_cli.core.boxes import tlwh_to_xyxy
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.files import look
-from deepsort_cli.core.types import Detections, FloatArray, IntArray
+from deepsort_cli.core.types import Detections, FloatArray, Frame, IntArray
+from deepsort_cli.perception.detectors.base import Detector
+from deepsort_cli.perception.detectors.selection import Selection
 from deepsort_cli.perception.detectors.tally import Tally
 
 _ARRAY_COLUMNS = "frame, id, left, top, width, height, confidence"
 
 
-class StoredDetections:
+class StoredDetections(Detector):
     """The detections of a whole source, by frame.
 
     Use `load` for files. The order of a frame's detections is the file's own.
@@ -32,6 +34,9 @@ class StoredDetections:
         tally: what became of the detections of the frames asked for.
         notes: what was assumed when the file was read.
     """
+
+    name = "stored detections"
+    stored = True
 
     def __init__(
         self,
@@ -57,12 +62,12 @@ class StoredDetections:
         self.has_features = detections.features is not None
         self.feature_size = 0 if detections.features is None else detections.features.shape[1]
         self.notes: list[str] = []
-        self.tally = Tally(0.0, class_names)
+        self.class_names = class_names or {}
+        self.tally = Tally(0.0, self.class_names)
         self._frames = frames
         self._detections = detections
-        self._conf = -np.inf if conf is None else conf
-        self._wanted = None if classes is None else frozenset(classes)
-        self._iou = iou if iou is not None and iou < 1 else None
+        self._select = Selection(conf, iou, classes, self.tally)
+        self.conf = self._select.conf
 
     @classmethod
     def load(
@@ -89,9 +94,9 @@ class StoredDetections:
                 the same box twice in a frame.
         """
         path = Path(path)
-        if look(path, option="--detections") is None or not path.is_file():
+        if look(path, option="`detections`") is None or not path.is_file():
             what = "this is a folder, not a detections file" if path.is_dir() else "no such file"
-            raise InputError(f"--detections {path}: {what}.")
+            raise InputError(f"`detections` {path}: {what}.")
         suffix = path.suffix.lower()
         text = None
         if suffix == ".npy":
@@ -102,7 +107,7 @@ class StoredDetections:
             text = read_boxes(path, min_columns=7)
             if text.form != "mot":
                 raise InputError(
-                    f"--detections {path}: rows of KITTI's labels; expected MOTChallenge rows {ROW_FORMAT}."
+                    f"`detections` {path}: rows of KITTI's labels; expected MOTChallenge rows {ROW_FORMAT}."
                 )
             table, features = text.values, None
         _check_rows(path, table, features, text)
@@ -114,25 +119,27 @@ class StoredDetections:
         frames = table[:, 0].astype(np.int64)
         stored = cls(frames, detections, conf=conf, iou=iou, classes=classes, class_names=class_names)
         if unrated:
-            stored.notes.append(f"{path}: no confidences (column 7 is −1 in every row), so --conf drops nothing.")
+            stored.notes.append(
+                f"{path}: no confidences (column 7 is −1 in every row), so `detector.conf` drops nothing."
+            )
         elif (scores == -1).any() and (scores >= 0).any():
             without = int(np.count_nonzero(scores == -1))
             stored.notes.append(
                 f"{path}: {without:,} of {len(scores):,} rows have no confidence (column 7 is −1); as others have one, "
-                "these are below any --conf."
+                "these are below any `detector.conf`."
             )
         if scores.max(initial=0.0) > 1 and conf is not None:
             stored.notes.append(
-                f"{path}: confidences (column 7) reach {scores.max():g}, and --conf {conf:g} is meant for 0 to 1. "
-                "Divide them by 100 where they are percent."
+                f"{path}: confidences (column 7) reach {scores.max():g}, and `detector.conf`={conf:g} is meant for 0 "
+                "to 1. Divide them by 100 where they are percent."
             )
         return stored
 
     def __len__(self) -> int:
         """How many detections are left after the confidence and class filters."""
-        keep = self._detections.scores >= self._conf
-        if self._wanted is not None:
-            keep &= np.isin(self._detections.class_ids, list(self._wanted))
+        keep = self._detections.scores >= self.conf
+        if self._select.wanted is not None:
+            keep &= np.isin(self._detections.class_ids, list(self._select.wanted))
         return int(np.count_nonzero(keep))
 
     def after(self, frame: int) -> int:
@@ -162,31 +169,24 @@ class StoredDetections:
             return f"no box reaches beyond 100, in pictures of {size}: are these percent? Pixels are expected."
         return None
 
+    def detect(self, frame: Frame) -> Detections:
+        return self.detections(frame.index)
+
     def detections(self, frame_index: int) -> Detections:
         """The detections of a frame by its 0-based index: boxes x1 y1 x2 y2; none for a frame not in the file."""
         first, last = np.searchsorted(self._frames, [frame_index + 1, frame_index + 2])
-        found = self._detections[first:last]
-        chosen, counts = self.tally.choose(found.scores, found.class_ids, self._conf, self._wanted)
-        if len(chosen) < len(found):
-            found = found[chosen]
-        kept = found
-        if self._iou is not None and len(found) > 1:
-            from deepsort_cli.perception.nms import nms
-
-            kept = found[np.sort(nms(found.boxes, found.scores, found.class_ids, self._iou))]
-        self.tally.add(counts.resolved(len(kept), len(kept), len(kept)))
-        return kept
+        return self._select(self._detections[first:last])
 
 
 def _load_npy(path: Path) -> npt.NDArray[np.generic]:
     try:
         array = np.load(path, allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:
-        raise InputError(f"--detections {path}: not a NumPy array of numbers ({_short(error)}).") from None
+        raise InputError(f"`detections` {path}: not a NumPy array of numbers ({_short(error)}).") from None
     except MemoryError as error:
-        raise InputError(f"--detections {path}: damaged, or larger than the memory ({_short(error)}).") from None
+        raise InputError(f"`detections` {path}: damaged, or larger than the memory ({_short(error)}).") from None
     if not isinstance(array, np.ndarray):
-        raise InputError(f"--detections {path}: a .npz archive under the name .npy; rename it.")
+        raise InputError(f"`detections` {path}: a .npz archive under the name .npy; rename it.")
     return array
 
 
@@ -195,18 +195,18 @@ def _load_npz(path: Path) -> tuple[FloatArray, npt.NDArray[np.float32] | None]:
         with np.load(path, allow_pickle=False) as archive:
             if "det" not in archive:
                 found = ", ".join(archive.files) or "nothing"
-                raise InputError(f"--detections {path}: no array `det` inside (found {found}).")
+                raise InputError(f"`detections` {path}: no array `det` inside (found {found}).")
             table, features = _split_columns(path, archive["det"])
             if "features" in archive:
                 if features is not None:
-                    raise InputError(f"--detections {path}: features both in `det` and in `features`; keep one.")
+                    raise InputError(f"`detections` {path}: features both in `det` and in `features`; keep one.")
                 features = _as_numbers(path, archive["features"], np.float32, "`features`")
     except (ValueError, OSError, EOFError, zipfile.BadZipFile, AttributeError) as error:
-        raise InputError(f"--detections {path}: not a NumPy archive of numbers ({_short(error)}).") from None
+        raise InputError(f"`detections` {path}: not a NumPy archive of numbers ({_short(error)}).") from None
     except MemoryError as error:
-        raise InputError(f"--detections {path}: damaged, or larger than the memory ({_short(error)}).") from None
+        raise InputError(f"`detections` {path}: damaged, or larger than the memory ({_short(error)}).") from None
     if features is not None and (features.ndim != 2 or len(features) != len(table)):
-        raise InputError(f"--detections {path}: `features` has shape {features.shape}, expected ({len(table)}, D).")
+        raise InputError(f"`detections` {path}: `features` has shape {features.shape}, expected ({len(table)}, D).")
     return table, features
 
 
@@ -214,7 +214,7 @@ def _split_columns(path: Path, array: npt.NDArray[np.generic]) -> tuple[FloatArr
     """Split rows into the (N, 7 or 10) table and the (N, D) features behind it."""
     if array.ndim != 2 or array.shape[1] < 7 or array.shape[1] in (8, 9):
         raise InputError(
-            f"--detections {path}: an array of shape {array.shape}; expected (N, 7 + D) or (N, 10 + D): "
+            f"`detections` {path}: an array of shape {array.shape}; expected (N, 7 + D) or (N, 10 + D): "
             f"{_ARRAY_COLUMNS}, [three columns of −1,] features."
         )
     numbers = _as_numbers(path, array, np.float64, "the array")
@@ -226,7 +226,7 @@ def _split_columns(path: Path, array: npt.NDArray[np.generic]) -> tuple[FloatArr
 
 def _as_numbers(path: Path, array: npt.NDArray[np.generic], dtype: type, what: str) -> npt.NDArray[Any]:
     if array.dtype.kind not in "fiu":
-        raise InputError(f"--detections {path}: {what} holds {array.dtype}, expected numbers.")
+        raise InputError(f"`detections` {path}: {what} holds {array.dtype}, expected numbers.")
     return np.asarray(array, dtype=dtype)
 
 
@@ -252,7 +252,7 @@ def _check_rows(path: Path, table: FloatArray, features: npt.NDArray[np.float32]
     if features is not None:
         faults |= ~np.isfinite(features).all(axis=1)
     if faults.any():
-        raise InputError(f"--detections {path}, {where(faults.argmax())}: NaN or infinite values.")
+        raise InputError(f"`detections` {path}, {where(faults.argmax())}: NaN or infinite values.")
     frames = table[:, 0]
     for faults, what in (
         ((frames < 1) | (frames != np.floor(frames)), "frame {0:g}; frames are whole numbers and start at 1."),
@@ -262,15 +262,15 @@ def _check_rows(path: Path, table: FloatArray, features: npt.NDArray[np.float32]
     ):
         if faults.any():
             row = int(faults.argmax())
-            raise InputError(f"--detections {path}, {where(row)}: {what.format(*table[row])}")
+            raise InputError(f"`detections` {path}, {where(row)}: {what.format(*table[row])}")
     if looks_normalised(table[:, 2:6]):
-        raise InputError(f"--detections {path}: {NORMALISED}")
+        raise InputError(f"`detections` {path}: {NORMALISED}")
     backwards = np.flatnonzero(np.diff(frames) < 0)
     if len(backwards):
         row = int(backwards[0]) + 1
         remedy = f"Sort it by frame: sort -s -t, -k1,1n {path.name}" if is_text else "Sort its rows by frame."
         raise InputError(
-            f"--detections {path}, {where(row)}: frames are out of order "
+            f"`detections` {path}, {where(row)}: frames are out of order "
             f"({frames[row]:g} after {frames[row - 1]:g}). {remedy}"
         )
     key = table[:, [0, 2, 3, 4, 5] + ([7] if table.shape[1] > 7 else [])]
@@ -280,7 +280,7 @@ def _check_rows(path: Path, table: FloatArray, features: npt.NDArray[np.float32]
         row = int(again[0])
         earlier = int(first[inverse.reshape(-1)[row]])
         raise InputError(
-            f"--detections {path}, {where(row)}: the same box as in {where(earlier)} (frame {frames[row]:g}). "
+            f"`detections` {path}, {where(row)}: the same box as in {where(earlier)} (frame {frames[row]:g}). "
             "Remove duplicate rows."
         )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -95,7 +97,7 @@ class Tracker:
 
     def update(
         self,
-        detections: Detections,
+        detections: Any,
         camera_motion: npt.ArrayLike | None = None,
         embed: Embed | None = None,
     ) -> Tracks:
@@ -115,7 +117,9 @@ class Tracker:
         longer time. Without `refresh_every` everything is embedded, in one call.
 
         Args:
-            detections: what was found in this frame; call with `Detections.empty()` when nothing was.
+            detections: what was found in this frame: `Detections` or whatever `Detections.of` takes, an (N, 4) to
+                (N, 6) array, supervision `Detections` or Ultralytics `Results`. Call with `Detections.empty()` when
+                nothing was.
             camera_motion: (2, 3) similarity [A | t] that takes the previous frame's pixels to this frame's; applied
                 to position, velocity and covariance of all tracks before they are predicted. None: the camera rests.
             embed: gives the features, (k, D) float32, of detections by their positions in `detections`, (k,) int64;
@@ -127,9 +131,10 @@ class Tracker:
 
         Raises:
             InputError: if features change their dimension before `reset()`.
-            ValueError: if `camera_motion` is no similarity, both features and `embed` are given, or `embed` returns
-                another shape.
+            ValueError: if `detections` or what `embed` returns have another shape, `camera_motion` is no similarity, or
+                both features and `embed` are given.
         """
+        detections = Detections.of(detections)
         if embed is not None and detections.features is not None:
             raise ValueError("give features with the detections or embed, not both")
         motion = None if camera_motion is None else kalman.similarity(camera_motion)

@@ -125,7 +125,7 @@ class Labels:
         """The id and what else is to be said of a track."""
         class_id, score = int(tracks.class_ids[i]), tracks.scores[i]
         texts = [str(int(tracks.ids[i]))]
-        if self._settings.show_class:
+        if self._settings.show_class and (self._names or class_id):  # 0 without any names: nobody spoke of classes
             texts.append(self._names.get(class_id, f"class {class_id}"))
         if self._settings.show_score and np.isfinite(score):
             texts.append(f"{100 * min(max(score, 0.0), 1.0):.0f}%")

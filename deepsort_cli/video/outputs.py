@@ -1,207 +1,163 @@
-"""All outputs of one source: where they go, whether they can be written, and the sinks behind them."""
+"""All outputs of one source: where they go, whether they can be written, and the sinks behind them.
+
+Which outputs there are is the table `sinks.outputs`; nothing here knows one of them.
+"""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from fractions import Fraction
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
 from deepsort_cli.core import Frame, InputError, Tracks
-from deepsort_cli.core.files import (
-    check_output_file,
-    check_output_folder,
-    is_same_file,
-    look,
-    remove_abandoned,
-)
+from deepsort_cli.core.files import check_output_file, check_output_folder, is_same_file, look, remove_abandoned
 from deepsort_cli.core.regions import Counts
 from deepsort_cli.core.streams import clock
-from deepsort_cli.core.types import FloatArray, Media
+from deepsort_cli.core.types import FloatArray
 from deepsort_cli.video.overlay import Overlay
 from deepsort_cli.video.settings import OutputSettings
 from deepsort_cli.video.sinks import (
     STDOUT,
-    CropSink,
-    CsvSink,
+    ClassNames,
     DisplaySink,
-    GroundTruthSink,
-    JsonlSink,
-    MotSink,
+    Job,
+    Output,
+    RefinedSink,
     Sink,
-    VideoSink,
-    check_video,
     output_path,
-    remove_old_crops,
+    outputs,
 )
 from deepsort_cli.video.sources import Source
-from deepsort_cli.video.whole_run import TIMELINE_SUFFIXES, ComparisonSink, RefinedSink, SummarySink, TimelineSink
-
-TO_STDOUT = ("--save-txt", "--save-jsonl", "--save-csv", "--save-gt")
-"""Outputs of whole lines, frame by frame."""
 
 Say = Callable[[str], None]
 Refine = Callable[[FloatArray], FloatArray]
 AnySink = TypeVar("AnySink", bound=Sink)
 
 
+def asked_for(settings: OutputSettings) -> list[Output]:
+    """The outputs that the settings name a path for."""
+    return [output for output in outputs() if getattr(settings, output.field) is not None]
+
+
+def needs_pixels(settings: OutputSettings) -> bool:
+    """Whether an output, or the window, needs the frames' images."""
+    return settings.display or any(output.pixels for output in asked_for(settings))
+
+
+def to_stdout(settings: OutputSettings) -> list[str]:
+    """The keys of the outputs that go to standard output."""
+    return [output.key for output in asked_for(settings) if getattr(settings, output.field) == STDOUT]
+
+
 @dataclass(frozen=True)
 class Outputs:
-    """Where the results of one source go."""
+    """The outputs of one source.
 
-    video: Path | None
-    txt: Path | None
-    jsonl: Path | None
-    csv: Path | None
-    summary: Path | None
-    timeline: Path | None
-    ground_truth: Path | None
-    crops: Path | None
+    Attributes:
+        source: what is tracked.
+        settings: what to write.
+        paths: where each output goes.
+        class_names: name by class number.
+        warn, note: take what is to be said about an output.
+    """
+
+    source: Source
+    settings: OutputSettings
+    paths: Sequence[tuple[Output, Path]]
+    class_names: ClassNames
+    warn: Say
+    note: Say
 
     @classmethod
-    def plan(cls, output: OutputSettings, name: str, many: bool) -> Outputs:
-        def place(path: Path | None) -> Path | None:
-            return path if path is None or path == STDOUT else output_path(path, name, many)
+    def plan(
+        cls,
+        source: Source,
+        settings: OutputSettings,
+        class_names: ClassNames | None = None,
+        *,
+        suffix: str | None = None,
+        warn: Say = lambda message: None,
+        note: Say = lambda message: None,
+    ) -> Outputs:
+        """The outputs that the settings ask for; their names get the suffix, where there are several sources."""
 
-        return cls(
-            place(output.save_video),
-            place(output.save_txt),
-            place(output.save_jsonl),
-            place(output.save_csv),
-            place(output.save_summary),
-            place(output.save_timeline),
-            place(output.save_gt),
-            place(output.save_crops),
-        )
+        def place(path: Path) -> Path:
+            return path if path == STDOUT else output_path(path, suffix or "", suffix is not None)
 
-    def files(self) -> dict[str, Path]:
-        named = {
-            "--save": self.video,
-            "--save-txt": self.txt,
-            "--save-jsonl": self.jsonl,
-            "--save-csv": self.csv,
-            "--save-summary": self.summary,
-            "--save-timeline": self.timeline,
-            "--save-gt": self.ground_truth,
-        }
-        return {option: path for option, path in named.items() if path is not None}
-
-    def to_stdout(self) -> list[str]:
-        """The options whose rows go to standard output."""
-        return [option for option, path in self.files().items() if path == STDOUT]
+        paths = [(output, place(getattr(settings, output.field))) for output in asked_for(settings)]
+        return cls(source, settings, paths, {} if class_names is None else class_names, warn, note)
 
     @property
-    def keeps_nothing(self) -> bool:
-        """No file of any kind is asked for."""
-        return not self.files() and self.crops is None
+    def written(self) -> list[Path]:
+        """The files and folders that are there now."""
+        return [path for _, path in self.paths if path != STDOUT and path.exists()]
 
-    def check(
-        self, source: Source, place: Path | None, output: OutputSettings, note: Say = lambda message: None
-    ) -> None:
-        """Refuse outputs that cannot be written, that exist, or that are the source itself.
+    def check(self, place: Path | None) -> None:
+        """Refuse outputs that cannot be written, that exist, or that are the source itself, which lies at `place`.
 
         Temporary files that killed runs have left beside them are removed, and named.
+
+        Raises:
+            InputError: naming the output; nothing was written.
         """
-        overwrite = output.overwrite
-        if self.timeline is not None and self.timeline.suffix.lower() not in TIMELINE_SUFFIXES:
-            raise InputError(f"--save-timeline {self.timeline}: use one of {', '.join(TIMELINE_SUFFIXES)}.")
-        if self.ground_truth is not None and source.kind != "demo":
-            raise InputError("--save-gt: only the demo scene knows its ground truth (--source demo).")
         seen: dict[Path, str] = {}
-        for option, path in self.files().items():
-            if path == STDOUT and option not in TO_STDOUT:
-                raise InputError(
-                    f"{option} -: only {', '.join(TO_STDOUT)} can go to standard output; give a file name."
-                )
-            look(path, option=option)
-            if path.resolve() in seen:
-                raise InputError(f"{option} {path}: {seen[path.resolve()]} writes the same file.")
-            seen[path.resolve()] = option
+        for output, path in self.paths:
+            self._check_path(output, path, place, seen)
+        for output, path in self.paths:
             if path == STDOUT:
                 continue
-            if place is not None and is_same_file(path, place):
-                raise InputError(f"{option} {path}: this is the source itself. Choose another name.")
-            check_output_file(path, overwrite=overwrite, option=option)
+            name = f"`{output.key}`"
+            if output.folder:
+                check_output_folder(path, option=f"{name} {path}")
+                continue
+            check_output_file(path, overwrite=self.settings.overwrite, option=name)
             for left in remove_abandoned(path):
-                note(f"removed {left}, left behind by a run that was killed")
-        if self.video is not None:
-            shape = source.media.sample_aspect_ratio if source.media is not None else Fraction(1)
-            check_video(self.video, source.output_fps, output, source.width, source.height, shape)
-        if self.crops is not None:
-            look(self.crops, option="--save-crops")
-            check_output_folder(self.crops, option=f"--save-crops {self.crops}")
-            if any(self.crops.iterdir()) and not overwrite:
-                raise InputError(
-                    f"--save-crops {self.crops}: the folder is not empty. Pass --overwrite to replace earlier "
-                    "crops, or choose another folder."
-                )
+                self.note(f"removed {left}, left behind by a run that was killed")
 
-    def open(
-        self,
-        source: Source,
-        output: OutputSettings,
-        names: dict[int, str],
-        warn: Say,
-        note: Say = lambda message: None,
-        *,
-        refine: Refine | None = None,
-        comparison: ComparisonSink | None = None,
-    ) -> Sinks:
+    def _check_path(self, output: Output, path: Path, place: Path | None, seen: dict[Path, str]) -> None:
+        """Refuse a path by itself; `seen` are those of other outputs."""
+        name = f"`{output.key}`"
+        if path == STDOUT and not output.lines:
+            able = ", ".join(f"`{other.key}`" for other in outputs() if other.lines)
+            raise InputError(f"{name} -: only {able} can go to standard output; give a file name.")
+        look(path, option=name)
+        if path.resolve() in seen:
+            raise InputError(f"{name} {path}: {seen[path.resolve()]} writes the same file.")
+        seen[path.resolve()] = name
+        if path != STDOUT and place is not None and is_same_file(path, place):
+            raise InputError(f"{name} {path}: this is the source itself. Choose another name.")
+        output.check(self._job(output, path))
+
+    def open(self, *, refine: Refine | None = None, extra: Sequence[Sink] = ()) -> Sinks:
         """Open all sinks.
 
         Args:
             refine: refines the tracks before they go into tables of any kind, at the end; see `RefinedSink`. Pictures
                 and crops show them as they are during the run.
-            comparison: takes the tracks that go into the tables.
+            extra: sinks that see what tables see.
         """
+        settings = self.settings
         with contextlib.ExitStack() as opened:  # if one cannot be opened, those before it are closed
 
             def add(sink: AnySink) -> AnySink:
                 opened.callback(sink.close)
                 return sink
 
-            display = add(DisplaySink(f"deepsort: {source.name}")) if output.display else None
-            data: list[Sink] = []
-            pictures: list[Sink] = [] if display is None else [display]
-            if self.video is not None:
-                media = self._media(source, output, warn)
-                video = VideoSink(self.video, source.output_fps, settings=output, media=media, warn=warn, note=note)
-                pictures.append(add(video))
-            tables: list[Sink] = [] if comparison is None else [comparison]
-            if self.txt is not None:
-                tables.append(add(MotSink(self.txt)))
-            if self.jsonl is not None:
-                tables.append(add(JsonlSink(self.jsonl, names)))
-            if self.csv is not None:
-                tables.append(add(CsvSink(self.csv, names)))
-            if self.summary is not None:
-                tables.append(add(SummarySink(self.summary, names)))
-            if self.timeline is not None:
-                tables.append(add(TimelineSink(self.timeline, source.name, source.output_fps)))
-            data += tables if refine is None or not tables else [RefinedSink(refine, tables)]
-            if self.ground_truth is not None:
-                data.append(add(GroundTruthSink(self.ground_truth, source.ground_truth)))
-            if self.crops is not None:
-                if output.overwrite:
-                    remove_old_crops(self.crops)
-                data.append(add(CropSink(self.crops)))
+            display = add(DisplaySink(f"deepsort: {self.source.name}")) if settings.display else None
+            sinks: dict[str, list[Sink]] = {"tables": list(extra), "frames": [], "pictures": []}
+            for output, path in self.paths:
+                sinks[output.sees].append(add(output.open(self._job(output, path))))
+            tables = sinks["tables"]
+            if refine is not None and tables:
+                tables = [RefinedSink(refine, tables)]
+            pictures = sinks["pictures"] if display is None else [display, *sinks["pictures"]]
             opened.pop_all()
-            return Sinks(data, pictures, display, Overlay(output, names))
+            return Sinks([*tables, *sinks["frames"]], pictures, display, Overlay(settings, self.class_names))
 
-    def _media(self, source: Source, output: OutputSettings, warn: Say) -> Media | None:
-        """The recording behind the video, without its sound where that would not go with the pictures."""
-        media, settings = source.media, source.settings
-        if media is None or not media.audio or not output.audio:
-            return media
-        if settings.stride > 1:
-            warn(f"{self.video}: without the source's sound, because of --stride {settings.stride}.")
-        elif settings.fps is not None:
-            warn(f"{self.video}: without the source's sound, because input.fps={settings.fps:g} changes the pace.")
-        else:
-            return media
-        return replace(media, audio=False)
+    def _job(self, output: Output, path: Path) -> Job:
+        return Job(output, path, self.source, self.settings, self.class_names, self.warn, self.note)
 
 
 @dataclass

@@ -15,9 +15,6 @@ import cv2
 import numpy as np
 import pytest
 
-from deepsort_cli.pipeline import track
-from deepsort_cli.video.settings import OutputSettings, SourceSettings
-
 Run = Callable[..., subprocess.CompletedProcess[str]]
 SMALL = ["--set", "demo.width=320", "--set", "demo.height=240", "--set", "demo.people=3"]
 
@@ -318,14 +315,3 @@ def test_equals_the_reference(deepsort: Run, tmp_path: Path, shared_data: Path) 
     found, wanted = (np.loadtxt(path, delimiter=",") for path in (tmp_path / "out.txt", expected))
     np.testing.assert_array_equal(found[:, :2], wanted[:, :2])
     np.testing.assert_allclose(found[:, 2:6], wanted[:, 2:6], atol=0.011)
-
-
-def test_python_and_the_command_line_give_the_same_tracks(deepsort: Run, tmp_path: Path) -> None:
-    """What both leave open (confidence, thresholds) is resolved in one place."""
-    done = deepsort("track", "--source", "demo", "--max-frames", "60", "--save-txt", "command.txt", "--json")
-    assert done.returncode == 0, done.stderr
-    (summary,) = track(
-        ["demo"], source=SourceSettings(max_frames=60), output=OutputSettings(save_txt=tmp_path / "python.txt")
-    )
-    assert json.loads(done.stdout)[0]["max_cosine_distance"] == summary.max_cosine_distance == 0.25
-    assert (tmp_path / "command.txt").read_bytes() == (tmp_path / "python.txt").read_bytes() != b""

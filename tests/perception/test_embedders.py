@@ -203,10 +203,10 @@ def test_features_are_told_from_class_scores(
 
 def test_outputs_that_could_both_be_features_need_a_name(constant_model) -> None:
     left, right = WIDE[:, :9], WIDE[:, 30:38]
-    with pytest.raises(InputError, match=r"several.*a \(2, 9\), b \(2, 8\).*--set reid\.output=a"):
+    with pytest.raises(InputError, match=r"several.*a \(2, 9\), b \(2, 8\).*`reid\.output`=a"):
         two_outputs(constant_model, left, right, ("a", "b"))
     assert two_outputs(constant_model, left, right, ("a", "b"), output="b").feature_size == 8
-    with pytest.raises(InputError, match=r"reid\.output c: it has no such output.*a \(2, 9\)"):
+    with pytest.raises(InputError, match=r"`reid\.output` c: it has no such output.*a \(2, 9\)"):
         two_outputs(constant_model, left, right, ("a", "b"), output="c")
     with pytest.raises(InputError, match="not one embedding per crop"):
         two_outputs(constant_model, np.zeros((2, 8, 4, 2)), right, ("map", "b"), output="map")

@@ -19,15 +19,23 @@ def fate(unusable: int = 0, begun: int = 0, unconfirmed: int = 0, beyond: int = 
     ("what", "line", "remedy"),
     [
         (fate(), "0 found in 10 frames", "count from 1"),
-        (fate(found=7, below_conf=7), "7 below --conf 0.3", "at most 0.20: lower --conf"),
-        (fate(found=7, below_conf=7, best_score=0.0), "7 below --conf 0.3", "no confidence (column 7) is above 0"),
+        (fate(found=7, below_conf=7), "7 below `detector.conf`=0.3", "at most 0.20: lower `detector.conf`"),
+        (
+            fate(found=7, below_conf=7, best_score=0.0),
+            "7 below `detector.conf`=0.3",
+            "no confidence (column 7) is above 0",
+        ),
         (fate(frames=2, found=2, kept=2, begun=1, unconfirmed=1), "1 of 1 tracks", "only 2 frames were looked at"),
-        (fate(found=7, other_class=7, classes={"car": 7}), "7 of other classes (car 7)", "--classes car"),
-        (fate(found=7, below_conf_other_class=7), "of other classes and below --conf", "set --classes or lower --conf"),
+        (fate(found=7, other_class=7, classes={"car": 7}), "7 of other classes (car 7)", "`detector.classes` car"),
+        (
+            fate(found=7, below_conf_other_class=7),
+            "of other classes and below `detector.conf`",
+            "set `detector.classes` or lower `detector.conf`",
+        ),
         (fate(found=7, outside=7), "7 outside the picture", "in pixels of this source"),
         (fate(found=7, kept=7, unusable=7), "7 without area", "width and height in pixels"),
         (fate(beyond=7), "7 in frames behind the last one", "frames that the source does not have"),
-        (fate(found=7, kept=7, begun=4, unconfirmed=4), "4 of 4 tracks never confirmed (seen in 3", "--n-init"),
+        (fate(found=7, kept=7, begun=4, unconfirmed=4), "4 of 4 tracks never confirmed (seen in 3", "`tracker.n_init`"),
         (fate(frames=0), "0 found in 0 frames", "no frame"),
     ],
 )
@@ -39,10 +47,10 @@ def test_where_detections_went_and_what_to_do(what: Fate, line: str, remedy: str
 
 def test_a_detector_that_sees_nothing() -> None:
     blind = Fate(DetectionCounts(frames=4), 0.5, False, 0, 0, 0, 3)
-    assert "--imgsz" in blind.remedy()
+    assert "`detector.imgsz`" in blind.remedy()
     built_in = Fate(DetectionCounts(frames=4), 0.5, False, 0, 0, 0, 3, last_resort=True)
-    assert "--detector yolox_nano" in built_in.remedy()
-    assert "--imgsz" not in built_in.remedy(), "it takes none"
+    assert "`detector.model_path`=yolox_nano" in built_in.remedy()
+    assert "`detector.imgsz`" not in built_in.remedy(), "it takes none"
 
 
 def test_reasons_that_did_not_occur_are_left_out() -> None:

@@ -23,18 +23,22 @@ def _empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("name", "task", "expected"),
     [
-        ("yolox_nano.onnx", "detector", "Did you mean --detector yolox_nano? It is fetched once: 3.7 MB"),
-        ("YOLOX_Nano.onx", "detector", "Did you mean --detector yolox_nano?"),
-        ("yolox_nan", "detector", "Did you mean --detector yolox_nano"),
-        ("rfdetr", "detector", "Did you mean --detector rfdetr_nano?"),
-        ("yolo11n.pt", "detector", "yolo export model=yolo11n.pt format=onnx, and give --detector yolo11n.onnx"),
+        ("yolox_nano.onnx", "detector", "Did you mean `detector.model_path`=yolox_nano? It is fetched once: 3.7 MB"),
+        ("YOLOX_Nano.onx", "detector", "Did you mean `detector.model_path`=yolox_nano?"),
+        ("yolox_nan", "detector", "Did you mean `detector.model_path` yolox_nano"),
+        ("rfdetr", "detector", "Did you mean `detector.model_path` rfdetr_nano?"),
+        (
+            "yolo11n.pt",
+            "detector",
+            "yolo export model=yolo11n.pt format=onnx, and give `detector.model_path`=yolo11n.onnx",
+        ),
         ("yolov8s-seg.onnx", "detector", "yolo export model=yolov8s-seg.pt format=onnx"),
         ("yolo26n.engine", "detector", "yolo export model=yolo26n.pt"),
-        ("osnet_x0_25.onnx", "detector", "Did you mean --reid osnet_x0_25? It comes with the package."),
-        ("osnet_x0_25.onnx", "reid", "Did you mean --reid osnet_x0_25? It comes with the package."),
-        ("osnet_x1_0", "reid", "deepsort train --root people/ --model osnet_x1_0"),
-        ("osnet_ain_x1_0.pth", "reid", "deepsort export CHECKPOINT --output osnet_ain_x1_0.onnx"),
-        ("yolox_nano.onnx", "reid", "Did you mean --detector yolox_nano?"),
+        ("osnet_x0_25.onnx", "detector", "Did you mean `reid.model_path` osnet_x0_25? It comes with the package."),
+        ("osnet_x0_25.onnx", "reid", "Did you mean `reid.model_path` osnet_x0_25? It comes with the package."),
+        ("osnet_x1_0", "reid", "deepsort train with `model.name`=osnet_x1_0"),
+        ("osnet_ain_x1_0.pth", "reid", "deepsort export CHECKPOINT, and give its osnet_ain_x1_0.onnx"),
+        ("yolox_nano.onnx", "reid", "Did you mean `detector.model_path`=yolox_nano?"),
         ("mine.onnx", "detector", "Known by name: hog, yolox_nano"),
         ("mine.onnx", "reid", "Known by name: osnet_x0_25"),
         ("nowhere/mine.onnx", "reid", "There is no folder nowhere."),
@@ -51,7 +55,7 @@ def test_the_message_teaches_the_next_step(name: str, task: Task, expected: str)
 @pytest.mark.parametrize("name", ["Model.onnx", "model", "modell.onnx", "model.pt", "model.onx"])  # codespell:ignore
 def test_a_file_with_nearly_this_name_is_named(name: str) -> None:
     Path("model.onnx").write_bytes(b"0")
-    assert "Did you mean --detector model.onnx?" in no_such_model(name, "detector")
+    assert "Did you mean `detector.model_path` model.onnx?" in no_such_model(name, "detector")
 
 
 def test_names_lead_there_from_both_flags() -> None:
@@ -59,7 +63,7 @@ def test_names_lead_there_from_both_flags() -> None:
         located("yolo11n.pt", "detector")
     with pytest.raises(InputError, match="does not come with the package"):
         resolve_model(EmbedderSettings(model_path="osnet_x1_0"))
-    with pytest.raises(InputError, match="is for --detector, not for --reid"):
+    with pytest.raises(InputError, match="is for `detector.model_path`, not for `reid"):
         located("yolox_nano", "reid")
 
 
@@ -69,7 +73,7 @@ def test_a_file_of_the_same_name_in_the_folder_is_pointed_out_when_the_model_can
     assert "in this folder" not in str(without.value)
     Path("yolox_nano.onnx").write_bytes(b"another export")
     said: list[str] = []
-    with pytest.raises(RunError, match=r"use the file in this folder: --detector yolox_nano\.onnx"):
+    with pytest.raises(RunError, match=r"use the file in this folder: `detector.model_path`=yolox_nano\.onnx"):
         located("yolox_nano", "detector", said.append)
     assert any("is not the published yolox_nano" in message for message in said)
 

@@ -51,7 +51,7 @@ def test_a_missing_device_says_what_is_there_and_what_to_install(
     constant_model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ort, "get_available_providers", lambda: ["CPUExecutionProvider"])
-    with pytest.raises(InputError, match=r"(?s)--device cuda.*Available: cpu.*onnxruntime-gpu"):
+    with pytest.raises(InputError, match=r"(?s)`runtime.device` cuda.*Available: cpu.*onnxruntime-gpu"):
         open_session(constant_model(np.ones((1, 8))), RuntimeSettings(device="cuda"))
 
 

@@ -274,7 +274,7 @@ def notes(tmp_path: Path, scores: list[float]) -> str:
 def test_confidences_that_are_no_probabilities(tmp_path: Path) -> None:
     assert notes(tmp_path, [0.0, 0.5, 1.0]) == ""
     assert "1 of 3 rows have no confidence" in notes(tmp_path, [-1, 0.5, 0.9])
-    assert "reach 87, and --conf 0.3 is meant for 0 to 1" in notes(tmp_path, [12, 50, 87])
+    assert "reach 87, and `detector.conf`=0.3 is meant for 0 to 1" in notes(tmp_path, [12, 50, 87])
     assert notes(tmp_path, [-2.5, -1, -0.5]) == ""  # logits: told where nothing is found
 
 

@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 
 from deepsort_cli.core.errors import InputError
+from deepsort_cli.core.events import Listener
 from deepsort_cli.core.files import claim, temporary_beside
-from deepsort_cli.pipeline import Observer, track
+from deepsort_cli.settings.track import TrackSettings
 from deepsort_cli.video.settings import DemoSettings, OutputSettings
+from deepsort_cli.video.sinks import outputs
+from deepsort_cli.workflows.track import run_track
 
 DEMO = DemoSettings(width=96, height=64, people=1, frames=3)
 
@@ -23,25 +26,38 @@ def detections(tmp_path: Path) -> Path:
     return path
 
 
-def notes_of(detections: Path, *, compare: bool = False, sources: int = 1, **output: object) -> list[str]:
-    """What a run notes before its first frame is done."""
-    notes: list[str] = []
-    track(
-        ["demo"] * sources,
+class Notes(Listener):
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def note(self, message: str) -> None:
+        self.said.append(message)
+
+
+def notes_of(detections: Path | None, *, score: bool = False, sources: int = 1, **output: object) -> list[str]:
+    """What a run notes."""
+    notes = Notes()
+    settings = TrackSettings(
+        source=("demo",) * sources,
         detections=detections,
         demo=DEMO,
         output=OutputSettings(**output),  # type: ignore[arg-type]
-        compare=compare,
-        observer=Observer(note=notes.append),
+        score=score,
     )
-    return notes
+    run_track(settings, notes).finish()
+    return notes.said
+
+
+def test_every_path_has_one_row_in_the_table() -> None:
+    paths = [name for name in OutputSettings.model_fields if name.startswith("save_")]
+    assert [output.field for output in outputs()] == paths
 
 
 def test_a_run_that_keeps_nothing_says_so_and_how_to_keep_it(detections: Path, tmp_path: Path) -> None:
     (said,) = (note for note in notes_of(detections) if "kept" in note)
-    assert "--save out.mp4" in said
-    assert "--save-txt" in said
-    for kept in ({"save_txt": tmp_path / "a.txt"}, {"save_crops": tmp_path / "crops"}, {"compare": True}):
+    assert "`output.save_video`=out.mp4" in said
+    assert "`output.save_txt`" in said
+    for kept in ({"save_txt": tmp_path / "a.txt"}, {"save_crops": tmp_path / "crops"}, {"score": True}):
         assert not [note for note in notes_of(detections, **kept) if "kept" in note]  # type: ignore[arg-type]
 
 
@@ -60,10 +76,10 @@ def test_leftovers_of_a_killed_run_are_named_and_removed(detections: Path, tmp_p
 def test_standard_output_has_room_for_one_kind_of_rows_and_one_source(detections: Path) -> None:
     with pytest.raises(InputError, match="writes the same"):
         notes_of(detections, save_txt="-", save_csv="-")
-    with pytest.raises(InputError, match="--save-summary -: only --save-txt"):
+    with pytest.raises(InputError, match="`output.save_summary` -: only `output.save_txt`"):
         notes_of(detections, save_summary="-")
     with pytest.raises(InputError, match="rows of 2 sources would mix"):
-        track(["demo", "demo"], demo=DEMO, output=OutputSettings(save_txt=Path("-")))
+        notes_of(None, sources=2, save_txt="-")
 
 
 def test_earlier_crops_survive_a_run_that_is_refused(detections: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Detectors: plain callables from a BGR image to `Detections`.
+"""Detectors: from frames to `Detections`; the live ones can also be called with a BGR image.
 
 `hog` is OpenCV's people detector, `network` any ONNX detector; `open_detector` opens the one that settings name.
 """
@@ -6,42 +6,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
-from deepsort_cli.core.types import Detections, Image
 from deepsort_cli.perception.catalogue import located
+from deepsort_cli.perception.detectors.base import Detector, ImageDetector
 from deepsort_cli.perception.detectors.hog import HogDetector
 from deepsort_cli.perception.detectors.network import OnnxDetector
 from deepsort_cli.perception.detectors.tally import DetectionCounts, Tally
 from deepsort_cli.perception.runtime import open_session
 from deepsort_cli.perception.settings import DetectorSettings, RuntimeSettings
 
-__all__ = ["DetectionCounts", "Detector", "HogDetector", "OnnxDetector", "Tally", "open_detector"]
-
-
-class Detector(Protocol):
-    """Finds objects in one image.
-
-    Attributes:
-        name: what to call it in messages.
-        class_names: name by class number.
-        tally: what became of its candidates so far, from all threads.
-    """
-
-    name: str
-    class_names: dict[int, str]
-    tally: Tally
-
-    def __call__(self, image: Image) -> Detections:
-        """Detections in a (H, W, 3) uint8 BGR image: boxes clipped to it, by descending score, without features."""
-        ...
+__all__ = ["DetectionCounts", "Detector", "HogDetector", "ImageDetector", "OnnxDetector", "Tally", "open_detector"]
 
 
 def open_detector(
     settings: DetectorSettings | None = None,
     runtime: RuntimeSettings | None = None,
     warn: Callable[[str], None] = lambda message: None,
-) -> Detector:
+) -> ImageDetector:
     """The detector the settings name: OpenCV's people detector (`hog`, the default), one of the catalogue, or a file.
 
     Args:

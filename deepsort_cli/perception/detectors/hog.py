@@ -12,6 +12,7 @@ from deepsort_cli.core.boxes import iou, xyxy_to_tlwh
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.types import Detections, FloatArray, Image
 from deepsort_cli.perception.classes import select_classes
+from deepsort_cli.perception.detectors.base import ImageDetector
 from deepsort_cli.perception.detectors.clipping import clipped
 from deepsort_cli.perception.detectors.tally import FLOOR, Tally
 from deepsort_cli.perception.nms import nms
@@ -57,7 +58,7 @@ MODELS = (
 )
 
 
-class HogDetector:
+class HogDetector(ImageDetector):
     """Upright people by HOG features and linear SVMs (Dalal & Triggs 2005), as OpenCV has them. Needs no model file.
 
     Two SVMs search the picture: INRIA's, with a window of 64×128 pixels, and Daimler's, with 48×96. Their windows show
@@ -72,14 +73,17 @@ class HogDetector:
         self.device = "cpu"
         self.class_names = {0: "person"}
         self._iou = HOG_IOU if settings.iou is None else settings.iou
-        self._conf = settings.lowest_confidence()
+        self.conf = settings.lowest_confidence()
         self._max_det = settings.max_det
         self._stride = (settings.hog_stride, settings.hog_stride)
         self._scale = settings.hog_scale
         self.tally = Tally(FLOOR, self.class_names)
         select_classes(self.class_names, settings.classes)
         if settings.imgsz:
-            raise InputError("--imgsz: the hog detector searches all sizes. Leave --imgsz out, or name an ONNX model.")
+            raise InputError(
+                "`detector.imgsz`: the hog detector searches all sizes. Leave `detector.imgsz` "
+                "out, or name an ONNX model."
+            )
         if not hasattr(cv2, "HOGDescriptor"):
             raise InputError("the hog detector needs opencv-python 4.x: pip install 'opencv-python<5'.")
         self._models = [(model, model.open()) for model in MODELS]
@@ -88,7 +92,7 @@ class HogDetector:
         boxes, evidence = self._search(image)
         scores = _scored(boxes, evidence)
         class_ids = np.zeros(len(boxes), dtype=np.int64)
-        chosen, counts = self.tally.choose(scores, class_ids, self._conf, None)
+        chosen, counts = self.tally.choose(scores, class_ids, self.conf, None)
         boxes, scores, class_ids = _averaged(boxes[chosen], evidence[chosen]), scores[chosen], class_ids[chosen]
         best = nms(boxes, scores, class_ids, self._iou)
         keep = best[: self._max_det]

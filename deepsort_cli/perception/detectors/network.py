@@ -11,6 +11,7 @@ import numpy as np
 from deepsort_cli.core.errors import DeepsortError, InputError, RunError
 from deepsort_cli.core.types import Detections, Image
 from deepsort_cli.perception.classes import names_for, parse_literal, parse_names, select_classes
+from deepsort_cli.perception.detectors.base import ImageDetector
 from deepsort_cli.perception.detectors.clipping import clipped
 from deepsort_cli.perception.detectors.tally import FLOOR, Tally
 from deepsort_cli.perception.heads import Output, Seen, recognise
@@ -32,7 +33,7 @@ Warn = Callable[[str], None]
 Size = tuple[int, int]
 
 
-class OnnxDetector:
+class OnnxDetector(ImageDetector):
     """Any ONNX detector whose outputs `heads` knows. May be called from several threads at once.
 
     Attributes:
@@ -50,7 +51,7 @@ class OnnxDetector:
         self.name = session.path.name
         self.device = session.device
         self._session = session
-        self._conf = settings.lowest_confidence()
+        self.conf = settings.lowest_confidence()
         self._iou = DEFAULT_IOU if settings.iou is None else settings.iou
         self._agnostic = settings.agnostic_nms
         self._max_det = settings.max_det
@@ -64,13 +65,13 @@ class OnnxDetector:
         if self.head.doubt:
             warn(
                 f"{self.name}: {self.head.doubt}. Where boxes are wrong or missing, name its head, or what it is "
-                "to be shown: --set detector.head=…, or detector.color, detector.scale, detector.mean, detector.std."
+                "to be shown: `detector.head`, `detector.color`, `detector.scale`, `detector.mean`, `detector.std`."
             )
         self._rectangular = self._takes_rectangles(settings, outputs)
         given = parse_names(session.metadata.get("names"))
         self.class_names = names_for(self.head.classes, given, coco91=self.head.coco91)
         self._wanted = select_classes(self.class_names, settings.classes)
-        self._floor = min(self._conf, FLOOR)
+        self._floor = min(self.conf, FLOOR)
         self.tally = Tally(self._floor, self.class_names)
         self._letterbox = Letterbox(_pixels(self.head.pixels, session, settings))
 
@@ -79,7 +80,7 @@ class OnnxDetector:
         blob, geometry = self._letterbox(image, size)
         outputs: Outputs = self._session.run(blob)
         index, scores, class_ids = self.head.read(outputs, self._floor)
-        chosen, counts = self.tally.choose(scores, class_ids, self._conf, self._wanted)
+        chosen, counts = self.tally.choose(scores, class_ids, self.conf, self._wanted)
         boxes = self.head.locate(outputs, index[chosen], size)
         scores, class_ids = scores[chosen], class_ids[chosen]
         finite = np.isfinite(boxes).all(axis=1)
@@ -136,7 +137,7 @@ def _pixels(usual: Pixels, session: Session, settings: DetectorSettings) -> Pixe
     if session.takes_bytes:
         if given:
             raise InputError(
-                f"detector.{given[0]}: {session.path.name} takes bytes (uint8) and normalises inside. Leave it out."
+                f"`detector.{given[0]}`: {session.path.name} takes bytes (uint8) and normalises inside. Leave it out."
             )
         return replace(pixels, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
     if not given:
@@ -161,11 +162,13 @@ def _first_run(session: Session, sizes: Sequence[Size], warn: Warn) -> tuple[Siz
         if first is not None:
             warn(
                 f"{session.path.name} says that it takes any input size, but fails at {sizes[0][0]}×{sizes[0][1]}; "
-                f"{size[0]}×{size[1]} is used. --imgsz height,width chooses another."
+                f"{size[0]}×{size[1]} is used. `detector.imgsz` height,width chooses another."
             )
         return size, outputs
     if first is not None and len(sizes) > 1:
-        raise RunError(f"{first} It fails at all usual sizes: --imgsz height,width names the one it was made for.")
+        raise RunError(
+            f"{first} It fails at all usual sizes: `detector.imgsz` height,width names the one it was made for."
+        )
     raise first or RunError("no input size to run it at")
 
 
@@ -196,11 +199,11 @@ def _sizes_to_try(session: Session, settings: DetectorSettings, stride: int) -> 
     wanted = (settings.imgsz[0], settings.imgsz[-1]) if settings.imgsz else None
     if wanted and wanted != (height or wanted[0], width or wanted[1]):
         raise InputError(
-            f"--imgsz {shown}: {session.path.name} has a fixed input of {height or 'any'}×{width or 'any'} "
-            f"(height×width). Leave --imgsz out, or export the model with dynamic size."
+            f"`detector.imgsz` {shown}: {session.path.name} has a fixed input of {height or 'any'}×{width or 'any'} "
+            f"(height×width). Leave `detector.imgsz` out, or export the model with dynamic size."
         )
     if wanted and (height is None or width is None) and any(side % stride for side in wanted):
-        raise InputError(f"--imgsz {shown}: {session.path.name} needs sides that are multiples of {stride}.")
+        raise InputError(f"`detector.imgsz` {shown}: {session.path.name} needs sides that are multiples of {stride}.")
     wanted = wanted or _exported_size(session.metadata)
     if wanted or (height and width):
         wanted = wanted or (DEFAULT_SIZE, DEFAULT_SIZE)

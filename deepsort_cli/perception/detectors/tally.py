@@ -69,7 +69,7 @@ class Tally:
 
     def __init__(self, floor: float = FLOOR, names: Mapping[int, str] | None = None) -> None:
         self._lock = threading.Lock()
-        self._names = names or {}
+        self._names = {} if names is None else names  # of functions it grows with their answers
         self._counts = DetectionCounts(floor=floor)
         self._classes: Counter[int] = Counter()
 

@@ -23,7 +23,7 @@ __all__ = ["Format", "Head", "Output", "Seen", "formats", "head_names", "recogni
 OTHER_TASKS = {"classify": "classes of whole pictures", "semantic": "classes of pixels", "depth": "depths of pixels"}
 """Values of Ultralytics' `task` property whose models have no boxes, and what they give."""
 
-REMEDY = "Export a detector with a usual head (docs/DETECTORS.md lists them), or name it: --set detector.head=NAME."
+REMEDY = "Export a detector with a usual head (docs/DETECTORS.md lists them), or name it: `detector.head`=NAME."
 
 
 @lru_cache(maxsize=1)
@@ -83,7 +83,7 @@ def recognise(seen: Seen, wanted: str = "auto") -> Head:
     chosen = [match.head for match in found if match.certainty == best]
     if len(chosen) > 1:
         names = " or ".join(head.name for head in chosen)
-        raise InputError(f"{where}, which could be {names}. Say which: --set detector.head={chosen[0].name}.")
+        raise InputError(f"{where}, which could be {names}. Say which: `detector.head`={chosen[0].name}.")
     return chosen[0]
 
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Literal
 
 from deepsort_cli.core.errors import InputError, RunError
 from deepsort_cli.core.files import claim, temporary_beside, write_failure
 from deepsort_cli.core.regions import Counts
 from deepsort_cli.core.types import Frame, Tracks
+from deepsort_cli.video.settings import OutputSettings
+from deepsort_cli.video.sources.base import Source
 
 ClassNames = Mapping[int, str]
+Say = Callable[[str], None]
 
 
 class Sink(ABC):
@@ -35,6 +39,57 @@ class Sink(ABC):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+@dataclass(frozen=True)
+class Output:
+    """One kind of output, as a row of the table that `outputs` makes of all modules of this package.
+
+    Attributes:
+        field: its path in `OutputSettings`.
+        sees: `tables` see tracks, refined where that is wanted; `frames` see tracks and clean frames as they come;
+            `pictures` see annotated frames.
+        open: makes the sink.
+        check: refuses, before anything is written, what cannot become such an output, with an `InputError`.
+        lines: it is written in whole lines, frame by frame, so that it can go to standard output.
+        folder: it is a folder, not a file.
+        pixels: it needs the frames' images.
+    """
+
+    field: str
+    sees: Literal["tables", "frames", "pictures"]
+    open: Callable[[Job], Sink]
+    check: Callable[[Job], None] = lambda job: None
+    lines: bool = False
+    folder: bool = False
+    pixels: bool = False
+
+    @property
+    def key(self) -> str:
+        """Its settings key."""
+        return f"output.{self.field}"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One output of one source.
+
+    Attributes:
+        output: its kind.
+        path: where it goes.
+        source: what is tracked.
+        settings: of all outputs.
+        class_names: name by class number.
+        warn, note: take what is to be said about it.
+    """
+
+    output: Output
+    path: Path
+    source: Source
+    settings: OutputSettings
+    class_names: ClassNames
+    warn: Say
+    note: Say
 
 
 class TemporaryFile:

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import cv2
 
+from deepsort_cli.core.errors import InputError
+from deepsort_cli.core.files import look
 from deepsort_cli.core.regions import Counts
 from deepsort_cli.core.types import Frame, Image, Tracks
-from deepsort_cli.video.sinks.base import Sink, write_error
+from deepsort_cli.video.sinks.base import Job, Output, Sink, write_error
 from deepsort_cli.video.sinks.tables import track_rows
 
 
@@ -60,3 +62,21 @@ def _cut(image: Image, box: Sequence[float]) -> Image | None:
     left, top = max(0, math.floor(box[0])), max(0, math.floor(box[1]))
     right, bottom = min(width, math.ceil(box[2])), min(height, math.ceil(box[3]))
     return image[top:bottom, left:right] if right > left and bottom > top else None
+
+
+def _check(job: Job) -> None:
+    look(job.path, option=f"`{job.output.key}`")
+    if job.path.is_dir() and any(job.path.iterdir()) and not job.settings.overwrite:
+        raise InputError(
+            f"`{job.output.key}` {job.path}: the folder is not empty. Pass `output.overwrite`=true to replace earlier "
+            "crops, or choose another folder."
+        )
+
+
+def _open(job: Job) -> CropSink:
+    if job.settings.overwrite:
+        remove_old_crops(job.path)
+    return CropSink(job.path)
+
+
+OUTPUTS = (Output("save_crops", "frames", _open, check=_check, folder=True, pixels=True),)

@@ -94,22 +94,22 @@ def choose_encoding(path: Path, fps: float, settings: OutputSettings) -> Encodin
     suffix = path.suffix.lower()
     if suffix not in CODECS:
         known = ", ".join(CODECS)
-        raise InputError(f"--save {path}: unknown video format {path.suffix!r}; use one of {known}.")
+        raise InputError(f"`output.save_video` {path}: unknown video format {path.suffix!r}; use one of {known}.")
     name = settings.codec or CODECS[suffix]
     try:
         kind = av.codec.Codec(name, "w").type
     except ValueError:
-        remedy = "Leave it out to choose by suffix." if settings.codec else "Choose another with --set output.codec=…"
-        raise InputError(f"output.codec {name}: this PyAV has no such encoder. {remedy}") from None
+        remedy = "Leave it out to choose by suffix." if settings.codec else "Choose another with `output.codec`=…"
+        raise InputError(f"`output.codec` {name}: this PyAV has no such encoder. {remedy}") from None
     if kind != "video":
-        raise InputError(f"output.codec {name}: not a video encoder; for example libx264, libx265, libvpx-vp9.")
+        raise InputError(f"`output.codec` {name}: not a video encoder; for example libx264, libx265, libvpx-vp9.")
     encoding = Encoding(name, _options(name, settings.crf, settings.preset), _rate(fps, name, suffix))
     choices = [encoding, _even(encoding)] if suffix != ".avi" else [_even(encoding)]
     for choice in choices:
         if settings.codec is None or choice.works(path, 64, 64):
             return choice
     raise InputError(
-        f"output.codec {name}: does not work here or not in {suffix} files. Leave it out to choose by suffix."
+        f"`output.codec` {name}: does not work here or not in {suffix} files. Leave it out to choose by suffix."
     )
 
 
@@ -125,8 +125,8 @@ def check_video(
     size = written_size(width, height, settings.max_side, Fraction(1) if encoding.keeps_shape else shape)
     if (max(size) > ALWAYS_FITS or settings.codec is not None) and not encoding.works(path, *size):
         raise InputError(
-            f"--save {path}: the encoder {encoding.codec} does not write pictures of {size[0]}×{size[1]} pixels. "
-            f"Have them scaled down with --set output.max_side={ALWAYS_FITS}."
+            f"`output.save_video` {path}: the encoder {encoding.codec} does not write pictures of {size[0]}×{size[1]} "
+            f"pixels. Have them scaled down with `output.max_side`={ALWAYS_FITS}."
         )
 
 

@@ -120,7 +120,9 @@ def find_sound(media: Media, path: Path, warn: Callable[[str], None], note: Call
     if others:
         what = "the source's sound" if not fitting else f"{len(others)} of the source's {len(streams)} sound tracks"
         suffix = path.suffix.lower()
-        remedy = "" if suffix == ".mkv" else f" Use {path.stem}.mkv to keep it, or --no-audio to leave it out."
+        remedy = (
+            f" Use {path.stem}.mkv to keep it, or `output.audio`=false to leave it out." if suffix != ".mkv" else ""
+        )
         warn(f"{path}: without {what} ({', '.join(others)}), which {suffix} files cannot hold.{remedy}")
     elif len(fitting) > 1:
         note(f"{path}: all {len(fitting)} sound tracks of the source are kept")

@@ -16,11 +16,12 @@ from pathlib import Path
 import numpy as np
 
 from deepsort_cli.core.boxes import xyxy_to_tlwh
+from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.mot import format_rows
 from deepsort_cli.core.regions import Counts
 from deepsort_cli.core.types import FloatArray, Frame, Tracks
 from deepsort_cli.video.demo import GroundTruth
-from deepsort_cli.video.sinks.base import ClassNames, Sink, TemporaryFile, write_error
+from deepsort_cli.video.sinks.base import ClassNames, Job, Output, Sink, TemporaryFile, write_error
 
 STDOUT = Path("-")
 """The path that means standard output."""
@@ -133,7 +134,7 @@ class JsonlSink(Sink):
 
     def __init__(self, path: Path, class_names: ClassNames | None = None) -> None:
         self._file = open_lines(path)
-        self._names = class_names or {}
+        self._names = {} if class_names is None else class_names
 
     def write(self, frame: Frame, tracks: Tracks, counts: Counts | None = None) -> None:
         listed = [
@@ -163,7 +164,7 @@ class CsvSink(Sink):
 
     def __init__(self, path: Path, class_names: ClassNames | None = None) -> None:
         self._file = open_lines(path, header=",".join(self.COLUMNS) + "\n")
-        self._names = class_names or {}
+        self._names = {} if class_names is None else class_names
 
     def write(self, frame: Frame, tracks: Tracks, counts: Counts | None = None) -> None:
         text = io.StringIO()
@@ -233,3 +234,22 @@ def track_rows(tracks: Tracks) -> Iterator[tuple[int, list[float], float, int, i
         tracks.time_since_update.tolist(),
         strict=True,
     )
+
+
+def _check_ground_truth(job: Job) -> None:
+    if job.source.kind != "demo":
+        raise InputError(f"`{job.output.key}`: only the demo scene knows its ground truth (`source` demo).")
+
+
+OUTPUTS = (
+    Output("save_txt", "tables", lambda job: MotSink(job.path), lines=True),
+    Output("save_jsonl", "tables", lambda job: JsonlSink(job.path, job.class_names), lines=True),
+    Output("save_csv", "tables", lambda job: CsvSink(job.path, job.class_names), lines=True),
+    Output(
+        "save_gt",
+        "frames",
+        lambda job: GroundTruthSink(job.path, job.source.ground_truth),
+        check=_check_ground_truth,
+        lines=True,
+    ),
+)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -17,14 +17,12 @@ from deepsort_cli.core.regions import Counts
 from deepsort_cli.core.types import Frame, Image, Media, Tracks
 from deepsort_cli.video.settings import OutputSettings
 from deepsort_cli.video.sinks import mp4
-from deepsort_cli.video.sinks.base import Sink, TemporaryFile, write_error
-from deepsort_cli.video.sinks.encoder import Encoding, choose_encoding
+from deepsort_cli.video.sinks.base import Job, Output, Say, Sink, TemporaryFile, write_error
+from deepsort_cli.video.sinks.encoder import Encoding, check_video, choose_encoding
 from deepsort_cli.video.sinks.pace import EvenPace
 from deepsort_cli.video.sinks.pictures import even, fit, written_size
 from deepsort_cli.video.sinks.remux import Span, remux
 from deepsort_cli.video.sinks.sound import FAILURES, Sound, find_sound, format_of, reason_of
-
-Say = Callable[[str], None]
 
 
 class VideoSink(Sink):
@@ -215,3 +213,31 @@ class _Encoder:
         for packet in packets:
             packet.duration = self._durations.pop(packet.pts, 0)
             self._container.mux(packet)
+
+
+def _check(job: Job) -> None:
+    source = job.source
+    shape = source.media.sample_aspect_ratio if source.media is not None else Fraction(1)
+    check_video(job.path, source.output_fps, job.settings, source.width, source.height, shape)
+
+
+def _open(job: Job) -> VideoSink:
+    fps = job.source.output_fps
+    return VideoSink(job.path, fps, settings=job.settings, media=_media(job), warn=job.warn, note=job.note)
+
+
+def _media(job: Job) -> Media | None:
+    """The recording behind the video, without its sound where that would not go with the pictures."""
+    media, settings = job.source.media, job.source.settings
+    if media is None or not media.audio or not job.settings.audio:
+        return media
+    if settings.stride > 1:
+        job.warn(f"{job.path}: without the source's sound, because of `input.stride`={settings.stride}.")
+    elif settings.fps is not None:
+        job.warn(f"{job.path}: without the source's sound, because `input.fps`={settings.fps:g} changes the pace.")
+    else:
+        return media
+    return replace(media, audio=False)
+
+
+OUTPUTS = (Output("save_video", "pictures", _open, check=_check, pixels=True),)

@@ -26,7 +26,9 @@ class DisplaySink(Sink):
         """
         problem = window_problem()
         if problem:
-            raise InputError(f"--display: {problem} Leave --display out and use --save out.mp4.")
+            raise InputError(
+                f"`output.display`: {problem} Leave `output.display` out and use `output.save_video`=out.mp4."
+            )
         self._title = title
         self._open = False
         self.stopped = False

@@ -55,7 +55,7 @@ def open_source(
     """
     spec = str(spec)
     if not spec.strip():
-        raise InputError("--source is empty. Give a video, a folder of images, a camera number (0), a URL, or demo.")
+        raise InputError("`source` is empty. Give a video, a folder of images, a camera number (0), a URL, or demo.")
     if spec == "demo":
         return DemoSource(demo, settings, pixels=pixels)
     if spec == STDIN:
@@ -68,7 +68,7 @@ def open_source(
     if scheme is not None:
         if scheme not in URL_SCHEMES:
             known = ", ".join(sorted({*URL_SCHEMES, "file"}))
-            raise InputError(f"--source {hide_secrets(spec)}: unknown kind of address; known are {known}.")
+            raise InputError(f"`source` {hide_secrets(spec)}: unknown kind of address; known are {known}.")
         return open_url(spec, settings, pixels=pixels, warn=warn)
     return _open_path(at_home(spec), spec, settings, pixels=pixels, frame_count=frame_count, warn=warn)
 
@@ -80,10 +80,10 @@ def _path_of(url: str) -> Path:
     try:
         parts = urlsplit(url.strip().replace("?", "%3F").replace("#", "%23"))
     except ValueError:
-        raise InputError(f"--source {url}: no file name that can be read. Write file:///folder/video.mp4.") from None
+        raise InputError(f"`source` {url}: no file name that can be read. Write file:///folder/video.mp4.") from None
     host = "" if parts.netloc in {"", "localhost"} else parts.netloc if parts.netloc in {".", "..", "~"} else None
     if host is None:
-        raise InputError(f"--source {url}: a file on another machine. Write file:///folder/video.mp4.")
+        raise InputError(f"`source` {url}: a file on another machine. Write file:///folder/video.mp4.")
     name = host + (url2pathname(parts.path) if os.name == "nt" else unquote(parts.path, errors="surrogateescape"))
     plain = re.sub(r"^\s*file://(localhost)?", "", url, flags=re.IGNORECASE)
     return Path(plain) if not Path(name).exists() and Path(plain).exists() else Path(name)
@@ -92,7 +92,7 @@ def _path_of(url: str) -> Path:
 def _open_path(
     path: Path, spec: str, settings: SourceSettings, *, pixels: bool, frame_count: int | None, warn: Warn
 ) -> Source:
-    found = look(path, option="--source", shown=hide_secrets(spec))
+    found = look(path, option="`source`", shown=hide_secrets(spec))
     if found is not None:
         if stat.S_ISDIR(found.st_mode):
             return open_folder(path, settings, pixels=pixels, frame_count=frame_count, warn=warn)
@@ -105,16 +105,16 @@ def _open_path(
     if numbered:
         return _several(numbered, settings, pixels=pixels, warn=warn)
     if numbered is not None:
-        raise InputError(f"--source {spec}: no file has a number at this place.")
+        raise InputError(f"`source` {spec}: no file has a number at this place.")
     if glob.has_magic(spec):
         matches = [Path(match) for match in glob.glob(str(path), recursive=True)]  # noqa: PTH207 (absolute patterns)
         images = natural_order(match for match in matches if match.suffix.lower() in IMAGE_SUFFIXES)
         if not images:
             what = "matches no file" if not matches else f"none of the {len(matches)} files it matches is an image"
-            raise InputError(f"--source {spec}: {what}. For several videos, give --source several times.")
+            raise InputError(f"`source` {spec}: {what}. For several videos, give `source` several times.")
         return _several(images, settings, pixels=pixels, warn=warn)
     raise InputError(
-        f"--source {hide_secrets(spec)}: no such file or folder. Give a video, a folder of images, a camera number "
+        f"`source` {hide_secrets(spec)}: no such file or folder. Give a video, a folder of images, a camera number "
         "(0), a URL (rtsp://…), - for standard input, or demo."
     )
 

@@ -102,4 +102,4 @@ class Source(ABC):
 
     def _check_start(self, total: int, what: str) -> None:
         if self.settings.start >= total:
-            raise InputError(f"--start {self.settings.start}: {what} has only {total} frames.")
+            raise InputError(f"`input.start` {self.settings.start}: {what} has only {total} frames.")

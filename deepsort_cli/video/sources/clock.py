@@ -90,4 +90,4 @@ class Clock:
         kind = message[:24]
         if kind not in self._said:
             self._said.add(kind)
-            self._warn(f"{self._shown} {message} ({1 / self._tick:.6g} frames per second; --set input.fps=… sets it).")
+            self._warn(f"{self._shown} {message} ({1 / self._tick:.6g} frames per second; `input.fps`=… sets it).")

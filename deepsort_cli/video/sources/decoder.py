@@ -169,19 +169,19 @@ class Decoder:
         container = self.container
         stream = container.streams.best("video")
         if container.format.name in TEXT_FORMATS:
-            raise InputError(f"--source {self.shown}: a text file, not a video.")
+            raise InputError(f"`source` {self.shown}: a text file, not a video.")
         if stream is None or stream.disposition & av.stream.Disposition.attached_pic:
             what = f"holds no video ({container.format.long_name})"
             if container.streams.audio:
                 cover = " and a cover picture" if stream is not None else ""
                 what = f"holds sound{cover} only, no video"
-            raise InputError(f"--source {self.shown}: {what}.")
+            raise InputError(f"`source` {self.shown}: {what}.")
         if stream.codec_context is None:
-            raise InputError(f"--source {self.shown}: its video codec is not known to FFmpeg; convert it to H.264.")
+            raise InputError(f"`source` {self.shown}: its video codec is not known to FFmpeg; convert it to H.264.")
         width, height = stream.codec_context.width, stream.codec_context.height
         if width * height > MAX_PIXELS:
             raise InputError(
-                f"--source {self.shown}: {width}×{height} pixels are more than the {MAX_PIXELS:,} allowed."
+                f"`source` {self.shown}: {width}×{height} pixels are more than the {MAX_PIXELS:,} allowed."
             )
         return stream
 

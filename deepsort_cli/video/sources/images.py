@@ -90,7 +90,7 @@ class ImagesSource(Source):
                 if self.settings.on_error == "fail":
                     break
                 self._skip(picture, error)
-        raise InputError(f"--source {reason}") from None
+        raise InputError(f"`source` {reason}") from None
 
     def __iter__(self) -> Iterator[Frame]:
         first, self._first = self._first, None

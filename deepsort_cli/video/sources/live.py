@@ -80,7 +80,7 @@ class LiveSource(Source):
         try:
             image = reader.read()
             if image is None:
-                raise InputError(f"--source {shown}: it answers, but sends no frame that can be read.")
+                raise InputError(f"`source` {shown}: it answers, but sends no frame that can be read.")
         except BaseException:
             reader.close()
             raise
@@ -286,9 +286,9 @@ def open_capture(target: int | str) -> Any:
 
 
 def _no_camera(target: int | str) -> str:
-    text = f"--source {target}: no camera answers at index {target}."
+    text = f"`source` {target}: no camera answers at index {target}."
     if isinstance(target, str):
-        text = f"--source {target}: no camera answers at this device."
+        text = f"`source` {target}: no camera answers at this device."
     if sys.platform.startswith("linux"):
         devices = sorted(str(device) for device in Path("/dev").glob("video*"))
         found = f"devices found: {', '.join(devices)}" if devices else "no /dev/video* device exists"

@@ -38,7 +38,7 @@ def open_url(url: str, settings: SourceSettings, *, pixels: bool = True, warn: W
         decoder = connect(scheme not in {"http", "https"})
     except av.FFmpegError as error:
         raise InputError(
-            f"--source {shown}: no video comes from this address ({reason_of(error)}; waited up to "
+            f"`source` {shown}: no video comes from this address ({reason_of(error)}; waited up to "
             f"{settings.timeout:g} s). Check the address, user and password, and that the camera is reachable."
         ) from None
     unsure = scheme in {"http", "https"} and decoder.format not in {"mpjpeg", "hls"}

@@ -157,7 +157,7 @@ class PictureReader:
                 if needed < 16:
                     self._tell(
                         f"{path}: 16-bit values up to {largest}, taken for {needed} bits; "
-                        "--set input.bit_depth=… says otherwise."
+                        "`input.bit_depth`=… says otherwise."
                     )
             bits = self._seen
         return np.asarray(np.minimum(pixels >> max(0, bits - 8), 255), dtype=np.uint8)

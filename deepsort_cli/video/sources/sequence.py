@@ -27,7 +27,7 @@ def open_folder(folder: Path, settings: SourceSettings, *, pixels: bool, frame_c
         images = images_in(folder)
         if not images:
             raise InputError(
-                f"--source {folder}: no images in this folder, and neither img1/ nor seqinfo.ini as in a "
+                f"`source` {folder}: no images in this folder, and neither img1/ nor seqinfo.ini as in a "
                 f"MOTChallenge sequence. Image files end in {', '.join(sorted(IMAGE_SUFFIXES))}."
             )
         return ImagesSource(images, settings, kind="images", name=folder.resolve().name, pixels=pixels, warn=warn)
@@ -49,7 +49,7 @@ def _open_sequence(
     if not pixels:
         length = sequence.length if sequence else _length(images) or frame_count
         if not length:
-            raise InputError(f"--source {folder}: no seqinfo.ini and no images: its length is unknown.")
+            raise InputError(f"`source` {folder}: no seqinfo.ini and no images: its length is unknown.")
         size = (sequence.width, sequence.height) if sequence else (0, 0)
         return BlankSource(name, length, settings, fps=fps, size=size, sequence=sequence)
     if images:
@@ -64,8 +64,8 @@ def _open_sequence(
         source.sequence = sequence
         return source
     raise InputError(
-        f"--source {folder}: the sequence has no images in {image_folder.name}/. Without images, only stored "
-        "detections can be tracked: --detections FILE, without a video, crops or a window."
+        f"`source` {folder}: the sequence has no images in {image_folder.name}/. Without images, only stored "
+        "detections can be tracked: `detections`=FILE, without a video, crops or a window."
     )
 
 

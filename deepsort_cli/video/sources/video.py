@@ -132,8 +132,8 @@ class VideoSource(Source):
             if item[0] >= start:
                 return item
         if count == 0:
-            raise InputError(f"--source {self._shown}: no frame can be decoded. The file is damaged or no video.")
-        raise InputError(f"--start {start}: {self._shown} has only {count} frames.")
+            raise InputError(f"`source` {self._shown}: no frame can be decoded. The file is damaged or no video.")
+        raise InputError(f"`input.start` {start}: {self._shown} has only {count} frames.")
 
     def __iter__(self) -> Iterator[Frame]:
         item, self._first = self._first, None
@@ -218,7 +218,7 @@ def open_video(
         decoder = Decoder(str(path.resolve()), str(path), timeout=settings.timeout, options=_playlist_options(path))
     except av.FFmpegError:
         raise InputError(
-            f"--source {path}: not a video that can be read. It is damaged, cut off, or of an unknown format."
+            f"`source` {path}: not a video that can be read. It is damaged, cut off, or of an unknown format."
         ) from None
     if decoder.format == "hls":
         _tell_missing_parts(path, warn)
@@ -249,9 +249,7 @@ def open_stdin(settings: SourceSettings, *, pixels: bool = True, warn: Warn = si
     """
     if sys.stdin is None or sys.stdin.isatty():
         what = "closed" if sys.stdin is None else "the keyboard"
-        raise InputError(
-            f"--source -: standard input is {what}. Send a video: ffmpeg … -f mpegts - | deepsort track --source -"
-        )
+        raise InputError(f"`source` -: standard input is {what}. Send a video: ffmpeg … -f mpegts - | deepsort track -")
     pipe = Pipe(sys.stdin.fileno())
     try:
         return _open_pipe(pipe, settings, pixels=pixels, warn=warn)
@@ -265,14 +263,14 @@ def _open_pipe(pipe: Pipe, settings: SourceSettings, *, pixels: bool, warn: Warn
         decoder = Decoder(pipe, "standard input")
     except av.FFmpegError as error:
         what = "nothing comes" if not pipe.count else reason_of(error)
-        raise InputError(f"--source -: {what}. MPEG-TS, Matroska and MJPEG can be read while they come.") from None
+        raise InputError(f"`source` -: {what}. MPEG-TS, Matroska and MJPEG can be read while they come.") from None
     try:
         return VideoSource(decoder, settings, name="stdin", pixels=pixels, warn=warn)
     except InputError:
         if decoder.frames_out:
             raise
         raise InputError(
-            "--source -: no frame can be decoded. An MP4 with its index at the end cannot be read from a pipe: name "
+            "`source` -: no frame can be decoded. An MP4 with its index at the end cannot be read from a pipe: name "
             "the file, or send it as MPEG-TS."
         ) from None
 
@@ -320,14 +318,14 @@ def _check_is_no_text(path: Path) -> None:
         with path.open("rb") as stream:
             head = stream.read(1024)
     except OSError as error:
-        raise InputError(f"--source {path}: cannot be read ({error.strerror or error}).") from None
+        raise InputError(f"`source` {path}: cannot be read ({error.strerror or error}).") from None
     if not head:
-        raise InputError(f"--source {path}: the file is empty.")
+        raise InputError(f"`source` {path}: the file is empty.")
     if head.lstrip(b"\xef\xbb\xbf").startswith(b"#EXTM3U"):
         return
     if head.startswith(b"version https://git-lfs"):
-        raise InputError(f"--source {path}: a Git LFS pointer, not the video itself. Fetch it with: git lfs pull")
+        raise InputError(f"`source` {path}: a Git LFS pointer, not the video itself. Fetch it with: git lfs pull")
     if all(byte >= 32 or byte in b"\t\n\r\f\x1b" for byte in head):
         with contextlib.suppress(UnicodeDecodeError):
             codecs.getincrementaldecoder("utf-8")().decode(head)  # a character cut at the end is fine
-            raise InputError(f"--source {path}: a text file, not a video.")
+            raise InputError(f"`source` {path}: a text file, not a video.")

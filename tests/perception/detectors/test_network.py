@@ -167,7 +167,7 @@ def test_imgsz_is_for_dynamic_models(constant_model) -> None:
     path = constant_model(v8())
     image = np.zeros((64, 64, 3), np.uint8)
     assert len(detect(path, image, imgsz="64")) == 0
-    with pytest.raises(InputError, match=r"--imgsz 320: constant\.onnx has a fixed input of 64×64"):
+    with pytest.raises(InputError, match=r"`detector.imgsz` 320: constant\.onnx has a fixed input of 64×64"):
         detect(path, image, imgsz="320")
     with pytest.raises(InputError, match="hog"):
         open_detector(DetectorSettings(imgsz=(640,)))
@@ -225,7 +225,7 @@ def test_a_model_that_works_at_one_square_only_gets_it(tmp_path: Path, write_mod
     settings = DetectorSettings(model_path=str(path), imgsz=imgsz)  # type: ignore[arg-type]
     if told == "nothing" and side == 64:
         with pytest.raises(
-            InputError, match=r"640, 640.*fails at all usual sizes: --imgsz"
+            InputError, match=r"640, 640.*fails at all usual sizes: `detector.imgsz`"
         ):  # what failed is said, and what helps
             open_detector(settings)
         return

@@ -135,7 +135,7 @@ def test_sound_that_does_not_fit_is_named_with_the_remedy(
     (said,) = write(out, make_recording(name, codec))
     assert codec.removeprefix("lib") in said
     assert "out.mkv" in said
-    assert "--no-audio" in said
+    assert "`output.audio`=false" in said
     assert tracks_in(out) == []
     assert len(decoded(out)) == 2 * RATE
 

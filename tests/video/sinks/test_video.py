@@ -195,7 +195,7 @@ def test_pictures_wider_than_the_encoder_allows_are_refused_with_the_remedy(
     tmp_path: Path, suffix: str, width: int
 ) -> None:
     path = tmp_path / f"out{suffix}"
-    with pytest.raises(InputError, match=rf"{width}×32 pixels.*output\.max_side=4096"):
+    with pytest.raises(InputError, match=rf"{width}×32 pixels.*`output\.max_side`=4096"):
         check_video(path, 25, OutputSettings(), width, 32)
     check_video(path, 25, OutputSettings(max_side=4096), width, 32)
     check_video(path, 25, OutputSettings(), width - 4096, 32)
@@ -255,7 +255,7 @@ def test_unknown_formats_and_codecs(tmp_path: Path) -> None:
         VideoSink(tmp_path / "out.gif", 25)
     with pytest.raises(InputError, match="''"):
         VideoSink(tmp_path / "out", 25)
-    with pytest.raises(InputError, match=r"output\.codec nonsense"):
+    with pytest.raises(InputError, match=r"`output\.codec` nonsense"):
         VideoSink(tmp_path / "out.mp4", 25, settings=OutputSettings(codec="nonsense"))
     with pytest.raises(InputError, match="not a video encoder"):
         VideoSink(tmp_path / "out.mp4", 25, settings=OutputSettings(codec="aac"))

@@ -57,7 +57,7 @@ def test_the_window_stops_on_request(
 def test_without_a_screen_the_window_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
-    with pytest.raises(InputError, match=r"--display: no screen.*--save"):
+    with pytest.raises(InputError, match=r"`output.display`: no screen.*`output.save_video`"):
         DisplaySink()
 
 
@@ -65,5 +65,5 @@ def test_without_a_screen_the_window_is_refused(monkeypatch: pytest.MonkeyPatch)
 def test_a_screen_that_cannot_be_reached_is_refused_not_fatal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DISPLAY", ":987")
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
-    with pytest.raises(InputError, match="--display: .*no window could be opened|headless"):
+    with pytest.raises(InputError, match="`output.display`: .*no window could be opened|headless"):
         DisplaySink()

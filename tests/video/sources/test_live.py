@@ -101,7 +101,7 @@ def test_a_live_source_can_be_closed_from_another_thread(cameras: Callable[..., 
 
 
 def test_no_camera_says_which_and_what_to_do() -> None:
-    with pytest.raises(InputError, match=r"--source 63: no camera answers at index 63.*demo"):
+    with pytest.raises(InputError, match=r"`source` 63: no camera answers at index 63.*demo"):
         opened("63")
 
 

@@ -144,7 +144,7 @@ def test_playlists(server: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("scheme", ["rtsp", "rtmp", "tcp", "http", "srt"])
 def test_nothing_at_an_address_is_one_message_without_secrets(scheme: str) -> None:
     url = f"{scheme}://admin:se/cret@127.0.0.1:9/door?password=secret#secret"
-    with pytest.raises(InputError, match=f"--source {scheme}://admin:…@127.0.0.1:9") as error:
+    with pytest.raises(InputError, match=f"`source` {scheme}://admin:…@127.0.0.1:9") as error:
         opened(url, timeout=2)
     assert "cret" not in str(error.value)
     assert error.value.__suppress_context__

@@ -55,14 +55,14 @@ def test_a_start_beyond_the_end(
         "sequence": tmp_path,
     }[kind]
     for start in (12, 500):
-        with pytest.raises(InputError, match=f"--start {start}: .* only 12 frames"):
+        with pytest.raises(InputError, match=f"`input.start` {start}: .* only 12 frames"):
             opened(spec, start=start, pixels=kind != "sequence")
 
 
 def test_paths_that_do_not_exist_or_hold_nothing(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file or folder"):
         opened(tmp_path / "absent.mp4")
-    with pytest.raises(InputError, match="--source is empty"):
+    with pytest.raises(InputError, match="`source` is empty"):
         opened(" ")
     with pytest.raises(InputError, match="no images in this folder"):
         opened(tmp_path)

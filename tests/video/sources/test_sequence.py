@@ -58,7 +58,7 @@ def test_a_sequence_without_images_needs_none_when_no_pixels_are_wanted(tmp_path
     with opened(tmp_path, pixels=False) as source:
         assert [(frame.index, frame.image) for frame in source] == [(i, None) for i in range(5)]
     assert (source.width, source.height, source.fps, source.name) == (64, 48, 14.0, "Street")
-    with pytest.raises(InputError, match="no images.*--detections"):
+    with pytest.raises(InputError, match="no images.*`detections`"):
         opened(tmp_path)
 
 

@@ -14,11 +14,19 @@ from deepsort_cli.core.regions import Counts, Line, LineCount
 from deepsort_cli.core.types import Frame, Tracks
 from deepsort_cli.tracking.refinement import refine
 from deepsort_cli.tracking.settings import RefinementSettings
-from deepsort_cli.video import whole_run
 from deepsort_cli.video.colours import colour_of
 from deepsort_cli.video.demo import GroundTruth
-from deepsort_cli.video.sinks import CsvSink, JsonlSink, MotSink
-from deepsort_cli.video.whole_run import ComparisonSink, RefinedSink, SummarySink, TimelineSink
+from deepsort_cli.video.sinks import (
+    ComparisonSink,
+    CsvSink,
+    JsonlSink,
+    MotSink,
+    RefinedSink,
+    SummarySink,
+    TimelineSink,
+    timeline,
+)
+from deepsort_cli.video.sinks.lives import Lives
 
 NAMES = {0: "person", 2: "car"}
 
@@ -171,11 +179,11 @@ def test_a_timeline_shows_tracks_until_the_next_frame_came(tmp_path: Path, monke
     """Also at a rate that changes: frames are shown for different times."""
     drawn: list[dict[int, list[tuple[float, float]]]] = []
 
-    def draw(path: Path, title: str, lives: whole_run._Lives) -> None:
+    def draw(path: Path, title: str, lives: Lives) -> None:
         drawn.append({track_id: life.spans for track_id, life in lives.of.items()})
         path.write_bytes(b"x")
 
-    monkeypatch.setattr(whole_run, "_draw_timeline", draw)
+    monkeypatch.setattr(timeline, "_draw_timeline", draw)
     with TimelineSink(tmp_path / "a.png", "a", 10) as sink:
         for index, (moment, ids) in enumerate([(0.0, [1]), (0.1, [1, 2]), (1.5, [2]), (1.7, [1]), (1.9, [1])]):
             sink.write(Frame(index, None, moment), at(dict.fromkeys(ids, 5.0)))

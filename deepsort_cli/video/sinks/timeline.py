@@ -1,0 +1,78 @@
+"""A picture of all tracks over time, drawn at the end of a run."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+from deepsort_cli.core.errors import InputError
+from deepsort_cli.video.colours import colour_of
+from deepsort_cli.video.sinks.base import Job, Output
+from deepsort_cli.video.sinks.lives import Lives, LivesSink
+
+SUFFIXES = (".png", ".svg", ".pdf")
+
+
+class TimelineSink(LivesSink):
+    """A picture with a bar for every track over time, interrupted where it was not seen."""
+
+    def __init__(self, path: Path, title: str, fps: float) -> None:
+        super().__init__(path)
+        self._title = title
+        self._frame_seconds = 1 / fps
+
+    def _finish(self, path: Path, lives: Lives) -> None:
+        lives.finish(self._frame_seconds)
+        _draw_timeline(path, self._title, lives)
+
+
+def _draw_timeline(path: Path, title: str, lives: Lives) -> None:
+    """Tracks from top to bottom in the order they appeared, in the colours they have in the video."""
+    from matplotlib.figure import Figure  # takes half a second, and most runs draw no timeline
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    tracks = sorted(lives.of.items(), key=lambda item: (item[1].first_time, item[0]))
+    inches_a_bar = min(0.2, 40 / max(len(tracks), 1))
+    figure = Figure(figsize=(10, 1.2 + inches_a_bar * max(len(tracks), 4)), layout="constrained", dpi=110)
+    axes = figure.add_subplot()
+    for row, (track_id, life) in enumerate(tracks):
+        bars = [(begin, end - begin) for begin, end in life.spans]
+        blue, green, red = colour_of(track_id)
+        axes.broken_barh(bars, (row - 0.4, 0.8), facecolors=(red / 255, green / 255, blue / 255), linewidth=0)
+    every = math.ceil(0.13 / inches_a_bar)  # numbers would overlap on bars thinner than that
+    axes.set_yticks(range(0, len(tracks), every), [str(track_id) for track_id, _ in tracks[::every]], fontsize=8)
+    axes.set_ylim(max(len(tracks), 1) - 0.3, -0.7)
+    axes.set_xlim(min(0.0, lives.end), max(0.0, lives.end))
+    axes.xaxis.set_major_locator(MaxNLocator(12, steps=[1, 2, 3, 6, 10] if lives.end >= 60 else None))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _clock(value) if lives.end >= 60 else f"{value:g}"))
+    axes.set_xlabel("time" if lives.end >= 60 else "seconds")
+    axes.set_ylabel("track")
+    axes.set_title(f"{title}: {len(tracks)} tracks", loc="left", fontsize=11)
+    axes.grid(axis="x", color="0.9")
+    axes.set_axisbelow(True)
+    for edge in ("top", "right", "left"):
+        axes.spines[edge].set_visible(False)
+    axes.tick_params(axis="y", length=0)
+    figure.savefig(path)
+
+
+def _clock(seconds: float) -> str:
+    """Minutes and seconds, with hours where there are any: 1:05, 2:00:00."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def _check(job: Job) -> None:
+    if job.path.suffix.lower() not in SUFFIXES:
+        raise InputError(f"`{job.output.key}` {job.path}: use one of {', '.join(SUFFIXES)}.")
+
+
+OUTPUTS = (
+    Output(
+        "save_timeline",
+        "tables",
+        lambda job: TimelineSink(job.path, job.source.name, job.source.output_fps),
+        check=_check,
+    ),
+)

@@ -1,0 +1,94 @@
+"""What a run tells its listener: how far it is, and what came of each source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from deepsort_cli.core.mot import Comparison
+from deepsort_cli.core.regions import Counts
+from deepsort_cli.perception.fate import Fate
+
+Ending = Literal["end", "quit", "interrupted", "stopped"]
+"""The source ended; the user quit the window; Ctrl-C; the loop over the run was left."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a source is: told with 0 frames before its first, and after every frame.
+
+    Attributes:
+        source: name of the source.
+        total: frames to come in all, often an estimate; None for cameras, and once more came.
+        frames: frames tracked so far.
+        tracks: people reported so far (distinct ids).
+        present: tracks in the last frame.
+        fps: frames per second lately.
+    """
+
+    source: str
+    total: int | None
+    frames: int = 0
+    tracks: int = 0
+    present: int = 0
+    fps: float = 0.0
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What came of one source; told when all its outputs are closed.
+
+    Attributes:
+        source, kind: name and kind of the source.
+        frames: frames tracked.
+        tracks: distinct ids reported.
+        rows: track boxes reported over all frames.
+        seconds: wall-clock time from the first frame asked for to the last file closed; what a loop over the run does
+            is in it.
+        stage_ms: average milliseconds per frame that each stage worked; stages overlap, and several frames are
+            detected and embedded at once.
+        outputs: files and folders written.
+        ending: what ended it.
+        detector, embedder: what was used; embedder is None without appearance.
+        max_cosine_distance: the appearance threshold in force.
+        frames_detected: frames the detector looked at; all of them unless `DetectorSettings.interval` says otherwise.
+        embedded, embeddings_skipped: how many detections were embedded, and how many need not be because
+            `TrackerSettings.refresh_every` is on.
+        camera_motions: frames whose camera motion could be measured; None where it is not compensated.
+        counts: the final counts of lines and zones, None where there are none.
+        comparison: the written tracks beside the ground truth of the same frames, where it was asked for.
+        fate: what became of the detections.
+    """
+
+    source: str
+    kind: str
+    frames: int
+    tracks: int
+    rows: int
+    seconds: float
+    stage_ms: dict[str, float]
+    outputs: list[Path]
+    ending: Ending
+    detector: str
+    embedder: str | None
+    max_cosine_distance: float
+    frames_detected: int
+    embedded: int
+    embeddings_skipped: int
+    camera_motions: int | None
+    counts: Counts | None = None
+    comparison: Comparison | None = None
+    fate: Fate | None = None
+
+    @property
+    def fps(self) -> float:
+        return self.frames / self.seconds if self.seconds > 0 else 0.0
+
+    def __str__(self) -> str:
+        ending = "" if self.ending == "end" else f" ({self.ending})"
+        written = ", ".join(map(str, self.outputs))
+        return (
+            f"{self.source}: {self.tracks} tracks in {self.frames} frames{ending}, {self.fps:.1f} frames per second"
+            + (f"; wrote {written}" if written else "")
+        )

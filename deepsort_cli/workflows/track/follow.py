@@ -1,0 +1,119 @@
+"""One source's tracker, in the order of the frames, and what is counted about it."""
+
+from __future__ import annotations
+
+import time
+
+from deepsort_cli.core import Tracks
+from deepsort_cli.core.regions import Counts
+from deepsort_cli.core.streams import clock
+from deepsort_cli.core.types import IntArray
+from deepsort_cli.perception.embedders import Features
+from deepsort_cli.perception.fate import Fate
+from deepsort_cli.tracking import Tracker
+from deepsort_cli.tracking.counting import RegionCounter
+from deepsort_cli.workflows.track.parts import Parts
+from deepsort_cli.workflows.track.perceive import Perceived
+
+
+class Follower:
+    """Tracks what was perceived, frame by frame.
+
+    Attributes:
+        frames, rows: how many came, and how many track boxes were reported.
+        ids: of all tracks reported.
+        detected: frames the detector looked at.
+        measured: frames whose camera motion could be measured; None where none was to be.
+        counts: of lines and zones after the last frame; None where there are none.
+        fps: frames per second lately.
+        seconds: how long each stage worked.
+    """
+
+    def __init__(self, parts: Parts, counter: RegionCounter | None, *, matched_only: bool) -> None:
+        self._parts = parts
+        self._counter = counter
+        self._matched_only = matched_only
+        self._tracker = Tracker(parts.tracker)
+        self._meter = _Meter()
+        self.frames = self.rows = self.detected = 0
+        self.ids: set[int] = set()
+        self.measured: int | None = None
+        self.counts: Counts | None = None
+        self.fps = 0.0
+        self.seconds = {"read": 0.0, "detect": 0.0, "embed": 0.0, "camera": 0.0, "track": 0.0}
+
+    def __call__(self, seen: Perceived) -> Tracks:
+        """The tracks to report after the next frame."""
+        self.seconds["detect"] += seen.detect_seconds
+        self.seconds["embed"] += seen.embed_seconds
+        self.detected += seen.detections is not None
+        if self._parts.camera is not None and seen.frame.image is not None:
+            self.seconds["camera"] += seen.camera_seconds
+            self.measured = (self.measured or 0) + (seen.motion is not None)
+        tracks = self._track(seen)
+        if self._matched_only:
+            tracks = tracks[tracks.time_since_update == 0]
+        if self._counter is not None:
+            self.counts = self._counter.update(tracks)
+        self.ids.update(tracks.ids.tolist())
+        self.rows += len(tracks)
+        self.frames += 1
+        self.fps = self._meter.tick()
+        return tracks
+
+    def _track(self, seen: Perceived) -> Tracks:
+        """The tracker's own answer. Where features are computed on demand, it asks for them: that is here, too."""
+        embedding = {"embed": 0.0}
+
+        def embed(positions: IntArray) -> Features:
+            assert self._parts.embedder is not None
+            assert seen.frame.image is not None
+            assert seen.detections is not None
+            with clock(embedding, "embed"):
+                return self._parts.embedder(seen.frame.image, seen.detections.boxes[positions])
+
+        with clock(self.seconds, "track"):
+            if seen.detections is None:
+                tracks = self._tracker.coast(seen.motion)
+            else:
+                on_demand = self._parts.embeds_on_demand and seen.detections.features is None
+                tracks = self._tracker.update(seen.detections, seen.motion, embed if on_demand else None)
+        self.seconds["track"] -= embedding["embed"]
+        self.seconds["embed"] += embedding["embed"]
+        return tracks
+
+    @property
+    def embedded(self) -> tuple[int, int]:
+        """How many detections were embedded, and how many need not be."""
+        if self._parts.embeds_on_demand and not self._parts.brings_features:
+            return self._tracker.embedded, self._tracker.seen - self._tracker.embedded
+        models = self._parts.embedder is not None and not self._parts.brings_features
+        return self._tracker.seen if models else 0, 0
+
+    def fate(self, last_frame: int | None) -> Fate:
+        """What became of the detections; `last_frame` is the source's last, from 1, None where it was not reached."""
+        detector, tracker = self._parts.detector, self._tracker
+        return Fate(
+            counts=detector.tally.counts,
+            conf=detector.conf,
+            stored=detector.stored,
+            unusable=tracker.unusable,
+            begun=tracker.begun,
+            unconfirmed=tracker.unconfirmed,
+            n_init=self._parts.tracker.n_init,
+            beyond=0 if last_frame is None else detector.after(last_frame),
+            last_resort=detector.name == "hog",
+        )
+
+
+class _Meter:
+    """Frames per second over the last moments."""
+
+    def __init__(self, window: int = 30) -> None:
+        self._times: list[float] = []
+        self._window = window
+
+    def tick(self) -> float:
+        self._times = [*self._times[-self._window :], time.perf_counter()]
+        span = self._times[-1] - self._times[0]
+        return (len(self._times) - 1) / span if span > 0 else 0.0

@@ -1,0 +1,170 @@
+"""The opened parts of a run: detector, embedder, camera motion, and the tracker's settings with nothing left open."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+from deepsort_cli.core import InputError
+from deepsort_cli.core.cpus import available_cpus
+from deepsort_cli.core.events import Listener
+from deepsort_cli.perception.camera_motion import CameraMotion
+from deepsort_cli.perception.catalogue import DEFAULT_DETECTOR, default_detector, find
+from deepsort_cli.perception.classes import COCO_NAMES, select_classes
+from deepsort_cli.perception.detectors import Detector, open_detector
+from deepsort_cli.perception.embedders import Embedder, open_embedder
+from deepsort_cli.perception.functions import Detect, Embed, FunctionDetector, FunctionEmbedder
+from deepsort_cli.perception.settings import DetectorSettings, RuntimeSettings
+from deepsort_cli.perception.stored import StoredDetections
+from deepsort_cli.settings.track import TrackSettings
+from deepsort_cli.tracking import TrackerSettings
+
+MOST_WORKERS = 8
+
+WEAK_DETECTOR = (
+    "no detector is named, and the built-in hog finds few people in crowds or far away. One that finds far more "
+    "({size}, {licence}): deepsort models download {name}"
+)
+
+
+@dataclass(frozen=True)
+class Functions:
+    """Functions of the caller in place of models.
+
+    Attributes:
+        detect: a (H, W, 3) uint8 BGR image → what `Detections.of` takes.
+        embed: such an image and (N, 4) boxes x1 y1 x2 y2 → (N, D) features.
+    """
+
+    detect: Detect | None = None
+    embed: Embed | None = None
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What all sources of a run and all threads share.
+
+    Attributes:
+        detector: live, stored, or a function.
+        embedder: None: tracking goes without one.
+        own_features: the detections' own features are used where they bring some, since no embedder is named.
+        camera: None: the camera's motion is not compensated.
+        tracker: settings of the tracker, with nothing left open.
+        interval: the detector looks at every so many frames.
+        workers: how many frames are perceived at once.
+    """
+
+    detector: Detector
+    embedder: Embedder | FunctionEmbedder | None
+    own_features: bool
+    camera: CameraMotion | None
+    tracker: TrackerSettings
+    interval: int
+    workers: int
+
+    @property
+    def stored(self) -> StoredDetections | None:
+        return self.detector if isinstance(self.detector, StoredDetections) else None
+
+    @property
+    def reads_pixels(self) -> bool:
+        return self.stored is None or self.embedder is not None
+
+    @property
+    def brings_features(self) -> bool:
+        """Detections come with features, and those are used; of a function, as far as known by now."""
+        return self.own_features and self.detector.has_features
+
+    @property
+    def embeds_on_demand(self) -> bool:
+        return self.embedder is not None and self.tracker.refresh_every is not None
+
+    @property
+    def appearance(self) -> str | None:
+        """Where features come from; None where there are none."""
+        if self.brings_features:
+            return "stored features" if self.detector.stored else f"features of {self.detector.name}"
+        return None if self.embedder is None else self.embedder.name
+
+
+def open_parts(settings: TrackSettings, functions: Functions, listener: Listener) -> Parts:
+    """Open what the settings name, or take the functions.
+
+    Raises:
+        InputError: something cannot be used, or settings do not go together.
+        RunError: a model of the catalogue cannot be fetched.
+    """
+    lock = threading.Lock()
+    in_turn = functions.detect is not None or functions.embed is not None
+    cpus = available_cpus()
+    workers = 1 if in_turn else max(1, min(MOST_WORKERS, cpus // max(1, settings.runtime.threads)))
+    runtime = settings.runtime.model_copy(update={"threads": settings.runtime.threads or max(1, cpus // workers)})
+
+    detector = _open_detector(settings, functions.detect, runtime, listener, lock)
+    named = settings.reid.model_path is not None or functions.embed is not None
+    embedder: Embedder | FunctionEmbedder | None = None
+    if functions.embed is not None:
+        embedder = FunctionEmbedder(functions.embed, lock)
+    elif named or not detector.stored:  # what is stored is replayed as it is, often without images
+        embedder = open_embedder(settings.reid, runtime, listener.warn)
+    return Parts(
+        detector=detector,
+        embedder=embedder,
+        own_features=not named,
+        camera=CameraMotion(settings.camera_motion) if settings.camera_motion.method != "none" else None,
+        tracker=_filled(settings, detector, embedder),
+        interval=1 if detector.stored else settings.detector.interval,
+        workers=workers,
+    )
+
+
+def _open_detector(
+    settings: TrackSettings, function: Detect | None, runtime: RuntimeSettings, listener: Listener, lock: threading.Lock
+) -> Detector:
+    """The detector; with `tracker.low_score`, that is its lowest confidence, in place of its own."""
+    wanted, low = settings.detector, settings.tracker.low_score
+    if settings.detections is not None:
+        if function is not None:
+            raise InputError("`detections` and a detector: give one of them.")
+        return _load(settings, listener)
+    if function is not None:
+        return FunctionDetector(function, wanted if low is None else wanted.model_copy(update={"conf": low}), lock)
+    wanted = usual(wanted)
+    better = find(DEFAULT_DETECTOR)
+    if wanted.model_path is None and better is not None:
+        listener.note(WEAK_DETECTOR.format(size=better.megabytes, licence=better.licence, name=better.name))
+    conf = wanted.lowest_confidence() if low is None else low
+    return open_detector(wanted.model_copy(update={"conf": conf}), runtime, listener.warn)
+
+
+def usual(detector: DetectorSettings) -> DetectorSettings:
+    """Where no detector is named, the catalogue's if its file is at hand; without it, none is named still."""
+    name = default_detector() if detector.model_path is None else None
+    return detector if name is None else detector.model_copy(update={"model_path": name})
+
+
+def _load(settings: TrackSettings, listener: Listener) -> StoredDetections:
+    detector, low = settings.detector, settings.tracker.low_score
+    wanted = select_classes(COCO_NAMES, detector.classes) if detector.classes else None
+    conf = detector.lowest_confidence(stored=True) if low is None else low
+    assert settings.detections is not None
+    stored = StoredDetections.load(
+        settings.detections, conf=conf, iou=detector.iou, classes=wanted, class_names=COCO_NAMES
+    )
+    for note in stored.notes:
+        listener.warn(note)
+    return stored
+
+
+def _filled(
+    settings: TrackSettings, detector: Detector, embedder: Embedder | FunctionEmbedder | None
+) -> TrackerSettings:
+    """The tracker's settings, with what they leave open from detector and embedder."""
+    known = isinstance(detector, StoredDetections | FunctionDetector)
+    wanted = settings.detector if known else usual(settings.detector)
+    try:
+        return settings.tracker.filled(
+            wanted.lowest_confidence(stored=known), None if embedder is None else embedder.threshold
+        )
+    except ValueError as error:
+        raise InputError(f"tracker.{error}.") from None

@@ -1,0 +1,361 @@
+"""A run over all its sources: checked when it is made, tracked when somebody iterates over it."""
+
+from __future__ import annotations
+
+import contextlib
+import weakref
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel
+
+from deepsort_cli.core import Frame, InputError, Tracks
+from deepsort_cli.core.events import Listener, LoggingListener
+from deepsort_cli.core.regions import Counts, check_inside, parse_lines, parse_zones
+from deepsort_cli.evaluation.mot_score import Scoring, score_comparisons
+from deepsort_cli.evaluation.official_scorer import require_trackeval
+from deepsort_cli.settings.options import from_keywords
+from deepsort_cli.settings.track import TrackSettings
+from deepsort_cli.tracking.counting import RegionCounter
+from deepsort_cli.tracking.settings import CountingSettings
+from deepsort_cli.video.outputs import Outputs, asked_for, to_stdout
+from deepsort_cli.video.sinks import ROW, ComparisonSink, RowsSink, unique_names
+from deepsort_cli.video.sources import Source
+from deepsort_cli.workflows.track.events import Summary
+from deepsort_cli.workflows.track.one_source import OneSource, Task
+from deepsort_cli.workflows.track.parts import Functions, Parts, open_parts
+from deepsort_cli.workflows.track.sources import ground_truth, open_one, tell_misplaced, wanted_sources
+
+NOTHING_KEPT = (
+    "the tracks will not be kept, only summed up at the end: no output is asked for. "
+    "For example: `output.save_video`=out.mp4, `output.save_txt`=out.txt, `output.save_csv`=out.csv"
+)
+NO_MODEL = "no Re-ID model: tracking by motion and overlap (name one with `reid.model_path`=MODEL.onnx)"
+TABLES_ONLY = "refinement changes text outputs only, and none is asked for: {}"
+REFINED = "text outputs get refined tracks at the end; pictures, counts and the summary are of the run itself"
+FOREIGN_FEATURES = (
+    "the detector's answers bring features, and those were used. `tracker.max_cosine_distance` was that of {}, which "
+    "need not suit them: set it, or `reid.model_path`=none to do without features"
+)
+
+Model = str | PathLike[str] | BaseModel | dict[str, Any] | Callable[..., Any] | None
+"""What `detector` and `reid` may be: a name or path, settings, or a function."""
+
+
+def track(
+    *sources: Any, listener: Listener | None = None, detector: Model = None, reid: Model = None, **keywords: Any
+) -> Run:
+    """Track people, or whatever the detector finds: `deepsort track`, lazily.
+
+    Everything is opened and checked now; frames are read, and outputs written, when you iterate or call `finish`:
+
+        run = deepsort.track("street.mp4", detector="yolox_nano", save="out.mp4")
+        for frame, tracks in run:
+            print(frame.index, frame.time, tracks.ids, tracks.boxes)
+        print(run.summary)
+
+    Args:
+        sources: videos, folders, MOTChallenge sequences, camera numbers, URLs, or `demo`; or one list of them. Several
+            are tracked one after the other, each with fresh ids and its own outputs.
+        listener: is told what happens: `Progress` and `Summary`, notes and warnings. None: those go to the logger
+            `deepsort`.
+        detector: a model's name or path, settings, or a function from a (H, W, 3) uint8 BGR image to `Detections`, an
+            (N, 4) to (N, 6) array (x1 y1 x2 y2, score, class), supervision `Detections` or Ultralytics `Results`.
+        reid: a model's name or path, `"none"`, settings, or a function from an image and (N, 4) boxes to (N, D)
+            features. Functions are asked for one frame after the other, from a thread of their own.
+        keywords: the flags of `deepsort track` with underscores (`max_frames=60`, `save_txt="out.txt"`), and its
+            sections (`tracker={"n_init": 2}` or `tracker=TrackerSettings(n_init=2)`).
+
+    Returns:
+        The run: an iterable of `Frame` and `Tracks`.
+
+    Raises:
+        InputError: something asked for cannot be used; nothing was written.
+        RunError: a model cannot be fetched.
+    """
+    if len(sources) == 1 and isinstance(sources[0], list | tuple):
+        sources = tuple(sources[0])
+    functions = Functions(_function(detector), _function(reid))
+    for word, given, function in (("detector", detector, functions.detect), ("reid", reid, functions.embed)):
+        if given is not None and function is None:
+            keywords[word] = given
+    if sources:
+        if "source" in keywords:
+            raise InputError("`source`: sources are given both by position and by name. Give them once.")
+        keywords["source"] = [str(source) for source in sources]
+    settings = from_keywords(TrackSettings, keywords)
+    return run_track(settings, listener or LoggingListener(), functions, keep_rows=True)
+
+
+def _function(given: Model) -> Callable[..., Any] | None:
+    """What was given, if it is a function."""
+    return given if callable(given) and not isinstance(given, BaseModel | PathLike) else None
+
+
+def run_track(
+    settings: TrackSettings, listener: Listener, functions: Functions | None = None, *, keep_rows: bool = False
+) -> Run:
+    """Open and check everything that a run needs; nothing is written.
+
+    Args:
+        settings: of everything. What `tracker` leaves open comes from embedder and detector.
+        listener: is told `Progress` and `Summary`, notes and warnings.
+        functions: in place of a detector and an embedder.
+        keep_rows: so that `Run.table` can be asked for.
+
+    Raises:
+        InputError: something asked for cannot be used; nothing was written.
+        RunError: a model cannot be fetched.
+    """
+    with contextlib.ExitStack() as stack:
+        if overruled := settings.overruled():
+            listener.note(f"preset {settings.preset}, except {', '.join(overruled)}")
+        wants_scores = settings.score or settings.gt is not None
+        if wants_scores:
+            require_trackeval()
+        wanted = wanted_sources(settings)
+        parts = open_parts(settings, functions or Functions(), listener)
+        sources = [stack.enter_context(open_one(spec, settings, parts, listener)) for spec in wanted]
+        names = unique_names([source.name for source in sources])
+        outputs = _plan(settings, sources, names, parts, listener)
+        regions = _Regions(settings.counting)
+        for source, plan, spec in zip(sources, outputs, wanted, strict=True):
+            plan.check(Path(spec) if spec else None)
+            regions.check(source)
+        truths = [
+            ground_truth(source, name, settings.gt, len(sources) > 1) if wants_scores else None
+            for source, name in zip(sources, names, strict=True)
+        ]
+        tell_misplaced(settings.detections, parts.stored, sources[0], listener)
+        _tell(settings, parts, listener, kept=keep_rows or wants_scores)
+        tasks = [
+            Task(
+                name=names[i],
+                source=source,
+                outputs=outputs[i],
+                counter=regions.start(),
+                comparison=_comparison(source, names[i], truths[i]) if wants_scores else None,
+                truth=truths[i],
+                rows=RowsSink(i) if keep_rows and not _is_endless(source) else None,
+            )
+            for i, source in enumerate(sources)
+        ]
+        return Run(tasks, parts, settings, listener, stack.pop_all())
+
+
+class Run:
+    """Tracking of one or several sources, done while somebody iterates over it, once.
+
+    `for frame, tracks in run` gives every `Frame` and the `Tracks` reported in it, which are those that outputs get:
+    matched in this frame, unless `output.emit` says otherwise. `Frame.image` is yours; it is None where neither a model
+    nor an output needs pixels, as with stored detections. Leaving the loop, by its end, `break`, an error or Ctrl-C,
+    closes all outputs, which then hold the frames until there. A `with` block around it closes what is open, too, also
+    where nobody iterated.
+
+    Meanwhile OpenCV runs with one thread, where several frames are perceived at once.
+
+    Attributes:
+        source: name of the source being tracked; of the last one afterwards.
+        counts: of lines and zones after the last frame; None where there are none.
+        summaries: what came of each source that was tracked.
+    """
+
+    def __init__(
+        self,
+        tasks: Sequence[Task],
+        parts: Parts,
+        settings: TrackSettings,
+        listener: Listener,
+        opened: contextlib.ExitStack,
+    ) -> None:
+        """Take what `run_track` has opened and checked; `opened` closes it."""
+        self._tasks = tasks
+        self._parts = parts
+        self._settings = settings
+        self._listener = listener
+        self._close_sources = weakref.finalize(self, opened.close)
+        self._iteration: weakref.ref[Iterator[Any]] | None = None  # weak: a loop that is left must be able to end it
+        self._current: OneSource | None = None
+        self._scoring: Scoring | None = None
+        self.source = tasks[0].name
+        self.summaries: list[Summary] = []
+
+    def __iter__(self) -> Iterator[tuple[Frame, Tracks]]:
+        return self._start(shared=True)
+
+    def finish(self) -> Run:
+        """Track everything that there is, and return this run.
+
+        Raises:
+            RunError: a source or an output failed; finished parts are kept.
+            KeyboardInterrupt: after everything was closed properly.
+        """
+        deque(self._start(shared=False), maxlen=0)
+        return self
+
+    def close(self) -> None:
+        """End the iteration where there is one, closing all outputs, and close all sources. Can be called again."""
+        iteration = None if self._iteration is None else self._iteration()
+        if iteration is not None:
+            iteration.close()  # type: ignore[attr-defined]
+        self._close_sources()
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def counts(self) -> Counts | None:
+        return None if self._current is None else self._current.follower.counts
+
+    @property
+    def summary(self) -> Summary:
+        """What came of the only source.
+
+        Raises:
+            InputError: there are several, see `summaries`; or the run has not ended yet, or not well.
+        """
+        if len(self._tasks) > 1:
+            raise InputError(f"the run has {len(self._tasks)} sources: ask for its summaries.")
+        if not self.summaries:
+            raise InputError("the run has no summary yet: iterate over it, or call finish().")
+        return self.summaries[0]
+
+    def table(self) -> npt.NDArray[np.void]:
+        """All rows of all sources tracked.
+
+        Returns:
+            (N,) structured array with the fields `source` (its position in `summaries`), `frame` (from 1), `time`
+            (seconds), `id`, `x1`, `y1`, `x2`, `y2` (pixels), `score`, `class_id` and `time_since_update`, in the order
+            of the frames; refined, where that is wanted, as in text outputs.
+
+        Raises:
+            InputError: the run has not ended yet; or a camera or stream without `input.max_frames`, which may go on
+                for ever, so that its rows are not kept.
+        """
+        if self._close_sources.alive:
+            raise InputError("the run has no table yet: iterate over it to its end, or call finish().")
+        if any(task.rows is None for task in self._tasks):
+            raise InputError(
+                "rows of this run are not kept in memory, because it may go on for ever. Set `input.max_frames`, or "
+                "write them into a file: `output.save_csv`."
+            )
+        return np.concatenate([np.empty(0, ROW), *(task.rows.table() for task in self._tasks if task.rows is not None)])
+
+    @property
+    def scoring(self) -> Scoring | None:
+        """The tracks against ground truth, by the official scorer; None without `score` and `gt`.
+
+        Raises:
+            InputError: nothing was tracked yet.
+        """
+        comparisons = [summary.comparison for summary in self.summaries if summary.comparison is not None]
+        if self._scoring is None and any(task.comparison is not None for task in self._tasks):
+            if not comparisons:
+                raise InputError("the run has no scores yet: iterate over it, or call finish().")
+            self._scoring = score_comparisons(comparisons)
+        return self._scoring
+
+    def _start(self, *, shared: bool) -> Iterator[tuple[Frame, Tracks]]:
+        if self._iteration is not None or not self._close_sources.alive:
+            raise InputError("a run can be iterated over once. Call track again for another.")
+        iteration = self._iterate(shared)
+        self._iteration = weakref.ref(iteration)
+        return iteration
+
+    def _iterate(self, shared: bool) -> Iterator[tuple[Frame, Tracks]]:
+        with contextlib.ExitStack() as stack:
+            stack.callback(self._close_sources)
+            if self._parts.workers > 1:  # the workers use the cores, OpenCV's own threads would be in their way
+                stack.callback(cv2.setNumThreads, cv2.getNumThreads())
+                cv2.setNumThreads(1)
+            for task in self._tasks:
+                self.source = task.name
+                self._current = OneSource(task, self._parts, self._settings, self._listener)
+                try:
+                    yield from self._current.frames(shared=shared)
+                finally:
+                    self._tell_summary(self._current.summary)
+                if self.summaries[-1].ending == "interrupted":
+                    raise KeyboardInterrupt
+                if self.summaries[-1].ending == "quit":
+                    break
+
+    def _tell_summary(self, summary: Summary | None) -> None:
+        """Of a source that was tracked without an error."""
+        if summary is None:
+            return
+        parts = self._parts
+        foreign = parts.brings_features and not parts.detector.stored and parts.embedder is not None
+        if foreign and self._settings.tracker.max_cosine_distance is None and not self.summaries:
+            self._listener.warn(FOREIGN_FEATURES.format(parts.embedder.name))  # type: ignore[union-attr]
+        self.summaries.append(summary)
+        self._listener.happened(summary)
+
+
+class _Regions:
+    """The lines and zones of a run, read once, and fresh counts for every source."""
+
+    def __init__(self, settings: CountingSettings) -> None:
+        self._lines, self._zones = parse_lines(settings.lines), parse_zones(settings.zones)
+        self._margin = settings.margin
+
+    def check(self, source: Source) -> None:
+        if source.width and source.height:  # unknown where no pixels are read
+            check_inside(self._lines, self._zones, source.width, source.height, source.name)
+
+    def start(self) -> RegionCounter | None:
+        return RegionCounter(self._lines, self._zones, self._margin) if self._lines or self._zones else None
+
+
+def _plan(
+    settings: TrackSettings, sources: Sequence[Source], names: Sequence[str], parts: Parts, listener: Listener
+) -> list[Outputs]:
+    """The outputs of every source."""
+    many = len(sources) > 1
+    plans = [
+        Outputs.plan(
+            source,
+            settings.output,
+            parts.detector.class_names,
+            suffix=name if many else None,
+            warn=listener.warn,
+            note=listener.note,
+        )
+        for source, name in zip(sources, names, strict=True)
+    ]
+    rows = to_stdout(settings.output)
+    if many and rows:
+        raise InputError(f"`{rows[0]}` -: rows of {len(plans)} sources would mix. Give a file name, or one source.")
+    return plans
+
+
+def _tell(settings: TrackSettings, parts: Parts, listener: Listener, *, kept: bool) -> None:
+    """What somebody might not expect of this run; `kept`: its rows will be there without any output, too."""
+    outputs = asked_for(settings.output)
+    if not outputs and not settings.output.display and not kept:
+        listener.note(NOTHING_KEPT)
+    if settings.refinement.wanted:
+        if kept or any(output.sees == "tables" for output in outputs):
+            listener.note(REFINED)
+        else:
+            listener.warn(TABLES_ONLY.format("`output.save_txt`, `output.save_csv`, `output.save_jsonl`, …"))
+    if parts.embedder is None and not parts.brings_features:
+        listener.note(NO_MODEL)
+
+
+def _comparison(source: Source, name: str, truth: Any) -> ComparisonSink:
+    return ComparisonSink(name, None if truth is None else truth.values, source.ground_truth)
+
+
+def _is_endless(source: Source) -> bool:
+    """Nobody knows when it ends, so that rows might fill the memory."""
+    return source.is_live and source.settings.max_frames is None

@@ -1,0 +1,110 @@
+"""Functions that users hand in as detector and embedder."""
+
+from __future__ import annotations
+
+import threading
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from deepsort_cli.core import Detections, Frame, InputError
+from deepsort_cli.perception.functions import FunctionDetector, FunctionEmbedder
+from deepsort_cli.perception.settings import DetectorSettings
+
+IMAGE = np.zeros((100, 200, 3), np.uint8)
+ROWS = [[10, 10, 40, 90, 0.9, 0], [60, 10, 90, 90, 0.2, 2]]
+
+
+def detector(answer: Any, *, names: Any = None, **settings: Any) -> FunctionDetector:
+    function = SimpleNamespace() if names is None else SimpleNamespace(names=names)
+
+    class Model:
+        def __init__(self) -> None:
+            self.__dict__.update(vars(function))
+
+        def __call__(self, image: np.ndarray) -> Any:
+            assert image is IMAGE
+            return answer
+
+    return FunctionDetector(Model(), DetectorSettings(**settings), threading.Lock())
+
+
+def found(answer: Any, **settings: Any) -> list[float]:
+    """The scores of what is left of an answer."""
+    return detector(answer, **settings).detect(Frame(0, IMAGE, 0.0)).scores.tolist()
+
+
+def test_everything_is_kept_unless_settings_say_otherwise() -> None:
+    overlapping = [[10, 10, 40, 90, 0.9], [11, 10, 41, 90, 0.8]]
+    assert found(ROWS) == [0.9, 0.2]
+    assert found(ROWS, conf=0.5) == [0.9]
+    assert found(ROWS, classes="2") == found(ROWS, names={0: "person", 2: "car"}, classes="car") == [0.2]
+    assert found(ROWS, names=["person", "bicycle", "car"], classes="all") == [0.9, 0.2]
+    assert found(overlapping) == [0.9, 0.8]
+    assert found(overlapping, iou=0.5) == [0.9]
+    assert found(np.empty((0, 6))) == []
+
+
+def test_what_became_of_its_answers_is_counted() -> None:
+    model = detector(ROWS, conf=0.5)
+    model(IMAGE)
+    assert (model.tally.counts.found, model.tally.counts.below_conf, model.tally.counts.kept) == (2, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (np.zeros((3, 7)), "(3, 7)"),
+        (np.zeros(4), "(4,)"),
+        (np.zeros((1, 2, 6)), "(1, 2, 6)"),
+        (None, "None"),
+        ("boxes", "str"),
+        ([[1, 2], [3]], "list"),
+        ([[0, 0, 9, 9, 1, float("nan")]], "classes that are no numbers"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_wrong_answer_is_one_error_that_names_its_shape(answer: Any, words: str) -> None:
+    with pytest.raises(InputError, match="`detector`: the answer of Model cannot be used") as error:
+        found(answer)
+    assert words in str(error.value)
+
+
+def test_settings_that_a_function_cannot_heed_are_refused() -> None:
+    with pytest.raises(InputError, match=r"`detector\.imgsz`: Model is a function"):
+        detector(ROWS, imgsz=640)
+    with pytest.raises(InputError, match=r"`detector\.classes` dragon: .*no class of this name"):
+        detector(ROWS, names={0: "person"}, classes="dragon")
+    with pytest.raises(InputError, match="does not name its classes"):
+        detector(ROWS, classes="person")
+
+
+def test_class_names_come_with_answers() -> None:
+    answer = SimpleNamespace(
+        xyxy=np.array(ROWS)[:, :4], confidence=None, class_id=np.array([0, 2]), data={"class_name": ["person", "car"]}
+    )
+    model = detector(answer)
+    assert model(IMAGE).class_ids.tolist() == [0, 2]
+    assert model.class_names == {0: "person", 2: "car"}
+
+
+def test_features_of_its_own_are_noticed() -> None:
+    model = detector(Detections(np.array([[0.0, 0, 9, 9]]), features=np.ones((1, 3), np.float32)))
+    assert not model.has_features
+    assert model(IMAGE).features is not None
+    assert model.has_features
+
+
+def test_an_embedder_answers_a_row_per_box() -> None:
+    boxes = np.array(ROWS)[:, :4]
+    embed = FunctionEmbedder(lambda image, boxes: boxes[:, :3].tolist(), threading.Lock())
+    assert embed(IMAGE, boxes).dtype == np.float32
+    assert embed(IMAGE, boxes).tolist() == boxes[:, :3].tolist()
+    assert len(embed(IMAGE, boxes[:0])) == 0
+    for answer in (np.ones((1, 3)), np.ones(2), np.ones((2, 0))):
+        wrong = FunctionEmbedder(lambda image, boxes, answer=answer: answer, threading.Lock())
+        with pytest.raises(InputError) as error:
+            wrong(IMAGE, boxes)
+        assert f"an array of shape {answer.shape}; expected (2, D)" in str(error.value)
