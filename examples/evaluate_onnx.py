@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from deepsort_cli.evaluation.settings import EvaluationDataSettings, EvaluationSettings, ReportSettings
-from deepsort_cli.evaluator import run_evaluation
+from deepsort_cli.workflows.evaluate import run_evaluation
 
 
 def main() -> None:

@@ -25,13 +25,9 @@ ALLOWED = {
     "evaluation": {"core", "data"},
     "reid": {"core", "data", "evaluation"},
     "workflows": {"core", "tracking", "perception", "video", "data", "evaluation", "reid", "settings"},
-    "extraction": {"core", "data", "perception", "reid"},
-    "evaluator": {"core", "data", "perception", "evaluation", "extraction"},
-    "exporter": {"core", "data", "perception", "evaluation", "extraction", "evaluator", "reid"},
     "settings": {"core", "tracking", "perception", "video", "data", "evaluation", "reid"},
     "cli": {
-        "core", "tracking", "perception", "video", "data", "evaluation", "reid", "workflows", "extraction", "evaluator",
-        "exporter", "settings",
+        "core", "tracking", "perception", "video", "data", "evaluation", "reid", "workflows", "settings",
     },
 }  # fmt: skip
 """Room → the rooms it may import. `settings` takes the rooms' own settings modules only."""
@@ -47,9 +43,6 @@ FORBIDDEN = {
     "workflows": {"typer", "rich"},
     "settings": {"torch", "cv2", "onnxruntime", "matplotlib"},
     "cli": set(),
-    "extraction": {"typer", "rich"},
-    "evaluator": {"torch", "typer", "rich"},
-    "exporter": {"typer", "rich"},
 }
 
 
@@ -71,7 +64,6 @@ def imports(path: Path) -> set[str]:
 
 
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if len(path.relative_to(PACKAGE).parts) > 1)
-MODULES += [PACKAGE / "extraction.py", PACKAGE / "evaluator.py", PACKAGE / "exporter.py"]
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))

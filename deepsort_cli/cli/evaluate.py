@@ -39,7 +39,7 @@ def evaluate(
         raise InputError(f"two models are given: {model} and --checkpoint {other}. To compare them use --against.")
     settings, report = flags.start(ctx, checkpoint=model)
 
-    from deepsort_cli.evaluator import Listener, run_evaluation
+    from deepsort_cli.workflows.evaluate import Listener, run_evaluation
 
     with _progress(report) as progress:
         outcome = run_evaluation(

@@ -16,7 +16,7 @@ from deepsort_cli.cli.requirements import require_torch
 from deepsort_cli.settings.export import ExportCommandSettings
 
 if TYPE_CHECKING:
-    from deepsort_cli.exporter import Exported
+    from deepsort_cli.workflows.export import Exported
 
 app = command_app()
 flags = Flags(ExportCommandSettings)
@@ -41,8 +41,8 @@ def export(
     settings, report = flags.start(ctx, checkpoint=checkpoint)
     require_torch("exporting")
 
-    from deepsort_cli.evaluator import Listener
-    from deepsort_cli.exporter import run_export
+    from deepsort_cli.workflows.evaluate import Listener
+    from deepsort_cli.workflows.export import run_export
 
     with _working(report) as progress:
         exported = run_export(

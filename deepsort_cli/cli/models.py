@@ -88,7 +88,7 @@ def show(name: Name, json: Json = False) -> None:
     """
     report = Reporter(json)
     if Path(name).is_file():
-        from deepsort_cli.extraction import describe
+        from deepsort_cli.workflows.extraction import describe
 
         found = describe(Path(name))
         report.result(found, _file_facts(found))

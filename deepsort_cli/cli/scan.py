@@ -46,7 +46,7 @@ def scan(
     if data.root is None:
         raise InputError("--root is missing. Give the folder of the dataset: deepsort scan --root DIR")
 
-    from deepsort_cli.data.audit import audit
+    from deepsort_cli.workflows.scan import audit
     from deepsort_cli.data.checks import find
     from deepsort_cli.data.report import check_report_path, write_html
     from deepsort_cli.data.summary import failures, to_json

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from deepsort_cli.data.audit import audit as audit_with_test
+from deepsort_cli.workflows.scan import audit as audit_with_test
 from deepsort_cli.data.checks import find
 from deepsort_cli.data.finding import SEVERITIES, Finding
 from deepsort_cli.data.result import ScanResult

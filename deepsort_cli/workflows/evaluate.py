@@ -28,7 +28,7 @@ from deepsort_cli.evaluation.settings import (
     ReportSettings,
 )
 from deepsort_cli.evaluation.summary import WIDTH, summary_text
-from deepsort_cli.extraction import Extractor, extract, open_extractor
+from deepsort_cli.workflows.extraction import Extractor, extract, open_extractor
 from deepsort_cli.perception.bundled import bundled_model, model_file
 from deepsort_cli.perception.model_names import no_such_model
 from deepsort_cli.perception.settings import RuntimeSettings

@@ -31,8 +31,8 @@ from deepsort_cli.evaluation.figures import ModelInfo, figures
 from deepsort_cli.evaluation.health import fault_of
 from deepsort_cli.evaluation.protocol import EvaluationData, prepare
 from deepsort_cli.evaluation.settings import EvaluationDataSettings, EvaluationSettings
-from deepsort_cli.evaluator import Listener, load_data
-from deepsort_cli.extraction import Extractor, extract
+from deepsort_cli.workflows.evaluate import Listener, load_data
+from deepsort_cli.workflows.extraction import Extractor, extract
 from deepsort_cli.perception.embedders import Embedder
 from deepsort_cli.perception.runtime import open_session
 from deepsort_cli.perception.settings import EmbedderSettings, RuntimeSettings

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from deepsort_cli import evaluator
+from deepsort_cli.workflows import evaluate as evaluator
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.evaluation.settings import EvaluationDataSettings, ReportSettings
-from deepsort_cli.evaluator import FoundModel, Listener, find_model, load_data, run_evaluation
+from deepsort_cli.workflows.evaluate import FoundModel, Listener, find_model, load_data, run_evaluation
 
 
 def make_run(folder: Path, name: str, age: float, done: int, *, validated: bool = True, planned: int = 5) -> Path:

@@ -19,8 +19,8 @@ from deepsort_cli.core.files import file_sha256  # noqa: E402
 from deepsort_cli.core.preprocess import Preprocess  # noqa: E402
 from deepsort_cli.data.settings import ScanSettings  # noqa: E402
 from deepsort_cli.evaluation.settings import EvaluationDataSettings  # noqa: E402
-from deepsort_cli.exporter import BATCHES, generated_crops, read_metrics, recommend, run_export, verify  # noqa: E402
-from deepsort_cli.extraction import open_extractor  # noqa: E402
+from deepsort_cli.workflows.export import BATCHES, generated_crops, read_metrics, recommend, run_export, verify  # noqa: E402
+from deepsort_cli.workflows.extraction import open_extractor  # noqa: E402
 from deepsort_cli.perception.embedders import Embedder  # noqa: E402
 from deepsort_cli.perception.runtime import open_session  # noqa: E402
 from deepsort_cli.reid.bundled import weights_file  # noqa: E402
