@@ -22,7 +22,7 @@ from PIL import Image
 
 from deepsort_cli.reid.distributed import Ranks, choose_device
 from deepsort_cli.reid.learner import Learner
-from deepsort_cli.reid.osnet import OSNet
+from deepsort_cli.reid.backbones.osnet import OSNet
 from deepsort_cli.reid.progress import Progress, StepReport
 from deepsort_cli.reid.settings import AugmentSettings, TrainConfig
 from deepsort_cli.reid.trainer import train

@@ -22,5 +22,5 @@ def weights_file(name: str | Path) -> Path:
     expected = checksums(ASSETS).get(f"{name}.pth")
     if path.exists() or expected is None:
         return path
-    remedy = "Reinstall the package, or start from other weights (--pretrained FILE, or none)."
+    remedy = "Reinstall the package, or start from other weights (`model.pretrained`: a file, or none)."
     return checked(ASSETS / f"{name}.pth", expected, remedy=remedy)

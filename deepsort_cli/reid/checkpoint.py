@@ -21,14 +21,11 @@ from deepsort_cli.core.files import atomic_path
 from deepsort_cli.core.preprocess import Preprocess
 from deepsort_cli.evaluation.chance import luck
 from deepsort_cli.reid.foreign import Network, State, find_network
-from deepsort_cli.reid.osnet import VARIANTS, Neck, NeckFeature, OSNet
+from deepsort_cli.reid.backbones import HEAD, Backbone, Neck, NeckFeature, build_backbone, part_of, recognise
 from deepsort_cli.reid.weights_file import read_weights
 
 FORMAT = "deepsort-reid"
 FORMAT_VERSION = 1
-HEAD = ("fc.", "bnneck.", "classifier.")
-"""Prefixes of parameters that may differ between a checkpoint and the model it initialises."""
-
 Status = Literal["untrained", "interrupted", "finished"]
 NOT_STORED = frozenset({"source", "keys", "notes"})
 """Fields of `CheckpointInfo` that come from reading a file."""
@@ -70,15 +67,15 @@ class CheckpointInfo:
     """Everything but the weights that describes a model.
 
     Attributes:
-        name: key of `osnet.VARIANTS`.
-        num_classes, feature_dim, neck: arguments of `OSNet`.
+        name: of the network, one of `backbones.backbones()`.
+        num_classes, feature_dim, neck: arguments of `Backbone`.
         preprocess: input size, statistics and so on.
         pids: person id of each class, empty where unknown.
         fingerprint: of the dataset it was trained on, empty where unknown.
         epoch: finished epochs.
         metrics: validation figures of this epoch, such as `mAP` and `rank1`, as fractions.
         versions: software that wrote the file.
-        neck_feature: argument of `OSNet`; `after` for files of other programs and those of ours that do not say.
+        neck_feature: argument of `Backbone`; `after` for files of other programs and those of ours that do not say.
         start: what the training began with: `random` weights or `pretrained` ones; empty where unknown.
         planned_epochs: of the whole run; 0 where unknown, and for files that no run wrote.
         finished: whether the run that wrote it had come to its end; True where no run did.
@@ -145,9 +142,9 @@ class CheckpointInfo:
             )
         return tuple(found)
 
-    def build(self) -> OSNet:
+    def build(self) -> Backbone:
         """A freshly initialised model of this architecture."""
-        return OSNet(self.name, self.num_classes, self.feature_dim, self.neck, self.neck_feature)
+        return build_backbone(self.name, self.num_classes, self.feature_dim, self.neck, self.neck_feature)
 
 
 def save_checkpoint(
@@ -183,7 +180,7 @@ def save_checkpoint(
         raise RunError(f"{error}{kept}") from error
 
 
-def load_model(path: str | Path, device: str | torch.device = "cpu") -> tuple[OSNet, CheckpointInfo]:
+def load_model(path: str | Path, device: str | torch.device = "cpu") -> tuple[Backbone, CheckpointInfo]:
     """Rebuild the model of a checkpoint of ours, torchreid or fast-reid, in eval mode.
 
     Raises:
@@ -205,7 +202,7 @@ def load_model(path: str | Path, device: str | torch.device = "cpu") -> tuple[OS
     return model.to(device).eval(), replace(info, keys=report)
 
 
-def load_pretrained(model: OSNet, path: str | Path) -> tuple[KeyReport, CheckpointInfo]:
+def load_pretrained(model: Backbone, path: str | Path) -> tuple[KeyReport, CheckpointInfo]:
     """Initialise `model` from a checkpoint whose head (fc, neck, classifier) may differ; the rest must fit exactly.
 
     Raises:
@@ -214,12 +211,12 @@ def load_pretrained(model: OSNet, path: str | Path) -> tuple[KeyReport, Checkpoi
     path = Path(path)
     state, info = _open(path)
     if info.name != model.name:
-        raise InputError(f"{path} holds {info.name}, the model is {model.name}. Choose --model {info.name}.")
+        raise InputError(f"{path} holds {info.name}, the model is {model.name}. Choose `model.name`={info.name}.")
     before = {key: value.clone() for key, value in model.state_dict().items()}
     report = _copy(state, model)
     wrong = [key for key in report.missing if not key.endswith("num_batches_tracked")]
     wrong += [row[0] for row in report.mismatched]
-    wrong = [key for key in wrong if not key.startswith(HEAD)]
+    wrong = [key for key in wrong if part_of(key) not in HEAD]  # the head may differ
     if wrong:
         model.load_state_dict(before)
         raise InputError(f"{path}: these entries do not fit {model.name}: {', '.join(wrong[:8])}.")
@@ -234,7 +231,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     """
     content = read_weights(path)
     if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise InputError(f"{path}: was not written by this program. Use --pretrained to start from its weights.")
+        raise InputError(f"{path}: was not written by this program. Use `model.pretrained` to start from its weights.")
     return content
 
 
@@ -275,17 +272,13 @@ def _infer(network: Network, path: Path) -> CheckpointInfo:
     """Read the architecture off names and shapes.
 
     Raises:
-        InputError: not one of `VARIANTS`.
+        InputError: not one that is known here.
     """
     state = network.state
-    stem = state["conv1.conv.weight"]
-    norm = "ain" if "conv2.0.IN.weight" in state and "conv2.0.conv3.bn.weight" not in state else "bn"
-    if norm == "bn" and "conv2.0.IN.weight" in state:
-        norm = "ibn"
-    channels = stem.shape[0]
-    name = next((name for name, v in VARIANTS.items() if v.channels[0] == channels and v.norm == norm), None)
-    if name is None:
-        raise InputError(f"{path}: wrong architecture, no {norm} OSNet with {channels} stem channels is known here.")
+    try:
+        name = recognise(state)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
     fc, classifier = state.get("fc.0.weight"), state.get("classifier.weight")
     return CheckpointInfo(
         name=name,

@@ -227,7 +227,7 @@ def build_loader(
     """
     say = note or (lambda text: None)
     if workers and not can_start_processes():
-        say("This machine lets no loader processes work together (/dev/shm cannot be written): --workers 0 is used.")
+        say("This machine lets no loader processes work together (/dev/shm cannot be written): `training.workers`=0 is used.")
         workers = 0
     size = images.crops.preprocess
     needed = batch_size * 3 * size.height * size.width * 4 * (PREFETCH * workers + 2)
@@ -236,7 +236,7 @@ def build_loader(
     if piped:
         say(
             f"/dev/shm has {free / 2**20:.0f} MB left, so loader processes send their batches through pipes, which is "
-            f"slower. For containers: --shm-size {max(1, round(2 * needed / 2**30))}g."
+            f"slower. For containers (docker run): shm-size {max(1, round(2 * needed / 2**30))}g."
         )
     loader = DataLoader(
         images,

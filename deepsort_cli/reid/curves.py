@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from deepsort_cli.core.files import atomic_path
-from deepsort_cli.reid.learner import OPTIONAL_LOSSES
+from deepsort_cli.reid.losses import REGISTERED
 
 PANELS = (
-    ("Loss", ("loss", "ce", "triplet", "contrastive", "center")),
+    ("Loss", ("loss", *REGISTERED)),
     ("Triplet distances", ("positive", "negative")),
     ("Batch accuracy and active triplets", ("accuracy", "active")),
     ("Validation", ("mAP", "rank1")),
@@ -19,13 +19,21 @@ PANELS = (
 )
 NAMES = {
     "loss": "sum",
-    "ce": "cross-entropy",
     "positive": "hardest positive",
     "negative": "hardest negative",
     "active": "active triplets",
     "rank1": "rank 1",
     "lr": "learning rate",
 }
+
+
+def _is_extra(name: str) -> bool:
+    """Whether this is a loss that is computed only where it has a weight."""
+    return name in REGISTERED and not REGISTERED[name].always
+
+
+def _label(name: str) -> str:
+    return REGISTERED[name].title if name in REGISTERED else NAMES.get(name, name)
 
 
 def draw_curves(
@@ -52,11 +60,11 @@ def draw_curves(
     for axis, (title, names) in zip(axes, PANELS, strict=False):
         for name in names:
             points = [(row["epoch"], row[name]) for row in history if row.get(name) is not None]
-            if not points or (name in OPTIONAL_LOSSES and not any(value for _, value in points)):
+            if not points or (_is_extra(name) and not any(value for _, value in points)):
                 continue
             # A lone validation would not show as a line.
             axis.plot(
-                *zip(*points, strict=True), label=NAMES.get(name, name), marker="o", markersize=2.5, linewidth=1.4
+                *zip(*points, strict=True), label=_label(name), marker="o", markersize=2.5, linewidth=1.4
             )
         _mark_epochs(axis, history, resumes, named=title == "Validation")
         if best is not None and title == "Validation" and "mAP" in best:

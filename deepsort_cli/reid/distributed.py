@@ -56,25 +56,25 @@ def choose_device(name: str, ranks: Ranks) -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError:
-        raise InputError(f"--device {name}: no such device. Use auto, cpu, cuda, cuda:1 or mps.") from None
+        raise InputError(f"`training.device` {name}: no such device. Use auto, cpu, cuda, cuda:1 or mps.") from None
     if device.type not in {"cpu", "cuda", "mps"}:
-        raise InputError(f"--device {name}: not supported. Use auto, cpu, cuda, cuda:1 or mps.")
+        raise InputError(f"`training.device` {name}: not supported. Use auto, cpu, cuda, cuda:1 or mps.")
     if device.type == "cuda":
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         index = ranks.local if ranks.several else device.index or 0
         processes = int(os.environ.get("LOCAL_WORLD_SIZE") or 1) if ranks.several else 1
         if count < processes:
             raise InputError(
-                f"--device {name}: torchrun starts {processes} processes on this machine, which need a GPU each; "
-                f"{count} found. Use --nproc-per-node {max(1, count)}, or --device cpu."
+                f"`training.device` {name}: torchrun starts {processes} processes on this machine, which need a GPU each; "
+                f"{count} found. Start {max(1, count)} (torchrun's nproc-per-node), or `training.device`=cpu."
             )
         if index >= count:
             found = f"{count} found" if count else "none found; this PyTorch sees no CUDA GPU"
-            raise InputError(f"--device {name}: GPU {index} is not there ({found}). Use --device auto or cpu.")
+            raise InputError(f"`training.device` {name}: GPU {index} is not there ({found}). Use `training.device`=auto or cpu.")
         device = torch.device("cuda", index)
         torch.cuda.set_device(device)
     if device.type == "mps" and not torch.backends.mps.is_available():
-        raise InputError("--device mps: not there on this machine. Use --device auto or cpu.")
+        raise InputError("`training.device` mps: not there on this machine. Use `training.device`=auto or cpu.")
     return device
 
 

@@ -25,7 +25,7 @@ from deepsort_cli.core.errors import InputError, RunError
 from deepsort_cli.core.extras import install
 from deepsort_cli.core.files import write_failure
 from deepsort_cli.core.preprocess import Preprocess
-from deepsort_cli.reid.osnet import OSNet
+from deepsort_cli.reid.backbones import Backbone
 
 INPUT, OUTPUT = "images", "embeddings"
 Batch = npt.NDArray[np.float32]
@@ -51,7 +51,7 @@ class UnitLength(nn.Module):
 
 
 def write_graph(
-    model: OSNet,
+    model: Backbone,
     preprocess: Preprocess,
     path: Path,
     *,
@@ -168,7 +168,7 @@ def check_packages(*, simplify: bool) -> None:
 
     for name in ("onnx", "onnxsim"):
         if importlib.util.find_spec(name) is None and (name == "onnx" or simplify):
-            other = ", or pass --no-simplify" if name == "onnxsim" else ""
+            other = ", or set `export.simplify`=false" if name == "onnxsim" else ""
             raise InputError(f"exporting needs {name}. Get it: {install('train')}{other}")
 
 
@@ -178,9 +178,9 @@ def _simplify(graph: Any) -> Any:  # of onnx.ModelProto
     try:
         simplified, same = onnxsim.simplify(graph)
     except Exception as error:
-        raise RunError(f"onnxsim failed: {_first_line(error)}. Pass --no-simplify.") from error
+        raise RunError(f"onnxsim failed: {_first_line(error)}. Set `export.simplify`=false.") from error
     if not same:
-        raise RunError("onnxsim changed what the graph computes. Pass --no-simplify.")
+        raise RunError("onnxsim changed what the graph computes. Set `export.simplify`=false.")
     return simplified
 
 

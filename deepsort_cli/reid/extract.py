@@ -12,11 +12,11 @@ from deepsort_cli.core.errors import RunError
 from deepsort_cli.core.images import read_image
 from deepsort_cli.core.preprocess import Float32Array, Preprocess
 from deepsort_cli.core.types import Image
-from deepsort_cli.reid.osnet import OSNet
+from deepsort_cli.reid.backbones import Backbone
 
 
 def extract_features(
-    model: OSNet,
+    model: Backbone,
     images: Sequence[str | Path | Image],
     preprocess: Preprocess,
     *,

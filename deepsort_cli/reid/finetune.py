@@ -11,20 +11,16 @@ from pathlib import Path
 import torch
 
 from deepsort_cli.core.errors import InputError
+from deepsort_cli.core.events import Listener
 from deepsort_cli.core.files import check_output_file
 from deepsort_cli.data.settings import reading_flags
 from deepsort_cli.reid.bundled import weights_file
 from deepsort_cli.reid.checkpoint import CheckpointInfo, load_model, save_checkpoint
-from deepsort_cli.reid.osnet import OSNet
-from deepsort_cli.reid.progress import Progress
+from deepsort_cli.reid.backbones import Backbone, build_backbone, part_of
 from deepsort_cli.reid.run_folder import versions
 from deepsort_cli.reid.sampler import seed_of
 from deepsort_cli.reid.settings import FINETUNING_RATES, FinetuneConfig, ModelSettings, ResetSettings, TrainConfig
 from deepsort_cli.reid.train_data import fit_batches, load_data
-
-BACKBONE_PATTERNS = ("conv*", "pool*")
-"""All parameters but those of the head; only `ain` variants have the second kind."""
-
 
 @dataclass(frozen=True)
 class TensorReport:
@@ -105,7 +101,7 @@ class Prepared:
         return shlex.join(words)
 
 
-def prepare(config: FinetuneConfig, progress: Progress | None = None) -> Prepared:
+def prepare(config: FinetuneConfig, listener: Listener | None = None) -> Prepared:
     """Write a checkpoint with the backbone of `source_checkpoint` and a head for `target_dataset`.
 
     Its classifier has one class for each identity that `deepsort train` will train on with the same data settings.
@@ -114,27 +110,27 @@ def prepare(config: FinetuneConfig, progress: Progress | None = None) -> Prepare
         InputError: the checkpoint, the data or the output cannot be used, or they do not fit each other.
         RunError: the file cannot be written.
     """
-    progress = progress or Progress()
+    listener = listener or Listener()
     source_path = config.source_checkpoint
     if source_path is None:
-        raise InputError("no checkpoint given. Try: deepsort finetune CHECKPOINT.pth --target DIR")
+        raise InputError("no checkpoint given. Name one, and `target_dataset.root`: deepsort finetune CHECKPOINT.pth")
     if config.target_dataset.root is None:
-        raise InputError(f"no target given. Try: deepsort finetune {source_path} --target DIR")
+        raise InputError("no target given. Set `target_dataset.root` to the folder of the new data.")
     source, source_info = load_model(source_path)
     output = config.output_path or default_output(source_path, config.target_dataset.root)
     if output.exists() and output.samefile(weights_file(source_path)):
-        raise InputError(f"--output {output}: this is the checkpoint itself. Choose another name.")
+        raise InputError(f"`output_path` {output}: this is the checkpoint itself. Choose another name.")
     train_config = training_config(config, source_info, output)
     resumes = config.train and (run_folder(train_config) / "checkpoints" / "last.pth").exists()
-    check_output_file(output, overwrite=config.overwrite or resumes, option="--output")
+    check_output_file(output, overwrite=config.overwrite or resumes, option="`output_path`")
 
-    data = load_data(config.target_dataset, config.training.seed, progress)
+    data = load_data(config.target_dataset, config.training.seed, listener)
     if config.train or len(data.pids) < 2:
         fit_batches(data, config.training)
     _check_classifier(source_info, config, data.pids.tolist())
     torch.manual_seed(seed_of(config.training.seed))
     settings = train_config.model
-    model = OSNet(settings.name, len(data.pids), settings.feature_dim, settings.neck, settings.neck_feature)
+    model = build_backbone(settings.name, len(data.pids), settings.feature_dim, settings.neck, settings.neck_feature)
     tensors = transfer(source, model, config.reset, source_info.keys.unexpected)
     info = replace(
         source_info,
@@ -168,7 +164,7 @@ def prepare(config: FinetuneConfig, progress: Progress | None = None) -> Prepare
     )
 
 
-def transfer(source: OSNet, model: OSNet, reset: ResetSettings, unread: tuple[str, ...] = ()) -> TensorReport:
+def transfer(source: Backbone, model: Backbone, reset: ResetSettings, unread: tuple[str, ...] = ()) -> TensorReport:
     """Copy everything from `source` into `model` but what `reset` names and what differs in shape.
 
     Args:
@@ -196,11 +192,6 @@ def transfer(source: OSNet, model: OSNet, reset: ResetSettings, unread: tuple[st
     return TensorReport(kept, tuple(reasons.items()), tuple(ignored))
 
 
-def part_of(name: str) -> str:
-    """The part of the model a tensor belongs to: conv1 … conv5, fc, bnneck, classifier."""
-    return name.partition(".")[0]
-
-
 def training_config(config: FinetuneConfig, source: CheckpointInfo, output: Path) -> TrainConfig:
     """The settings of the training that goes on from the prepared checkpoint."""
     sizes = {"height": config.model.height, "width": config.model.width}
@@ -212,9 +203,10 @@ def training_config(config: FinetuneConfig, source: CheckpointInfo, output: Path
         pretrained=output,
         input=source.preprocess.model_copy(update={name: size for name, size in sizes.items() if size is not None}),
     )
-    names = [name for name, _ in OSNet(settings.name).named_parameters()]
+    model = build_backbone(settings.name)
+    names = [name for name, _ in model.named_parameters()]
     multipliers = dict(config.optimizer.layer_lr_multipliers)  # what the user names comes first and wins
-    for pattern in BACKBONE_PATTERNS:
+    for pattern in model.feature_layers:
         if any(fnmatchcase(name, pattern) for name in names):
             multipliers.setdefault(pattern, config.backbone_lr_factor)
     lr = FINETUNING_RATES[config.optimizer.name] if config.optimizer.lr is None else config.optimizer.lr
@@ -250,7 +242,7 @@ def _check_classifier(source: CheckpointInfo, config: FinetuneConfig, pids: list
     reset, model = config.reset, config.model
     if reset.classifier:
         return
-    remedy = "Leave reset.classifier on (--reset-classifier)."
+    remedy = "Leave `reset.classifier`=true."
     if source.num_classes == 0:
         raise InputError(f"{config.source_checkpoint}: has no classifier that could be kept. {remedy}")
     if source.num_classes != len(pids):
@@ -266,7 +258,7 @@ def _check_classifier(source: CheckpointInfo, config: FinetuneConfig, pids: list
     if reset.fc or reset.bnneck or source.neck != model.neck or model.feature_dim not in (None, source.feature_dim):
         raise InputError(
             "the classifier cannot be kept while the layers before it start afresh or change. "
-            f"{remedy} Else keep fc and neck as they are: --keep-fc --keep-bnneck --neck {source.neck}."
+            f"{remedy} Else keep fc and neck as they are: `reset.fc`=false, `reset.bnneck`=false, `model.neck`={source.neck}."
         )
 
 
@@ -280,7 +272,7 @@ def _remarks(config: FinetuneConfig, source: CheckpointInfo, tensors: TensorRepo
     frozen, epochs = config.training.freeze_epochs, config.training.length
     if config.train and config.training.freeze_feature_layers and frozen is not None and frozen >= epochs:
         remarks.append(
-            f"the backbone stays frozen for all {epochs} epochs: training.freeze_epochs is {frozen}. Lower it to "
+            f"the backbone stays frozen for all {epochs} epochs: `training.freeze_epochs` is {frozen}. Lower it to "
             "train the backbone too"
         )
     return remarks

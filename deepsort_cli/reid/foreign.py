@@ -175,5 +175,5 @@ def _nothing(content: Any) -> str:
     return (
         f"wrong architecture, this is not an OSNet ({what}its entries begin with {', '.join(names[:4])}). Checkpoints "
         "of other networks have to be exported to ONNX by the program that trained them; `deepsort eval` and "
-        "`deepsort track --reid` take the ONNX file."
+        "`deepsort track` take the ONNX file."
     )

@@ -7,27 +7,19 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.reid.distributed import Ranks, gather_rows
-from deepsort_cli.reid.losses import Centers, batch_hard_triplets, supervised_contrastive
+from deepsort_cli.reid.losses import Batch, Losses
 from deepsort_cli.reid.optim import build_optimizer, freeze, parameter_groups, set_learning_rate, train_mode
-from deepsort_cli.reid.osnet import OSNet
+from deepsort_cli.reid.backbones import Backbone
 from deepsort_cli.reid.settings import TrainConfig
 
-FIGURES = ("loss", "ce", "triplet", "contrastive", "center", "accuracy", "active", "positive", "negative")
-"""What a step is measured by: losses, accuracy in the batch, share of active triplets, their mean distances."""
-
-OPTIONAL_LOSSES = ("contrastive", "center")
-"""Those of `FIGURES` that are computed only where their weight is above 0."""
-
-
 class Learner:
-    """Model, optimizer, averaged weights and centers.
+    """Model, optimizer, averaged weights and losses.
 
     Args:
         model: with its initial weights; it is moved to `device` and its frozen layers are marked.
@@ -39,10 +31,10 @@ class Learner:
         groups: what the optimizer was given, for people.
 
     Raises:
-        InputError: see `freeze`, `parameter_groups` and `amp_type`.
+        InputError: see `freeze`, `parameter_groups`, `amp_type` and `losses.weights_of`.
     """
 
-    def __init__(self, model: OSNet, config: TrainConfig, device: torch.device, ranks: Ranks):
+    def __init__(self, model: Backbone, config: TrainConfig, device: torch.device, ranks: Ranks):
         self.config = config
         self.device = device
         self.ranks = ranks
@@ -50,7 +42,6 @@ class Learner:
         if ranks.several and device.type == "cuda":
             model = nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
         self.layout = torch.channels_last if config.training.channels_last else torch.contiguous_format
-        model.cosine_scale = config.loss.cosine_scale
         self.model = model.to(device).to(memory_format=self.layout)
         self.frozen = freeze(self.model, config.training)
         groups, self.groups = parameter_groups(self.model, config.optimizer)
@@ -61,9 +52,7 @@ class Learner:
         if config.training.ema_decay is not None:
             blend = get_ema_multi_avg_fn(config.training.ema_decay)  # type: ignore[no-untyped-call]
             self.average = AveragedModel(self.model, multi_avg_fn=blend, use_buffers=True)
-        self.centers: Centers | None = None
-        if config.loss.center_weight:
-            self.centers = Centers(model.num_classes, model.embedding_dim, config.loss.center_rate).to(device)
+        self.losses = Losses(config.loss, model.num_classes, model.embedding_dim).to(device)
         self._wrap()
 
     def _wrap(self) -> None:
@@ -99,7 +88,7 @@ class Learner:
             update: whether this batch completes an update.
 
         Returns:
-            (10,) values of `FIGURES` for this process, and a 1 that counts the step.
+            (F + 1,) values of `figure_names()` for this process, and a 1 that counts the step.
         """
         images = images.to(self.device, memory_format=self.layout, non_blocking=True)
         classes = classes.to(self.device, non_blocking=True)
@@ -108,35 +97,13 @@ class Learner:
         with self.step_model.no_sync() if wait else contextlib.nullcontext():
             with torch.autocast(self.device.type, dtype=self.amp, enabled=self.amp is not None):
                 features, logits = self.step_model(images)
-            loss, figures = self._losses(features.float(), logits.float(), classes)
+            # Distances count between the images of all processes.
+            everywhere = gather_rows(features.float(), self.ranks), gather_rows(classes, self.ranks)
+            loss, figures = self.losses(Batch(*everywhere, logits.float(), classes))
             self.scaler.scale(loss * share).backward()  # type: ignore[no-untyped-call]
         if update:
             self._update(lr)
         return figures
-
-    def _losses(self, features: Tensor, logits: Tensor, classes: Tensor) -> tuple[Tensor, Tensor]:
-        settings = self.config.loss
-        ce = F.cross_entropy(logits, classes, label_smoothing=settings.label_smoothing)
-        loss = ce
-        zero = ce.new_zeros(())
-        contrastive = center = zero
-        # Distances count between the images of all processes.
-        all_features, all_classes = gather_rows(features, self.ranks), gather_rows(classes, self.ranks)
-        triplet, active, positive, negative = batch_hard_triplets(
-            all_features, all_classes, settings.triplet_margin, settings.normalize_features
-        )
-        if settings.triplet_weight:  # otherwise for information
-            loss = loss + settings.triplet_weight * triplet
-        if settings.contrastive_weight:
-            contrastive = supervised_contrastive(all_features, all_classes, settings.contrastive_temperature)
-            loss = loss + settings.contrastive_weight * contrastive
-        if self.centers is not None:
-            center = self.centers(all_features, all_classes)
-            loss = loss + settings.center_weight * center
-            self.centers.update(all_features, all_classes)
-        accuracy = (logits.argmax(dim=1) == classes).float().mean()
-        figures = (loss, ce, triplet, contrastive, center, accuracy, active, positive, negative, zero + 1)
-        return loss, torch.stack([figure.detach() for figure in figures])
 
     def _update(self, lr: float) -> None:
         set_learning_rate(self.optimizer, lr)
@@ -150,9 +117,9 @@ class Learner:
             self.average.update_parameters(self.model)
 
     @property
-    def inference_model(self) -> OSNet:
+    def inference_model(self) -> Backbone:
         """The network to validate and to keep: the averaged one where there is one."""
-        return self.model if self.average is None else cast(OSNet, self.average.module)
+        return self.model if self.average is None else cast(Backbone, self.average.module)
 
     def state(self) -> dict[str, Any]:
         """Tensors and plain containers from which `load_state` continues exactly."""
@@ -163,8 +130,9 @@ class Learner:
         }
         if self.average is not None:
             state["average"] = self.average.state_dict()
-        if self.centers is not None:
-            state["centers"] = self.centers.state_dict()
+        learned = self.losses.state()
+        if learned:
+            state["losses"] = learned
         return state
 
     def load_state(self, state: Mapping[str, Any]) -> None:
@@ -173,8 +141,10 @@ class Learner:
         self.scaler.load_state_dict(state["scaler"])
         if self.average is not None:
             self.average.load_state_dict(state["average"])
-        if self.centers is not None:
-            self.centers.load_state_dict(state["centers"])
+        learned = state.get("losses", {})
+        if "centers" in state:  # as earlier versions called it
+            learned = {"center": {"centers.centers": state["centers"]["centers"]}}
+        self.losses.load_state(learned)
 
     def is_finite(self) -> bool:
         """Whether all weights and statistics are finite numbers."""
@@ -195,7 +165,7 @@ def amp_type(name: str, device: torch.device) -> torch.dtype | None:
             return None
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
     if name == "fp16" and device.type == "cpu":
-        raise InputError("--amp fp16: needs a GPU. Use --amp off, or bf16, on a CPU.")
+        raise InputError("`training.amp` fp16: needs a GPU. Use `training.amp`=off, or bf16, on a CPU.")
     return {"off": None, "bf16": torch.bfloat16, "fp16": torch.float16}[name]
 
 

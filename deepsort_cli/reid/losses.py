@@ -1,105 +1,216 @@
-"""Losses of the Bag of Tricks (Luo et al. 2019)."""
+"""The loss of a training: a sum of named terms with weights.
+
+A term is a class here, made known by `@register`. Its weight, its figure in the history, its column on the screen and its
+curve come by themselves. The weight is `loss.<name>_weight` where there is such a setting, else `loss.weights` has it.
+"""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from deepsort_cli.core.errors import InputError
+from deepsort_cli.reid.loss_functions import Centers, batch_hard_triplets, supervised_contrastive
+from deepsort_cli.reid.settings import LossSettings
 
-class Triplets(NamedTuple):
-    """Batch-hard triplets: one per anchor.
+
+@dataclass(frozen=True)
+class Batch:
+    """What a loss is computed from.
 
     Attributes:
-        loss: scalar.
-        active: share of triplets whose loss is above zero (margin violated).
-        positive, negative: mean distance to the hardest positive and negative.
+        features: (N, D) float32 of the images of all processes, before BNNeck: distances count between all of them.
+        classes: (N,) int64 their identities.
+        logits: (n, C) float32 of the images of this process.
+        own_classes: (n,) int64 theirs.
     """
 
-    loss: Tensor
-    active: Tensor
-    positive: Tensor
-    negative: Tensor
+    features: Tensor
+    classes: Tensor
+    logits: Tensor
+    own_classes: Tensor
 
 
-def euclidean_distances(features: Tensor) -> Tensor:
-    """(N, D) → (N, N) Euclidean distances whose gradient is finite at distance 0."""
-    squared = features.square().sum(dim=1)
-    squared = squared[:, None] + squared[None, :] - 2 * features @ features.T
-    return squared.clamp_min(1e-12).sqrt()
-
-
-def batch_hard_triplets(features: Tensor, classes: Tensor, margin: float | None, normalize: bool) -> Triplets:
-    """Triplet loss on the farthest positive and nearest negative of each anchor (Hermans et al. 2017).
+class Loss(nn.Module):
+    """A term of the loss.
 
     Args:
-        features: (N, D), before BNNeck.
-        classes: (N,) identities.
-        margin: hinge max(0, d_pos − d_neg + margin); None is the soft margin log(1 + exp(d_pos − d_neg)).
-        normalize: scale features to unit length first.
-    """
-    features = features.float()
-    if normalize:
-        features = F.normalize(features, dim=1)
-    distances = euclidean_distances(features)
-    same = classes[:, None] == classes[None, :]
-    # The anchor itself stays among its positives: its distance 0 is never the largest where there is another image.
-    positive = distances.masked_fill(~same, 0.0).amax(dim=1)
-    negative = distances.masked_fill(same, torch.inf).amin(dim=1)
-    gap = positive - negative
-    losses = F.softplus(gap) if margin is None else F.relu(gap + margin)
-    active = (gap > 0 if margin is None else losses > 0).float().mean()
-    return Triplets(losses.mean(), active, positive.detach().mean(), negative.detach().mean())
+        settings: of all losses; a new one may have keys of its own there.
+        classes, dim: number of identities and width of the features.
 
-
-def supervised_contrastive(features: Tensor, classes: Tensor, temperature: float) -> Tensor:
-    """Supervised contrastive loss (Khosla et al. 2020, L_out) over all pairs of a batch.
-
-    Each image must tell its own identity's images from all others by cosine similarity. Unlike batch-hard triplets,
-    which follow one pair of each kind per anchor, every pair has a gradient.
-
-    Args:
-        features: (N, D), before BNNeck; scaled to unit length here.
-        classes: (N,) identities; an image alone of its identity is left out as an anchor.
-        temperature: divides the similarities; smaller stresses the hardest pairs.
-
-    Returns:
-        Scalar, 0 where no identity has two images.
-    """
-    features = F.normalize(features.float(), dim=1)
-    itself = torch.eye(len(features), dtype=torch.bool, device=features.device)
-    similarities = (features @ features.T / temperature).masked_fill(itself, -torch.inf)
-    log_probabilities = similarities - similarities.logsumexp(dim=1, keepdim=True)
-    positives = (classes[:, None] == classes[None, :]) & ~itself
-    # Only positives are summed: the image itself is at minus infinity.
-    sums = torch.where(positives, log_probabilities, 0.0).sum(dim=1)
-    counts = positives.sum(dim=1)
-    return -(sums / counts.clamp_min(1)).sum() / (counts > 0).sum().clamp_min(1)
-
-
-class Centers(nn.Module):
-    """Center loss (Wen et al. 2016): pulls features towards a running center of their identity.
-
-    Args:
-        rate: the paper's α, how far a center moves towards the features of a batch.
+    Attributes:
+        name: in settings, figures and curves.
+        title: for people.
+        usual_weight: where nothing is said.
+        always: whether it is computed, for information, where its weight is 0.
+        extras: names of what else `forward` measures, shown beside the losses.
     """
 
-    def __init__(self, classes: int, dim: int, rate: float):
+    name: ClassVar[str]
+    title: ClassVar[str]
+    usual_weight: ClassVar[float] = 0.0
+    always: ClassVar[bool] = False
+    extras: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, settings: LossSettings, classes: int, dim: int):
         super().__init__()
-        self.rate = rate
-        self.register_buffer("centers", torch.zeros(classes, dim))
-        self.centers: Tensor
+        self.settings = settings
 
-    def forward(self, features: Tensor, classes: Tensor) -> Tensor:
-        """Half the mean squared distance of (N, D) features to the centers of their (N,) classes."""
-        return 0.5 * (features.float() - self.centers[classes]).square().sum(dim=1).mean()
+    def forward(self, batch: Batch) -> tuple[Tensor, ...]:
+        """The loss, a scalar with a gradient, and a scalar for each of `extras`."""
+        raise NotImplementedError
 
-    @torch.no_grad()
-    def update(self, features: Tensor, classes: Tensor) -> None:
-        """Move the centers of the classes in a batch."""
-        difference = self.centers[classes] - features.float()
-        total = torch.zeros_like(self.centers).index_add_(0, classes, difference)
-        count = torch.bincount(classes, minlength=len(self.centers))[:, None]
-        self.centers -= self.rate * total / (1 + count)
+    def update(self, batch: Batch) -> None:
+        """Learn from a batch what is not learned by gradients; called after `forward`."""
+
+
+Kind = TypeVar("Kind", bound=type[Loss])
+
+REGISTERED: dict[str, type[Loss]] = {}
+"""Name → class. The order is that of the sum, on which the last bits of a training depend."""
+
+
+def register(kind: Kind) -> Kind:
+    """Make a loss known."""
+    REGISTERED[kind.name] = kind
+    return kind
+
+
+@register
+class CrossEntropy(Loss):
+    """Label-smoothed cross-entropy of the classifier."""
+
+    name, title = "ce", "cross-entropy"
+    usual_weight, always = 1.0, True
+
+    def forward(self, batch: Batch) -> tuple[Tensor, ...]:
+        return (F.cross_entropy(batch.logits, batch.own_classes, label_smoothing=self.settings.label_smoothing),)
+
+
+@register
+class Triplet(Loss):
+    """Batch-hard triplets; `active` is the share of those whose margin is violated, the rest mean distances."""
+
+    name = title = "triplet"
+    always = True
+    extras = ("active", "positive", "negative")
+
+    def forward(self, batch: Batch) -> tuple[Tensor, ...]:
+        margin, normalize = self.settings.triplet_margin, self.settings.normalize_features
+        return batch_hard_triplets(batch.features, batch.classes, margin, normalize)
+
+
+@register
+class Contrastive(Loss):
+    """Supervised contrastive loss over all pairs of a batch."""
+
+    name = title = "contrastive"
+
+    def forward(self, batch: Batch) -> tuple[Tensor, ...]:
+        return (supervised_contrastive(batch.features, batch.classes, self.settings.contrastive_temperature),)
+
+
+@register
+class Center(Loss):
+    """Center loss; its centers follow the features of each batch."""
+
+    name = title = "center"
+
+    def __init__(self, settings: LossSettings, classes: int, dim: int):
+        super().__init__(settings, classes, dim)
+        self.centers = Centers(classes, dim, settings.center_rate)
+
+    def forward(self, batch: Batch) -> tuple[Tensor, ...]:
+        return (self.centers(batch.features, batch.classes),)
+
+    def update(self, batch: Batch) -> None:
+        self.centers.update(batch.features, batch.classes)
+
+
+def figure_names() -> tuple[str, ...]:
+    """What a step is measured by: the sum and its terms, accuracy in the batch, and what terms measure beside."""
+    extras = (name for kind in REGISTERED.values() for name in kind.extras)
+    return ("loss", *REGISTERED, "accuracy", *extras)
+
+
+def weights_of(settings: LossSettings) -> dict[str, float]:
+    """The weight of every loss.
+
+    Raises:
+        InputError: `loss.weights` names a loss that does not exist, or nothing is left to learn from.
+    """
+    unknown = [name for name in settings.weights if name not in REGISTERED]
+    if unknown:
+        raise InputError(f"`loss.weights`: no loss is called {unknown[0]}. There are {', '.join(REGISTERED)}.")
+    found = {
+        name: settings.weights.get(name, getattr(settings, f"{name}_weight", kind.usual_weight))
+        for name, kind in REGISTERED.items()
+    }
+    if not any(found.values()):
+        raise InputError("`loss.weights`: every weight is 0, so there is nothing to learn from. Give one of them more.")
+    return found
+
+
+class Losses(nn.Module):
+    """The weighted sum of the terms, computed in the order they are registered.
+
+    Attributes:
+        weights: name → weight, of the terms that are computed.
+        terms: name → loss, likewise.
+
+    Raises:
+        InputError: see `weights_of`.
+    """
+
+    def __init__(self, settings: LossSettings, classes: int, dim: int):
+        super().__init__()
+        self.names = figure_names()
+        self.weights = {
+            name: weight for name, weight in weights_of(settings).items() if weight or REGISTERED[name].always
+        }
+        self.terms = nn.ModuleDict({name: REGISTERED[name](settings, classes, dim) for name in self.weights})
+
+    def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """The loss, and the values of `figure_names()` for this process with a 1 behind them that counts the step."""
+        total: Tensor | None = None
+        measured: dict[str, Tensor] = {}
+        for name, weight in self.weights.items():
+            loss = self.terms[name]
+            assert isinstance(loss, Loss)
+            value, *extras = loss(batch)
+            measured |= {name: value, **dict(zip(loss.extras, extras, strict=True))}
+            if weight:  # otherwise for information
+                total = weight * value if total is None else total + weight * value
+            loss.update(batch)
+        assert total is not None, "weights_of leaves one at least"
+        measured["loss"] = total
+        measured["accuracy"] = (batch.logits.argmax(dim=1) == batch.own_classes).float().mean()
+        zero = total.new_zeros(())
+        figures = [*(measured.get(name, zero) for name in self.names), zero + 1]
+        return total, torch.stack([figure.detach() for figure in figures])
+
+    def state(self) -> dict[str, Any]:
+        """What terms have learned beside the network: name → state, of those that learn something."""
+        found = {name: loss.state_dict() for name, loss in self.terms.items()}
+        return {name: state for name, state in found.items() if state}
+
+    def load_state(self, saved: Mapping[str, Any]) -> None:
+        """Go on from what `state` gave.
+
+        Raises:
+            InputError: a term that learns was turned on or off since.
+        """
+        now = self.state()
+        changed = saved.keys() ^ now.keys()
+        if changed:
+            raise InputError(
+                f"`loss.weights`: {min(changed)} cannot be turned on or off in a run that goes on, because it learns "
+                "along. Start a new run: choose another `training.name`."
+            )
+        for name in now:
+            self.terms[name].load_state_dict(saved[name])

@@ -11,14 +11,19 @@ import torch
 from torch import Tensor
 
 from deepsort_cli.reid.distributed import Ranks, total
-from deepsort_cli.reid.learner import FIGURES
+from deepsort_cli.reid.losses import figure_names
 
 Row = dict[str, float]
 
 
+def no_figures() -> Tensor:
+    """Sums of all figures, and the number of steps, before the first step."""
+    return torch.zeros(len(figure_names()) + 1)
+
+
 @dataclass(frozen=True)
 class Window:
-    """Means of `FIGURES` over some steps of all processes, their speed, and what any process asks for."""
+    """Means of `figure_names()` over some steps of all processes, their speed, and what any process asks for."""
 
     figures: Row
     images_per_second: float
@@ -28,7 +33,7 @@ class Window:
 
 
 class Meter:
-    """Sums up `FIGURES` where they are computed and reads them rarely, because a GPU has to wait for that.
+    """Sums up `figure_names()` where they are computed and reads them rarely, because a GPU has to wait for that.
 
     Attributes:
         sums: over the epoch so far.
@@ -36,7 +41,7 @@ class Meter:
 
     def __init__(self, batch_size: int, ranks: Ranks):
         self.batch_size, self.ranks = batch_size, ranks
-        self.sums = self.read_until = self.at_start = torch.zeros(len(FIGURES) + 1)
+        self.sums = self.read_until = self.at_start = no_figures()
         self.epoch_started = self.window_started = self.waited = 0.0
         self.images = self.seconds = 0.0
 
@@ -81,5 +86,5 @@ class Meter:
     def _means(self, sums: Tensor, stop: bool, save: bool) -> tuple[Row, float, bool, bool]:
         asked = sums.new_tensor([float(stop), float(save)])
         *values, steps, stops, saves = total(torch.cat([sums, asked]), self.ranks).tolist()
-        means = {name: value / max(steps, 1.0) for name, value in zip(FIGURES, values, strict=True)}
+        means = {name: value / max(steps, 1.0) for name, value in zip(figure_names(), values, strict=True)}
         return means, steps / self.ranks.world, stops > 0, saves > 0

@@ -13,10 +13,8 @@ import torch
 from torch import nn
 
 from deepsort_cli.core.errors import InputError
-from deepsort_cli.reid.osnet import OSNet
+from deepsort_cli.reid.backbones import NEVER_TRAINED, Backbone
 from deepsort_cli.reid.settings import OptimizerSettings, SchedulerSettings, TrainingSettings
-
-BACKBONE = ("conv1.*", "conv2.*", "pool2.*", "conv3.*", "pool3.*", "conv4.*", "conv5.*")
 
 
 @dataclass(frozen=True)
@@ -40,7 +38,7 @@ class Group:
     frozen: bool
 
 
-def freeze(model: OSNet, settings: TrainingSettings) -> list[str]:
+def freeze(model: Backbone, settings: TrainingSettings) -> list[str]:
     """Stop training the parameters named by `freeze` and `freeze_feature_layers`; return their names.
 
     Raises:
@@ -49,7 +47,7 @@ def freeze(model: OSNet, settings: TrainingSettings) -> list[str]:
     names = [name for name, _ in model.named_parameters()]
     frozen = set().union(*(_matching(pattern, names, "training.freeze") for pattern in settings.freeze))
     if settings.freeze_feature_layers:
-        frozen |= {name for name in names if any(fnmatchcase(name, pattern) for pattern in BACKBONE)}
+        frozen |= {name for name in names if model.is_feature_layer(name)}
     parameters = dict(model.named_parameters())
     chosen = [name for name in names if name in frozen and parameters[name].requires_grad]
     for name in chosen:
@@ -69,7 +67,7 @@ def train_mode(model: nn.Module) -> None:
             module.eval()
 
 
-def parameter_groups(model: OSNet, settings: OptimizerSettings) -> tuple[list[dict[str, Any]], list[Group]]:
+def parameter_groups(model: Backbone, settings: OptimizerSettings) -> tuple[list[dict[str, Any]], list[Group]]:
     """Parameter groups for an optimizer, by learning rate multiplier and weight decay, and their description.
 
     Normalisation parameters and biases (all one-dimensional ones) get no weight decay (Goyal et al. 2017).
@@ -78,7 +76,7 @@ def parameter_groups(model: OSNet, settings: OptimizerSettings) -> tuple[list[di
     Raises:
         InputError: a pattern of `layer_lr_multipliers` matches no parameter.
     """
-    named = {name: parameter for name, parameter in model.named_parameters() if name != "bnneck.bias"}
+    named = {name: parameter for name, parameter in model.named_parameters() if name not in NEVER_TRAINED}
     matches = {
         pattern: _matching(pattern, named, "optimizer.layer_lr_multipliers")
         for pattern in settings.layer_lr_multipliers

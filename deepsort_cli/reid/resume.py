@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,39 +14,26 @@ from torch import Tensor
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.reid.bundled import has_bundled_weights
 from deepsort_cli.reid.checkpoint import read_checkpoint
-from deepsort_cli.reid.learner import FIGURES
+from deepsort_cli.reid.losses import figure_names
+from deepsort_cli.reid.meter import no_figures
 from deepsort_cli.reid.optim import lr_factor
 from deepsort_cli.reid.run_folder import RunFolder
 from deepsort_cli.reid.sampler import plan_epoch
-from deepsort_cli.reid.settings import AUTO, EPOCHS, FEWEST_STEPS, TRAINED_EPOCHS, SchedulerSettings, TrainConfig
+from deepsort_cli.reid.settings import (
+    AUTO,
+    EPOCHS,
+    FEWEST_STEPS,
+    FIXED,
+    SILENT,
+    TRAINED_EPOCHS,
+    SchedulerSettings,
+    TrainConfig,
+    marked,
+)
 from deepsort_cli.reid.train_data import TrainData
 
-FIXED_KEYS = (
-    "model.name",
-    "model.feature_dim",
-    "model.neck",
-    "model.input",
-    "optimizer.name",
-    "optimizer.layer_lr_multipliers",
-    "loss.center_weight",
-    "training.batch_size",
-    "training.instances",
-    "training.accum_steps",
-    "training.freeze",
-    "training.ema_decay",
-    "training.seed",
-)
-"""Settings a run cannot change when it is resumed: the saved state would not fit, or the draws would differ."""
-
-SILENT_KEYS = (
-    "data.",
-    "training.output_dir",
-    "training.name",
-    "training.resume",
-    "training.device",
-    "training.workers",
-)
-"""Settings whose change is not worth a remark on resume; the images themselves are compared instead."""
+FIRST_FIGURES = ("loss", "ce", "triplet", "contrastive", "center", "accuracy", "active", "positive", "negative")
+"""`figure_names()` of checkpoints that do not say theirs."""
 
 Row = dict[str, float]
 Found = tuple[Path, dict[str, Any]]
@@ -60,22 +47,24 @@ class Position:
     Attributes:
         epoch: finished epochs.
         step: finished steps of the epoch under way.
-        sums: sums of `FIGURES` over those steps, and their number.
+        sums: sums of `figures` over those steps, and their number.
         first_loss: mean loss of the first steps of the run.
         history: one row per finished epoch, after one for the start (epoch 0) where it was validated.
         course: epochs over which the learning rate takes its course; those beyond have its last value.
         half: epochs at half size, the first ones.
         resumes: finished epochs at which the run was continued.
+        figures: names of what `sums` holds.
     """
 
     epoch: int = 0
     step: int = 0
-    sums: Tensor = field(default_factory=lambda: torch.zeros(len(FIGURES) + 1))
+    sums: Tensor = field(default_factory=no_figures)
     first_loss: float | None = None
     history: list[Row] = field(default_factory=list)
     course: int = 0
     half: int = 0
     resumes: list[int] = field(default_factory=list)
+    figures: tuple[str, ...] = field(default_factory=figure_names)
 
     @classmethod
     def start(cls, config: TrainConfig) -> Position:
@@ -85,7 +74,12 @@ class Position:
     @classmethod
     def read(cls, saved: Mapping[str, Any]) -> Position:
         """As saved under `training` in a checkpoint, by earlier versions too."""
-        position = cls(**saved["position"])
+        position = cls(**{"figures": FIRST_FIGURES, **saved["position"]})
+        if tuple(position.figures) != figure_names():  # other losses are known by now
+            sums = dict(zip((*position.figures, ""), position.sums, strict=True))
+            zero = torch.zeros(())
+            position.sums = torch.stack([sums.get(name, zero) for name in (*figure_names(), "")])
+        position.figures = figure_names()
         if not position.course:  # written before it was kept
             training, size = saved["config"]["training"], saved["config"]["model"]["input"]
             position.course = training["epochs"]
@@ -109,7 +103,7 @@ class Position:
                 note(
                     f"the run was finished after {self.course} epochs: the {epochs - self.epoch} more go on at full "
                     f"size and the learning rate it ended with, {last:.2g}. For a new course of the rate start a new "
-                    "run from its weights (--pretrained with its best.pth, and another --name)."
+                    "run from its weights (`model.pretrained` with its best.pth, and another `training.name`)."
                 )
             return
         before = self._rate(config.scheduler, rate)
@@ -149,7 +143,9 @@ def find_checkpoint(run: RunFolder, resume: str, note: Callable[[str], None]) ->
         return None
     content = None if resume == "never" else read_checkpoint(path)
     if content is not None and "training" not in content:
-        raise InputError(f"--resume {path}: holds weights only. Resume from last.pth, or use --pretrained {path}.")
+        raise InputError(
+            f"`training.resume` {path}: holds weights only. Resume from last.pth, or use `model.pretrained`={path}."
+        )
     if not path.resolve().is_relative_to(run.path.resolve()) or resume == "never":
         moved = run.set_aside()
         if moved is not None:
@@ -164,7 +160,7 @@ def choose_start(config: TrainConfig) -> tuple[TrainConfig, str]:
     model = config.model
     chosen = config.model_copy(update={"model": model.model_copy(update={"pretrained": model.start})})
     if model.start is not None:
-        return chosen, ", which fit this network (--pretrained none begins with random ones)"
+        return chosen, ", which fit this network (`model.pretrained`=none begins with random ones)"
     if has_bundled_weights(model.name):
         return chosen, f": the bundled weights of {model.name} are for another normalisation or channel order"
     return (
@@ -199,8 +195,9 @@ def keep_start(config: TrainConfig, found: Found, note: Callable[[str], None]) -
     now = config.model.pretrained
     if now not in (None, AUTO, began):
         note(
-            f"--pretrained {now} is not used: resuming the run of {path.parent.parent}, which began with "
-            f"{began or 'random weights'}. To start from it choose another --name, or pass --resume never."
+            f"`model.pretrained` {now} is not used: resuming the run of {path.parent.parent}, which began with "
+            f"{began or 'random weights'}. To start from it choose another `training.name`, or set "
+            "`training.resume`=never."
         )
     training = config.training
     if training.epochs is None:
@@ -223,17 +220,25 @@ def compare_settings(found: Found, config: TrainConfig, data: TrainData) -> dict
         for name, value in data.identity().items()
         if saved["data"].get(name) != value
     ]
-    changed = {key: (then.get(key), value) for key, value in now.items() if then.get(key) != value}
-    differences += [
-        f"{key}: {old} then, {new} now" for key, (old, new) in changed.items() if key.startswith(FIXED_KEYS)
-    ]
+    usual = flatten(TrainConfig().model_dump(mode="json"))  # what settings were that did not exist yet
+    changed = {
+        key: (old, value) for key, value in now.items() if (old := then.get(key, usual.get(key))) != value
+    }
+    fixed, silent = marked(TrainConfig, FIXED), marked(TrainConfig, SILENT)
+    differences += [f"{key}: {old} then, {new} now" for key, (old, new) in changed.items() if _is_in(key, fixed)]
     if differences:
         raise InputError(
             f"cannot resume from {path}, it is of another run:\n  "
             + "\n  ".join(differences)
-            + "\nTo start a new run choose another --name, or pass --resume never."
+            + "\nTo start a new run choose another `training.name`, or set `training.resume`=never."
         )
-    return {key: values for key, values in changed.items() if not key.startswith(SILENT_KEYS)}
+    return {key: values for key, values in changed.items() if not _is_in(key, silent)}
+
+
+def _is_in(key: str, marks: Collection[str]) -> bool:
+    """Whether a dotted key, or a section it lies in, is among `marks`."""
+    parts = key.split(".")
+    return any(".".join(parts[: count + 1]) in marks for count in range(len(parts)))
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

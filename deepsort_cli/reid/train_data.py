@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from deepsort_cli.core.errors import InputError
+from deepsort_cli.core.events import Listener
 from deepsort_cli.core.types import IntArray
 from deepsort_cli.data.loading import advise, load_manifest, load_query_gallery
 from deepsort_cli.data.manifest import Manifest
 from deepsort_cli.data.splits import HANDFUL, choose_held_out, hold_out, without_cameras
-from deepsort_cli.reid.progress import Progress
 from deepsort_cli.reid.settings import DataSettings, TrainingSettings
 
 IGNORED_CAMERAS = (
@@ -55,23 +55,23 @@ class TrainData:
         }
 
 
-def load_data(settings: DataSettings, seed: int, progress: Progress) -> TrainData:
+def load_data(settings: DataSettings, seed: int, listener: Listener) -> TrainData:
     """Read the dataset and hold out what is validated on.
 
     Raises:
         InputError: no dataset given, an empty or unreadable one, or nothing to validate on in it.
     """
     if settings.root is None:
-        raise InputError("no dataset given. Pass --root with a folder of person crops, or set data.root.")
+        raise InputError("no dataset given. Set `data.root` to a folder of person crops.")
 
     def scanning(done: int, of: int) -> None:
-        progress.working("checking images", done, of)
+        listener.progress("checking images", done, of)
 
-    train = load_manifest(settings.root, settings.scan, progress=scanning, notify=progress.note)
+    train = load_manifest(settings.root, settings.scan, progress=scanning, notify=listener.note)
     query = gallery = None
     if settings.test_root is not None:
-        query, gallery = load_query_gallery(settings.test_root, settings.scan, progress=scanning, notify=progress.note)
-    advise(train, query, gallery, settings.scan, ignore_camera=settings.ignore_camera, warn=progress.warn)
+        query, gallery = load_query_gallery(settings.test_root, settings.scan, progress=scanning, notify=listener.note)
+    advise(train, query, gallery, settings.scan, ignore_camera=settings.ignore_camera, warn=listener.warn)
     train = train[train.pids > 0]  # neither distractors nor junk
     warnings = _about_cameras(train, settings.ignore_camera)
     if settings.ignore_camera:
@@ -83,7 +83,7 @@ def load_data(settings: DataSettings, seed: int, progress: Progress) -> TrainDat
         if not _has_match(query, gallery):
             raise InputError(
                 f"{settings.test_root}: no query has an image of its person under another camera in the gallery, "
-                "so there is nothing to validate on. Pass --ignore-camera to count every image as another camera."
+                "so there is nothing to validate on. Set `data.ignore_camera`=true to count every image as another camera."
             )
         people = len(np.unique(query.pids))
         held_out = f"{people} {'person' if people == 1 else 'people'} of {settings.test_root}"
@@ -114,7 +114,7 @@ def fit_batches(data: TrainData, settings: TrainingSettings, processes: int = 1)
     if len(data.pids) < 2:
         raise InputError(
             f"{data.train.root}: {len(data.pids)} {'identity' if len(data.pids) == 1 else 'identities'} to train on; "
-            "telling people apart takes at least 2. Add people, or hold fewer out (--val-ratio)."
+            "telling people apart takes at least 2. Add people, or hold fewer out (`data.val_ratio`)."
         )
     if settings.batch_size is None:
         fitting = min(settings.images_per_step // instances, len(data.pids)) // processes * processes
@@ -124,17 +124,18 @@ def fit_batches(data: TrainData, settings: TrainingSettings, processes: int = 1)
     if len(data.pids) < identities:
         raise InputError(
             f"{data.train.root}: {len(data.pids)} identities to train on, but a batch of {batch_size} takes "
-            f"{identities} with {instances} images each. Use --batch-size {len(data.pids) * instances}, or none."
+            f"{identities} with {instances} images each. Use `training.batch_size`={len(data.pids) * instances}, or "
+            "none."
         )
     counts = np.bincount(data.classes)
     if counts.max() < instances:
-        fewer = f"Use --set training.instances={counts.max()}, or add images." if counts.max() > 1 else "Add images."
+        fewer = f"Use `training.instances`={counts.max()}, or add images." if counts.max() > 1 else "Add images."
         raise InputError(
             f"{data.train.root}: no identity has {instances} images to train on, the most is {counts.max()}. {fewer}"
         )
     if batch_size % (processes * instances):
         raise InputError(
-            f"--batch-size {batch_size} does not divide among {processes} processes in whole identities of "
+            f"`training.batch_size` {batch_size} does not divide among {processes} processes in whole identities of "
             f"{instances} images. Use a multiple of {processes * instances}."
         )
     few = int((counts < instances).sum())

@@ -10,20 +10,18 @@ from __future__ import annotations
 import contextlib
 import logging
 import math
-import signal
-import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from deepsort_cli.core.cpus import available_cpus
 from deepsort_cli.core.errors import RunError
+from deepsort_cli.core.events import Listener
 from deepsort_cli.core.preprocess import Preprocess
-from deepsort_cli.evaluation.chance import Chance, chance_level
+from deepsort_cli.evaluation.chance import Chance
 from deepsort_cli.reid.bundled import weights_file
 from deepsort_cli.reid.checkpoint import (
     CheckpointInfo,
@@ -32,14 +30,15 @@ from deepsort_cli.reid.checkpoint import (
     read_checkpoint,
     save_checkpoint,
 )
-from deepsort_cli.reid.crops import Crops, EpochBatches, TrainingImages, build_loader, half_size
+from deepsort_cli.reid.crops import EpochBatches, TrainingImages, build_loader, half_size
 from deepsort_cli.reid.curves import draw_curves
 from deepsort_cli.reid.distributed import Ranks, choose_device, from_main, main_first, process_group
 from deepsort_cli.reid.learner import Learner
 from deepsort_cli.reid.meter import Meter, Row
 from deepsort_cli.reid.optim import lr_factor
-from deepsort_cli.reid.osnet import OSNet, count_macs, count_parameters
-from deepsort_cli.reid.progress import Progress, RunPlan, StepReport
+from deepsort_cli.reid.backbones import Backbone, build_backbone, count_macs, count_parameters
+from deepsort_cli.reid.events import EpochDone, RunPlan, StartValidated, StepReport
+from deepsort_cli.reid.interruption import Stop, plain_errors, watch_signals
 from deepsort_cli.reid.resume import (
     Found,
     Position,
@@ -49,6 +48,7 @@ from deepsort_cli.reid.resume import (
     find_checkpoint,
     keep_start,
 )
+from deepsort_cli.reid.run_images import RunImages, load_images
 from deepsort_cli.reid.run_folder import RunFolder, open_log, open_run, versions
 from deepsort_cli.reid.sampler import plan_epoch, seed_of
 from deepsort_cli.reid.settings import TrainConfig
@@ -60,9 +60,6 @@ DIVERGED = 10.0
 
 ENOUGH_FOR_RANDOM_WEIGHTS = 100
 """Fewest people for whom a start from random weights goes without a warning."""
-
-OUT_OF_MEMORY = ("not enough memory", "can't allocate memory", "bad_alloc")
-"""How PyTorch says on a CPU that memory ran out; it has no exception of its own for that."""
 
 GPU_REPORT_EVERY = 10
 """Updates between two reports on a GPU, which has to wait for each; a CPU reports every one."""
@@ -84,7 +81,7 @@ class TrainResult:
         seconds: of this call.
         images_per_second: of the training steps of this call, 0 if there were none.
         resumed_epoch: finished epochs this call went on from, None for a fresh start.
-        warnings: as given to `Progress.warn`.
+        warnings: as given to the listener.
     """
 
     folder: Path
@@ -101,7 +98,7 @@ class TrainResult:
     warnings: tuple[str, ...]
 
 
-def train(config: TrainConfig, progress: Progress | None = None) -> TrainResult:
+def train(config: TrainConfig, listener: Listener | None = None) -> TrainResult:
     """Train, or continue training, a Re-ID model (recipe: Luo et al. 2019).
 
     Under torchrun every process calls this; they share the work, and the one of rank 0 reports and writes.
@@ -112,22 +109,22 @@ def train(config: TrainConfig, progress: Progress | None = None) -> TrainResult:
         KeyboardInterrupt: interrupted; the state was saved.
     """
     ranks = Ranks.from_environment()
-    progress = progress if progress is not None and ranks.main else Progress()
+    listener = listener if listener is not None and ranks.main else Listener()
     device = choose_device(config.training.device, ranks)
     with contextlib.ExitStack() as stack:
         stack.enter_context(process_group(ranks, device))
         with main_first(ranks):
-            data = load_data(config.data, config.training.seed, progress)
+            data = load_data(config.data, config.training.seed, listener)
         training, remarks = fit_batches(data, config.training, ranks.world)
         config = config.model_copy(update={"training": training})
         folder = config.training.output_dir / (config.training.name or default_name(config))
         run = stack.enter_context(open_run(folder)) if ranks.main else None
         log = stack.enter_context(open_log(run.logs if run else None))
-        with _plain_errors(config, device, log):
+        with plain_errors(config, device, log):
 
             def note(text: str) -> None:
                 log.info(text)
-                progress.note(text)
+                listener.note(text)
 
             found = from_main(None if run is None else find_checkpoint(run, config.training.resume, note), ranks)
             why = length = ""
@@ -136,11 +133,13 @@ def train(config: TrainConfig, progress: Progress | None = None) -> TrainResult:
             else:
                 config, why = choose_start(config)
                 config, length = choose_length(config, data)
-            trainer = Trainer(config.resolved(), data, device, ranks, folder, run, log, progress, found, (why, length))
+            config = config.resolved()
+            images = load_images(data, config, listener)
+            trainer = Trainer(config, data, images, device, ranks, folder, run, log, listener, found, (why, length))
             if found is None and config.model.pretrained is None and len(data.pids) < ENOUGH_FOR_RANDOM_WEIGHTS:
                 remarks.append(
                     f"{len(data.pids)} people are too few to learn from random weights, which takes hundreds. Start "
-                    "from trained weights: --pretrained FILE (or a bundled model's name), or `deepsort finetune`"
+                    "from trained weights: `model.pretrained` (a file, or a bundled model's name), or `deepsort finetune`"
                 )
             for remark in (*data.warnings, *remarks):
                 trainer.warn(remark)
@@ -155,18 +154,20 @@ class Trainer:
         self,
         config: TrainConfig,
         data: TrainData,
+        images: RunImages,
         device: torch.device,
         ranks: Ranks,
         folder: Path,
         run: RunFolder | None,
         log: logging.Logger,
-        progress: Progress,
+        listener: Listener,
         found: Found | None = None,
         reasons: tuple[str, str] = ("", ""),
     ):
         self.started = time.perf_counter()
-        self.config, self.data, self.device, self.ranks = config, data, device, ranks
-        self.folder, self.run, self.log, self.progress = folder, run, log, progress
+        self.config, self.data, self.images = config, data, images
+        self.device, self.ranks = device, ranks
+        self.folder, self.run, self.log, self.listener = folder, run, log, listener
         self.warnings: list[str] = []
         self.position = Position.start(config)
         self.resumed_epoch: int | None = None
@@ -176,7 +177,14 @@ class Trainer:
         # The weights: of an interrupted run, else pretrained, else random.
         torch.manual_seed(seed_of(config.training.seed))
         settings = config.model
-        model = OSNet(settings.name, len(data.pids), settings.feature_dim, settings.neck, settings.neck_feature)
+        model = build_backbone(
+            settings.name,
+            len(data.pids),
+            settings.feature_dim,
+            settings.neck,
+            settings.neck_feature,
+            config.loss.cosine_scale,
+        )
         if found is None and settings.pretrained is not None:
             self.start = self._load_pretrained(model, settings.pretrained) + reasons[0]
         self.learner = Learner(model, config, device, ranks)
@@ -185,32 +193,16 @@ class Trainer:
         elif settings.pretrained is None:
             self.start = f"random weights{reasons[0]}"
 
-        # The images.
-        budget = config.data.cache_mb << 20
-        self.train_crops = Crops([data.train.file(i) for i in range(len(data.train))], settings.input)
-        cached = self._cache(self.train_crops, budget, "decoding training images")
-        self.val_crops = None
-        self.chance: Chance | None = None
-        if data.query is not None and data.gallery is not None:
-            files = [part.file(i) for part in (data.query, data.gallery) for i in range(len(part))]
-            self.val_crops = Crops(files, settings.input)
-            self._cache(self.val_crops, budget - cached, "decoding validation images")
-            q, g = data.query, data.gallery
-            self.chance = chance_level(q.pids, g.pids, q.camids, g.camids)
-        workers = config.training.workers
-        if workers is None:
-            workers = 0 if cached and device.type == "cpu" else min(8, available_cpus())
+        self.chance = images.chance
         self.batches = EpochBatches()
-        images = TrainingImages(self.train_crops, data.classes, config.augment)
         self.loader = build_loader(
-            images,
+            TrainingImages(images.train, data.classes, config.augment),
             self.batches,
-            workers,
+            images.workers(config, device.type),
             pin=device.type == "cuda",
             batch_size=config.training.images_per_step,
             note=self.note,
         )
-
         self.info = CheckpointInfo(
             name=model.name,
             num_classes=len(data.pids),
@@ -227,7 +219,7 @@ class Trainer:
             validation=self._validation(),
         )
         self.meter = Meter(config.training.images_per_step, ranks)
-        self._announce(cached, self.loader.workers, reasons[1])
+        self._announce(reasons[1])
 
     def run_epochs(self, stop: Stop) -> TrainResult:
         """The training loop.
@@ -242,12 +234,12 @@ class Trainer:
         self.stop = stop
         settings, scheduler = self.config.training, self.config.scheduler
         if self.position.epoch >= settings.length:
-            self.note(f"all {settings.length} epochs are done already. Raise --epochs, or choose another --name.")
-        elif not self.position.history and self.position.step == 0 and self.val_crops is not None:
+            self.note(f"all {settings.length} epochs are done already. Raise `training.epochs`, or choose another `training.name`.")
+        elif not self.position.history and self.position.step == 0 and self.images.validation is not None:
             # Where the run starts from, to measure it by; and trouble with the validation images shows now, not later.
             row: Row = {"epoch": 0, "height": self._input(0).height, **self._validate(0)}
             self.position.history.append(row)
-            self.progress.validated_start(row, self.chance)
+            self.listener.happened(StartValidated(row, self.chance))
             if not self.random_start:  # random weights are never worth keeping
                 self._keep_best(self._info(row))
 
@@ -290,7 +282,7 @@ class Trainer:
         window = self.meter.read(stop=self.stop.requested, save=save_is_due and self.ranks.main)
         self._check_loss(window.figures["loss"], epoch, step)
         rate, wait = window.images_per_second, window.wait
-        self.progress.step(StepReport(epoch + 1, step, steps, window.figures, lr, rate, wait))
+        self.listener.happened(StepReport(epoch + 1, step, steps, window.figures, lr, rate, wait))
         if step < steps and (window.stop or window.save):
             self.position.step, self.position.sums = step, self.meter.sums.cpu()
             under_way = replace(self.info, preprocess=self._input(epoch), full_size=not self.position.is_half(epoch))
@@ -323,7 +315,7 @@ class Trainer:
         seconds = time.perf_counter() - started
         figures = ", ".join(f"{name} {value:.4g}" for name, value in row.items() if name != "epoch")
         self.log.info("epoch %d: %s; %.1f s, %.0f images/s", epoch + 1, figures, seconds, whole.images_per_second)
-        self.progress.epoch(row, best, seconds)
+        self.listener.happened(EpochDone(row, best, seconds))
         if self.board is not None:
             for name, value in row.items():
                 self.board.add_scalar(name, value, epoch + 1)
@@ -351,18 +343,18 @@ class Trainer:
         return {"identities": people, "chance_mAP": self.chance.mAP, "chance_rank1": self.chance.rank1}
 
     def _validate(self, epoch: int) -> Row:
-        if self.val_crops is None or self.data.query is None or self.data.gallery is None:
+        if self.images.validation is None or self.data.query is None or self.data.gallery is None:
             return {}
         return validate(
             self.learner.inference_model,
-            self.val_crops,
+            self.images.validation,
             self.data.query,
             self.data.gallery,
             self._input(epoch),
             batch_size=self.config.training.images_per_step,
             device=self.device,
             ranks=self.ranks,
-            progress=self.progress,
+            listener=self.listener,
         )
 
     def _info(self, row: Row) -> CheckpointInfo:
@@ -423,17 +415,15 @@ class Trainer:
         if self.run is not None and self.run.last.exists():
             kept = f"The last good state is kept in {self.run.last}."
         return RunError(
-            f"training diverged: {what} (epoch {epoch}, step {step}). {kept} Lower --lr (now "
-            f"{self.config.optimizer.highest_lr:g}), set training.grad_clip, or turn mixed precision off (--amp off)."
+            f"training diverged: {what} (epoch {epoch}, step {step}). {kept} Lower `optimizer.lr` (now "
+            f"{self.config.optimizer.highest_lr:g}), set `training.grad_clip`, or turn mixed precision off "
+            "(`training.amp`=off)."
         )
 
     def _plan(self, epoch: int) -> Any:
         settings = self.config.training
         identities = settings.images_per_step // settings.instances
         return plan_epoch(self.data.classes, identities, settings.instances, seed=settings.seed, epoch=epoch)
-
-    def _cache(self, crops: Crops, limit: int, what: str) -> int:
-        return crops.cache(limit, lambda done: self.progress.working(what, done, len(crops)))
 
     def _resume(self, found: Found) -> str:
         """Take over the state of a checkpoint.
@@ -458,7 +448,7 @@ class Trainer:
         within = f" and {self.position.step} steps" if self.position.step else ""
         return f"resumed from {path} after {self.position.epoch} epochs{within}"
 
-    def _load_pretrained(self, model: OSNet, path: Path) -> str:
+    def _load_pretrained(self, model: Backbone, path: Path) -> str:
         report, source = load_pretrained(model, weights_file(path))
         for line in report.lines():
             self.note(f"{path.name}: {line}")
@@ -470,8 +460,9 @@ class Trainer:
             return f"the bundled weights of {path}"
         return f"{source.source} weights from {path}"
 
-    def _announce(self, cached: int, workers: int, why_so_long: str) -> None:
+    def _announce(self, why_so_long: str) -> None:
         config, data, position = self.config, self.data, self.position
+        cached, workers = self.images.cached, self.loader.workers
         held_out = f"nothing: {data.held_out}"
         if data.query is not None and data.gallery is not None and self.chance is not None:
             held_out = (
@@ -510,7 +501,7 @@ class Trainer:
             self.run.write_config(config, {**facts, "start": self.start})
             if config.training.tensorboard:
                 self.board = _tensorboard(self.folder / "tensorboard", position.epoch)
-        self.progress.started(plan)
+        self.listener.happened(plan)
 
     def _result(self) -> TrainResult:
         if self.board is not None:
@@ -537,65 +528,15 @@ class Trainer:
 
     def note(self, text: str) -> None:
         self.log.info(text)
-        self.progress.note(text)
+        self.listener.note(text)
 
     def warn(self, text: str) -> None:
         self.warnings.append(text)
         self.log.warning(text)
-        self.progress.warn(text)
+        self.listener.warn(text)
 
 
-@dataclass
-class Stop:
-    """Whether the user asked to stop."""
-
-    requested: bool = False
-
-
-@contextlib.contextmanager
-def watch_signals() -> Iterator[Stop]:
-    """The first Ctrl-C (or SIGTERM) asks to stop at the next good moment; a second one stops at once."""
-    stop = Stop()
-    if threading.current_thread() is not threading.main_thread():  # only the main thread can handle signals
-        yield stop
-        return
-
-    def handle(number: int, frame: object) -> None:
-        if stop.requested:
-            raise KeyboardInterrupt
-        stop.requested = True
-
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextlib.contextmanager
-def _plain_errors(config: TrainConfig, device: torch.device, log: logging.Logger) -> Iterator[None]:
-    """Log every error, and say in plain words what the known ones of PyTorch mean."""
-    try:
-        yield
-    except Exception as error:
-        log.exception("stopped")
-        text = str(error)
-        if isinstance(error, torch.OutOfMemoryError | MemoryError) or any(sign in text for sign in OUT_OF_MEMORY):
-            raise RunError(
-                f"out of memory on {device} with --batch-size {config.training.images_per_step} at "
-                f"{config.model.input.height}×{config.model.input.width}. Lower one of them, set --amp bf16, or "
-                "lower data.cache_mb."
-            ) from error
-        if "DataLoader worker" in text and isinstance(error, RuntimeError):
-            raise RunError(
-                f"a loader process died ({text.splitlines()[0]}). Lower --workers, or free memory (in containers also "
-                "shared memory: --shm-size)."
-            ) from error
-        raise
-
-
-def _work(model: OSNet, size: Preprocess) -> str:
+def _work(model: Backbone, size: Preprocess) -> str:
     return f"{count_macs(model, size.height, size.width) / 1e6:,.0f} M at {size.height}×{size.width}"
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from torch import nn
 
 from deepsort_cli.reid.checkpoint import CheckpointInfo
-from deepsort_cli.reid.osnet import OSNet
+from deepsort_cli.reid.backbones import HEAD, Backbone, part_of
 
 
-def model_remarks(model: OSNet, info: CheckpointInfo) -> tuple[str, ...]:
+def model_remarks(model: Backbone, info: CheckpointInfo) -> tuple[str, ...]:
     """What to know before using a model, as sentences without a full stop: what its file says and its weights show."""
     remarks = list(info.remarks)
     fresh = fresh_layers(model)
@@ -24,28 +24,26 @@ def model_remarks(model: OSNet, info: CheckpointInfo) -> tuple[str, ...]:
     return (*remarks, *info.notes)
 
 
-def is_untrained(model: OSNet, info: CheckpointInfo) -> bool:
+def is_untrained(model: Backbone, info: CheckpointInfo) -> bool:
     """Whether nothing but random numbers makes up the backbone."""
     return info.status == "untrained" or fresh_layers(model) == {"all"}
 
 
-def fresh_layers(model: OSNet) -> set[str]:
+def fresh_layers(model: Backbone) -> set[str]:
     """Parts the embedding passes through whose batch normalisation still has its first statistics, mean 0, variance 1.
 
     Returns:
         {"all"} for a network without any training, else some of `fc` and `bnneck`.
     """
     layers = [
-        (name.partition(".")[0], _is_fresh(layer))
+        (part_of(name), _is_fresh(layer))
         for name, layer in model.named_modules()
         if isinstance(layer, nn.modules.batchnorm._BatchNorm) and layer.running_mean is not None
     ]
-    if model.neck_feature == "before" or model.bnneck is None:
-        layers = [(part, fresh) for part, fresh in layers if part != "bnneck"]
-    backbone = [fresh for part, fresh in layers if part not in ("fc", "bnneck")]
+    backbone = [fresh for part, fresh in layers if part not in HEAD]
     if backbone and all(backbone):
         return {"all"}
-    return {part for part, fresh in layers if fresh and part in ("fc", "bnneck")}
+    return {part for part, fresh in layers if fresh and part in model.output_layers}
 
 
 def _is_fresh(layer: nn.modules.batchnorm._BatchNorm) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 
+from deepsort_cli.core.events import Listener
 from deepsort_cli.core.preprocess import Preprocess
 from deepsort_cli.core.types import Image
 from deepsort_cli.data.manifest import Manifest
@@ -16,16 +17,15 @@ from deepsort_cli.evaluation.ranking import rank
 from deepsort_cli.reid.crops import Crops
 from deepsort_cli.reid.distributed import Ranks, total
 from deepsort_cli.reid.extract import extract_features
-from deepsort_cli.reid.osnet import OSNet
-from deepsort_cli.reid.progress import Progress
+from deepsort_cli.reid.backbones import Backbone
 from deepsort_cli.reid.settings import LossSettings
 
 METRICS = ("mAP", "rank1", "rank5", "mINP")
 
 COLLAPSE_ADVICE = (
     "the triplet loss has collapsed: it stays at the margin ({triplet:.3f}) and identities are not found across "
-    "cameras (mAP {mAP:.1f} %) while cross-entropy falls. Set loss.normalize_features=true, lower optimizer.lr or "
-    "lengthen scheduler.warmup_epochs, turn on augment.jitter, or start from --pretrained weights."
+    "cameras (mAP {mAP:.1f} %) while cross-entropy falls. Set `loss.normalize_features`=true, lower `optimizer.lr` or "
+    "lengthen `scheduler.warmup_epochs`, turn on `augment.jitter`, or start from trained weights (`model.pretrained`)."
 )
 
 
@@ -44,7 +44,7 @@ class _Share(Sequence[Image]):
 
 
 def validate(
-    model: OSNet,
+    model: Backbone,
     crops: Crops,
     query: Manifest,
     gallery: Manifest,
@@ -53,7 +53,7 @@ def validate(
     batch_size: int,
     device: torch.device,
     ranks: Ranks,
-    progress: Progress,
+    listener: Listener,
 ) -> dict[str, float]:
     """`METRICS` as fractions, by cosine distance; the processes share the work and all return the same.
 
@@ -68,7 +68,7 @@ def validate(
         preprocess,
         batch_size=batch_size,
         device=device,
-        on_batch=lambda done: progress.working("validating", done, len(rows)),
+        on_batch=lambda done: listener.progress("validating", done, len(rows)),
     )
     features = np.zeros((len(crops), part.shape[1]), dtype=np.float32)
     features[rows.start :: rows.step] = part
@@ -133,7 +133,7 @@ def verdicts(
     reached = best["mAP"] if best["epoch"] > 0 else max(trained)
     if start is not None and reached <= start["mAP"]:
         if random_start:
-            what = "do not use this model. Train on more people, or start from --pretrained weights"
+            what = "do not use this model. Train on more people, or start from trained weights (`model.pretrained`)"
         elif best["epoch"] == 0:
             what = "best.pth holds the weights of the start"
         else:
@@ -158,8 +158,8 @@ def _about_loss(history: Sequence[Mapping[str, float]]) -> list[str]:
         return []
     return [
         f"the loss did not fall (epoch 1: {losses[0]:.3g}, the last: {losses[-1]:.3g}): the network has not learned to "
-        "tell even the people of the training apart. Start from trained weights (--pretrained), train for longer, or "
-        "lower --lr"
+        "tell even the people of the training apart. Start from trained weights (`model.pretrained`), train for longer, or "
+        "lower `optimizer.lr`"
     ]
 
 

@@ -16,7 +16,7 @@ from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.extras import install
 from deepsort_cli.core.model_files import model_kind
 from deepsort_cli.reid.bundled import weights_file
-from deepsort_cli.reid.osnet import VARIANTS
+from deepsort_cli.reid.backbones import backbones
 
 WANTED = "a PyTorch checkpoint"
 
@@ -36,7 +36,7 @@ def read_weights(path: Path) -> Any:
     if kind == "onnx":
         raise InputError(
             f"{path}: this is an ONNX model, not a PyTorch checkpoint: it needs no export, `deepsort eval` and "
-            "`deepsort track --reid` take it as it is. To train or export, give the checkpoint it was made from."
+            "`deepsort track` (`reid.model_path`) take it as it is. To train or export, give the checkpoint it was made from."
         )
     if kind == "torchscript":
         raise InputError(
@@ -68,12 +68,12 @@ def _check_is_no_name(path: Path) -> None:
     if (ASSETS / f"{name}.onnx").is_file():
         raise InputError(
             f"{name}: there is no such file, and the bundled model of that name is an ONNX file alone, which needs no "
-            f"export and cannot be trained: `deepsort eval {name}` and `deepsort track --reid {name}` take it. Give a "
+            f"export and cannot be trained: `deepsort eval {name}` takes it, and so does `deepsort track`. Give a "
             "checkpoint, for example runs/NAME/checkpoints/best.pth."
         )
-    if name in VARIANTS:
+    if name in backbones():
         raise InputError(
-            f"{name}: there is no such file. {name} is a network (`deepsort train --model {name}`), and no weights of "
+            f"{name}: there is no such file. {name} is a network (`model.name`={name}), and no weights of "
             "it come with the package. Give a checkpoint, for example runs/NAME/checkpoints/best.pth."
         )
 

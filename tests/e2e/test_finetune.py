@@ -19,7 +19,7 @@ Deepsort = Callable[..., "subprocess.CompletedProcess[str]"]
 @pytest.fixture(scope="module")
 def public(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file as torchreid writes it, with 30 classes."""
-    from deepsort_cli.reid.osnet import OSNet
+    from deepsort_cli.reid.backbones.osnet import OSNet
 
     path = tmp_path_factory.mktemp("public") / "osnet.pth"
     state = {"module." + name: value for name, value in OSNet("osnet_x0_25", num_classes=30).state_dict().items()}

@@ -69,7 +69,7 @@ def test_what_is_known_of_a_model_that_can_be_fetched(deepsort: Deepsort) -> Non
 
 def test_what_a_file_is(deepsort: Deepsort, tmp_path: Path) -> None:
     torch = pytest.importorskip("torch", reason="checkpoints need PyTorch")
-    from deepsort_cli.reid.osnet import OSNet
+    from deepsort_cli.reid.backbones.osnet import OSNet
 
     torch.save({"state_dict": OSNet("osnet_x0_25", 4).state_dict()}, tmp_path / "model.pth.tar-60")
     done = deepsort("models", "model.pth.tar-60")

@@ -171,7 +171,7 @@ def save_checkpoint(path: Path) -> None:
     """An untrained OSNet as torchreid would save it."""
     import torch
 
-    from deepsort_cli.reid.osnet import OSNet
+    from deepsort_cli.reid.backbones.osnet import OSNet
 
     torch.manual_seed(0)
     torch.save({"state_dict": OSNet("osnet_x0_25", num_classes=8).state_dict()}, path)

@@ -23,7 +23,7 @@ from deepsort_cli.reid.checkpoint import (  # noqa: E402
     read_checkpoint,
     save_checkpoint,
 )
-from deepsort_cli.reid.osnet import OSNet  # noqa: E402
+from deepsort_cli.reid.backbones.osnet import OSNet  # noqa: E402
 
 INFO = CheckpointInfo(
     "osnet_x0_25",

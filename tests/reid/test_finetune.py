@@ -15,7 +15,7 @@ from deepsort_cli.reid.checkpoint import CheckpointInfo, load_model, save_checkp
 from deepsort_cli.reid.distributed import Ranks  # noqa: E402
 from deepsort_cli.reid.finetune import Prepared, prepare, transfer  # noqa: E402
 from deepsort_cli.reid.learner import Learner  # noqa: E402
-from deepsort_cli.reid.osnet import VARIANTS, OSNet  # noqa: E402
+from deepsort_cli.reid.backbones.osnet import VARIANTS, OSNet  # noqa: E402
 from deepsort_cli.reid.progress import Progress  # noqa: E402
 from deepsort_cli.reid.settings import (  # noqa: E402
     DataSettings,

@@ -15,7 +15,7 @@ from deepsort_cli.reid.optim import (  # noqa: E402
     set_learning_rate,
     train_mode,
 )
-from deepsort_cli.reid.osnet import OSNet  # noqa: E402
+from deepsort_cli.reid.backbones.osnet import OSNet  # noqa: E402
 from deepsort_cli.reid.settings import OptimizerSettings, SchedulerSettings, TrainingSettings  # noqa: E402
 
 

@@ -25,7 +25,7 @@ from deepsort_cli.evaluation.chance import Chance  # noqa: E402
 from deepsort_cli.reid import trainer  # noqa: E402
 from deepsort_cli.reid.checkpoint import load_model, read_checkpoint  # noqa: E402
 from deepsort_cli.reid.learner import Learner  # noqa: E402
-from deepsort_cli.reid.osnet import OSNet  # noqa: E402
+from deepsort_cli.reid.backbones.osnet import OSNet  # noqa: E402
 from deepsort_cli.reid.progress import Progress, RunPlan, StepReport  # noqa: E402
 from deepsort_cli.reid.resume import flatten  # noqa: E402
 from deepsort_cli.reid.settings import TrainConfig  # noqa: E402

@@ -6,18 +6,16 @@ the paper's journal version (Zhou et al., TPAMI 2021): instance normalisation fo
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from deepsort_cli.core.errors import InputError
-
-Neck = Literal["bnneck", "none"]
-NeckFeature = Literal["before", "after"]
+from deepsort_cli.reid.backbones.base import Backbone, register
 
 STREAMS = 4
 """Every block sees four scales: stacks of 1, 2, 3 and 4 light 3×3 convolutions."""
@@ -157,43 +155,14 @@ class Block(nn.Module):
         return torch.relu(self.IN(residual + identity))
 
 
-class OSNet(nn.Module):
-    """Images → appearance features.
+@register(*VARIANTS)
+class OSNet(Backbone):
+    """OSNet in the variant `name`, a key of `VARIANTS`; arguments as of `Backbone`."""
 
-    Args:
-        name: a key of `VARIANTS`.
-        num_classes: identities the classifier tells apart; 0 builds no classifier.
-        feature_dim: width of the fully connected layer after pooling; 0 leaves it out.
-        neck: `bnneck` puts a BatchNorm with frozen bias between feature and classifier, whose classifier has no bias
-            (Luo et al. 2019); `none` is the layout of the public checkpoints.
-        neck_feature: what the embedding is where there is a BNNeck: the feature `before` it, which the losses on
-            distances train, or `after` it, which the classifier sees.
+    feature_layers = ("conv*", "pool*")  # only `ain` variants have pools with parameters
 
-    Attributes:
-        embedding_dim: width of the features.
-        cosine_scale: a number makes the logits of training cosine similarities to the classifier's rows times this
-            (Wojke and Bewley 2018); None leaves them scalar products.
-
-    Raises:
-        InputError: unknown name.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        num_classes: int = 0,
-        feature_dim: int = 512,
-        neck: Neck = "none",
-        neck_feature: NeckFeature = "after",
-    ):
-        super().__init__()
-        if name not in VARIANTS:
-            raise InputError(f"unknown model {name!r}. Choose one of {', '.join(VARIANTS)}.")
-        self.name = name
-        self.num_classes = num_classes
-        self.feature_dim = feature_dim
-        self.neck = neck
-        self.neck_feature = neck_feature
+    def __init__(self, name: str, *arguments: Any, **options: Any):
+        super().__init__(name, *arguments, **options)
         norm = VARIANTS[name].norm
         channels = VARIANTS[name].channels
 
@@ -218,31 +187,7 @@ class OSNet(nn.Module):
             self.pool2, self.pool3 = nn.Sequential(), nn.Sequential()
         self.conv4 = nn.Sequential(*stages[2])
         self.conv5 = Conv(channels[3], channels[3])
-        self.fc = None
-        if feature_dim:
-            self.fc = nn.Sequential(nn.Linear(channels[3], feature_dim), nn.BatchNorm1d(feature_dim), nn.ReLU())
-        self.embedding_dim = feature_dim or channels[3]
-        self.bnneck = None
-        if neck == "bnneck":
-            self.bnneck = nn.BatchNorm1d(self.embedding_dim)
-            self.bnneck.bias.requires_grad_(False)
-        self.classifier = None
-        self.cosine_scale: float | None = None
-        if num_classes:
-            self.classifier = nn.Linear(self.embedding_dim, num_classes, bias=neck == "none")
-        self._initialise()
-
-    def _initialise(self) -> None:
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
-            elif isinstance(module, nn.Linear):
-                # Bag of Tricks starts the classifier near zero so that early gradients come from the triplet loss.
-                nn.init.normal_(module.weight, std=0.001 if module is self.classifier else 0.01)
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
+        self.add_head(channels[3])
 
     def feature_map(self, images: Tensor) -> Tensor:
         """(N, 3, H, W) normalised RGB → (N, C, H/16, W/16) activations of the last convolution."""
@@ -252,57 +197,21 @@ class OSNet(nn.Module):
         out: Tensor = self.conv5(self.conv4(x))
         return out
 
-    def forward(self, images: Tensor) -> Tensor | tuple[Tensor, Tensor]:
-        """(N, 3, H, W) normalised RGB → the embedding in eval mode; features and logits in training mode.
-
-        Returns:
-            eval: (N, D) embedding, before or after BNNeck as `neck_feature` says, not normalised.
-            training: (N, D) features before BNNeck, for losses on distances, and (N, classes) logits.
+    @classmethod
+    def recognise(cls, state: Mapping[str, Tensor]) -> str | None:
+        """See `Backbone.recognise`: by the channels of the stem and where instances are normalised.
 
         Raises:
-            RuntimeError: training mode without a classifier.
+            InputError: an OSNet, but none of `VARIANTS`.
         """
-        features = self.feature_map(images).mean(dim=(2, 3))
-        if self.fc is not None:
-            features = self.fc(features)
-        if not self.training and self.neck_feature == "before":
-            return features
-        embedding = features if self.bnneck is None else self.bnneck(features)
-        if not self.training:
-            return embedding
-        if self.classifier is None:
-            raise RuntimeError("this model was built without a classifier (num_classes=0) and cannot be trained")
-        if self.cosine_scale is None:
-            return features, self.classifier(embedding)
-        # In float32: bfloat16 tells few cosines apart.
-        with torch.autocast(images.device.type, enabled=False):
-            directions = F.normalize(self.classifier.weight.float(), dim=1)
-            logits = self.cosine_scale * F.normalize(embedding.float(), dim=1) @ directions.T
-            return features, logits if self.classifier.bias is None else logits + self.classifier.bias
-
-
-def count_parameters(model: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in model.parameters())
-
-
-def count_macs(model: OSNet, height: int, width: int) -> int:
-    """Multiply-accumulates of convolutions and linear layers for one image, a bias counting as one; no classifier."""
-    total = 0
-
-    def count(module: nn.Conv2d | nn.Linear, _: object, output: Tensor) -> None:
-        nonlocal total
-        per_output = module.weight[0].numel() + (module.bias is not None)
-        total += output[0].numel() * per_output
-
-    layers = [module for module in model.modules() if isinstance(module, nn.Conv2d | nn.Linear)]
-    hooks = [layer.register_forward_hook(count) for layer in layers if layer is not model.classifier]
-    was_training = model.training
-    parameter = next(model.parameters())
-    try:
-        with torch.no_grad():
-            model.eval()(parameter.new_zeros(1, 3, height, width))
-    finally:
-        model.train(was_training)
-        for hook in hooks:
-            hook.remove()
-    return total
+        stem = state.get("conv1.conv.weight")
+        if stem is None:
+            return None
+        norm = "ain" if "conv2.0.IN.weight" in state and "conv2.0.conv3.bn.weight" not in state else "bn"
+        if norm == "bn" and "conv2.0.IN.weight" in state:
+            norm = "ibn"
+        channels = stem.shape[0]
+        name = next((name for name, v in VARIANTS.items() if v.channels[0] == channels and v.norm == norm), None)
+        if name is None:
+            raise InputError(f"wrong architecture, no {norm} OSNet with {channels} stem channels is known here.")
+        return name

@@ -1,4 +1,6 @@
-"""What a training tells whoever watches it. Deriving from `Progress` and overriding a method is all it takes."""
+"""What a training tells its listener by `happened`, in this order: a `RunPlan` when all checks have passed,
+`StartValidated` where the start was, then `StepReport`s and, after each epoch, `EpochDone`.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ from deepsort_cli.reid.optim import Group
 
 @dataclass(frozen=True)
 class RunPlan:
-    """What is about to happen.
+    """What is about to happen; all checks passed.
 
     Attributes:
         folder: the run folder.
@@ -50,7 +52,7 @@ class StepReport:
     Attributes:
         epoch: from 1.
         step, steps: done in this epoch, and its number of steps.
-        figures: means since the last report of `FIGURES` (learner): losses, accuracy in the batch, distances.
+        figures: means since the last report, by `losses.figure_names()`: losses, accuracy in the batch, distances.
         lr: learning rate before multipliers.
         images_per_second: over all processes.
         wait: share of the time spent waiting for images.
@@ -65,26 +67,29 @@ class StepReport:
     wait: float
 
 
-class Progress:
-    """A silent watcher."""
+@dataclass(frozen=True)
+class StartValidated:
+    """A run that begins was validated before its first step.
 
-    def working(self, what: str, done: int, of: int) -> None:
-        """A preparation or validation that takes a while goes on; `of` is 0 when unknown."""
+    Attributes:
+        row: history row of epoch 0.
+        chance: figures of a random ranking; None without validation.
+    """
 
-    def started(self, plan: RunPlan) -> None:
-        """All checks passed."""
+    row: Mapping[str, float]
+    chance: Chance | None
 
-    def validated_start(self, row: Mapping[str, float], chance: Chance | None) -> None:
-        """A run that begins was validated before its first step: the row of epoch 0, and figures by chance."""
 
-    def step(self, report: StepReport) -> None:
-        """Some steps were done."""
+@dataclass(frozen=True)
+class EpochDone:
+    """An epoch is finished and saved.
 
-    def epoch(self, row: Mapping[str, float], best: Mapping[str, float], seconds: float) -> None:
-        """An epoch is finished and saved: its row of the history, and that of the best epoch so far."""
+    Attributes:
+        row: its row of the history.
+        best: the row of the best epoch so far, the same object where it is this one.
+        seconds: it took.
+    """
 
-    def note(self, text: str) -> None:
-        """Something worth knowing."""
-
-    def warn(self, text: str) -> None:
-        """Something that calls for a decision."""
+    row: Mapping[str, float]
+    best: Mapping[str, float]
+    seconds: float

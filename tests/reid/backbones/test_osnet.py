@@ -9,7 +9,8 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from deepsort_cli.core.errors import InputError  # noqa: E402
-from deepsort_cli.reid.osnet import VARIANTS, OSNet, count_macs, count_parameters  # noqa: E402
+from deepsort_cli.reid.backbones import count_macs, count_parameters  # noqa: E402
+from deepsort_cli.reid.backbones.osnet import VARIANTS, OSNet  # noqa: E402
 
 SIZES = {
     # name: backbone, + fc 512, + fc + 751 classes, MACs at 256×128, state entries

@@ -1,0 +1,80 @@
+"""The networks that are trained: one module per family.
+
+A module's class derives from `Backbone` and is made known by `@register`; being in this package is all else it takes.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from torch import Tensor
+
+from deepsort_cli.core.errors import InputError
+from deepsort_cli.reid.backbones.base import (
+    HEAD,
+    NEVER_TRAINED,
+    REGISTERED,
+    Backbone,
+    Neck,
+    NeckFeature,
+    count_macs,
+    count_parameters,
+    part_of,
+    register,
+)
+
+__all__ = [
+    "HEAD",
+    "NEVER_TRAINED",
+    "Backbone",
+    "Neck",
+    "NeckFeature",
+    "backbones",
+    "build_backbone",
+    "count_macs",
+    "count_parameters",
+    "part_of",
+    "recognise",
+    "register",
+]
+
+
+@lru_cache(maxsize=1)
+def _import_all() -> None:
+    for found in pkgutil.iter_modules(__path__):
+        importlib.import_module(f"{__name__}.{found.name}")
+
+
+def backbones() -> Mapping[str, type[Backbone]]:
+    """Name → class of every network there is."""
+    _import_all()
+    return REGISTERED
+
+
+def build_backbone(name: str, *arguments: Any, **options: Any) -> Backbone:
+    """A network with its first random weights; arguments as of `Backbone`.
+
+    Raises:
+        InputError: unknown name.
+    """
+    known = backbones()
+    if name not in known:
+        raise InputError(f"unknown model {name!r}. Choose one of {', '.join(known)}.")
+    return known[name](name, *arguments, **options)
+
+
+def recognise(state: Mapping[str, Tensor]) -> str:
+    """The name of the network in a file of another program.
+
+    Raises:
+        InputError: none that is known here.
+    """
+    for kind in dict.fromkeys(backbones().values()):
+        name = kind.recognise(state)
+        if name is not None:
+            return name
+    raise InputError(f"wrong architecture, none of {', '.join(backbones())}.")
