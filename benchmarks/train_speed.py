@@ -20,10 +20,11 @@ import numpy as np
 import torch
 from PIL import Image
 
-from deepsort_cli.reid.distributed import Ranks, choose_device
-from deepsort_cli.reid.learner import Learner
+from deepsort_cli.core.events import Listener
 from deepsort_cli.reid.backbones.osnet import OSNet
-from deepsort_cli.reid.progress import Progress, StepReport
+from deepsort_cli.reid.distributed import Ranks, choose_device
+from deepsort_cli.reid.events import StepReport
+from deepsort_cli.reid.learner import Learner
 from deepsort_cli.reid.settings import AugmentSettings, TrainConfig
 from deepsort_cli.reid.trainer import train
 
@@ -35,7 +36,7 @@ class Enough(Exception):
     """Ends the training."""
 
 
-class Alternate(Progress):
+class Alternate(Listener):
     """Times the loop between its reports, and bare steps in between."""
 
     def __init__(self, config: TrainConfig, classes: int, reports: int) -> None:
@@ -52,6 +53,10 @@ class Alternate(Progress):
         self.waits: list[float] = []
         self.last_step = 0
         self.resumed = 0.0
+
+    def happened(self, event: object) -> None:
+        if isinstance(event, StepReport):
+            self.step(event)
 
     def step(self, report: StepReport) -> None:
         self._finish()

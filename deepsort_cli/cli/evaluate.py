@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from deepsort_cli.cli.console import Reporter, result_console
+from deepsort_cli.cli.console import result_console
 from deepsort_cli.cli.options import Flags, command_app, examples
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.settings.evaluate import EvalSettings
@@ -39,43 +37,10 @@ def evaluate(
         raise InputError(f"two models are given: {model} and --checkpoint {other}. To compare them use --against.")
     settings, report = flags.start(ctx, checkpoint=model)
 
-    from deepsort_cli.workflows.evaluate import Listener, run_evaluation
+    from deepsort_cli.cli.listeners import Bars
+    from deepsort_cli.workflows.evaluate import run_evaluate
 
-    with _progress(report) as progress:
-        outcome = run_evaluation(
-            settings.checkpoint,
-            settings.data,
-            settings.evaluation,
-            against=settings.against,
-            extraction=settings.extraction,
-            runtime=settings.runtime,
-            report=settings.report,
-            listener=Listener(progress, report.info, report.warn),
-        )
-    report.result(outcome.figures, outcome.text(result_console(100).width))
-    report.info(f"report: {outcome.folder / 'report.html'}")
-
-
-@contextlib.contextmanager
-def _progress(report: Reporter) -> Iterator[Callable[[str, int, int], None]]:
-    """One bar per stage, with the time left; silent where nobody watches."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    bars = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=30),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=report.console,
-        disable=not report.interactive,
-        transient=True,
-    )
-    tasks = {}
-
-    def advance(stage: str, done: int, total: int) -> None:
-        if stage not in tasks:
-            tasks[stage] = bars.add_task(stage, total=total)
-        bars.update(tasks[stage], completed=done, total=total)
-
-    with bars:
-        yield advance
+    with Bars(report) as bars:
+        done = run_evaluate(settings, bars)
+    report.result(done.figures, done.text(result_console(100).width))
+    report.info(f"report: {done.folder / 'report.html'}")

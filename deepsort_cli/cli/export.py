@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -41,32 +39,15 @@ def export(
     settings, report = flags.start(ctx, checkpoint=checkpoint)
     require_torch("exporting")
 
-    from deepsort_cli.workflows.evaluate import Listener
+    from deepsort_cli.cli.listeners import Status
     from deepsort_cli.workflows.export import run_export
 
-    with _working(report) as progress:
-        exported = run_export(
-            settings.checkpoint,
-            settings.output_path,
-            settings.export,
-            settings.data,
-            overwrite=settings.overwrite,
-            listener=Listener(progress, report.info, report.warn),
-        )
+    with Status(report, "exporting and verifying") as status:
+        exported = run_export(settings, status)
     for warning in exported.warnings:
         report.warn(warning)
     _show(exported, report)
     report.result(_summary(exported))
-
-
-@contextlib.contextmanager
-def _working(report: Reporter) -> Iterator[Callable[[str, int, int], None]]:
-    """A line that says what is being done, on terminals."""
-    if not report.interactive:
-        yield lambda stage, done, total: None
-        return
-    with report.console.status("exporting and verifying") as status:
-        yield lambda stage, done, total: status.update(f"{stage}: {done:,} of {total:,}")
 
 
 def _show(exported: Exported, report: Reporter) -> None:

@@ -45,15 +45,18 @@ def finetune(
 
     from deepsort_cli.cli.train_closing import close, tell
     from deepsort_cli.cli.train_display import TrainDisplay
-    from deepsort_cli.reid.finetune import prepare
-    from deepsort_cli.reid.trainer import train as run_training
+    from deepsort_cli.reid.finetune import Prepared
+    from deepsort_cli.workflows.finetune import run_finetune
 
-    result = None
-    with TrainDisplay(report) as display:
-        prepared = prepare(settings, display)
-        _show(prepared, report)
-        if settings.train:
-            result = run_training(prepared.config, display)
+    class Display(TrainDisplay):
+        def happened(self, event: object) -> None:
+            if isinstance(event, Prepared):
+                _show(event, report)
+            super().happened(event)
+
+    with Display(report) as display:
+        done = run_finetune(settings, display)
+    prepared, result = done.prepared, done.training
     if result is None:
         command = {"train it": prepared.train_command(), "or": "add --train --overwrite to this command"}
         tell(report, f"prepared: {prepared.path}", command)
@@ -88,8 +91,6 @@ def _show(prepared: Prepared, report: Reporter) -> None:
         f"classifier for {prepared.identities} identities ({prepared.images:,} images of "
         f"{prepared.config.data.root}){held_out}"
     )
-    for remark in prepared.remarks:
-        report.warn(remark)
 
 
 def _summary(prepared: Prepared, result: TrainResult | None) -> dict[str, Any]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,14 +15,18 @@ from typer.core import TyperGroup
 from deepsort_cli.cli import USAGE_ERROR, without_switch_types
 from deepsort_cli.cli.console import Reporter
 from deepsort_cli.cli.options import Json, Quiet, command_app, examples
-from deepsort_cli.core.errors import InputError
 
 if TYPE_CHECKING:
-    from deepsort_cli.perception.bundled import BundledModel
     from deepsort_cli.perception.catalogue import CatalogueModel
 
 Name = Annotated[str, typer.Argument(help="Name of the model.", show_default=False, metavar="NAME")]
 Names = Annotated[list[str], typer.Argument(help="Names of the models.", show_default=False, metavar="NAME...")]
+
+
+def _is_model(name: str) -> bool:
+    from deepsort_cli.workflows.models import known_models
+
+    return name in [model.name for model in known_models()]
 
 
 class _ModelsGroup(TyperGroup):
@@ -30,7 +36,7 @@ class _ModelsGroup(TyperGroup):
         first = next((position for position, word in enumerate(args) if not word.startswith("-")), None)
         if first is not None and args[first] not in self.commands:
             near = difflib.get_close_matches(args[first].lower(), self.commands, n=1)
-            if near and args[first] not in [model.name for model in _models()]:
+            if near and not _is_model(args[first]):
                 raise USAGE_ERROR(f"No such command: {args[first]}. Did you mean: deepsort models {near[0]}?", ctx=ctx)
             args = [*args[:first], "show", *args[first:]] if first == 0 else ["show", *args]
         return super().parse_args(ctx, args)
@@ -67,11 +73,11 @@ def models(ctx: typer.Context, json: Json = False) -> None:
     """
     if ctx.invoked_subcommand is not None:
         return
-    from deepsort_cli.perception.bundled import bundled_models
-    from deepsort_cli.perception.catalogue import CATALOGUE, DEFAULT_DETECTOR, cache_folder
+    from deepsort_cli.perception.catalogue import DEFAULT_DETECTOR, cache_folder
+    from deepsort_cli.workflows.models import describe_known, known_models
 
     report = Reporter(json)
-    described = [_bundled(model) for model in bundled_models()] + [_catalogued(model) for model in CATALOGUE]
+    described = [describe_known(model) for model in known_models()]
     report.result(described)
     held = [model for model in described if model["state"] == "cached"]
     size = f"{sum(model['bytes'] for model in held) / 1e6:.1f} MB" if held else "empty"
@@ -93,11 +99,14 @@ def show(name: Name, json: Json = False) -> None:
         found = describe(Path(name))
         report.result(found, _file_facts(found))
         return
-    model = _known(name)
-    if _is_catalogued(model):
-        report.result(_catalogued(model), _facts(model))
+    from deepsort_cli.perception.catalogue import CatalogueModel
+    from deepsort_cli.workflows.models import describe_known, known
+
+    model = known(name)
+    if isinstance(model, CatalogueModel):
+        report.result(describe_known(model), _facts(model))
         return
-    report.result(_bundled(model) if json else None)
+    report.result(describe_known(model) if json else None)
     from rich.markdown import Markdown
 
     report.table(Markdown(model.card))
@@ -150,16 +159,13 @@ def _facts(model: CatalogueModel) -> str:
 @app.command()
 def download(names: Names, json: Json = False, quiet: Quiet = False) -> None:
     """Fetch models into the cache, checked by their SHA-256; what is there already is left alone."""
+    from deepsort_cli.cli.listeners import Transfers
+    from deepsort_cli.workflows.models import fetch
+
     report = Reporter(json, quiet)
-    wanted = [_fetchable(name) for name in names]
-    done = []
-    for model in wanted:
-        held = model.cached() is not None
-        with transfer_bar(report) as progress:
-            path = model.obtain(report.info, progress)
-        report.info(f"{model.name}: {'already in the cache' if held else 'fetched'}: {path}")
-        done.append({"name": model.name, "path": str(path), "fetched": not held})
-    report.result(done)
+    with Transfers(report) as bars:
+        done = list(fetch(names, bars))
+    report.result([{"name": model.name, "path": str(model.path), "fetched": model.fetched} for model in done])
 
 
 @app.command()
@@ -170,129 +176,40 @@ def add(
     quiet: Quiet = False,
 ) -> None:
     """Put a file brought by hand into the cache, if it is the published one."""
+    from deepsort_cli.cli.listeners import Told
+    from deepsort_cli.workflows.models import add as put
+
     report = Reporter(json, quiet)
-    path = _fetchable(name).add(file)
-    report.info(f"{name}: in the cache: {path}")
-    report.result({"name": name, "path": str(path)})
+    report.result({"name": name, "path": str(put(name, file, Told(report)))})
 
 
 @app.command()
 def path(name: Name, json: Json = False) -> None:
     """Print where a model's file is; exit code 1 where it is not in the cache."""
-    model = _known(name)
-    found = model.cached() if _is_catalogued(model) else model.checked()
-    if found is None:
-        from deepsort_cli.core.errors import RunError
+    from deepsort_cli.workflows.models import place
 
-        raise RunError(f"{name} is not in the cache. Get it with: deepsort models download {name}")
+    found = place(name)
     Reporter(json).result({"name": name, "path": str(found)}, str(found))
 
 
 @app.command()
 def remove(names: Names, json: Json = False, quiet: Quiet = False) -> None:
     """Delete models from the cache."""
+    from deepsort_cli.cli.listeners import Told
+    from deepsort_cli.workflows.models import remove as delete
+
     report = Reporter(json, quiet)
-    removed = []
-    for model in [_fetchable(name) for name in names]:
-        there = model.path.exists()
-        try:
-            model.path.unlink(missing_ok=True)
-        except OSError as error:
-            raise InputError(f"{model.path}: cannot be deleted ({error.strerror or error}).") from None
-        report.info(f"{model.name}: {'deleted' if there else 'is not in the cache'}: {model.path}")
-        removed.append({"name": model.name, "path": str(model.path), "removed": there})
-    report.result(removed)
+    removed = delete(names, Told(report))
+    report.result([{"name": model.name, "path": str(model.path), "removed": there} for model, there in removed])
 
 
-def transfer_bar(report: Reporter) -> Any:
-    """A context that gives the callback for a transfer's progress; shows a bar on a terminal."""
-    import contextlib
+@contextlib.contextmanager
+def transfer_bar(report: Reporter) -> Iterator[Callable[[int, int], None]]:
+    """Gives the callback for one transfer's progress; shows a bar on a terminal."""
+    from deepsort_cli.cli.listeners import Transfers
 
-    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
-
-    @contextlib.contextmanager
-    def shown() -> Any:
-        columns = (BarColumn(bar_width=30), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=report.console, disable=not report.interactive, transient=True) as bars:
-            task = bars.add_task("")
-            yield lambda done, total: bars.update(task, completed=done, total=total)
-
-    return shown()
-
-
-def _is_catalogued(model: Any) -> bool:
-    from deepsort_cli.perception.catalogue import CatalogueModel
-
-    return isinstance(model, CatalogueModel)
-
-
-def _models() -> list[Any]:
-    from deepsort_cli.perception.bundled import bundled_models
-    from deepsort_cli.perception.catalogue import CATALOGUE
-
-    return [*bundled_models(), *CATALOGUE]
-
-
-def _known(name: str) -> Any:
-    """The bundled or fetchable model of this name."""
-    models = _models()
-    found = next((model for model in models if model.name == name), None)
-    if found is None:
-        names = [model.name for model in models]
-        near = difflib.get_close_matches(name, names, n=1)
-        meant = f" Did you mean {near[0]}?" if near else ""
-        raise InputError(f"{name}: no model of this name.{meant} Known: {', '.join(names)}.")
-    return found
-
-
-def _fetchable(name: str) -> CatalogueModel:
-    model = _known(name)
-    if not _is_catalogued(model):
-        raise InputError(f"{name}: comes with the package; there is nothing to fetch or to delete.")
-    return model  # type: ignore[no-any-return]
-
-
-def _bundled(model: BundledModel) -> dict[str, Any]:
-    from deepsort_cli.perception.embedders import Embedder
-    from deepsort_cli.perception.runtime import open_session
-    from deepsort_cli.perception.settings import RuntimeSettings
-
-    path = model.checked()
-    metadata = Embedder(open_session(path, RuntimeSettings(device="cpu"))).metadata
-    return {
-        "name": model.name,
-        "task": "reid",
-        "state": "bundled",
-        "path": str(path),
-        "bytes": path.stat().st_size,
-        "sha256": model.sha256,
-        "architecture": metadata.architecture,
-        "embedding_size": metadata.embedding_size,
-        "input": [metadata.height, metadata.width],
-        "threshold": metadata.threshold,
-        "training_data": metadata.training_data,
-        "metrics": metadata.metrics,
-        "license": metadata.license,
-    }
-
-
-def _catalogued(model: CatalogueModel) -> dict[str, Any]:
-    held = model.cached()
-    return {
-        "name": model.name,
-        "task": model.task,
-        "state": "fetchable" if held is None else "cached",
-        "path": None if held is None else str(held),
-        "bytes": model.bytes,
-        "sha256": model.sha256,
-        "title": model.title,
-        "input": model.input,
-        "url": model.url,
-        "license": model.licence,
-        "license_source": model.licence_source,
-        "checked": model.checked,
-        "figures": model.figures,
-    }
+    with Transfers(report) as bars:
+        yield lambda done, total: bars.progress("", done, total)
 
 
 def _table(described: list[dict[str, Any]]) -> Any:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from deepsort_cli.cli.console import Reporter
 from deepsort_cli.cli.options import Flags, command_app, examples
-from deepsort_cli.core.errors import InputError
+from deepsort_cli.cli.wording import worded
 from deepsort_cli.settings.scan import ScanCommandSettings
 
 if TYPE_CHECKING:
@@ -42,62 +40,19 @@ def scan(
 ) -> None:
     """Check a Re-ID dataset: what would crash or silently spoil a training, and what to do about it."""
     settings, report = flags.start(ctx)
-    data = settings.data
-    if data.root is None:
-        raise InputError("--root is missing. Give the folder of the dataset: deepsort scan --root DIR")
 
-    from deepsort_cli.workflows.scan import audit
-    from deepsort_cli.data.checks import find
-    from deepsort_cli.data.report import check_report_path, write_html
-    from deepsort_cli.data.summary import failures, to_json
+    from deepsort_cli.cli.listeners import Bars
+    from deepsort_cli.workflows.scan import run_scan
 
-    if settings.report.html is not None:
-        check_report_path(settings.report.html, data.root, overwrite=settings.report.overwrite)
-    with progress_bars(report) as stage:
-        result = audit(data.root, data.test_root, data.scan, stage=stage)
-    findings = find(result)
-    for note in result.notes:
-        report.warn(note)
-    if settings.report.html is not None:
-        write_html(result, findings, settings.report.html)
-        report.info(f"Report written to {settings.report.html}")
+    with Bars(report) as bars:
+        found = run_scan(settings, bars)
     if report.json:
-        report.result(to_json(result, findings))
-    report.table(*_report(result, findings, report.verbose))
-    reasons = failures(result, findings) if settings.report.fail_on_invalid else []
+        report.result(found.summary())
+    report.table(*_report(found.result, found.findings, report.verbose))
+    reasons = found.failures if settings.report.fail_on_invalid else []
     if reasons:
-        report.warn(f"{', '.join(reasons)} (--fail-on-invalid).")
+        report.warn(f"{', '.join(reasons)} (`report.fail_on_invalid`).")
         raise typer.Exit(INVALID_FOUND)
-
-
-@contextlib.contextmanager
-def progress_bars(report: Reporter) -> Iterator[Callable[[str, int, int], None] | None]:
-    """A bar with time left for each stage of the work; it appears with the first call."""
-    if not report.interactive:
-        yield None
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    bars = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=report.console,
-        transient=True,
-    )
-    tasks = {}
-
-    def show(stage: str, done: int, total: int) -> None:
-        if stage not in tasks:
-            bars.start()
-            tasks[stage] = bars.add_task(stage, total=total)
-        bars.update(tasks[stage], completed=done, total=total)
-
-    try:
-        yield show
-    finally:
-        bars.stop()
 
 
 def _report(result: ScanResult, findings: Sequence[Finding], verbose: bool) -> Iterator[RenderableType]:
@@ -146,11 +101,11 @@ def _report(result: ScanResult, findings: Sequence[Finding], verbose: bool) -> I
     for finding in findings:
         style = STYLES[finding.severity]
         count = f": [bold]{finding.count:,}[/bold]" if finding.count else ""
-        yield f"[{style}]{finding.severity:>8}[/{style}]  {escape(finding.title)}{count}"
+        yield f"[{style}]{finding.severity:>8}[/{style}]  {escape(worded(finding.title))}{count}"
         for example in finding.examples[:shown]:
             yield Padding(f"[dim]{escape(example)}[/dim]", (0, 0, 0, 10), expand=False)
         if shown and len(finding.examples) > shown:
             yield Padding(
                 f"[dim]… and {len(finding.examples) - shown:,} more (-v lists all)[/dim]", (0, 0, 0, 10), expand=False
             )
-        yield Padding(f"→ {escape(finding.remedy)}", (0, 0, 0, 10), expand=False)
+        yield Padding(f"→ {escape(worded(finding.remedy))}", (0, 0, 0, 10), expand=False)

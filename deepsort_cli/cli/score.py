@@ -9,7 +9,6 @@ import typer
 
 from deepsort_cli.cli.console import Reporter, result_console
 from deepsort_cli.cli.options import Flags, command_app, examples
-from deepsort_cli.core.errors import InputError
 from deepsort_cli.settings.score import ScoreSettings
 
 if TYPE_CHECKING:
@@ -47,21 +46,11 @@ def score(
     Needs the extra \\[score]: pip install 'deepsort-cli\\[score]', or in a clone: pip install '.\\[score]'
     """
     settings, report = flags.start(ctx)
-    if settings.gt is None or settings.results is None:
-        missing = "--gt" if settings.gt is None else "--results"
-        raise InputError(f"{missing} is missing. For example: deepsort score --gt SEQUENCE --results out.txt")
-    from deepsort_cli.core.files import check_output_file
-    from deepsort_cli.evaluation.mot_score import Choice, write_csv
-    from deepsort_cli.evaluation.mot_score import score as run
 
-    if settings.csv is not None:
-        check_output_file(settings.csv, overwrite=settings.overwrite, option="--csv")
-    choice = Choice(settings.benchmark, settings.gt_class, settings.result_class)
-    scoring = run(settings.gt, settings.results, choice, allow_missing=settings.allow_missing)
-    tell(scoring, report)
-    if settings.csv is not None:
-        write_csv(settings.csv, scoring.scores)
-        report.info(f"wrote {settings.csv}")
+    from deepsort_cli.cli.listeners import Told
+    from deepsort_cli.workflows.score import run_score
+
+    scoring = run_score(settings, Told(report))
     print_scores(scoring, report)
     if report.json:
         report.result([as_json(item, scoring) for item in scoring.scores])

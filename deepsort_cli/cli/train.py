@@ -42,10 +42,10 @@ def train(
 
     from deepsort_cli.cli.train_closing import close
     from deepsort_cli.cli.train_display import TrainDisplay
-    from deepsort_cli.reid.trainer import train as run_training
+    from deepsort_cli.workflows.train import run_train
 
     with TrainDisplay(report) as display:
-        result = run_training(settings, display)
+        result = run_train(settings, display)
     close(report, result, settings)
     report.result(_summary(result))
 

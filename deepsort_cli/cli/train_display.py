@@ -16,17 +16,17 @@ from rich.table import Table
 from rich.text import Text
 
 from deepsort_cli.cli.console import Reporter
-from deepsort_cli.evaluation.chance import Chance
-from deepsort_cli.reid.learner import OPTIONAL_LOSSES
+from deepsort_cli.cli.listeners import Told
+from deepsort_cli.reid.events import EpochDone, RunPlan, StartValidated, StepReport
+from deepsort_cli.reid.losses import REGISTERED
 from deepsort_cli.reid.optim import Group
-from deepsort_cli.reid.progress import Progress, RunPlan, StepReport
 
 
-class TrainDisplay(Progress):
+class TrainDisplay(Told):
     """Bars and figures on a terminal, one line per epoch elsewhere. Use it as a context manager."""
 
     def __init__(self, report: Reporter):
-        self.report = report
+        super().__init__(report)
         self.folder: Path | None = None
         self.bars = rich.progress.Progress(
             rich.progress.TextColumn("{task.description}"),
@@ -57,8 +57,19 @@ class TrainDisplay(Progress):
     def _view(self) -> RenderableType:
         return Stack(self.bars, self.figures)
 
-    def working(self, what: str, done: int, of: int) -> None:
-        self.bars.update(self.work_bar, description=what, completed=done, total=of or None, visible=done < of or not of)
+    def progress(self, stage: str, done: int, total: int | None) -> None:
+        going_on = not total or done < total
+        self.bars.update(self.work_bar, description=stage, completed=done, total=total or None, visible=going_on)
+
+    def happened(self, event: object) -> None:
+        if isinstance(event, RunPlan):
+            self.started(event)
+        elif isinstance(event, StartValidated):
+            self.validated_start(event)
+        elif isinstance(event, StepReport):
+            self.step(event)
+        elif isinstance(event, EpochDone):
+            self.epoch(event)
 
     def started(self, plan: RunPlan) -> None:
         self.folder = plan.folder
@@ -85,7 +96,8 @@ class TrainDisplay(Progress):
         if plan.best is not None and plan.best["epoch"] > 0 and "mAP" in plan.best:
             self.best = f"{plan.best['mAP']:.1%}"
 
-    def validated_start(self, row: Mapping[str, float], chance: Chance | None) -> None:
+    def validated_start(self, event: StartValidated) -> None:
+        row, chance = event.row, event.chance
         by_chance = "" if chance is None else f"  (by chance {chance.mAP:.1%}, {chance.rank1:.1%})"
         self.report.info(f"where the run starts: mAP {row['mAP']:.1%}  rank 1 {row['rank1']:.1%}{by_chance}")
 
@@ -99,9 +111,10 @@ class TrainDisplay(Progress):
         self.figures = _figures(
             (
                 Figure("loss", "loss", f"{values['loss']:.3f}"),
-                Figure("cross-entropy", "ce", f"{values['ce']:.3f}", 3),
-                Figure("triplet", "tri", f"{values['triplet']:.3f}", 4),
-                *(Figure(name, name[:3], f"{values[name]:.3f}", 5) for name in OPTIONAL_LOSSES if values[name]),
+                *(
+                    Figure(REGISTERED[name].title, name[:3], f"{values[name]:.3f}", min(3 + place, 5))
+                    for place, name in enumerate(_shown_losses(values))
+                ),
                 Figure("accuracy", "acc", f"{values['accuracy']:.0%}", 1),
                 Figure("active triplets", "active", f"{values['active']:.0%}", 6),
                 Figure("lr", "lr", f"{report.lr:.1e}", 2),
@@ -112,16 +125,18 @@ class TrainDisplay(Progress):
             self.report.console.width,
         )
 
-    def epoch(self, row: Mapping[str, float], best: Mapping[str, float], seconds: float) -> None:
+    def epoch(self, event: EpochDone) -> None:
+        row, best, seconds = event.row, event.best, event.seconds
         if "mAP" in best and best["epoch"] > 0:
             self.best = f"{best['mAP']:.1%}"
         self.bars.reset(self.epoch_bar, description="step")
         parts = [
             Part(f"epoch {row['epoch']:>3}/{self.epochs}"),
             Part(f"loss {row['loss']:.3f}"),
-            Part(f"ce {row['ce']:.3f}", 5),
-            Part(f"triplet {row['triplet']:.3f}", 4),
-            *(Part(f"{name} {row[name]:.3f}", 6) for name in OPTIONAL_LOSSES if row[name]),
+            *(
+                Part(f"{name} {row[name]:.3f}", (5, 4, 6)[min(place, 2)])
+                for place, name in enumerate(_shown_losses(row))
+            ),
             Part(f"accuracy {row['accuracy']:.1%}", 1),
             Part(f"active {row['active']:.0%}", 7),
             Part(f"lr {row['lr']:.1e}", 3),
@@ -136,11 +151,10 @@ class TrainDisplay(Progress):
             room = self.report.console.width if self.report.console.is_terminal else None
             self.report.console.print(fit(parts, room), soft_wrap=True)
 
-    def note(self, text: str) -> None:
-        self.report.info(text)
 
-    def warn(self, text: str) -> None:
-        self.report.warn(text)
+def _shown_losses(values: Mapping[str, float]) -> list[str]:
+    """Names of the losses that are always computed, and of those that have a weight."""
+    return [name for name, kind in REGISTERED.items() if kind.always or values.get(name)]
 
 
 class Part(NamedTuple):

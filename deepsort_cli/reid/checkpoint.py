@@ -20,8 +20,8 @@ from deepsort_cli.core.errors import InputError, RunError
 from deepsort_cli.core.files import atomic_path
 from deepsort_cli.core.preprocess import Preprocess
 from deepsort_cli.evaluation.chance import luck
-from deepsort_cli.reid.foreign import Network, State, find_network
 from deepsort_cli.reid.backbones import HEAD, Backbone, Neck, NeckFeature, build_backbone, part_of, recognise
+from deepsort_cli.reid.foreign import Network, State, find_network
 from deepsort_cli.reid.weights_file import read_weights
 
 FORMAT = "deepsort-reid"

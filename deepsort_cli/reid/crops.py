@@ -227,7 +227,10 @@ def build_loader(
     """
     say = note or (lambda text: None)
     if workers and not can_start_processes():
-        say("This machine lets no loader processes work together (/dev/shm cannot be written): `training.workers`=0 is used.")
+        say(
+            "This machine lets no loader processes work together (/dev/shm cannot be written): "
+            "`training.workers`=0 is used."
+        )
         workers = 0
     size = images.crops.preprocess
     needed = batch_size * 3 * size.height * size.width * 4 * (PREFETCH * workers + 2)

@@ -63,9 +63,7 @@ def draw_curves(
             if not points or (_is_extra(name) and not any(value for _, value in points)):
                 continue
             # A lone validation would not show as a line.
-            axis.plot(
-                *zip(*points, strict=True), label=_label(name), marker="o", markersize=2.5, linewidth=1.4
-            )
+            axis.plot(*zip(*points, strict=True), label=_label(name), marker="o", markersize=2.5, linewidth=1.4)
         _mark_epochs(axis, history, resumes, named=title == "Validation")
         if best is not None and title == "Validation" and "mAP" in best:
             axis.plot(

@@ -65,12 +65,15 @@ def choose_device(name: str, ranks: Ranks) -> torch.device:
         processes = int(os.environ.get("LOCAL_WORLD_SIZE") or 1) if ranks.several else 1
         if count < processes:
             raise InputError(
-                f"`training.device` {name}: torchrun starts {processes} processes on this machine, which need a GPU each; "
+                f"`training.device` {name}: torchrun starts {processes} processes on this machine, which "
+                "need a GPU each; "
                 f"{count} found. Start {max(1, count)} (torchrun's nproc-per-node), or `training.device`=cpu."
             )
         if index >= count:
             found = f"{count} found" if count else "none found; this PyTorch sees no CUDA GPU"
-            raise InputError(f"`training.device` {name}: GPU {index} is not there ({found}). Use `training.device`=auto or cpu.")
+            raise InputError(
+                f"`training.device` {name}: GPU {index} is not there ({found}). Use `training.device`=auto or cpu."
+            )
         device = torch.device("cuda", index)
         torch.cuda.set_device(device)
     if device.type == "mps" and not torch.backends.mps.is_available():

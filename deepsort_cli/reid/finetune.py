@@ -14,13 +14,14 @@ from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.events import Listener
 from deepsort_cli.core.files import check_output_file
 from deepsort_cli.data.settings import reading_flags
+from deepsort_cli.reid.backbones import Backbone, build_backbone, part_of
 from deepsort_cli.reid.bundled import weights_file
 from deepsort_cli.reid.checkpoint import CheckpointInfo, load_model, save_checkpoint
-from deepsort_cli.reid.backbones import Backbone, build_backbone, part_of
 from deepsort_cli.reid.run_folder import versions
 from deepsort_cli.reid.sampler import seed_of
 from deepsort_cli.reid.settings import FINETUNING_RATES, FinetuneConfig, ModelSettings, ResetSettings, TrainConfig
 from deepsort_cli.reid.train_data import fit_batches, load_data
+
 
 @dataclass(frozen=True)
 class TensorReport:
@@ -258,7 +259,8 @@ def _check_classifier(source: CheckpointInfo, config: FinetuneConfig, pids: list
     if reset.fc or reset.bnneck or source.neck != model.neck or model.feature_dim not in (None, source.feature_dim):
         raise InputError(
             "the classifier cannot be kept while the layers before it start afresh or change. "
-            f"{remedy} Else keep fc and neck as they are: `reset.fc`=false, `reset.bnneck`=false, `model.neck`={source.neck}."
+            f"{remedy} Else keep fc and neck as they are: `reset.fc`=false, `reset.bnneck`=false, "
+            f"`model.neck`={source.neck}."
         )
 
 

@@ -57,7 +57,8 @@ def plain_errors(config: TrainConfig, device: torch.device, log: logging.Logger)
         if isinstance(error, torch.OutOfMemoryError | MemoryError) or any(sign in text for sign in OUT_OF_MEMORY):
             raise RunError(
                 f"out of memory on {device} with `training.batch_size`={config.training.images_per_step} at "
-                f"{config.model.input.height}×{config.model.input.width}. Lower one of them, set `training.amp`=bf16, or "
+                f"{config.model.input.height}×{config.model.input.width}. Lower one of them, set "
+                "`training.amp`=bf16, or "
                 "lower `data.cache_mb`."
             ) from error
         if "DataLoader worker" in text and isinstance(error, RuntimeError):

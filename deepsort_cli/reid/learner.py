@@ -12,11 +12,12 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from deepsort_cli.core.errors import InputError
+from deepsort_cli.reid.backbones import Backbone
 from deepsort_cli.reid.distributed import Ranks, gather_rows
 from deepsort_cli.reid.losses import Batch, Losses
 from deepsort_cli.reid.optim import build_optimizer, freeze, parameter_groups, set_learning_rate, train_mode
-from deepsort_cli.reid.backbones import Backbone
 from deepsort_cli.reid.settings import TrainConfig
+
 
 class Learner:
     """Model, optimizer, averaged weights and losses.

@@ -1,7 +1,8 @@
 """The loss of a training: a sum of named terms with weights.
 
-A term is a class here, made known by `@register`. Its weight, its figure in the history, its column on the screen and its
-curve come by themselves. The weight is `loss.<name>_weight` where there is such a setting, else `loss.weights` has it.
+A term is a class here, made known by `@register`. Its weight, its figure in the history, its column on the screen and
+its curve come by themselves. The weight is `loss.<name>_weight` where there is such a setting,
+else `loss.weights` has it.
 """
 
 from __future__ import annotations

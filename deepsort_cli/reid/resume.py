@@ -221,9 +221,7 @@ def compare_settings(found: Found, config: TrainConfig, data: TrainData) -> dict
         if saved["data"].get(name) != value
     ]
     usual = flatten(TrainConfig().model_dump(mode="json"))  # what settings were that did not exist yet
-    changed = {
-        key: (old, value) for key, value in now.items() if (old := then.get(key, usual.get(key))) != value
-    }
+    changed = {key: (old, value) for key, value in now.items() if (old := then.get(key, usual.get(key))) != value}
     fixed, silent = marked(TrainConfig, FIXED), marked(TrainConfig, SILENT)
     differences += [f"{key}: {old} then, {new} now" for key, (old, new) in changed.items() if _is_in(key, fixed)]
     if differences:

@@ -93,7 +93,9 @@ def open_run(path: Path) -> Iterator[RunFolder]:
     check_output_folder(path, option="`training.output_dir`")
     with (path / LOCK).open("a+b") as stream:
         if not _lock(stream.fileno()):
-            raise InputError(f"{path}: another training runs in this folder. Wait for it, or choose another `training.name`.")
+            raise InputError(
+                f"{path}: another training runs in this folder. Wait for it, or choose another `training.name`."
+            )
         run = RunFolder(path)
         # What a killed process left half written.
         for folder, pattern in (

@@ -19,9 +19,9 @@ Strength = Annotated[float, Field(ge=0, le=1)]
 Range = tuple[float, float]
 
 FIXED, SILENT = {"on_resume": "fixed"}, {"on_resume": "silent"}
-"""Marks of fields. `FIXED`: a run cannot change it when it goes on, because the saved state would not fit, the draws would
-differ, or figures before and after could not be compared. `SILENT`: its change is not worth a remark then; the images
-themselves are compared instead."""
+"""Marks of fields. `FIXED`: a run cannot change it when it goes on, because the saved state would not fit, the draws
+would differ, or figures before and after could not be compared. `SILENT`: its change is not worth a remark then; the
+images themselves are compared instead."""
 
 LEARNING_RATES = {"sgd": (0.1, 0.01), "adam": (3e-3, 3.5e-4), "adamw": (3e-3, 3.5e-4)}
 """Optimizer → the highest learning rate where none is given: from random weights, from pretrained ones."""
@@ -77,12 +77,24 @@ class ModelSettings(Settings):
 
     name: ModelName = Field(
         "osnet_x0_25",
-        description="osnet_x1_0, x0_75, x0_5, x0_25, ibn_x1_0 or ain_x1_0; the last two for other domains.", json_schema_extra=FIXED)
-    feature_dim: int = Field(512, ge=0, le=8192, description="Length of the features; 0 takes the last convolution's.", json_schema_extra=FIXED)
+        description="osnet_x1_0, x0_75, x0_5, x0_25, ibn_x1_0 or ain_x1_0; the last two for other domains.",
+        json_schema_extra=FIXED,
+    )
+    feature_dim: int = Field(
+        512,
+        ge=0,
+        le=8192,
+        description="Length of the features; 0 takes the last convolution's.",
+        json_schema_extra=FIXED,
+    )
     neck: Literal["bnneck", "none"] = Field(
-        "bnneck", description="bnneck (BatchNorm between triplet loss and classifier) or none.", json_schema_extra=FIXED)
+        "bnneck", description="bnneck (BatchNorm between triplet loss and classifier) or none.", json_schema_extra=FIXED
+    )
     neck_feature: Literal["before", "after"] = Field(
-        "before", description="What the finished model puts out where it has a BNNeck: the feature before or after it.", json_schema_extra=FIXED)
+        "before",
+        description="What the finished model puts out where it has a BNNeck: the feature before or after it.",
+        json_schema_extra=FIXED,
+    )
     pretrained: Path | None = Field(
         AUTO,
         description="What to start from: auto (the bundled weights where this network has some), none (random "
@@ -160,7 +172,9 @@ class LossSettings(Settings):
         gt=0,
         description="Classify by cosine similarity times this (Wojke 2018; 20 is good); null: by scalar product.",
     )
-    center_weight: float = Field(0.0, ge=0, description="Weight of the center loss (0.0005 in Bag of Tricks).", json_schema_extra=FIXED)
+    center_weight: float = Field(
+        0.0, ge=0, description="Weight of the center loss (0.0005 in Bag of Tricks).", json_schema_extra=FIXED
+    )
     center_rate: float = Field(0.5, gt=0, le=1, description="How fast centers follow the features of their identity.")
     weights: dict[str, Annotated[float, Field(ge=0)]] = Field(
         {}, description="Weight of any loss by its name, e.g. {'ce': 0.5}; wins over the keys above."
@@ -179,7 +193,9 @@ class OptimizerSettings(Settings):
     weight_decay: float = Field(5e-4, ge=0, description="Weight decay; BatchNorm and biases get none.")
     momentum: float = Field(0.9, ge=0, lt=1, description="Momentum of sgd.")
     layer_lr_multipliers: dict[str, Annotated[float, Field(ge=0)]] = Field(
-        {}, json_schema_extra=FIXED, description="Parameter name pattern → factor on lr, e.g. {'conv*': 0.1}; the first match counts."
+        {},
+        json_schema_extra=FIXED,
+        description="Parameter name pattern → factor on lr, e.g. {'conv*': 0.1}; the first match counts.",
     )
 
     @property
@@ -211,20 +227,35 @@ class TrainingSettings(Settings):
     batch_size: int | None = Field(
         None,
         ge=2,
-        description="Images per step, over all processes: identities × instances; null: 64, fewer for fewer people.", json_schema_extra=FIXED)
+        description="Images per step, over all processes: identities × instances; null: 64, fewer for fewer people.",
+        json_schema_extra=FIXED,
+    )
     instances: int = Field(4, ge=2, description="Images per identity in a batch (K).", json_schema_extra=FIXED)
     half_size: Probability | None = Field(
         None,
         description="Share of the epochs, the first ones, at half the input height and width, which is far faster; "
         "null: 0.8, or 0 if pretrained.",
     )
-    accum_steps: int = Field(1, ge=1, description="Batches per update; the triplet loss still sees one at a time.", json_schema_extra=FIXED)
+    accum_steps: int = Field(
+        1, ge=1, description="Batches per update; the triplet loss still sees one at a time.", json_schema_extra=FIXED
+    )
     grad_clip: float | None = Field(None, gt=0, description="Largest gradient norm; null does not clip.")
-    freeze: CommaStrings = Field((), description="Parameter name patterns that are not trained, e.g. conv1.*,conv2.*.", json_schema_extra=FIXED)
-    freeze_feature_layers: bool = Field(False, description="Train only the head: fc, neck and classifier.", json_schema_extra=FIXED)
-    freeze_epochs: int | None = Field(None, ge=1, description="Unfreeze everything after so many epochs; null never.", json_schema_extra=FIXED)
+    freeze: CommaStrings = Field(
+        (), description="Parameter name patterns that are not trained, e.g. conv1.*,conv2.*.", json_schema_extra=FIXED
+    )
+    freeze_feature_layers: bool = Field(
+        False, description="Train only the head: fc, neck and classifier.", json_schema_extra=FIXED
+    )
+    freeze_epochs: int | None = Field(
+        None, ge=1, description="Unfreeze everything after so many epochs; null never.", json_schema_extra=FIXED
+    )
     ema_decay: float | None = Field(
-        None, gt=0, lt=1, description="Decay of averaged weights, which are then validated and kept; null is off.", json_schema_extra=FIXED)
+        None,
+        gt=0,
+        lt=1,
+        description="Decay of averaged weights, which are then validated and kept; null is off.",
+        json_schema_extra=FIXED,
+    )
     amp: Literal["auto", "off", "bf16", "fp16"] = Field(
         "auto", description="Mixed precision: auto (where GPU or CPU compute in it), off, bf16 or fp16."
     )
@@ -232,12 +263,22 @@ class TrainingSettings(Settings):
     compile: bool = Field(False, description="Compile the model with torch.compile.")
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1 or mps.", json_schema_extra=SILENT)
     workers: int | None = Field(
-        None, ge=0, description="Processes that prepare images; null: 0 on a CPU with cached crops, else up to 8.", json_schema_extra=SILENT)
+        None,
+        ge=0,
+        description="Processes that prepare images; null: 0 on a CPU with cached crops, else up to 8.",
+        json_schema_extra=SILENT,
+    )
     seed: int = Field(0, ge=0, description="Source of all randomness.", json_schema_extra=FIXED)
     eval_every: int = Field(5, ge=1, description="Epochs between validations; the last one always has one.")
     output_dir: Path = Field(Path("runs"), description="Folder of run folders.", json_schema_extra=SILENT)
-    name: str | None = Field(None, description="Name of the run folder; default: model and dataset.", json_schema_extra=SILENT)
-    resume: str = Field("auto", description="auto continues the run in its folder, never starts anew, or a checkpoint.", json_schema_extra=SILENT)
+    name: str | None = Field(
+        None, description="Name of the run folder; default: model and dataset.", json_schema_extra=SILENT
+    )
+    resume: str = Field(
+        "auto",
+        description="auto continues the run in its folder, never starts anew, or a checkpoint.",
+        json_schema_extra=SILENT,
+    )
     keep_checkpoints: int = Field(3, ge=1, description="Most recent epoch_*.pth to keep.")
     save_every_minutes: float = Field(10.0, gt=0, description="Longest time between saves within an epoch.")
     tensorboard: bool = Field(True, description="Log to TensorBoard where it is installed.")

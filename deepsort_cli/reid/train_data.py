@@ -83,7 +83,8 @@ def load_data(settings: DataSettings, seed: int, listener: Listener) -> TrainDat
         if not _has_match(query, gallery):
             raise InputError(
                 f"{settings.test_root}: no query has an image of its person under another camera in the gallery, "
-                "so there is nothing to validate on. Set `data.ignore_camera`=true to count every image as another camera."
+                "so there is nothing to validate on. Set `data.ignore_camera`=true to count every image "
+                "as another camera."
             )
         people = len(np.unique(query.pids))
         held_out = f"{people} {'person' if people == 1 else 'people'} of {settings.test_root}"

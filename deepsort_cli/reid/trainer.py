@@ -22,6 +22,7 @@ from deepsort_cli.core.errors import RunError
 from deepsort_cli.core.events import Listener
 from deepsort_cli.core.preprocess import Preprocess
 from deepsort_cli.evaluation.chance import Chance
+from deepsort_cli.reid.backbones import Backbone, build_backbone, count_macs, count_parameters
 from deepsort_cli.reid.bundled import weights_file
 from deepsort_cli.reid.checkpoint import (
     CheckpointInfo,
@@ -33,12 +34,11 @@ from deepsort_cli.reid.checkpoint import (
 from deepsort_cli.reid.crops import EpochBatches, TrainingImages, build_loader, half_size
 from deepsort_cli.reid.curves import draw_curves
 from deepsort_cli.reid.distributed import Ranks, choose_device, from_main, main_first, process_group
+from deepsort_cli.reid.events import EpochDone, RunPlan, StartValidated, StepReport
+from deepsort_cli.reid.interruption import Stop, plain_errors, watch_signals
 from deepsort_cli.reid.learner import Learner
 from deepsort_cli.reid.meter import Meter, Row
 from deepsort_cli.reid.optim import lr_factor
-from deepsort_cli.reid.backbones import Backbone, build_backbone, count_macs, count_parameters
-from deepsort_cli.reid.events import EpochDone, RunPlan, StartValidated, StepReport
-from deepsort_cli.reid.interruption import Stop, plain_errors, watch_signals
 from deepsort_cli.reid.resume import (
     Found,
     Position,
@@ -48,8 +48,8 @@ from deepsort_cli.reid.resume import (
     find_checkpoint,
     keep_start,
 )
-from deepsort_cli.reid.run_images import RunImages, load_images
 from deepsort_cli.reid.run_folder import RunFolder, open_log, open_run, versions
+from deepsort_cli.reid.run_images import RunImages, load_images
 from deepsort_cli.reid.sampler import plan_epoch, seed_of
 from deepsort_cli.reid.settings import TrainConfig
 from deepsort_cli.reid.train_data import TrainData, fit_batches, load_data
@@ -139,7 +139,8 @@ def train(config: TrainConfig, listener: Listener | None = None) -> TrainResult:
             if found is None and config.model.pretrained is None and len(data.pids) < ENOUGH_FOR_RANDOM_WEIGHTS:
                 remarks.append(
                     f"{len(data.pids)} people are too few to learn from random weights, which takes hundreds. Start "
-                    "from trained weights: `model.pretrained` (a file, or a bundled model's name), or `deepsort finetune`"
+                    "from trained weights: `model.pretrained` (a file, or a bundled model's name), or "
+                    "`deepsort finetune`"
                 )
             for remark in (*data.warnings, *remarks):
                 trainer.warn(remark)
@@ -234,7 +235,10 @@ class Trainer:
         self.stop = stop
         settings, scheduler = self.config.training, self.config.scheduler
         if self.position.epoch >= settings.length:
-            self.note(f"all {settings.length} epochs are done already. Raise `training.epochs`, or choose another `training.name`.")
+            self.note(
+                f"all {settings.length} epochs are done already. Raise `training.epochs`, or choose "
+                "another `training.name`."
+            )
         elif not self.position.history and self.position.step == 0 and self.images.validation is not None:
             # Where the run starts from, to measure it by; and trouble with the validation images shows now, not later.
             row: Row = {"epoch": 0, "height": self._input(0).height, **self._validate(0)}

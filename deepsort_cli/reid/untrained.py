@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import nn
 
-from deepsort_cli.reid.checkpoint import CheckpointInfo
 from deepsort_cli.reid.backbones import HEAD, Backbone, part_of
+from deepsort_cli.reid.checkpoint import CheckpointInfo
 
 
 def model_remarks(model: Backbone, info: CheckpointInfo) -> tuple[str, ...]:

@@ -14,10 +14,10 @@ from deepsort_cli.core.types import Image
 from deepsort_cli.data.manifest import Manifest
 from deepsort_cli.evaluation.chance import Chance, luck
 from deepsort_cli.evaluation.ranking import rank
+from deepsort_cli.reid.backbones import Backbone
 from deepsort_cli.reid.crops import Crops
 from deepsort_cli.reid.distributed import Ranks, total
 from deepsort_cli.reid.extract import extract_features
-from deepsort_cli.reid.backbones import Backbone
 from deepsort_cli.reid.settings import LossSettings
 
 METRICS = ("mAP", "rank1", "rank5", "mINP")
@@ -158,7 +158,8 @@ def _about_loss(history: Sequence[Mapping[str, float]]) -> list[str]:
         return []
     return [
         f"the loss did not fall (epoch 1: {losses[0]:.3g}, the last: {losses[-1]:.3g}): the network has not learned to "
-        "tell even the people of the training apart. Start from trained weights (`model.pretrained`), train for longer, or "
+        "tell even the people of the training apart. Start from trained weights (`model.pretrained`), "
+        "train for longer, or "
         "lower `optimizer.lr`"
     ]
 

@@ -15,8 +15,8 @@ from deepsort_cli.core.assets import ASSETS
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.extras import install
 from deepsort_cli.core.model_files import model_kind
-from deepsort_cli.reid.bundled import weights_file
 from deepsort_cli.reid.backbones import backbones
+from deepsort_cli.reid.bundled import weights_file
 
 WANTED = "a PyTorch checkpoint"
 
@@ -36,7 +36,8 @@ def read_weights(path: Path) -> Any:
     if kind == "onnx":
         raise InputError(
             f"{path}: this is an ONNX model, not a PyTorch checkpoint: it needs no export, `deepsort eval` and "
-            "`deepsort track` (`reid.model_path`) take it as it is. To train or export, give the checkpoint it was made from."
+            "`deepsort track` (`reid.model_path`) take it as it is. To train or export, give the "
+            "checkpoint it was made from."
         )
     if kind == "torchscript":
         raise InputError(

@@ -36,7 +36,9 @@ def load_data(
 
     query, gallery, root = settings.query, settings.gallery, settings.root
     if root is not None and (query is not None or gallery is not None):
-        raise InputError("`data.root` stands for both sets: give either `data.root`, or `data.query` and `data.gallery`.")
+        raise InputError(
+            "`data.root` stands for both sets: give either `data.root`, or `data.query` and `data.gallery`."
+        )
     if root is not None:
         if settings.val_ratio is not None:
             whole = load_manifest(root, settings.scan, progress=progress, notify=listener.note)
@@ -47,7 +49,8 @@ def load_data(
         check_root(root)
         if not {"query", "gallery"} & set(part_folders(root, scan).values()):
             raise InputError(
-                f"`data.root` {root}: holds no query and gallery folders. To evaluate on a share of its identities, add "
+                f"`data.root` {root}: holds no query and gallery folders. To evaluate on a share of its "
+                "identities, add "
                 "for example `data.val_ratio`=0.2; else give `data.query` and `data.gallery`."
             )
         return checked(*load_query_gallery(root, scan, progress=progress, notify=listener.note))
@@ -66,5 +69,3 @@ def load_data(
                 f"`{key}` {folder}: is a whole dataset. Give one of its folders, or use `data.root`={folder}."
             )
     return checked(load(query), load(gallery))
-
-

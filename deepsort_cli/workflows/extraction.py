@@ -193,9 +193,13 @@ def _open_checkpoint(path: Path, runtime: RuntimeSettings, batch_size: int) -> E
 
     name, _, index = runtime.device.partition(":")
     if name not in ("auto", "cpu", "cuda"):
-        raise InputError(f"`runtime.device` {runtime.device}: a checkpoint runs on cpu or cuda. Export it to ONNX for others.")
+        raise InputError(
+            f"`runtime.device` {runtime.device}: a checkpoint runs on cpu or cuda. Export it to ONNX for others."
+        )
     if name == "cuda" and not torch.cuda.is_available():
-        raise InputError(f"`runtime.device` {runtime.device}: PyTorch finds no CUDA device here. Use `runtime.device`=cpu.")
+        raise InputError(
+            f"`runtime.device` {runtime.device}: PyTorch finds no CUDA device here. Use `runtime.device`=cpu."
+        )
     device = f"cuda:{index or 0}" if name == "cuda" or (name == "auto" and torch.cuda.is_available()) else "cpu"
     if runtime.threads:
         torch.set_num_threads(runtime.threads)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from deepsort_cli.core.events import Listener, LoggingListener
 from deepsort_cli.settings.finetune import FinetuneSettings
+from deepsort_cli.settings.options import from_keywords
 
 if TYPE_CHECKING:
     from deepsort_cli.reid.finetune import Prepared
@@ -23,7 +24,7 @@ class Finetuned:
 
 
 def finetune(checkpoint: Path | str | None = None, *, listener: Listener | None = None, **keywords: Any) -> Finetuned:
-    """Prepare a checkpoint for other people, with the same backbone and a fresh classifier, as `deepsort finetune` does.
+    """Prepare a checkpoint for other people, as `deepsort finetune` does: the same backbone, a fresh classifier.
 
     Args:
         checkpoint: ours, torchreid's or fast-reid's, or the name of bundled weights.
@@ -36,8 +37,6 @@ def finetune(checkpoint: Path | str | None = None, *, listener: Listener | None 
         RunError: the file cannot be written, or the training failed.
         KeyboardInterrupt: interrupted; the state of the training was saved.
     """
-    from deepsort_cli.settings.options import from_keywords
-
     if checkpoint is not None:
         keywords["source_checkpoint"] = checkpoint
     return run_finetune(from_keywords(FinetuneSettings, keywords), listener or LoggingListener())

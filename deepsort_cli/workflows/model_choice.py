@@ -96,5 +96,3 @@ def run_state(folder: Path) -> RunState:
     if done < planned:
         return RunState(1, f"its training was not finished (epoch {done} of {planned})")
     return RunState(2)
-
-

@@ -7,6 +7,7 @@ from typing import Any
 
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.events import Listener, LoggingListener
+from deepsort_cli.settings.options import from_keywords
 from deepsort_cli.settings.refine import RefineSettings
 from deepsort_cli.tracking.refinement import Refinement, refine_file
 
@@ -26,8 +27,6 @@ def refine(results: Path | str | None = None, *, listener: Listener | None = Non
         InputError: something given cannot be used; nothing was written.
         RunError: the output cannot be written.
     """
-    from deepsort_cli.settings.options import from_keywords
-
     if results is not None:
         keywords["results"] = results
     return run_refine(from_keywords(RefineSettings, keywords), listener or LoggingListener())

@@ -11,6 +11,7 @@ from deepsort_cli.core.events import Listener, LoggingListener
 from deepsort_cli.data.finding import count_reasons
 from deepsort_cli.data.reorganize import Outcome, Plan, plan_reorganize
 from deepsort_cli.data.reorganize import reorganize as carry_out
+from deepsort_cli.settings.options import from_keywords
 from deepsort_cli.settings.reorganize import ReorganizeSettings
 
 
@@ -41,8 +42,6 @@ def reorganize(
         InputError: something given cannot be used; nothing was written.
         RunError: another file stands where an image should go, or the file system refuses.
     """
-    from deepsort_cli.settings.options import from_keywords
-
     keywords |= {name: value for name, value in {"src": src, "dst": dst}.items() if value is not None}
     return run_reorganize(from_keywords(ReorganizeSettings, keywords), listener or LoggingListener())
 

@@ -24,6 +24,7 @@ from deepsort_cli.data.scan import find_near_duplicates, list_dataset, scan_data
 from deepsort_cli.data.settings import SCAN_DEFAULTS, ScanSettings
 from deepsort_cli.data.summary import failures, to_json
 from deepsort_cli.data.workers import Progress
+from deepsort_cli.settings.options import from_keywords
 from deepsort_cli.settings.scan import ScanCommandSettings
 
 
@@ -61,8 +62,6 @@ def scan(root: Path | str | None = None, *, listener: Listener | None = None, **
         InputError: something given cannot be used.
         RunError: a worker process died, or the report cannot be written.
     """
-    from deepsort_cli.settings.options import from_keywords
-
     if root is not None:
         keywords["root"] = root
     return run_scan(from_keywords(ScanCommandSettings, keywords), listener or LoggingListener())
@@ -116,7 +115,8 @@ def audit(
     inner, outer = sorted((root.resolve(), test_root.resolve()), key=lambda path: len(path.parts), reverse=True)
     if inner.is_relative_to(outer):
         raise InputError(
-            f"`data.test_root` {test_root} and `data.root` {root}: the same, or one lies inside the other. Scan {outer} alone."
+            f"`data.test_root` {test_root} and `data.root` {root}: the same, or one lies inside the other. "
+            f"Scan {outer} alone."
         )
     train = scan_dataset(root, settings, progress=told("checking"))
     test = scan_dataset(test_root, settings, progress=told("checking the test set"))

@@ -10,6 +10,7 @@ from deepsort_cli.core.events import Listener, LoggingListener
 from deepsort_cli.core.files import check_output_file
 from deepsort_cli.evaluation.mot_score import Choice, Scoring, write_csv
 from deepsort_cli.evaluation.mot_score import score as score_pairs
+from deepsort_cli.settings.options import from_keywords
 from deepsort_cli.settings.score import ScoreSettings
 
 
@@ -35,8 +36,6 @@ def score(
         InputError: something given cannot be used, or the scorer is not installed.
         RunError: the scorer failed, or the table cannot be written.
     """
-    from deepsort_cli.settings.options import from_keywords
-
     given = {"gt": gt, "results": results}
     keywords |= {name: value for name, value in given.items() if value is not None}
     return run_score(from_keywords(ScoreSettings, keywords), listener or LoggingListener())

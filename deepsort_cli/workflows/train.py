@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deepsort_cli.core.events import Listener, LoggingListener
+from deepsort_cli.settings.options import from_keywords
 from deepsort_cli.settings.train import TrainSettings
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ def train(root: Path | str | None = None, *, listener: Listener | None = None, *
         RunError: the loss diverged, memory ran out, or a file could not be written.
         KeyboardInterrupt: interrupted; the state was saved.
     """
-    from deepsort_cli.settings.options import from_keywords
-
     if root is not None:
         keywords["root"] = root
     return run_train(from_keywords(TrainSettings, keywords), listener or LoggingListener())

@@ -17,15 +17,15 @@ from deepsort_cli.cli.console import Reporter
 from deepsort_cli.cli.train_closing import close, next_commands
 from deepsort_cli.cli.train_display import Part, TrainDisplay, fit
 from deepsort_cli.evaluation.chance import Chance
-from deepsort_cli.reid.learner import FIGURES
+from deepsort_cli.reid.events import EpochDone, RunPlan, StartValidated, StepReport
+from deepsort_cli.reid.losses import figure_names
 from deepsort_cli.reid.optim import Group
-from deepsort_cli.reid.progress import RunPlan, StepReport
 from deepsort_cli.reid.settings import TrainConfig
 from deepsort_cli.reid.trainer import TrainResult
 from deepsort_cli.settings import resolve
 from deepsort_cli.settings.evaluate import EvalSettings
 
-ROW = {"epoch": 12, "lr": 0.0123, "mAP": 0.4321, "rank1": 0.5, **dict.fromkeys(FIGURES, 1.2345)}
+ROW = {"epoch": 12, "lr": 0.0123, "mAP": 0.4321, "rank1": 0.5, **dict.fromkeys(figure_names(), 1.2345)}
 PLAN = RunPlan(
     folder=Path("runs/osnet_x0_25-people"),
     start="random weights",
@@ -48,12 +48,12 @@ def shown(width: int, *, terminal: bool = True, best: dict[str, float] | None = 
     stream = io.StringIO()
     console = Console(file=stream, width=width, force_terminal=terminal, no_color=True, highlight=False)
     display = TrainDisplay(Reporter(console=console))
-    display.started(replace(PLAN, best=best, first_epoch=5 if best else 0))
-    display.validated_start({"epoch": 0, "mAP": 0.3, "rank1": 0.25}, Chance(0.2, 0.1))
-    display.step(StepReport(12, 3, 40, dict.fromkeys(FIGURES, 1.2345), 0.0123, 1234.5, 0.5))
+    display.happened(replace(PLAN, best=best, first_epoch=5 if best else 0))
+    display.happened(StartValidated({"epoch": 0, "mAP": 0.3, "rank1": 0.25}, Chance(0.2, 0.1)))
+    display.happened(StepReport(12, 3, 40, dict.fromkeys(figure_names(), 1.2345), 0.0123, 1234.5, 0.5))
     with console.capture() as live:
         console.print(display.figures)
-    display.epoch(ROW, ROW, 12.3)
+    display.happened(EpochDone(ROW, ROW, 12.3))
     return plain(stream.getvalue()).splitlines(), plain(live.get())
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from deepsort_cli.workflows.scan import audit as audit_with_test
 from deepsort_cli.data.checks import find
 from deepsort_cli.data.finding import SEVERITIES, Finding
 from deepsort_cli.data.result import ScanResult
 from deepsort_cli.data.scan import scan_dataset
 from deepsort_cli.data.settings import ScanSettings
+from deepsort_cli.workflows.scan import audit as audit_with_test
 
 WriteFlat = Callable[..., Path]
 CLEAN = {1: [1, 2], 2: [1, 2], 3: [1, 2]}

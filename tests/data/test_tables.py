@@ -9,11 +9,11 @@ import pytest
 from PIL import Image
 
 from deepsort_cli.core.errors import InputError
-from deepsort_cli.workflows.scan import audit
 from deepsort_cli.data.loading import load_manifest, load_query_gallery
 from deepsort_cli.data.scan import scan_dataset
 from deepsort_cli.data.settings import ScanSettings
 from deepsort_cli.data.tables import read_csv
+from deepsort_cli.workflows.scan import audit
 
 PersonImage = Callable[..., Image.Image]
 NO_CACHE = ScanSettings(use_cache=False)

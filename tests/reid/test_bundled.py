@@ -14,14 +14,15 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("torchvision")
 
 from deepsort_cli.core.errors import RunError  # noqa: E402
+from deepsort_cli.core.events import Listener  # noqa: E402
 from deepsort_cli.perception.bundled import bundled_models  # noqa: E402
 from deepsort_cli.perception.embedders import open_embedder  # noqa: E402
 from deepsort_cli.reid import bundled, trainer  # noqa: E402
 from deepsort_cli.reid.bundled import has_bundled_weights, weights_file  # noqa: E402
 from deepsort_cli.reid.checkpoint import load_model  # noqa: E402
+from deepsort_cli.reid.events import RunPlan  # noqa: E402
 from deepsort_cli.reid.extract import extract_features  # noqa: E402
 from deepsort_cli.reid.finetune import prepare  # noqa: E402
-from deepsort_cli.reid.progress import Progress, RunPlan  # noqa: E402
 from deepsort_cli.reid.resume import choose_length, choose_start  # noqa: E402
 from deepsort_cli.reid.settings import FinetuneConfig, TrainConfig  # noqa: E402
 from deepsort_cli.reid.train_data import TrainData  # noqa: E402
@@ -30,11 +31,12 @@ from deepsort_cli.reid.trainer import train  # noqa: E402
 NAME = "osnet_x0_25"
 
 
-class Watch(Progress):
+class Watch(Listener):
     plan: RunPlan
 
-    def started(self, plan: RunPlan) -> None:
-        self.plan = plan
+    def happened(self, event: object) -> None:
+        if isinstance(event, RunPlan):
+            self.plan = event
 
 
 def test_the_checkpoint_computes_what_the_bundled_file_does() -> None:

@@ -15,6 +15,7 @@ torch = pytest.importorskip("torch")
 
 from deepsort_cli.core.errors import InputError  # noqa: E402
 from deepsort_cli.core.preprocess import Preprocess  # noqa: E402
+from deepsort_cli.reid.backbones.osnet import OSNet  # noqa: E402
 from deepsort_cli.reid.checkpoint import (  # noqa: E402
     CheckpointInfo,
     info_of,
@@ -23,7 +24,6 @@ from deepsort_cli.reid.checkpoint import (  # noqa: E402
     read_checkpoint,
     save_checkpoint,
 )
-from deepsort_cli.reid.backbones.osnet import OSNet  # noqa: E402
 
 INFO = CheckpointInfo(
     "osnet_x0_25",

@@ -13,8 +13,8 @@ ort = pytest.importorskip("onnxruntime")
 
 from deepsort_cli.core.embedder_metadata import EmbedderMetadata  # noqa: E402
 from deepsort_cli.core.preprocess import Preprocess  # noqa: E402
-from deepsort_cli.reid.export import quantize, write_graph, write_metadata  # noqa: E402
 from deepsort_cli.reid.backbones.osnet import VARIANTS, OSNet  # noqa: E402
+from deepsort_cli.reid.export import quantize, write_graph, write_metadata  # noqa: E402
 
 SMALL = Preprocess(height=64, width=32)
 

@@ -11,8 +11,8 @@ torch = pytest.importorskip("torch")
 cv2 = pytest.importorskip("cv2")
 
 from deepsort_cli.core.preprocess import Preprocess  # noqa: E402
-from deepsort_cli.reid.extract import extract_features  # noqa: E402
 from deepsort_cli.reid.backbones.osnet import OSNet  # noqa: E402
+from deepsort_cli.reid.extract import extract_features  # noqa: E402
 
 PREPROCESS = Preprocess(height=64, width=32)
 

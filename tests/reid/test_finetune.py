@@ -8,15 +8,16 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+
 from deepsort_cli.core.errors import InputError  # noqa: E402
+from deepsort_cli.core.events import Listener  # noqa: E402
 from deepsort_cli.core.preprocess import Preprocess  # noqa: E402
 from deepsort_cli.data.settings import ScanSettings  # noqa: E402
+from deepsort_cli.reid.backbones.osnet import VARIANTS, OSNet  # noqa: E402
 from deepsort_cli.reid.checkpoint import CheckpointInfo, load_model, save_checkpoint  # noqa: E402
 from deepsort_cli.reid.distributed import Ranks  # noqa: E402
 from deepsort_cli.reid.finetune import Prepared, prepare, transfer  # noqa: E402
 from deepsort_cli.reid.learner import Learner  # noqa: E402
-from deepsort_cli.reid.backbones.osnet import VARIANTS, OSNet  # noqa: E402
-from deepsort_cli.reid.progress import Progress  # noqa: E402
 from deepsort_cli.reid.settings import (  # noqa: E402
     DataSettings,
     FinetuneConfig,
@@ -52,7 +53,7 @@ def torchreid(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def ours(tmp_path_factory: pytest.TempPathFactory, people: Path) -> Path:
     """As trained on `people` with a tenth held out."""
     path = tmp_path_factory.mktemp("models") / "ours.pth"
-    pids = load_data(target(people), 0, Progress()).pids
+    pids = load_data(target(people), 0, Listener()).pids
     info = CheckpointInfo("osnet_x0_25", len(pids), 64, "bnneck", SMALL, tuple(pids.tolist()), "fp", 9, {"mAP": 0.5})
     save_checkpoint(path, stirred(info.build()).state_dict(), info)
     return path

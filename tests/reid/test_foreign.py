@@ -16,9 +16,9 @@ from hypothesis import given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 
 from deepsort_cli.core.errors import InputError  # noqa: E402
+from deepsort_cli.reid.backbones.osnet import OSNet  # noqa: E402
 from deepsort_cli.reid.checkpoint import load_model  # noqa: E402
 from deepsort_cli.reid.foreign import find_network  # noqa: E402
-from deepsort_cli.reid.backbones.osnet import OSNet  # noqa: E402
 
 NET = OSNet("osnet_x0_25", num_classes=4)
 STATE = NET.state_dict()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 torch = pytest.importorskip("torch")
 
-from deepsort_cli.reid.losses import Centers, batch_hard_triplets, euclidean_distances, supervised_contrastive  # noqa: E402
+from deepsort_cli.reid.loss_functions import Centers, batch_hard_triplets, euclidean_distances, supervised_contrastive  # noqa: E402
 
 
 def by_definition(features, classes, margin, normalize):

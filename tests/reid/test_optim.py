@@ -7,6 +7,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from deepsort_cli.core.errors import InputError  # noqa: E402
+from deepsort_cli.reid.backbones.osnet import OSNet  # noqa: E402
 from deepsort_cli.reid.optim import (  # noqa: E402
     build_optimizer,
     freeze,
@@ -15,7 +16,6 @@ from deepsort_cli.reid.optim import (  # noqa: E402
     set_learning_rate,
     train_mode,
 )
-from deepsort_cli.reid.backbones.osnet import OSNet  # noqa: E402
 from deepsort_cli.reid.settings import OptimizerSettings, SchedulerSettings, TrainingSettings  # noqa: E402
 
 

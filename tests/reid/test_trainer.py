@@ -21,12 +21,13 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("torchvision")
 
 from deepsort_cli.core.errors import DeepsortError, InputError, RunError  # noqa: E402
+from deepsort_cli.core.events import Listener  # noqa: E402
 from deepsort_cli.evaluation.chance import Chance  # noqa: E402
 from deepsort_cli.reid import trainer  # noqa: E402
-from deepsort_cli.reid.checkpoint import load_model, read_checkpoint  # noqa: E402
-from deepsort_cli.reid.learner import Learner  # noqa: E402
 from deepsort_cli.reid.backbones.osnet import OSNet  # noqa: E402
-from deepsort_cli.reid.progress import Progress, RunPlan, StepReport  # noqa: E402
+from deepsort_cli.reid.checkpoint import load_model, read_checkpoint  # noqa: E402
+from deepsort_cli.reid.events import RunPlan, StepReport  # noqa: E402
+from deepsort_cli.reid.learner import Learner  # noqa: E402
 from deepsort_cli.reid.resume import flatten  # noqa: E402
 from deepsort_cli.reid.settings import TrainConfig  # noqa: E402
 from deepsort_cli.reid.trainer import train  # noqa: E402
@@ -111,7 +112,7 @@ def assert_same(a: TrainConfig, b: TrainConfig) -> None:
             assert same, key
 
 
-class Watch(Progress):
+class Watch(Listener):
     """Records everything, and calls `on_step` after every step."""
 
     def __init__(self, on_step: Callable[[StepReport], None] = lambda report: None):
@@ -121,18 +122,18 @@ class Watch(Progress):
         self.warnings: list[str] = []
         self.plan: RunPlan | None = None
 
-    def started(self, plan: RunPlan) -> None:
-        self.plan = plan
+    def happened(self, event: object) -> None:
+        if isinstance(event, RunPlan):
+            self.plan = event
+        elif isinstance(event, StepReport):
+            self.reports.append(event)
+            self.on_step(event)
 
-    def step(self, report: StepReport) -> None:
-        self.reports.append(report)
-        self.on_step(report)
+    def note(self, message: str) -> None:
+        self.notes.append(message)
 
-    def note(self, text: str) -> None:
-        self.notes.append(text)
-
-    def warn(self, text: str) -> None:
-        self.warnings.append(text)
+    def warn(self, message: str) -> None:
+        self.warnings.append(message)
 
 
 # Learning

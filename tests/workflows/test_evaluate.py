@@ -8,11 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
-from deepsort_cli.workflows import evaluate as evaluator
+from deepsort_cli.cli import app
 from deepsort_cli.core.errors import InputError
-from deepsort_cli.evaluation.settings import EvaluationDataSettings, ReportSettings
-from deepsort_cli.workflows.evaluate import FoundModel, Listener, find_model, load_data, run_evaluation
+from deepsort_cli.core.events import Listener
+from deepsort_cli.evaluation.settings import EvaluationDataSettings
+from deepsort_cli.workflows import model_choice
+from deepsort_cli.workflows.evaluate import evaluate
+from deepsort_cli.workflows.evaluation_data import load_data
+from deepsort_cli.workflows.model_choice import FoundModel, find_model
 
 
 def make_run(folder: Path, name: str, age: float, done: int, *, validated: bool = True, planned: int = 5) -> Path:
@@ -73,9 +78,9 @@ def test_a_run_that_is_not_finished_is_called_so(tmp_path: Path, monkeypatch: py
 
 def test_without_a_run_the_bundled_model_then_advice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(evaluator, "bundled_model", lambda: Path("box.onnx"))
+    monkeypatch.setattr(model_choice, "bundled_model", lambda: Path("box.onnx"))
     assert find_model(None) == FoundModel(Path("box.onnx"), "the bundled model")
-    monkeypatch.setattr(evaluator, "bundled_model", lambda: None)
+    monkeypatch.setattr(model_choice, "bundled_model", lambda: None)
     with pytest.raises(InputError, match="no model: none was given"):
         find_model(None)
 
@@ -106,13 +111,13 @@ def test_split_is_by_identity_and_seeded(market: Path) -> None:
     ("given", "message"),
     [
         ({"query": "query", "gallery": "nowhere"}, "nowhere: no such folder"),
-        ({"query": ".", "gallery": "bounding_box_test"}, "--query .*is a whole dataset"),
-        ({"query": "query"}, "--gallery missing"),
-        ({"gallery": "query"}, "--query missing"),
-        ({}, "--query and --gallery missing"),
-        ({"root": ".", "query": "query"}, "either --root, or --query and --gallery"),
-        ({"query": "query", "gallery": "bounding_box_test", "val_ratio": 0.5}, "--val-ratio splits the folder"),
-        ({"root": "query"}, "holds no query and gallery folders.*--val-ratio 0.2"),
+        ({"query": ".", "gallery": "bounding_box_test"}, "`data.query` .*is a whole dataset"),
+        ({"query": "query"}, "`data.gallery` missing"),
+        ({"gallery": "query"}, "`data.query` missing"),
+        ({}, "`data.query` and `data.gallery` missing"),
+        ({"root": ".", "query": "query"}, "either `data.root`, or `data.query` and `data.gallery`"),
+        ({"query": "query", "gallery": "bounding_box_test", "val_ratio": 0.5}, "`data.val_ratio` splits the folder"),
+        ({"root": "query"}, "holds no query and gallery folders.*`data.val_ratio`=0.2"),
         ({"root": "nowhere"}, "nowhere: no such folder"),
     ],
 )
@@ -123,20 +128,21 @@ def test_data_that_cannot_be_used(market: Path, given: dict[str, Any], message: 
 
 
 def test_library_call(market: Path, colour_model: Path, tmp_path: Path) -> None:
-    stages: dict[str, tuple[int, int]] = {}
+    """The same figures as the command's, told of stage by stage."""
+    stages: dict[str, tuple[int, int | None]] = {}
 
-    def progress(stage: str, done: int, total: int) -> None:
-        assert done <= total
-        stages[stage] = (done, total)
+    class Watch(Listener):
+        def progress(self, stage: str, done: int, total: int | None) -> None:
+            assert total is not None and done <= total
+            stages[stage] = (done, total)
 
-    outcome = run_evaluation(
-        colour_model,
-        EvaluationDataSettings(root=market),
-        report=ReportSettings(dir=tmp_path, plots=False),
-        listener=Listener(progress),
-    )
-    assert outcome.folder.parent == tmp_path
-    assert outcome.figures["mAP"] == round(100 * outcome.evaluation.ranking.mAP, 2)
-    assert outcome.figures["mAP"] > 60
+    done = evaluate(colour_model, root=market, output_dir=tmp_path, plots=False, listener=Watch())
+    assert done.folder.parent == tmp_path
+    assert done.figures["mAP"] == round(100 * done.evaluation.ranking.mAP, 2)
+    assert done.figures["mAP"] > 60
     assert stages["embedding, colours"] == (96, 96)
     assert stages["ranking"] == (24, 24)
+    command = ["eval", str(colour_model), "--root", str(market), "-o", str(tmp_path), "--no-plots", "--json"]
+    assert json.loads(CliRunner().invoke(app, command).stdout) | {"report": ""} == done.figures | {"report": ""}
+    with pytest.raises(InputError, match="`rot`: unknown keyword"):
+        evaluate(colour_model, rot=market)

@@ -10,17 +10,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("onnx")
 
+from deepsort_cli.cli import app  # noqa: E402
 from deepsort_cli.core.errors import InputError, RunError  # noqa: E402
+from deepsort_cli.core.events import Listener  # noqa: E402
 from deepsort_cli.core.files import file_sha256  # noqa: E402
 from deepsort_cli.core.preprocess import Preprocess  # noqa: E402
 from deepsort_cli.data.settings import ScanSettings  # noqa: E402
 from deepsort_cli.evaluation.settings import EvaluationDataSettings  # noqa: E402
-from deepsort_cli.workflows.export import BATCHES, generated_crops, read_metrics, recommend, run_export, verify  # noqa: E402
-from deepsort_cli.workflows.extraction import open_extractor  # noqa: E402
 from deepsort_cli.perception.embedders import Embedder  # noqa: E402
 from deepsort_cli.perception.runtime import open_session  # noqa: E402
 from deepsort_cli.reid.bundled import weights_file  # noqa: E402
@@ -28,11 +29,47 @@ from deepsort_cli.reid.checkpoint import CheckpointInfo, load_model, save_checkp
 from deepsort_cli.reid.extract import extract_features  # noqa: E402
 from deepsort_cli.reid.settings import ExportSettings  # noqa: E402
 from deepsort_cli.reid.untrained import fresh_layers, model_remarks  # noqa: E402
+from deepsort_cli.settings.export import ExportCommandSettings  # noqa: E402
+from deepsort_cli.workflows.export import Check, Exported, export, run_export  # noqa: E402
+from deepsort_cli.workflows.export.crops import generated_crops  # noqa: E402
+from deepsort_cli.workflows.export.recommendation import read_metrics, recommend  # noqa: E402
+from deepsort_cli.workflows.export.verification import BATCHES, verify  # noqa: E402
+from deepsort_cli.workflows.extraction import open_extractor  # noqa: E402
 
 SMALL = Preprocess(height=64, width=32, mean=(0.3, 0.4, 0.5), std=(0.2, 0.25, 0.3), resize="area")
 INFO = CheckpointInfo(
     "osnet_x0_25", 3, 32, "bnneck", SMALL, (1, 2, 3), "fingerprint", 7, {"mAP": 0.4}, {"torch": "2.9"}
 )
+
+
+class Checks(Listener):
+    """Remembers every check."""
+
+    def __init__(self) -> None:
+        self.checks: list[Check] = []
+
+    def happened(self, event: object) -> None:
+        assert isinstance(event, Check)
+        self.checks.append(event)
+
+
+def run(
+    checkpoint: Path | None,
+    output: Path | None = None,
+    settings: ExportSettings | None = None,
+    data: EvaluationDataSettings | None = None,
+    *,
+    overwrite: bool = False,
+    listener: Listener | None = None,
+) -> Exported:
+    wanted = ExportCommandSettings(
+        checkpoint=checkpoint,
+        output_path=output,
+        export=settings or ExportSettings(),
+        data=data or EvaluationDataSettings(),
+        overwrite=overwrite,
+    )
+    return run_export(wanted, listener or Listener())
 
 
 @pytest.fixture(scope="module")
@@ -49,16 +86,16 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_file_is_an_embedder_that_needs_no_further_word(checkpoint: Path, tmp_path: Path) -> None:
-    told = []
-    result = run_export(
+    told = Checks()
+    result = run(
         checkpoint,
         tmp_path / "new folder" / "a.onnx",
         ExportSettings(threshold=0.31, license="CC0", training_data="people"),
-        on_check=told.append,
+        listener=told,
     )
     assert [check.batch for check in result.checks] == list(BATCHES) == [1, 2, 7, 32]
     assert all(check.passed for check in result.checks)
-    assert tuple(told) == result.checks
+    assert tuple(told.checks) == result.checks
     assert result.warnings == ()
     embedder = Embedder(open_session(result.path))
     assert embedder.metadata == result.metadata
@@ -83,7 +120,7 @@ def test_figures_are_stored_without_loss(checkpoint: Path, tmp_path: Path) -> No
     for fractions, wanted in (({"fractions": {"mAP": 1 / 3, "rank1": 2 / 3}}, 1 / 3), ({}, 0.3333)):
         (tmp_path / "metrics.json").write_text(json.dumps(measured | fractions))
         settings = ExportSettings(metrics=tmp_path / "metrics.json", verify=False)
-        found = Embedder(open_session(run_export(checkpoint, tmp_path / "a.onnx", settings, overwrite=True).path))
+        found = Embedder(open_session(run(checkpoint, tmp_path / "a.onnx", settings, overwrite=True).path))
         assert found.metadata.metrics["mAP"] == wanted
         assert found.threshold == 0.004006
 
@@ -96,7 +133,7 @@ def test_untrained_and_unfinished_models_are_called_so(checkpoint: Path, tmp_pat
     save_checkpoint(tmp_path / "unfinished.pth", state, unfinished)
     save_checkpoint(tmp_path / "finished.pth", state, replace(unfinished, epoch=9, finished=True))
     for name, word in (("fresh", "untrained"), ("unfinished", "interrupted"), ("finished", "finished")):
-        result = run_export(tmp_path / f"{name}.pth", settings=ExportSettings(verify=False, height=64, width=32))
+        result = run(tmp_path / f"{name}.pth", settings=ExportSettings(verify=False, height=64, width=32))
         assert result.metadata.training_state == word
         opened = open_extractor(result.path)
         assert any("untrained" in remark for remark in opened.remarks) is (name == "fresh")
@@ -127,7 +164,7 @@ def test_models_that_say_nothing_are_broken(checkpoint: Path, tmp_path: Path) ->
         save_checkpoint(tmp_path / "dead.pth", state, info)
         for verify_ in (True, False):
             with pytest.raises(InputError, match=f"broken: 32 of 32 .*{words}"):
-                run_export(tmp_path / "dead.pth", settings=ExportSettings(verify=verify_))
+                run(tmp_path / "dead.pth", settings=ExportSettings(verify=verify_))
     assert not list(tmp_path.glob("*.onnx"))
 
 
@@ -135,26 +172,28 @@ def test_the_checkpoint_is_never_its_own_output(checkpoint: Path, tmp_path: Path
     misnamed = tmp_path / "model.onnx"
     shutil.copy(checkpoint, misnamed)
     with pytest.raises(InputError, match="checkpoint itself"):
-        run_export(misnamed, overwrite=True)
-    assert run_export(misnamed, tmp_path / "b.onnx", ExportSettings(verify=False)).path.exists()
+        run(misnamed, overwrite=True)
+    assert run(misnamed, tmp_path / "b.onnx", ExportSettings(verify=False)).path.exists()
     with pytest.raises(InputError, match="is a network"):
-        run_export(Path("osnet_x1_0"))
+        run(Path("osnet_x1_0"))
 
 
 def test_the_bundled_weights_are_exported_by_name(tmp_path: Path) -> None:
-    result = run_export(Path("osnet_x0_25"), tmp_path / "again.onnx", ExportSettings(verify=False))
+    result = run(Path("osnet_x0_25"), tmp_path / "again.onnx", ExportSettings(verify=False))
     assert (result.metadata.architecture, result.metadata.threshold) == ("osnet_x0_25", 0.25)
     assert result.metadata.checkpoint_sha256 == file_sha256(weights_file("osnet_x0_25"))
 
 
 def test_exporting_twice_gives_the_same_file(checkpoint: Path, tmp_path: Path) -> None:
-    for name in ("a.onnx", "b.onnx"):
-        run_export(checkpoint, tmp_path / name)
+    """Called from Python or as a command."""
+    export(checkpoint, output=tmp_path / "a.onnx", threshold=0.3)
+    command = ["export", str(checkpoint), "--output", str(tmp_path / "b.onnx"), "--threshold", "0.3"]
+    assert CliRunner().invoke(app, command).exit_code == 0
     assert (tmp_path / "a.onnx").read_bytes() == (tmp_path / "b.onnx").read_bytes()
 
 
 def test_a_fixed_batch_is_verified_at_all_sizes(checkpoint: Path, tmp_path: Path) -> None:
-    result = run_export(checkpoint, tmp_path / "a.onnx", ExportSettings(batch=4, benchmark=True))
+    result = run(checkpoint, tmp_path / "a.onnx", ExportSettings(batch=4, benchmark=True))
     assert [check.batch for check in result.checks] == list(BATCHES)
     assert open_session(result.path).input_shape == (4, 3, 64, 32)
     [timing] = result.timings
@@ -163,7 +202,7 @@ def test_a_fixed_batch_is_verified_at_all_sizes(checkpoint: Path, tmp_path: Path
 
 
 def test_verification_notices_what_is_wrong(checkpoint: Path, tmp_path: Path) -> None:
-    result = run_export(checkpoint, tmp_path / "a.onnx")
+    result = run(checkpoint, tmp_path / "a.onnx")
     model, info = load_model(checkpoint)
     crops = generated_crops(32)
     verify(result.path, model, info.preprocess, crops)
@@ -184,7 +223,7 @@ def test_a_failed_check_leaves_no_file(tmp_path: Path, before: bytes | None) -> 
     if before is not None:
         target.write_bytes(before)
     with pytest.raises(InputError, match=r"the model is broken: .* NaN .* No file was written"):
-        run_export(tmp_path / "bad.pth", overwrite=True)
+        run(tmp_path / "bad.pth", overwrite=True)
     assert (target.read_bytes() if target.exists() else None) == before
     assert {path.name for path in tmp_path.iterdir()} <= {"bad.pth", "bad.onnx"}
 
@@ -194,7 +233,7 @@ def test_the_cost_of_lower_precision_is_measured(
     checkpoint: Path, market: Path, tmp_path: Path, options: dict[str, bool]
 ) -> None:
     data = EvaluationDataSettings(root=market, scan=ScanSettings(use_cache=False))
-    result = run_export(checkpoint, tmp_path / "a.onnx", ExportSettings(**options, calibration_crops=16), data)
+    result = run(checkpoint, tmp_path / "a.onnx", ExportSettings(**options, calibration_crops=16), data)
     assert result.loss is not None
     assert 0.9 < result.loss.min_cosine <= result.loss.mean_cosine < 1
     assert result.loss.mAP_before is not None
@@ -207,12 +246,12 @@ def test_the_cost_of_lower_precision_is_measured(
 def test_what_the_user_should_know(tmp_path: Path) -> None:
     model = INFO.build()
     torch.save(model.state_dict(), tmp_path / "bare.pth")
-    result = run_export(tmp_path / "bare.pth", settings=ExportSettings(verify=False, int8=True, calibration_crops=8))
+    result = run(tmp_path / "bare.pth", settings=ExportSettings(verify=False, int8=True, calibration_crops=8))
     text = " ".join(result.warnings)
     for words in ("untrained", "256×128 is assumed", "not verified", "generated crops", "no threshold"):
         assert words in text
     assert result.checks == ()
-    sized = run_export(
+    sized = run(
         tmp_path / "bare.pth", tmp_path / "b.onnx", ExportSettings(height=64, width=32, threshold=0.2, verify=False)
     )
     assert "assumed" not in " ".join(sized.warnings)
@@ -268,8 +307,8 @@ def test_names_that_cannot_be_used(checkpoint: Path, tmp_path: Path) -> None:
     (tmp_path / "there.onnx").write_bytes(b"old")
     for output, words in (("there.onnx", "--overwrite"), ("model.bin", r"ends in \.onnx"), (".", r"ends in \.onnx")):
         with pytest.raises(InputError, match=words):
-            run_export(checkpoint, tmp_path / output)
+            run(checkpoint, tmp_path / output)
     with pytest.raises(InputError, match="not a PyTorch checkpoint: this is a text file"):
-        run_export(tmp_path / "there.onnx")
+        run(tmp_path / "there.onnx")
     with pytest.raises(InputError, match="no checkpoint"):
-        run_export(None)
+        run(None)

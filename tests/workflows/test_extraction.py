@@ -10,10 +10,10 @@ import pytest
 from numpy.testing import assert_allclose
 from PIL import Image
 
-from deepsort_cli.workflows import extraction
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.preprocess import Preprocess
 from deepsort_cli.data.manifest import Manifest
+from deepsort_cli.workflows import extraction
 from deepsort_cli.workflows.extraction import Extractor, extract, open_extractor
 
 

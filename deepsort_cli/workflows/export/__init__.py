@@ -31,6 +31,7 @@ from deepsort_cli.reid.extract import extract_features
 from deepsort_cli.reid.settings import ExportSettings
 from deepsort_cli.reid.untrained import is_untrained, model_remarks
 from deepsort_cli.settings.export import ExportCommandSettings
+from deepsort_cli.settings.options import from_keywords
 from deepsort_cli.workflows.export.crops import ExportCrops, calibration_batches, collect_crops
 from deepsort_cli.workflows.export.measuring import Loss, Timing, benchmark, measure, measure_loss
 from deepsort_cli.workflows.export.recommendation import read_metrics, recommend
@@ -74,8 +75,6 @@ def export(checkpoint: Path | str | None = None, *, listener: Listener | None = 
         InputError: something given cannot be used; nothing was written.
         RunError: the export or its verification failed; there is no file under the name.
     """
-    from deepsort_cli.settings.options import from_keywords
-
     if checkpoint is not None:
         keywords["checkpoint"] = checkpoint
     return run_export(from_keywords(ExportCommandSettings, keywords), listener or LoggingListener())

@@ -85,9 +85,7 @@ def measure(path: Path, images: EvaluationData, listener: Listener) -> Evaluatio
         embedder.feature_size,
         "",
     )
-    return evaluate_model(
-        extractor, images, EvaluationSettings(bootstrap=0), ExtractionSettings(), listener, path.stem
-    )
+    return evaluate_model(extractor, images, EvaluationSettings(bootstrap=0), ExtractionSettings(), listener, path.stem)
 
 
 def benchmark(

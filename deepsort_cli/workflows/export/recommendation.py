@@ -101,11 +101,15 @@ def read_metrics(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise InputError(f"`export.metrics` {path}: no such file. `deepsort eval` writes it into its report folder.") from None
+        raise InputError(
+            f"`export.metrics` {path}: no such file. `deepsort eval` writes it into its report folder."
+        ) from None
     except (OSError, ValueError) as error:
         raise InputError(f"`export.metrics` {path}: cannot be read as JSON ({error}).") from None
     if not isinstance(found, dict) or "mAP" not in found or "threshold" not in found:
-        raise InputError(f"`export.metrics` {path}: is no metrics.json of `deepsort eval`: it has no mAP and threshold.")
+        raise InputError(
+            f"`export.metrics` {path}: is no metrics.json of `deepsort eval`: it has no mAP and threshold."
+        )
     threshold = found["threshold"]
     if threshold is not None and not (isinstance(threshold, int | float) and 0 <= threshold <= 2):
         raise InputError(f"`export.metrics` {path}: its threshold {threshold!r} is no cosine distance between 0 and 2.")

@@ -86,7 +86,8 @@ def verify(
         )
         raise RunError(
             f"verification failed, no file was written. ONNX Runtime and PyTorch disagree ({shown}; allowed "
-            f"{MAX_DIFFERENCE:g} and {MIN_COSINE}). Try `export.simplify`=false or another `export.opset`; if the weights hold huge or "
+            f"{MAX_DIFFERENCE:g} and {MIN_COSINE}). Try `export.simplify`=false or another `export.opset`; "
+            "if the weights hold huge or "
             "NaN values, no export can be exact."
         )
     return checks
