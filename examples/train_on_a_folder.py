@@ -13,9 +13,10 @@ import argparse
 from collections.abc import Mapping
 from pathlib import Path
 
+from deepsort_cli.reid.progress import Progress, RunPlan
+
 from deepsort_cli.reid.checkpoint import load_model
 from deepsort_cli.reid.extract import extract_features
-from deepsort_cli.reid.progress import Progress, RunPlan
 from deepsort_cli.reid.settings import TrainConfig
 from deepsort_cli.reid.trainer import train
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deepsort_cli.cli.console import Reporter
+from deepsort_cli.cli.next_commands import train_command
 from deepsort_cli.cli.options import Flags, command_app, examples
 from deepsort_cli.cli.requirements import require_torch
 from deepsort_cli.settings.finetune import FinetuneSettings
@@ -58,7 +59,7 @@ def finetune(
         done = run_finetune(settings, display)
     prepared, result = done.prepared, done.training
     if result is None:
-        command = {"train it": prepared.train_command(), "or": "add --train --overwrite to this command"}
+        command = {"train it": train_command(prepared), "or": "add --train --overwrite to this command"}
         tell(report, f"prepared: {prepared.path}", command)
     else:
         close(report, result, prepared.config)
@@ -108,7 +109,7 @@ def _summary(prepared: Prepared, result: TrainResult | None) -> dict[str, Any]:
         "reinitialised": with_reasons(prepared.tensors.fresh),
         "ignored": with_reasons(prepared.tensors.ignored),
         "remarks": list(prepared.remarks),
-        "train_command": prepared.train_command(),
+        "train_command": train_command(prepared),
         "training": None,
     }
     if result is not None:

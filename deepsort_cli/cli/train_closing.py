@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 
 from deepsort_cli.cli.console import Reporter
-from deepsort_cli.data.settings import reading_flags
+from deepsort_cli.cli.next_commands import reading_flags
 from deepsort_cli.reid.settings import TrainConfig
 
 if TYPE_CHECKING:

@@ -27,11 +27,11 @@ REASONS: dict[str, tuple[Severity, str, str]] = {
         "Convert them to 8-bit RGB.",
     ),
     "animated": ("error", "animated", "Export the frames that are meant as single images."),
-    "too_small": ("error", "too small to show anybody", "Remove them; see --set data.scan.min_side."),
+    "too_small": ("error", "too small to show anybody", "Remove them; see `data.scan.min_side`."),
     "too_large": (
         "error",
         "refused unread, because they would take too much memory",
-        "Crop them to the person; see --set data.scan.max_pixels.",
+        "Crop them to the person; see `data.scan.max_pixels`.",
     ),
     "unreadable": ("error", "not readable", "Check permissions and the disk."),
     "missing": ("error", "named in a list, but not there", "Copy or download them again, or correct the list."),
@@ -39,7 +39,7 @@ REASONS: dict[str, tuple[Severity, str, str]] = {
     "outside_root": (
         "error",
         "outside of the dataset, where symbolic links or a table point; they were not read",
-        "If you trust their targets, allow the folder with --allow-links DIR (data.scan.link_sources).",
+        "If you trust their targets, allow the folder with `data.scan.link_sources`=DIR.",
     ),
     "folder_link": (
         "warning",
@@ -50,13 +50,15 @@ REASONS: dict[str, tuple[Severity, str, str]] = {
     "misplaced": (
         "warning",
         "images in a place where this layout has none",
-        "Move them, choose another --layout, or say how to read their paths with --pattern '(?P<camid>…)/(?P<pid>…)'.",
+        "Move them, choose another `data.scan.layout`, or say how to read their paths with "
+        "`data.scan.pattern`='(?P<camid>…)/(?P<pid>…)'.",
     ),
     "unparsed_name": (
         "warning",
         "images whose names say no identity",
-        "Rename them to <pid>_c<camera>…, put them into id_xxxx folders, choose another --layout, or say how to read "
-        "them with --pattern '(?P<pid>…)…(?P<camid>…)'.",
+        "Rename them to <pid>_c<camera>…, put them into id_xxxx folders, choose another "
+        "`data.scan.layout`, or say how to "
+        "read them with `data.scan.pattern`='(?P<pid>…)…(?P<camid>…)'.",
     ),
     "hidden": ("info", "hidden files", "Nothing to do; they are ignored."),
     "other_file": ("info", "files that are no images by their name", "Nothing to do; they are ignored."),

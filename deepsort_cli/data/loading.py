@@ -45,11 +45,11 @@ def advise(
     """
     unknown = [code for code in settings.accept if code not in REFUSED]
     if unknown:
-        raise InputError(f"data.scan.accept {', '.join(unknown)}: only these can be accepted: {', '.join(REFUSED)}.")
+        raise InputError(f"`data.scan.accept` {', '.join(unknown)}: only these can be accepted: {', '.join(REFUSED)}.")
     findings = find_in_use(train, query, gallery, settings, ignore_camera=ignore_camera)
     for finding in findings:
         if finding.severity == "error" and finding.code in REFUSED and finding.code not in settings.accept:
-            raise InputError(f"{finding.sentence()} To go on all the same: --set data.scan.accept={finding.code}.")
+            raise InputError(f"{finding.sentence()} To go on all the same: `data.scan.accept`={finding.code}.")
     for finding in findings:
         if finding.severity != "info":
             warn(finding.sentence())
@@ -144,7 +144,7 @@ def usable_manifest(
         which = f" in {' or '.join(roles)}" if roles and len(result.images) else ""
         raise InputError(
             f"{result.root}: no usable image{which} ({reasons or 'it holds no image files'}). "
-            f"{better_root(result.invalid)} `deepsort scan --root {result.root}` tells more."
+            f"{better_root(result.invalid)} `deepsort scan` of {result.root} tells more."
         )
     if notify:
         for note in result.notes:
@@ -153,7 +153,7 @@ def usable_manifest(
             reasons = ", ".join(f"{count} {reason}" for reason, count in count_reasons(result.invalid).items())
             notify(
                 f"{len(result.invalid)} files of {result.root} are left out ({reasons}). "
-                f"`deepsort scan --root {result.root}` lists them."
+                f"`deepsort scan` of that folder lists them."
             )
         dropped = len(result.images) - len(result.manifest)
         if dropped:

@@ -72,7 +72,7 @@ def plan_reorganize(
     """
     check_root(source)
     if source.is_file():
-        raise InputError(f"--src {source}: a table; reorganize reads folders.")
+        raise InputError(f"`src` {source}: a table; reorganize reads folders.")
     listing = list_files(source, link_sources)
     left_out = list(listing.problems)
     broken = {problem.path for problem in left_out}
@@ -104,7 +104,7 @@ def plan_reorganize(
             people.add(label.pid)
             moves.append(Move(path, target))
     if not moves:
-        raise InputError(f"--src {source}: no image name says an identity. Choose another --layout or another folder.")
+        raise InputError(f"`src` {source}: no image name says an identity. Choose another `layout` or another folder.")
     return Plan(source, tuple(moves), tuple(sorted(left_out)), len(people), listing.targets)
 
 
@@ -123,8 +123,8 @@ def reorganize(plan: Plan, target: Path, mode: Mode, *, progress: Callable[[int,
     """
     source, target = plan.source.resolve(), target.resolve()
     if source.is_relative_to(target) or target.is_relative_to(source):
-        raise InputError(f"--dst {target}: it must lie outside of --src {source}, and not around it.")
-    check_output_folder(target, option="--dst")
+        raise InputError(f"`dst` {target}: it must lie outside of `src` {source}, and not around it.")
+    check_output_folder(target, option="`dst`")
     made = present = copied = 0
     for done, (path, place) in enumerate(plan.moves, start=1):
         origin = Path(plan.links.get(path) or source / path)
@@ -160,7 +160,7 @@ def _place(origin: Path, place: Path, mode: Mode) -> Mode | None:
     if os.path.lexists(place):
         if _is_same(origin, place, mode):
             return None
-        raise RunError(f"{place}: another file is already there. Empty the folder, or choose another --dst.")
+        raise RunError(f"{place}: another file is already there. Empty the folder, or choose another `dst`.")
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         if mode == "link":
@@ -173,7 +173,7 @@ def _place(origin: Path, place: Path, mode: Mode) -> Mode | None:
     except OSError as error:
         if error.errno in FULL:
             raise write_failure(place, error, "Free some space and run this again: it goes on from here.") from None
-        advice = "" if mode in ("copy", "auto") else " Try --mode copy."
+        advice = "" if mode in ("copy", "auto") else " Try `mode`=copy."
         raise RunError(f"{place}: cannot be made ({error.strerror or error}).{advice}") from None
     return mode
 

@@ -79,20 +79,6 @@ SCAN_DEFAULTS = ScanSettings()
 """What a scan does when it is told nothing."""
 
 
-def reading_flags(scan: ScanSettings) -> list[str]:
-    """Arguments for `train` or `eval` without which the images would be read as other people's, or not at all."""
-    words = [word for folder in scan.link_sources for word in ("--allow-links", str(folder))]
-    for key in ("layout", "pattern", "accept", "min_samples", "drop_small"):
-        value = getattr(scan, key)
-        if value == getattr(SCAN_DEFAULTS, key):
-            continue
-        if key in ("layout", "pattern"):
-            words += [f"--{key}", value]
-        else:
-            words += ["--set", f"data.scan.{key}={','.join(value) if key == 'accept' else value}"]
-    return words
-
-
 class DatasetSettings(Settings):
     """A dataset and how it is scanned; `pattern` and `aspect` may be given beside `scan` as well as in it."""
 

@@ -47,7 +47,7 @@ def choose_held_out(manifest: Manifest, val_ratio: float | None) -> HoldOut:
     """
     people = np.unique(manifest.pids[manifest.pids > 0])
     if val_ratio == 0:
-        return HoldOut(0, "nobody is held out (--val-ratio 0)")
+        return HoldOut(0, "nobody is held out (`data.val_ratio`=0)")
     few = len(people) < HANDFUL + ENOUGH_TO_LEARN
     if val_ratio is None and few:
         reason = f"{len(people)} people are too few to hold {HANDFUL} of them out, so all are learned from"
@@ -60,14 +60,14 @@ def choose_held_out(manifest: Manifest, val_ratio: float | None) -> HoldOut:
     if val_ratio is None:
         if len(able) < HANDFUL:
             reason = f"only {len(able)} people {what}, too few to measure by, so all are learned from"
-            return HoldOut(0, f"{reason} (--ignore-camera counts every image as another camera)", doubtful=True)
+            return HoldOut(0, f"{reason} (`data.ignore_camera` counts every image as another camera)", doubtful=True)
         wanted = min(max(HANDFUL, round(USUAL_SHARE * len(people))), len(able))
         return HoldOut(wanted, f"{wanted} of {len(people)} people are held out to validate on")
     wanted = min(max(1, round(val_ratio * len(people))), len(able), len(people) - 1)
     if wanted < HANDFUL:
         reason = (
             f"{wanted} of {len(people)} people {'is' if wanted == 1 else 'are'} held out to validate on, as "
-            f"--val-ratio says: too few to measure by, {HANDFUL} is the least that means something"
+            f"`data.val_ratio` says: too few to measure by, {HANDFUL} is the least that means something"
         )
         return HoldOut(wanted, reason, doubtful=True)
     return HoldOut(wanted, f"{wanted} of {len(people)} people are held out to validate on")
@@ -138,12 +138,12 @@ def _why_nobody(manifest: Manifest, people: IntArray) -> str:
     if len(people) < 2:
         return f"{len(people)} {'identity' if len(people) == 1 else 'identities'} in all. Add people."
     if not manifest.has_cameras:
-        return f"none of {len(people)} has two images. Give a test folder (--test-root), or add images."
+        return f"none of {len(people)} has two images. Give a test folder (`data.test_root`), or add images."
     cameras = np.unique(manifest.camids[manifest.pids > 0])
     seen = f"all images come from camera {cameras[0]}" if len(cameras) == 1 else "nobody was seen by two cameras"
     return (
-        f"{seen}. Pass --ignore-camera to count every image as another camera, --test-root with a folder to validate "
-        "on, or --val-ratio 0 to train without validation."
+        f"{seen}. Set `data.ignore_camera`=true to count every image as another camera, `data.test_root` to a folder "
+        "to validate on, or `data.val_ratio`=0 to train without validation."
     )
 
 

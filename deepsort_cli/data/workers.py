@@ -70,13 +70,14 @@ def for_each_file(
                 pending = executor.map(partial(_work_on_chunk, work), chunks)
             except OSError as error:
                 raise RunError(
-                    f"{workers} processes cannot be started ({error.strerror or error}). Try --workers 1."
+                    f"{workers} processes cannot be started ({error.strerror or error}). Try `data.scan.workers`=1."
                 ) from None
         for results in pending:
             collect(results)
     except BrokenProcessPool:
         raise RunError(
-            "A process that reads images died, perhaps for lack of memory. Try --workers 1, or free some memory."
+            "A process that reads images died, perhaps for lack of memory. Try `data.scan.workers`=1, or "
+            "free some memory."
         ) from None
     finally:
         executor.shutdown(cancel_futures=True)

@@ -81,7 +81,7 @@ def _threshold_advice(evaluation: Evaluation, figures: dict[str, Any]) -> list[A
     if error >= HARDLY_BETTER_THAN_CHANCE and _judged(evaluation):
         text = (
             f"Pairs are told apart hardly better than by chance (equal error rate {100 * error:.2f} %), so no "
-            "threshold helps. Use another model, or track without appearance: --reid none."
+            "threshold helps. Use another model, or track without appearance (`reid.model_path`=none)."
         )
         return [Advice(text)]
     advice = []
@@ -134,7 +134,7 @@ def _ranking_advice(evaluation: Evaluation) -> list[str]:
             "matches in the retrieval grid for poses, occlusions or wrong labels that training should cover."
         )
     if not evaluation.settings.rerank.enabled and 0.2 < ranking.mAP < 0.95:
-        texts.append("For search rather than tracking, --rerank usually raises mAP.")
+        texts.append("For search rather than tracking, `evaluation.rerank.enabled` usually raises mAP.")
     return texts
 
 
@@ -157,7 +157,7 @@ def _certainty(evaluation: Evaluation) -> list[str]:
         return []
     return [
         f"The 95 % interval of mAP spans {100 * _width(evaluation.mAP):.0f} points: differences between models "
-        "smaller than that need more identities, or --against on this data."
+        "smaller than that need more identities, or a comparison (`against`) on this data."
     ]
 
 

@@ -183,7 +183,7 @@ class Evaluation:
         wanted = self.settings.threshold
         if wanted.pairs == "same-camera" and self.verification_same_camera is None:
             raise InputError(
-                "threshold.pairs same-camera: the gallery holds no pairs of one person under one camera. "
+                "`evaluation.threshold.pairs`=same-camera: the gallery holds no pairs of one person under one camera. "
                 "Choose cross-camera or auto."
             )
         if wanted.pairs == "cross-camera" or self.verification_same_camera is None:

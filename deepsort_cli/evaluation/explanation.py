@@ -27,7 +27,8 @@ SECTIONS = (
             "Queries without a right image in the gallery are skipped: they enter no mean, and appear as `skipped` in "
             "`csv/per_query_ap.csv`. This is the protocol of Market-1501 (Zheng et al. 2015). Images at equal distance "
             "keep the order of the gallery.",
-            "Where file names carry no camera, or with `--ignore-camera`, query and gallery count as different "
+            "Where file names carry no camera, or with `evaluation.ignore_camera`, query and gallery "
+            "count as different "
             "cameras.",
         ),
     ),
@@ -52,8 +53,9 @@ SECTIONS = (
                 ),
             ),
             "Published mAP values of recent years are step APs, the headline here. Compare like with like.",
-            "`--metric euclidean` ranks as `cosine` does, because embeddings are made unit length first. With "
-            "`--rerank` the ranking uses k-reciprocal neighbours (Zhong et al. 2017): images near each other count "
+            "`evaluation.metric`=euclidean ranks as `cosine` does, because embeddings are made unit length first. With "
+            "`evaluation.rerank.enabled` the ranking uses k-reciprocal neighbours (Zhong et al. 2017): "
+            "images near each other count "
             "more if they are so mutually. Such figures must not be compared with plain ones.",
             "`csv/per_camera_pair_ap.csv` ranks the queries of one camera within the images of one other camera.",
         ),
@@ -65,7 +67,8 @@ SECTIONS = (
             "below a threshold. TPR is the share of right pairs accepted, FPR that of wrong pairs. EER is the error "
             "rate at the threshold where as large a share of wrong pairs is accepted as of right ones refused. The "
             "curve itself is in `csv/roc_curve.csv`; distances are counted in bins of 0.001, in finer ones where "
-            "all distances are small. They are of plain cosine distances, whatever `--metric` and `--rerank` say.",
+            "all distances are small. They are of plain cosine distances, whatever `evaluation.metric` and "
+            "`evaluation.rerank.enabled` say.",
             "**The recommended threshold** is meant for the tracker's `max_cosine_distance`. By default it is the "
             "distance at which 1 % of the wrong pairs of one camera are accepted. A tracker compares images of one "
             "camera, and takes the nearest of up to a hundred images of each track. A wrong track so gets many chances "

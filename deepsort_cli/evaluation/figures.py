@@ -1,4 +1,4 @@
-"""The figures of an evaluation as plain data: what `--json` prints and `metrics.json` holds."""
+"""The figures of an evaluation as plain data: what the command prints as JSON and `metrics.json` holds."""
 
 from __future__ import annotations
 

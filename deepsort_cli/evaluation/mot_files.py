@@ -47,12 +47,12 @@ def find_pairs(ground_truth: Path, results: Path, *, allow_missing: bool = False
     """
     truths = find_truth(ground_truth)
     if not results.exists():
-        raise InputError(f"--results {results}: no such file or folder.")
+        raise InputError(f"`results` {results}: no such file or folder.")
     if results.is_file():
-        check_no_archive(results, "--results")
+        check_no_archive(results, "`results`")
         if len(truths) > 1:
             raise InputError(
-                f"--results {results}: one file, but {ground_truth} holds {len(truths)} sequences. Give a folder."
+                f"`results` {results}: one file, but {ground_truth} holds {len(truths)} sequences. Give a folder."
             )
         return Matched([_pair(truths[0], results)], [], [])
     files: dict[str, list[Path]] = {}
@@ -63,21 +63,22 @@ def find_pairs(ground_truth: Path, results: Path, *, allow_missing: bool = False
     missing = [one.name for one in truths if one.name not in found]
     if not found:
         raise InputError(
-            f"--results {results}: no result for any sequence of {ground_truth}; expected {truths[0].name}.txt"
+            f"`results` {results}: no result for any sequence of {ground_truth}; expected {truths[0].name}.txt"
             + (", …" if len(truths) > 1 else "")
             + _instead(results)
         )
     if missing and not allow_missing:
         raise InputError(
-            f"--results {results}: no result for {listed(missing)} ({len(missing)} of {len(truths)} sequences). "
-            f"Add {missing[0]}.txt (an empty file where nothing was tracked), or leave them out with --allow-missing."
+            f"`results` {results}: no result for {listed(missing)} ({len(missing)} of {len(truths)} sequences). "
+            f"Add {missing[0]}.txt (an empty file where nothing was tracked), or leave them out with "
+            "`allow_missing`=true."
         )
     places = {path.parent for path in found.values()}
     trackers = {path.parent for name, path in found.items() if path.parent.name != name}
     if len(trackers) > 1:
         named = listed(sorted(map(str, trackers)))
         raise InputError(
-            f"--results {results}: results of different sequences in different folders: {named}. If these are of one "
+            f"`results` {results}: results of different sequences in different folders: {named}. If these are of one "
             "tracker, put them into one folder; else give the folder of one."
         )
     unused = [
@@ -106,7 +107,7 @@ def _only(results: Path, name: str, paths: list[Path]) -> Path | None:
     several = direct or paths
     if len(several) > 1:
         raise InputError(
-            f"--results {results}: {len(several)} files for {name}: {listed([str(path) for path in several])}. "
+            f"`results` {results}: {len(several)} files for {name}: {listed([str(path) for path in several])}. "
             "Give the folder of one tracker."
         )
     return several[0] if several else None

@@ -69,7 +69,7 @@ def choose_rule(name: str, truth: BoxTable, benchmark: Benchmark | None = None, 
         return _kitti_rule(truth, benchmark, gt_class)
     classes = _classes(truth.values)
     if benchmark is not None and gt_class is not None:
-        raise InputError("--benchmark and --gt-class: a benchmark's rules say which class counts; give one of them.")
+        raise InputError("`benchmark` and `gt_class`: a benchmark's rules say which class counts; give one of them.")
     if gt_class is not None:
         return _one_class(truth, classes, gt_class)
     if benchmark is not None:
@@ -94,10 +94,10 @@ def choose_rule(name: str, truth: BoxTable, benchmark: Benchmark | None = None, 
             rows = int((classes == number).sum())
             note = f"{truth.path}: rows of class {number} count ({why}): {rows:,} of {len(classes):,}."
             if len(present) > 1:
-                note += " Choose another with --gt-class."
+                note += " Choose another with `gt_class`."
             return Rule(f"class {number}", count=number, note=note)
     known = ", ".join(map(str, present[:10]))
-    note = f"{truth.path}: no row of class 1 or 0, so the rows of every class count ({known}); --gt-class chooses one."
+    note = f"{truth.path}: no row of class 1 or 0, so the rows of every class count ({known}); `gt_class` chooses one."
     if len(present) == 1:
         note = f"{truth.path}: no row of class 1 or 0, so those of class {known} count."
         return Rule(f"class {known}", count=int(present[0]), note=note)
@@ -157,12 +157,12 @@ def count_results(results: BoxTable, rule: Rule, result_class: int | None = None
     if result_class is not None:
         keep = np.zeros(len(results), bool) if classes is None else classes == result_class
         if len(results) and not keep.any():
-            raise InputError(f"{results.path}: --result-class {result_class}, but column 8 holds {_held(classes)}.")
+            raise InputError(f"{results.path}: `result_class`={result_class}, but column 8 holds {_held(classes)}.")
         return _only(results, keep), notes
     if classes is not None and len(present := np.unique(classes).tolist()) > 1:
         notes.append(
             f"{results.path}: boxes of {len(present)} classes ({', '.join(map(str, present[:10]))}) all count; "
-            "--result-class chooses one."
+            "`result_class` chooses one."
         )
     return results, notes
 
@@ -199,14 +199,14 @@ def _one_class(truth: BoxTable, classes: np.ndarray | None, wanted: int) -> Rule
     if classes is None and values.shape[1] == 10:  # asked for by name: ten columns may hold one all the same
         classes = _classes(values, results=True)
     if classes is None or not (classes == wanted).any():
-        raise InputError(f"{truth.path}: --gt-class {wanted}, but column 8 holds {_held(classes)}.")
+        raise InputError(f"{truth.path}: `gt_class`={wanted}, but column 8 holds {_held(classes)}.")
     return Rule(f"class {wanted}", count=wanted)
 
 
 def _official(truth: BoxTable, classes: np.ndarray | None, benchmark: Benchmark) -> Rule:
     if benchmark == "MOT15":
         return Rule(benchmark)
-    remedy = "Leave --benchmark out, or use MOT15, for which all rows count."
+    remedy = "Leave `benchmark` out, or use MOT15, for which all rows count."
     if truth.values.shape[1] < 8:
         raise InputError(f"{truth.path}: no class in column 8, which {benchmark} needs. {remedy}")
     classes = classes if classes is not None else truth.values[:, 7]
@@ -221,12 +221,12 @@ def _official(truth: BoxTable, classes: np.ndarray | None, benchmark: Benchmark)
 
 def _kitti_rule(truth: BoxTable, benchmark: Benchmark | None, gt_class: int | None) -> Rule:
     if benchmark is not None:
-        raise InputError(f"{truth.path}: labels of KITTI, which --benchmark {benchmark} does not score. Leave it out.")
+        raise InputError(f"{truth.path}: labels of KITTI, which `benchmark`={benchmark} does not score. Leave it out.")
     types = set(truth.values[:, 7].astype(int).tolist())
     numbers = {name: KITTI_TYPES.index(name) + 1 for name in KITTI_CLASSES}
     if gt_class is not None and gt_class not in numbers.values():
         choice = " or ".join(f"{number} ({name})" for name, number in numbers.items())
-        raise InputError(f"--gt-class {gt_class}: KITTI's official rules are for {choice}.")
+        raise InputError(f"`gt_class`={gt_class}: KITTI's official rules are for {choice}.")
     chosen = [name for name, number in numbers.items() if number == gt_class]
     present = [name for name, number in numbers.items() if number in types]
     name = (chosen or present or list(KITTI_CLASSES))[0]

@@ -205,7 +205,7 @@ def _check_counted(jobs: Sequence[tuple[BoxTable, Job]], done: Scoring) -> None:
     for truth, job in empty:
         why = f"{truth.path}: holds no row."
         if len(truth) and job.rule.kitti is not None:
-            why = f"{truth.path}: no {job.rule.kitti} in it; --gt-class 1 scores cars, 4 pedestrians."
+            why = f"{truth.path}: no {job.rule.kitti} in it; `gt_class`=1 scores cars, 4 pedestrians."
         elif len(truth) and truth.values.shape[1] > 6 and (truth.values[:, 6] == 0).all():
             why = f"{truth.path}: no row counts: column 7 is 0 in all, which marks rows to be ignored. Write 1 there."
         elif len(truth):

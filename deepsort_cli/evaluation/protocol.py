@@ -30,11 +30,16 @@ class EvaluationData:
     notes: tuple[str, ...]
 
 
-def prepare(query: Manifest, gallery: Manifest, *, ignore_camera: bool = False) -> EvaluationData:
+def prepare(
+    query: Manifest, gallery: Manifest, *, ignore_camera: bool = False, key: str = "evaluation.ignore_camera"
+) -> EvaluationData:
     """Take junk out, settle what counts as a camera, and make sure that something can be measured.
 
     Where names carry no camera in one of the sets, or with `ignore_camera`, query and gallery count as different
     cameras; only a file that is in both sets does not match itself.
+
+    Args:
+        key: the setting that `ignore_camera` comes from, for messages.
 
     Raises:
         InputError: a set is empty, no query identity is in the gallery, or none was seen by a second camera.
@@ -49,7 +54,7 @@ def prepare(query: Manifest, gallery: Manifest, *, ignore_camera: bool = False) 
     has_cameras = query.has_cameras and gallery.has_cameras and not ignore_camera
     if not has_cameras:
         query, gallery = _one_camera_per_file(query, gallery)
-        reason = "--ignore-camera was given" if ignore_camera else "the file names carry no camera"
+        reason = f"`{key}` is on" if ignore_camera else "the file names carry no camera"
         notes.append(
             f"Query and gallery count as different cameras, because {reason}. Figures are higher than under the "
             "cross-camera protocol where one camera took several images of a person."
@@ -62,7 +67,7 @@ def prepare(query: Manifest, gallery: Manifest, *, ignore_camera: bool = False) 
             raise InputError("no query has a match in the gallery other than itself. Give other images as gallery.")
         raise InputError(
             f"no query has a match under another camera: {seen}. The protocol leaves out matches from the query's own "
-            "camera, so nothing can be measured. Pass --ignore-camera to count every image as another camera."
+            f"camera, so nothing can be measured. Set `{key}`=true to count every image as another camera."
         )
     if skipped.any():
         notes.append(

@@ -6,11 +6,11 @@ import datetime
 import json
 import shutil
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from deepsort_cli.core.events import Listener
 from deepsort_cli.core.files import write_failure
 from deepsort_cli.evaluation import explanation, page, plots
 from deepsort_cli.evaluation.evaluate import Evaluation
@@ -33,13 +33,14 @@ def write_report(
     summary: str,
     settings: ReportSettings,
     compared: Compared | None = None,
-    on_progress: Callable[[str, int, int], None] | None = None,
+    listener: Listener | None = None,
 ) -> Path:
     """Write a new timestamped folder; it appears under its name only when it is complete.
 
     Args:
         figures: what `metrics.json` will hold, beside the version of its format and the time.
         summary: what `summary.txt` will hold.
+        listener: told how far the drawing is.
 
     Returns:
         The folder.
@@ -51,8 +52,8 @@ def write_report(
     drawn = len(plots.TITLES)
 
     def plot_done(count: int) -> None:
-        if on_progress is not None:
-            on_progress("drawing", count, 2 * drawn - 1)
+        if listener is not None:
+            listener.progress("drawing", count, 2 * drawn - 1)
 
     name = figures["model"]["name"]
     other = None if compared is None else (compared.figures["model"]["name"], compared.evaluation)
@@ -85,7 +86,7 @@ def write_report(
             raise
     except OSError as error:
         raise write_failure(
-            settings.dir / "eval_…", error, "Free some space, or choose another --output-dir."
+            settings.dir / "eval_…", error, "Free some space, or choose another `report.dir`."
         ) from error
 
 

@@ -66,7 +66,7 @@ def difference_rows(differences: dict[str, Any]) -> list[Row]:
         low, high = found["interval"]
         p_value = found["p_value"]
         if p_value is None:
-            meaning = "no interval: too few identities or --bootstrap 0"
+            meaning = "no interval: too few identities or `evaluation.bootstrap`=0"
         elif low <= 0 <= high or p_value >= 0.05:  # too few samples for the p-value to follow the interval
             meaning = f"not told apart on this data (p = {p_value:.3g})"
         else:

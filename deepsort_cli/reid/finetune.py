@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -13,7 +12,6 @@ import torch
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.events import Listener
 from deepsort_cli.core.files import check_output_file
-from deepsort_cli.data.settings import reading_flags
 from deepsort_cli.reid.backbones import Backbone, build_backbone, part_of
 from deepsort_cli.reid.bundled import weights_file
 from deepsort_cli.reid.checkpoint import CheckpointInfo, load_model, save_checkpoint
@@ -74,32 +72,6 @@ class Prepared:
     held_out: int
     config: TrainConfig
     remarks: tuple[str, ...]
-
-    def train_command(self) -> str:
-        """A `deepsort train` command that starts from the prepared file."""
-        data, model = self.config.data, self.config.model
-        words = ["deepsort", "train", "--root", str(data.root), "--pretrained", str(self.path)]
-        # A run under the usual name, from other weights, would be continued instead.
-        words += ["--name", str(self.config.training.name)]
-        if data.test_root is not None:
-            words += ["--test-root", str(data.test_root)]
-        if data.ignore_camera:
-            words.append("--ignore-camera")
-        words += reading_flags(data.scan)
-        default = TrainConfig()
-        if model.name != default.model.name:
-            words += ["--model", model.name]
-        for key, value, usual in (
-            ("data.val_ratio", data.val_ratio, default.data.val_ratio),
-            ("model.feature_dim", model.feature_dim, default.model.feature_dim),
-            ("model.neck", model.neck, default.model.neck),
-            ("model.neck_feature", model.neck_feature, default.model.neck_feature),
-            ("model.input.height", model.input.height, default.model.input.height),
-            ("model.input.width", model.input.width, default.model.input.width),
-        ):
-            if value != usual:
-                words += ["--set", f"{key}={value}"]
-        return shlex.join(words)
 
 
 def prepare(config: FinetuneConfig, listener: Listener | None = None) -> Prepared:

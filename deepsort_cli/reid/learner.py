@@ -100,6 +100,8 @@ class Learner:
                 features, logits = self.step_model(images)
             # Distances count between the images of all processes.
             everywhere = gather_rows(features.float(), self.ranks), gather_rows(classes, self.ranks)
+            loss: Tensor
+            figures: Tensor
             loss, figures = self.losses(Batch(*everywhere, logits.float(), classes))
             self.scaler.scale(loss * share).backward()  # type: ignore[no-untyped-call]
         if update:

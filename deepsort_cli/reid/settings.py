@@ -18,7 +18,8 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 Strength = Annotated[float, Field(ge=0, le=1)]
 Range = tuple[float, float]
 
-FIXED, SILENT = {"on_resume": "fixed"}, {"on_resume": "silent"}
+FIXED: dict[str, Any] = {"on_resume": "fixed"}
+SILENT: dict[str, Any] = {"on_resume": "silent"}
 """Marks of fields. `FIXED`: a run cannot change it when it goes on, because the saved state would not fit, the draws
 would differ, or figures before and after could not be compared. `SILENT`: its change is not worth a remark then; the
 images themselves are compared instead."""
@@ -456,7 +457,7 @@ class ExportSettings(Settings):
         return self
 
 
-def marked(model: type[BaseModel], mark: Mapping[str, str], prefix: str = "") -> set[str]:
+def marked(model: type[BaseModel], mark: Mapping[str, Any], prefix: str = "") -> set[str]:
     """Dotted keys of the fields, or of whole sections, that carry a mark: `FIXED` or `SILENT`."""
     found: set[str] = set()
     for name, field in model.model_fields.items():

@@ -20,8 +20,8 @@ import torch
 from deepsort_cli.core.images import read_image
 from deepsort_cli.core.preprocess import Preprocess
 from deepsort_cli.data.loading import load_manifest
-from deepsort_cli.reid.checkpoint import load_model, save_checkpoint
 from deepsort_cli.reid.backbones.osnet import OSNet
+from deepsort_cli.reid.checkpoint import load_model, save_checkpoint
 
 BATCH = 64
 IMAGES = 2048

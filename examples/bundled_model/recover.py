@@ -26,9 +26,9 @@ from deepsort_cli.core.preprocess import Preprocess
 from deepsort_cli.data.loading import load_manifest
 from deepsort_cli.perception.embedders import open_embedder
 from deepsort_cli.perception.settings import EmbedderSettings
+from deepsort_cli.reid.backbones.osnet import OSNet
 from deepsort_cli.reid.checkpoint import CheckpointInfo, save_checkpoint
 from deepsort_cli.reid.extract import extract_features
-from deepsort_cli.reid.backbones.osnet import OSNet
 
 BATCH, IMAGES = 64, 512
 """How many images the statistics are measured on; drawn at random, the same every time."""

@@ -201,12 +201,12 @@ def test_links_that_are_not_allowed_are_the_advice(tmp_path: Path, write_flat: W
     source = write_flat(tmp_path / "source", FOUR)
     (tmp_path / "linked" / "0001").mkdir(parents=True)
     (tmp_path / "linked" / "0001" / "a.jpg").symlink_to(source / "0001_c1_f0000000.jpg")
-    with pytest.raises(InputError, match=f"allow it with --allow-links {source}") as caught:
+    with pytest.raises(InputError, match=f"allow it with `data.scan.link_sources`={source}") as caught:
         load_manifest(tmp_path / "linked", NO_CACHE)
     assert "Give the folder" not in str(caught.value)
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "train").symlink_to(source)
-    with pytest.raises(InputError, match=f"--allow-links {source}"):
+    with pytest.raises(InputError, match=f"`data.scan.link_sources`={source}"):
         load_manifest(tmp_path / "folder", NO_CACHE)
     allowed = NO_CACHE.model_copy(update={"link_sources": (source,)})
     assert len(load_manifest(tmp_path / "folder", allowed)) == 16

@@ -114,9 +114,9 @@ def test_impossible_number(number: int) -> None:
 
 
 def test_nobody_can_be_held_out() -> None:
-    with pytest.raises(InputError, match=r"nobody was seen by two cameras.*--ignore-camera"):
+    with pytest.raises(InputError, match=r"nobody was seen by two cameras.*`data.ignore_camera`=true"):
         choose_held_out(manifest([1, 1, 2, 2], [1, 1, 2, 2]), 0.5)
-    with pytest.raises(InputError, match=r"all images come from camera 3.*--ignore-camera"):
+    with pytest.raises(InputError, match=r"all images come from camera 3.*`data.ignore_camera`=true"):
         choose_held_out(manifest(sorted([*range(1, 21)] * 2), [3] * 40), None)
     with pytest.raises(InputError, match="1 identity"):
         choose_held_out(manifest([1, 1], [1, 2]), 0.5)

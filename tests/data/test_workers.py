@@ -22,5 +22,5 @@ def test_too_many_processes_for_the_container_is_one_message(monkeypatch: pytest
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
     monkeypatch.setattr(workers.ProcessPoolExecutor, "map", refuse)
-    with pytest.raises(RunError, match=r"Resource temporarily unavailable.*--workers 1"):
+    with pytest.raises(RunError, match=r"Resource temporarily unavailable.*`data.scan.workers`=1"):
         workers.for_each_file(len, NAMES, 2)

@@ -120,7 +120,7 @@ def test_what_no_scorer_takes(tmp_path: Path, rows: str, message: str) -> None:
 
 def test_missing_files(tmp_path: Path) -> None:
     gt = sequence(tmp_path / "all")
-    with pytest.raises(InputError, match="--results .*no such file"):
+    with pytest.raises(InputError, match="`results` .*no such file"):
         score(gt, tmp_path / "none.txt")
     with pytest.raises(InputError, match="`gt` .*no such file"):
         score(tmp_path / "none", gt)
@@ -182,7 +182,7 @@ class TestSequences:
 
     def test_a_missing_one_is_refused_unless_allowed(self, tmp_path: Path) -> None:
         gt, results = self.folders(tmp_path, "S1", "S3")
-        with pytest.raises(InputError, match=r"no result for S2 \(1 of 3 sequences\).*--allow-missing"):
+        with pytest.raises(InputError, match=r"no result for S2 \(1 of 3 sequences\).*`allow_missing`=true"):
             score_files(gt, results)
         done = score_files(gt, results, allow_missing=True)
         assert [one.sequence for one in done.scores] == ["S1", "S3", COMBINED]
@@ -221,7 +221,7 @@ class TestSequences:
 
     def test_an_archive_of_results(self, tmp_path: Path) -> None:
         (tmp_path / "out.zip").touch()
-        with pytest.raises(InputError, match=r"--results .*out\.zip: an archive"):
+        with pytest.raises(InputError, match=r"`results` .*out\.zip: an archive"):
             score_files(sequence(tmp_path), tmp_path / "out.zip")
 
 
@@ -315,9 +315,9 @@ class TestFormats:
         assert perfect(score_files(gt, found, Choice(gt_class=3, result_class=1)))
         (one,) = score_files(gt, found, Choice(gt_class=2)).scores
         assert (one.misses, one.false_positives) == (0, 6)
-        with pytest.raises(InputError, match=r"gt\.txt: --gt-class 9, but column 8 holds classes 2, 3"):
+        with pytest.raises(InputError, match=r"gt\.txt: `gt_class`=9, but column 8 holds classes 2, 3"):
             score_files(gt, found, Choice(gt_class=9))
-        with pytest.raises(InputError, match=r"a\.txt: --result-class 9, but column 8 holds classes 0, 1"):
+        with pytest.raises(InputError, match=r"a\.txt: `result_class`=9, but column 8 holds classes 0, 1"):
             score_files(gt, found, Choice(result_class=9))
         (path.parent / "labels.txt").write_text("car\ndog\nperson\n")
         named = score_files(gt, found, Choice(result_class=1))
@@ -327,7 +327,7 @@ class TestFormats:
         found = result(tmp_path / "a.txt", PERFECT)
         for extra, word in ((",1,0,1", "line 1: class 0 in column 8"), (",1", "no class in column 8")):
             gt = sequence(tmp_path / extra, extra=extra)
-            with pytest.raises(InputError, match=f"gt.txt.*{word}.*Leave --benchmark out"):
+            with pytest.raises(InputError, match=f"gt.txt.*{word}.*Leave `benchmark` out"):
                 score_files(gt, found, Choice(benchmark="MOT17"))
             assert perfect(score_files(gt, found, Choice(benchmark="MOT15")))
 
@@ -384,7 +384,7 @@ class TestKitti:
         gt = self.labels(tmp_path)
         found = result(tmp_path / "0000.txt", [(frame, 1, 100.0) for frame in range(1, 7)])
         assert perfect(score_files(gt, found))
-        with pytest.raises(InputError, match="--benchmark MOT17 does not score"):
+        with pytest.raises(InputError, match="`benchmark`=MOT17 does not score"):
             score_files(gt, found, Choice(benchmark="MOT17"))
 
     def test_results_as_kitti_text_against_mot(self, tmp_path: Path) -> None:

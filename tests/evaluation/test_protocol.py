@@ -37,11 +37,11 @@ def test_no_common_identity_is_an_error(make_manifest: MakeManifest) -> None:
 
 def test_one_camera_is_explained_and_can_be_ignored(make_manifest: MakeManifest) -> None:
     query, gallery = make_manifest([1, 2], [4, 4]), make_manifest([1, 2, 2], [4, 4, 4], prefix="other")
-    with pytest.raises(InputError, match=r"all images come from camera 4.*--ignore-camera"):
+    with pytest.raises(InputError, match=r"all images come from camera 4.*`evaluation.ignore_camera`"):
         prepare(query, gallery)
     data = prepare(query, gallery, ignore_camera=True)
     assert not data.has_cameras
-    assert any("--ignore-camera" in note for note in data.notes)
+    assert any("`evaluation.ignore_camera`" in note for note in data.notes)
 
 
 def test_nobody_seen_twice_is_explained(make_manifest: MakeManifest) -> None:

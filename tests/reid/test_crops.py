@@ -131,7 +131,7 @@ def test_where_processes_cannot_be_started_there_are_none(files: list[Path], mon
     monkeypatch.setattr("deepsort_cli.reid.crops.can_start_processes", lambda: False)
     batches, said, workers = loader_said(files, workers=2)
     assert (workers, len(batches)) == (0, 3)
-    assert "--workers 0" in said[0]
+    assert "`training.workers`=0" in said[0]
 
 
 def test_enough_shared_memory_needs_no_word(files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 
+from deepsort_cli.cli.next_commands import train_command  # noqa: E402
 from deepsort_cli.core.errors import InputError  # noqa: E402
 from deepsort_cli.core.events import Listener  # noqa: E402
 from deepsort_cli.core.preprocess import Preprocess  # noqa: E402
@@ -92,7 +93,7 @@ def test_embeddings_after_a_new_neck_are_pointed_out(torchreid: Path, people: Pa
     prepared = run(torchreid, people, tmp_path / "out.pth", model=NewModelSettings(neck_feature="after"))
     assert any("BNNeck is new" in remark for remark in prepared.remarks)
     assert load_model(tmp_path / "out.pth")[0].neck_feature == "after"
-    assert "--set model.neck_feature=after" in prepared.train_command()
+    assert "--set model.neck_feature=after" in train_command(prepared)
 
 
 def test_our_checkpoint_keeps_its_neck_input_and_provenance(ours: Path, people: Path, tmp_path: Path) -> None:
@@ -156,17 +157,17 @@ def test_the_learning_rate_suits_the_optimizer(
 
 
 def test_the_command_that_trains_it(ours: Path, torchreid: Path, people: Path, tmp_path: Path) -> None:
-    plain = run(torchreid, people, tmp_path / "a.pth").train_command()
+    plain = train_command(run(torchreid, people, tmp_path / "a.pth"))
     # With a name of its own: a run from other weights under the usual one would be continued instead.
     name = f"finetune-osnet_x0_25-{people.name}"
     assert plain == f"deepsort train --root {people} --pretrained {tmp_path / 'a.pth'} --name {name}"
-    other = run(ours, people, tmp_path / "b.pth").train_command()
+    other = train_command(run(ours, people, tmp_path / "b.pth"))
     for words in ("model.feature_dim=64", "model.input.height=64", "model.input.width=32"):
         assert f"--set {words}" in other
     settings = target(people).model_copy(
         update={"scan": ScanSettings(use_cache=False, layout="cuhk03", drop_small=True)}
     )
-    read = run(ours, people, tmp_path / "c.pth", target_dataset=settings).train_command()
+    read = train_command(run(ours, people, tmp_path / "c.pth", target_dataset=settings))
     assert "--layout cuhk03 --set data.scan.drop_small=True" in read
 
 

@@ -487,7 +487,7 @@ def test_resuming_another_run_says_what_differs(make: Make, changes: dict[str, A
     with pytest.raises(InputError) as caught:
         train(make(training__epochs=2, **changes))
     assert named in str(caught.value)
-    assert "--resume never" in str(caught.value)
+    assert "`training.resume`=never" in str(caught.value)
 
 
 def test_resuming_with_other_images_says_so(make: Make, tmp_path: Path) -> None:
@@ -501,7 +501,7 @@ def test_resume_from_weights_alone_is_refused(make: Make) -> None:
     config = make(training__epochs=1)
     train(config)
     best = folder_of(config) / "checkpoints" / "best.pth"
-    with pytest.raises(InputError, match="--pretrained"):
+    with pytest.raises(InputError, match="`model.pretrained`"):
         train(make(training__resume=str(best)))
 
 
@@ -577,7 +577,7 @@ def test_two_processes_compute_what_one_computes(make: Make, children: Any, tmp_
 
 def test_divergence_stops_and_keeps_the_last_good_checkpoint(make: Make) -> None:
     train(make(training__epochs=1))
-    with pytest.raises(RunError, match=r"diverged.*last\.pth.*--lr") as caught:
+    with pytest.raises(RunError, match=r"diverged.*last\.pth.*`optimizer.lr`") as caught:
         train(make(training__epochs=9, optimizer__lr=1e9))
     assert "epoch 2" in str(caught.value)
     content = read_checkpoint(folder_of(make()) / "checkpoints" / "last.pth")
@@ -611,7 +611,7 @@ def test_a_full_disk_keeps_the_last_good_checkpoint_and_the_run_goes_on(
 
 def test_cameras_that_are_ignored_are_no_obstacle_and_the_price_is_said(make: Make, tmp_path: Path) -> None:
     one = make_people(tmp_path / "one", 8, per_camera=6, cameras=1)
-    with pytest.raises(InputError, match="--ignore-camera"):
+    with pytest.raises(InputError, match="`data.ignore_camera`"):
         train(make(data__root=str(one)))
     watch = Watch()
     result = train(make(data__root=str(one), data__ignore_camera=True, training__epochs=1), watch)
@@ -664,7 +664,7 @@ def test_out_of_memory_names_the_batch_size(make: Make, monkeypatch: pytest.Monk
         raise error
 
     monkeypatch.setattr(Learner, "step", step)
-    with pytest.raises(RunError, match="out of memory.*--batch-size 16"):
+    with pytest.raises(RunError, match="out of memory.*`training.batch_size`=16"):
         train(make())
 
 
@@ -738,7 +738,7 @@ def test_few_people_are_all_learned_from_and_nothing_is_claimed(make: Make, tmp_
 def test_one_camera_is_enough(make: Make, tmp_path: Path) -> None:
     root = make_people(tmp_path / "one camera", 18, per_camera=4, cameras=1)
     settings = {"data__root": str(root), "data__val_ratio": None, "training__epochs": 1}
-    with pytest.raises(InputError, match=r"all images come from camera 1.*--ignore-camera"):
+    with pytest.raises(InputError, match=r"all images come from camera 1.*`data.ignore_camera`"):
         train(make(**settings))
     result = train(make(data__ignore_camera=True, **settings))
     assert result.held_out == 5
@@ -801,9 +801,9 @@ def test_best_row() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"data__root": None}, "--root"),
+        ({"data__root": None}, "`data.root`"),
         ({"data__root": "/nonexistent/folder"}, "/nonexistent/folder"),
-        ({"training__batch_size": 128}, r"12 identities.*--batch-size 48"),
+        ({"training__batch_size": 128}, r"12 identities.*`training.batch_size`=48"),
         ({"training__batch_size": 36, "training__instances": 9}, r"no identity has 9 images.*training\.instances=6"),
         ({"training__device": "cuda:7"}, "cuda:7"),
         ({"training__device": "toaster"}, "toaster"),

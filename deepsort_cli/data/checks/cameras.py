@@ -39,7 +39,7 @@ def one_camera(facts: Facts) -> Iterator[Finding]:
             f"All images come from camera {camids[0]}",
             positions,
             "Matching across cameras can neither be learned nor measured with it. If the names mean something else by "
-            "it, --pattern says how to read them.",
+            "it, `data.scan.pattern` says how to read them.",
         )
         return
     people, seen_by = np.unique(np.unique(np.stack([pids, camids]), axis=1)[0], return_counts=True)

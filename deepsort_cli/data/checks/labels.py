@@ -44,7 +44,7 @@ def camera_folders(facts: Facts) -> Iterator[Finding]:
         [name for name in names if camera_of_folder(name) is not None or _CAMERA_WORD.match(name)],
         "All people of such a folder count as one. Put the number of the person in front of each file name "
         "(cam1/0007_….jpg), choose the layout cameras, or say how to read paths with "
-        "--pattern '(?P<camid>…)/(?P<pid>…)'.",
+        "`data.scan.pattern`='(?P<camid>…)/(?P<pid>…)'.",
     )
 
 
@@ -93,7 +93,7 @@ def people_in_names(facts: Facts) -> Iterator[Finding]:
             len(numbers),
             tuple(printable(f"{name}: {len(files):,} images") for name, files in numbers.items()),
             "If the numbers are the people and the folders cameras, call the folders cam1, cam2, …, or say how to read "
-            "paths with --pattern '(?P<camid>…)/(?P<pid>…)'.",
+            "paths with `data.scan.pattern`='(?P<camid>…)/(?P<pid>…)'.",
         )
 
 

@@ -19,7 +19,9 @@ def small_identities(facts: Facts) -> Iterator[Finding]:
     """Identities with fewer images than `min_samples`."""
     settings = facts.settings
     people, counts = np.unique(facts.pids[facts.train], return_counts=True)
-    dropped = "They are left out, as asked." if settings.drop_small else "Add --drop-small to leave them out."
+    dropped = (
+        "They are left out, as asked." if settings.drop_small else "Set `data.scan.drop_small`=true to leave them out."
+    )
     yield from facts.of_people(
         "small_identity",
         "info" if settings.drop_small else "warning",
@@ -40,7 +42,7 @@ def one_identity(facts: Facts) -> Iterator[Finding]:
             "All images show one identity",
             people,
             "Telling people apart takes at least two. Give the folder that holds the identity folders; if names say "
-            "who it is, --pattern says how to read them.",
+            "who it is, `data.scan.pattern` says how to read them.",
         )
 
 

@@ -88,7 +88,9 @@ def query_copies(facts: Facts) -> Iterator[Finding]:
         "info",
         "Queries with an identical gallery image of the same camera",
         excluded,
-        "Nothing to do: the protocol leaves out gallery images of a query's own camera. --ignore-camera counts them.",
+        "Nothing to do: the protocol leaves out gallery images of a query's own camera. An evaluation "
+        "with `evaluation.ignore_camera`=true "
+        "counts them.",
     )
 
 
@@ -156,8 +158,8 @@ def odd_shapes(facts: Facts) -> Iterator[Finding]:
         odd,
         "They are stretched to the model's 2:1. Crop them to one whole person, or remove them."
         if usual
-        else "Most are like that. If they show vehicles or animals, choose a fitting input with --height and --width, "
-        "and say what is usual with --set data.aspect=LOW,HIGH.",
+        else "Most are like that. If they show vehicles or animals, choose a fitting input (model.input in training), "
+        "and say what is usual with `data.scan.aspect`=LOW,HIGH.",
         sizes(odd),
     )
     tiny = (width < SMALL_CROP[0]) | (height < SMALL_CROP[1])

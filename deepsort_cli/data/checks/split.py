@@ -32,7 +32,7 @@ def trained_on_test(facts: Facts) -> Iterator[Finding]:
         "Images to train on that are the test images themselves",
         both,
         "Train on other people: this would measure memory. In a Market-1501-style dataset, give the whole "
-        "dataset or its train folder as --root.",
+        "dataset or its train folder as `data.root`.",
     )
 
 

@@ -22,7 +22,7 @@ def better_root(invalid: Sequence[Problem]) -> str:
     if outside:
         return (
             f"Its files are symbolic links into {printable(outside)}: if you trust that folder, allow it with "
-            f"--allow-links {printable(outside)} (data.scan.link_sources)."
+            f"`data.scan.link_sources`={printable(outside)}."
         )
     folders = [PurePosixPath(problem.path).parent.parts for problem in invalid if problem.reason == "misplaced"]
     shared: list[str] = []

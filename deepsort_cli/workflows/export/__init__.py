@@ -195,7 +195,7 @@ def _write(
             if loss is not None:
                 before = measure(exact, crops.evaluated, listener)
                 loss = replace(loss, mAP_before=before.ranking.mAP, mAP_after=found.ranking.mAP)
-        measured = None if found is None else _figures(found, ready, metadata.embedding_size)
+        measured = None if found is None else _figures(found, ready, model.embedding_dim)
         recommended = recommend(settings, source.info, stored, measured, source.sha256)
         warnings += recommended.warnings
         metadata = metadata.model_copy(update=recommended.fields())

@@ -9,7 +9,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from deepsort_cli.core.errors import InputError  # noqa: E402
-from deepsort_cli.reid.backbones import count_macs, count_parameters  # noqa: E402
+from deepsort_cli.reid.backbones import build_backbone, count_macs, count_parameters  # noqa: E402
 from deepsort_cli.reid.backbones.osnet import VARIANTS, OSNet  # noqa: E402
 
 SIZES = {
@@ -110,7 +110,7 @@ def test_embedding_does_not_depend_on_the_rest_of_the_batch() -> None:
 
 def test_unknown_name_lists_the_known_ones() -> None:
     with pytest.raises(InputError, match=r"osnet_x9.*osnet_x0_25"):
-        OSNet("osnet_x9")
+        build_backbone("osnet_x9")
 
 
 def test_training_without_classifier_is_refused() -> None:
