@@ -9,6 +9,7 @@ import typer
 
 from deepsort_cli.cli.console import result_console
 from deepsort_cli.cli.options import Flags, command_app, examples
+from deepsort_cli.cli.wording import worded
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.settings.evaluate import EvalSettings
 
@@ -42,5 +43,5 @@ def evaluate(
 
     with Bars(report) as bars:
         done = run_evaluate(settings, bars)
-    report.result(done.figures, done.text(result_console(100).width))
+    report.result(done.figures, worded(done.text(result_console(100).width)))
     report.info(f"report: {done.folder / 'report.html'}")

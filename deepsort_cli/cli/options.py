@@ -172,7 +172,13 @@ class Flags(Generic[Model]):
         for option in self.model.options:
             switch = _value_type(field_at(self.model, option.key).annotation, option.repeat) is bool
             flags[option.key] = (option.flag, option.off if switch else None)
-        return Spelling(flags, frozenset(setting_keys(self.model)), _flag_elsewhere)
+        keys = set(setting_keys(self.model))
+        for also, section in self.model.also_called.items():
+            flags |= {
+                key.replace(section, also, 1): flag for key, flag in flags.items() if key.startswith(f"{section}.")
+            }
+            keys |= {key.replace(section, also, 1) for key in keys if key.startswith(f"{section}.")}
+        return Spelling(flags, frozenset(keys), _flag_elsewhere)
 
 
 def _flag_elsewhere(key: str) -> str | None:

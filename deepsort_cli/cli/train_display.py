@@ -17,6 +17,7 @@ from rich.text import Text
 
 from deepsort_cli.cli.console import Reporter
 from deepsort_cli.cli.listeners import Told
+from deepsort_cli.cli.wording import worded
 from deepsort_cli.reid.events import EpochDone, RunPlan, StartValidated, StepReport
 from deepsort_cli.reid.losses import REGISTERED
 from deepsort_cli.reid.optim import Group
@@ -84,7 +85,7 @@ class TrainDisplay(Told):
             ("device", plan.hardware),
             ("length", _length(plan)),
         ):
-            facts.add_row(f"[bold]{name}[/bold]", escape(text))
+            facts.add_row(f"[bold]{name}[/bold]", escape(worded(text)))
         self.report.show(facts)
         self.report.show(_group_table(plan.groups, self.report.console.width))
         self.bars.update(self.work_bar, visible=False)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 import io
 import os
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
-from html import escape
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +15,7 @@ from PIL import Image, ImageFile, ImageOps
 from deepsort_cli import __version__
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.files import atomic_open, check_output_file, printable
+from deepsort_cli.core.html_parts import data_address, marked, table, text
 from deepsort_cli.core.images import read_file
 from deepsort_cli.data.files import Problem
 from deepsort_cli.data.finding import REASONS, Finding, count_reasons
@@ -43,7 +42,7 @@ h1 { font-size: 1.5rem; margin: 0; } h2 { font-size: 1.15rem; margin: 2.2rem 0 .
 p { margin: .3rem 0; } .dim { color: var(--dim); } code { font-size: .9em; }
 .scroll { overflow-x: auto; } table { border-collapse: collapse; width: 100%; overflow-wrap: normal; }
 th, td { text-align: left; padding: .35rem .7rem .35rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
-th { font-weight: 600; } .n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+th { font-weight: 600; } .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .card { background: var(--card); border: 1px solid var(--line); border-left: 4px solid var(--edge, var(--line));
   border-radius: 6px; padding: .7rem 1rem; margin: .7rem 0; }
 .error { --edge: var(--error); } .warning { --edge: var(--warning); } .info { --edge: var(--info); }
@@ -76,7 +75,7 @@ def check_report_path(path: Path, root: Path, *, overwrite: bool) -> None:
 
 def write_html(result: ScanResult, findings: Sequence[Finding], path: Path) -> None:
     """Write the report of a scan to one file that needs no other."""
-    title = f"Dataset scan: {escape(printable(result.root.resolve().name))}"
+    title = f"Dataset scan: {text(result.root.resolve().name)}"
     read = f"{result.created.replace('T', ' ')[:19]} UTC, in {result.seconds:.1f} s"
     depth = "every pixel decoded" if result.settings.paranoid else "headers and ends of files checked"
     near = "near-duplicates looked for" if result.near is not None else "near-duplicates not looked for"
@@ -85,7 +84,7 @@ def write_html(result: ScanResult, findings: Sequence[Finding], path: Path) -> N
             '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
             '<meta name="viewport" content="width=device-width, initial-scale=1">'
             f"<title>{title}</title><style>{_STYLE}</style></head><body>\n"
-            f"<h1>{title}</h1>\n<p class=dim><code>{escape(printable(str(result.root)))}</code><br>"
+            f"<h1>{title}</h1>\n<p class=dim><code>{text(str(result.root))}</code><br>"
             f"read {read}; {depth}; {near}<br>fingerprint <code>{result.fingerprint}</code></p>\n"
         )
         page.writelines(_parts(summarise_parts(result)))
@@ -99,25 +98,11 @@ def write_html(result: ScanResult, findings: Sequence[Finding], path: Path) -> N
         page.write(f"<p class=dim>deepsort {__version__}</p>\n</body></html>\n")
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[object]], numeric: int) -> str:
-    """A table whose columns from `numeric` on hold numbers."""
-
-    def cells(tag: str, values: Sequence[object]) -> str:
-        return "".join(
-            f"<{tag}{' class=n' if i >= numeric else ''}>{escape(str(value))}</{tag}>" for i, value in enumerate(values)
-        )
-
-    body = "".join(f"<tr>{cells('td', row)}</tr>\n" for row in rows)
-    return (
-        f"<div class=scroll><table><thead><tr>{cells('th', head)}</tr></thead>\n<tbody>{body}</tbody></table></div>\n"
-    )
-
-
 def _parts(rows: Sequence[PartSummary]) -> Iterator[str]:
     odd = [name for name in ("junk", "distractors") if any(getattr(row, name) for row in rows)]
     head = ("part", "layout", "identities", "images", "cameras", "per identity", *odd)
     yield "<h2>What is in it</h2>\n"
-    yield _table(
+    yield table(
         head,
         (
             (
@@ -131,7 +116,7 @@ def _parts(rows: Sequence[PartSummary]) -> Iterator[str]:
             )
             for row in rows
         ),
-        numeric=2,
+        numbers=2,
     )
 
 
@@ -140,7 +125,7 @@ def _reasons(result: ScanResult) -> Iterator[str]:
     if counts:
         yield f"<h2>Files left out ({len(result.invalid):,} invalid, {len(result.skipped):,} others)</h2>\n"
         rows = ((reason, REASONS[reason][1], f"{count:,}") for reason, count in counts.items())
-        yield _table(("reason", "what they are", "files"), rows, numeric=2)
+        yield table(("reason", "what they are", "files"), rows, numbers=2)
 
 
 def _finding(result: ScanResult, finding: Finding) -> str:
@@ -148,8 +133,8 @@ def _finding(result: ScanResult, finding: Finding) -> str:
     examples = _examples(finding, UNFOLDED // 4 if pictures else UNFOLDED)
     return (
         f"<section class='card {finding.severity}'><span class=count>{finding.count:,}</span>"
-        f"<span class=tag>{finding.severity}</span><strong>{escape(finding.title)}</strong>"
-        f"<p>{escape(finding.remedy)}</p>{pictures}{examples}</section>\n"
+        f"<span class=tag>{finding.severity}</span><strong>{marked(finding.title)}</strong>"
+        f"<p>{marked(finding.remedy)}</p>{pictures}{examples}</section>\n"
     )
 
 
@@ -175,7 +160,7 @@ def _examples(finding: Finding, unfolded: int) -> str:
     """All examples as text, folded where they are more than `unfolded`."""
     if not finding.examples:
         return ""
-    listed = f"<ul class=dim>{''.join(f'<li>{escape(example)}</li>' for example in finding.examples)}</ul>"
+    listed = f"<ul class=dim>{''.join(f'<li>{text(example)}</li>' for example in finding.examples)}</ul>"
     if len(finding.examples) <= unfolded:
         return listed
     return f"<details><summary>List all {len(finding.examples):,}</summary>{listed}</details>"
@@ -184,8 +169,8 @@ def _examples(finding: Finding, unfolded: int) -> str:
 def _figure(path: str, thumbnail: bytes | None) -> str:
     picture = "<div class=none>no picture</div>"
     if thumbnail is not None:
-        picture = f"<img alt='' src='data:image/jpeg;base64,{base64.b64encode(thumbnail).decode()}'>"
-    return f"<figure>{picture}<figcaption>{escape(printable(path))}</figcaption></figure>"
+        picture = f"<img alt='' src='{data_address(thumbnail, 'jpeg')}'>"
+    return f"<figure>{picture}<figcaption>{text(path)}</figcaption></figure>"
 
 
 def _thumbnail(result: ScanResult, path: str) -> bytes | None:
@@ -255,13 +240,13 @@ def _bars(title: str, labels: Sequence[str], counts: npt.NDArray[np.number]) -> 
         x, w = i * step + 0.08 * step, min(0.84 * step, 40)
         shapes.append(
             f"<rect x='{x:.1f}' y='{14 + height - bar:.1f}' width='{w:.1f}' height='{bar:.1f}'>"
-            f"<title>{escape(label)}: {count:,}</title></rect>"
+            f"<title>{text(label)}: {count:,}</title></rect>"
         )
         if i % every == 0:
-            shapes.append(f"<text x='{x:.1f}' y='{14 + height + foot - 3}'>{escape(label)}</text>")
+            shapes.append(f"<text x='{x:.1f}' y='{14 + height + foot - 3}'>{text(label)}</text>")
     return (
-        f"<div class=card><strong>{escape(title)}</strong>"
-        f"<svg viewBox='0 0 {width} {14 + height + foot}' role='img' aria-label='{escape(title)}'>"
+        f"<div class=card><strong>{text(title)}</strong>"
+        f"<svg viewBox='0 0 {width} {14 + height + foot}' role='img' aria-label='{text(title)}'>"
         f"<text x='0' y='10'>{top:,}</text>{''.join(shapes)}</svg></div>\n"
     )
 
@@ -271,5 +256,5 @@ def _file_list(title: str, problems: Sequence[Problem]) -> Iterator[str]:
         return
     rows = ((printable(p.path), p.reason, printable(p.detail)) for p in problems)
     yield f"<h2>{title} ({len(problems):,})</h2>\n<details><summary>Show the list</summary>\n"
-    yield _table(("file", "reason", "detail"), rows, numeric=3)
+    yield table(("file", "reason", "detail"), rows, numbers=3)
     yield "</details>\n"

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import html
-import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from string import Template
 from typing import Any
 
-from deepsort_cli.core.files import printable
+from deepsort_cli.core.html_parts import data_address, marked, paragraphs, table, text
 from deepsort_cli.evaluation import explanation, page_tables, plots
 from deepsort_cli.evaluation.advice import Advice, recommendations
 from deepsort_cli.evaluation.evaluate import Evaluation
@@ -58,8 +55,8 @@ def render(
     notes = [*evaluation.data.notes, f"Query {figures['data']['query']}", f"Gallery {figures['data']['gallery']}"]
     models = [figures, *([] if other is None else [other[0]])]
     return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
-        title=_text(title),
-        subtitle=_paragraphs([f"{data_line(figures)}. Market-1501 protocol, {method_line(figures)}. {when}"]),
+        title=text(title),
+        subtitle=paragraphs([f"{data_line(figures)}. Market-1501 protocol, {method_line(figures)}. {when}"], "quiet"),
         models="".join(map(_model, models)),
         cards=_cards(models),
         recommendations="".join(map(_advice, recommendations(evaluation, figures))),
@@ -69,7 +66,7 @@ def render(
         cameras=page_tables.cameras(shown),
         identities=page_tables.identities(shown),
         queries=page_tables.queries(shown),
-        notes="<ul>" + "".join(f"<li>{_text(note)}</li>" for note in notes) + "</ul>",
+        notes="<ul>" + "".join(f"<li>{text(note)}</li>" for note in notes) + "</ul>",
         explanation=explanation.as_html(),
     )
 
@@ -83,8 +80,8 @@ def _model(figures: dict[str, Any]) -> str:
     ]
     if input_line(figures):
         lines.append(f"Input {input_line(figures)}.")
-    warnings = "".join(f'<p class="warning">{_text(warning)}</p>' for warning in model["warnings"])
-    return _paragraphs(lines) + warnings
+    warnings = "".join(f'<p class="warning">{text(warning)}</p>' for warning in model["warnings"])
+    return paragraphs(lines, "quiet") + warnings
 
 
 def _cards(models: Sequence[dict[str, Any]]) -> str:
@@ -102,33 +99,35 @@ def _cards(models: Sequence[dict[str, Any]]) -> str:
     pieces = []
     for name, values, more in rows:
         beside = [f"{found['model']['name']}: {value}" for found, value in zip(models[1:], values[1:], strict=True)]
-        texts = "".join(f"<span>{_text(text)}</span>" for text in (*beside, more) if text)
+        texts = "".join(f"<span>{text(line)}</span>" for line in (*beside, more) if line)
         small = ' class="long"' if len(values[0]) > LONG_VALUE else ""
-        pieces.append(f'<div class="card"><span>{_text(name)}</span><b{small}>{_text(values[0])}</b>{texts}</div>')
+        pieces.append(f'<div class="card"><span>{text(name)}</span><b{small}>{text(values[0])}</b>{texts}</div>')
     return "".join(pieces)
 
 
 def _advice(item: Advice) -> str:
-    commands = "".join(f"<pre><code>{_text(command)}</code></pre>" for command in item.commands)
-    return f"<li>{_marked(item.text)}{commands}</li>"
+    commands = "".join(f"<pre><code>{text(command)}</code></pre>" for command in item.commands)
+    return f"<li>{marked(item.text)}{commands}</li>"
 
 
 def _figures(evaluation: Evaluation, figures: dict[str, Any], other: dict[str, Any] | None) -> str:
     ranks = evaluation.settings.ranks
     if other is None:
-        table = _rows_table(("figure", "percent [95 % interval]", "meaning"), headline(figures, ranks))
-        return table + _paragraphs([threshold_line(figures)])
+        found = _figures_table(("figure", "percent [95 % interval]", "meaning"), headline(figures, ranks))
+        return found + paragraphs([threshold_line(figures)], "quiet")
     names = (figures["model"]["name"], other["model"]["name"])
     meanings = [row[-1] for row in headline(figures, ranks)]
     rows = comparison(figures, other, figures["difference"], ranks)
     return (
-        _rows_table(
+        _figures_table(
             ("figure", *names, "difference in points", "meaning"),
             [(*row, meaning) for row, meaning in zip(rows, meanings, strict=False)],
         )
-        + _paragraphs([f"{name}: {threshold_line(found)}" for name, found in zip(names, (figures, other), strict=True)])
-        + f"<h3>Compared with {_text(names[1])}</h3>"
-        + _rows_table(("figure", "difference in points [95 %]", "meaning"), difference_rows(figures["difference"]))
+        + paragraphs(
+            [f"{name}: {threshold_line(found)}" for name, found in zip(names, (figures, other), strict=True)], "quiet"
+        )
+        + f"<h3>Compared with {text(names[1])}</h3>"
+        + _figures_table(("figure", "difference in points [95 %]", "meaning"), difference_rows(figures["difference"]))
     )
 
 
@@ -140,36 +139,19 @@ def _plots(
         if plot == "retrievals":  # shown as thumbnails below
             continue
         light, dark = (
-            base64.b64encode(plots.draw(plot, evaluation, theme, name, other)).decode()
-            for theme in (plots.LIGHT, plots.DARK)
+            data_address(plots.draw(plot, evaluation, theme, name, other), "png") for theme in (plots.LIGHT, plots.DARK)
         )
         figures.append(
-            f'<figure><picture><source media="(prefers-color-scheme: dark)" srcset="data:image/png;base64,{dark}">'
-            f'<img alt="{_text(title)}" src="data:image/png;base64,{light}"></picture></figure>'
+            f'<figure><picture><source media="(prefers-color-scheme: dark)" srcset="{dark}">'
+            f'<img alt="{text(title)}" src="{light}"></picture></figure>'
         )
         if on_plot is not None:
             on_plot(len(figures))
     return "\n".join(figures)
 
 
-def _rows_table(header: Sequence[str], rows: Iterable[Row]) -> str:
-    head = "".join(f'<th scope="col">{_text(name)}</th>' for name in header)
-    body = "".join(f"<tr>{''.join(f'<td>{_text(cell)}</td>' for cell in row)}</tr>" for row in rows)
-    table = f'<table class="figures"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
-    return f'<div class="scroll" tabindex="0">{table}</div>'
-
-
-def _paragraphs(lines: Iterable[str]) -> str:
-    return "".join(f'<p class="quiet">{_text(line)}</p>' for line in lines if line)
-
-
-def _marked(text: str) -> str:
-    """Text with what stands between backticks as code."""
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", _text(text))
-
-
-def _text(value: Any) -> str:
-    return html.escape(printable(str(value)))
+def _figures_table(head: Sequence[str], rows: Iterable[Row]) -> str:
+    return table(head, rows, style="figures")
 
 
 def _percent(value: float | None) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import html
 import io
 import math
 from collections.abc import Iterable, Sequence
@@ -13,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from deepsort_cli.core.files import printable
+from deepsort_cli.core.html_parts import data_address, text
 from deepsort_cli.evaluation import plots
 from deepsort_cli.evaluation.evaluate import Evaluation
 from deepsort_cli.evaluation.figures import distance, typed
@@ -49,18 +48,15 @@ def _retrieval(found: Evaluation, i: int, name: str) -> str:
             kind, mark = ("right", "✓") if correct[i, k] else ("wrong", "✗")
             label = f"{mark} {typed(distance(float(found.retrieved_distance[i, k])))}<br>{gallery.pids[j]}"
             crops.append(_crop(gallery.file(int(j)), kind, label))
-    heading = f'<p class="quiet">{_text(name)}</p>' if name else ""
+    heading = f'<p class="quiet">{text(name)}</p>' if name else ""
     return f'{heading}<div class="retrieval" tabindex="0">{"".join(crops)}</div>'
 
 
 def _crop(path: Path, kind: str, label: str) -> str:
     buffer = io.BytesIO()
     plots.thumbnail(path).save(buffer, "JPEG", quality=82)
-    data = base64.b64encode(buffer.getvalue()).decode()
-    name = _text(printable(path.name))
-    return (
-        f'<div class="crop {kind}"><img alt="{name}" title="{name}" src="data:image/jpeg;base64,{data}">{label}</div>'
-    )
+    name, data = text(path.name), data_address(buffer.getvalue(), "jpeg")
+    return f'<div class="crop {kind}"><img alt="{name}" title="{name}" src="{data}">{label}</div>'
 
 
 def cameras(shown: Shown) -> str:
@@ -130,7 +126,7 @@ def _cut(file: str, count: int) -> str:
 def sortable(columns: Sequence[Column], rows: Iterable[Sequence[Any]]) -> str:
     """A table that is sorted by a click on a heading."""
     head = "".join(
-        f'<th scope="col"{"" if kind == "text" else " class=number"}><button type="button">{_text(name)}</button></th>'
+        f'<th scope="col"{"" if kind == "text" else " class=number"}><button type="button">{text(name)}</button></th>'
         for name, kind in columns
     )
     body = []
@@ -138,7 +134,7 @@ def sortable(columns: Sequence[Column], rows: Iterable[Sequence[Any]]) -> str:
         cells = []
         for (_, kind), value in zip(columns, row, strict=True):
             if kind == "text":
-                cells.append(f"<td>{_text(value)}</td>")
+                cells.append(f"<td>{text(value)}</td>")
                 continue
             missing = math.isnan(value)
             shown = "" if missing else f"{100 * value:.2f}" if kind == "rate" else f"{int(value)}"
@@ -148,7 +144,3 @@ def sortable(columns: Sequence[Column], rows: Iterable[Sequence[Any]]) -> str:
         f'<div class="scroll" tabindex="0"><table class="sortable"><thead><tr>{head}</tr></thead>'
         f"<tbody>{''.join(body)}</tbody></table></div>"
     )
-
-
-def _text(value: Any) -> str:
-    return html.escape(printable(str(value)))

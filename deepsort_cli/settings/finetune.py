@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 from deepsort_cli.reid.settings import FinetuneConfig
 from deepsort_cli.settings.loader import CommandSettings
 from deepsort_cli.settings.options import Option
@@ -41,3 +44,4 @@ class FinetuneSettings(FinetuneConfig, CommandSettings):
     """Everything `deepsort finetune` can be told."""
 
     options = OPTIONS
+    also_called: ClassVar[Mapping[str, str]] = {"data": "target_dataset"}

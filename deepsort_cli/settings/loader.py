@@ -45,6 +45,8 @@ class CommandSettings(Settings):
     """The keys that have a flag on the command line and a keyword in Python."""
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     """Preset → values by dotted key."""
+    also_called: ClassVar[Mapping[str, str]] = {}
+    """Other name of a section → its name, where the same section is called so in other commands."""
 
 
 Model = TypeVar("Model", bound=CommandSettings)
