@@ -266,7 +266,7 @@ def test_what_is_usual_for_vehicles_is_no_finding(tmp_path: Path, person: Callab
             person(pid, camera, size=(96, 90)).save(tmp_path / f"{pid:04d}_c{camera}_0.jpg")
     found = by_code(audit(tmp_path))["odd_aspect"]
     assert (found.count, found.severity) == (4, "info")
-    assert "data.aspect" in found.remedy
+    assert "`data.scan.aspect`" in found.remedy
     assert find(audit(tmp_path, aspect=(0.5, 1.5))) == ()
     assert find(audit(tmp_path)) != ()  # the remembered scan is judged anew
 

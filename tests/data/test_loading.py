@@ -49,7 +49,7 @@ def test_nothing_is_said_about_a_clean_dataset(split: Path, said: list[str]) -> 
 def test_the_test_set_is_not_trained_on(split: Path, said: list[str], tmp_path: Path) -> None:
     query, gallery = load_query_gallery(split, NO_CACHE)
     same = load_manifest(split / "bounding_box_test", NO_CACHE)
-    with pytest.raises(InputError, match=r"test images themselves: 4 .*data\.scan\.accept=trained_on_test"):
+    with pytest.raises(InputError, match=r"test images themselves: 4 .*data\.scan\.accept`=trained_on_test"):
         advise(same, query, gallery, NO_CACHE, warn=said.append)
     copied = load_manifest(Path(shutil.copytree(split / "bounding_box_test", tmp_path / "mine")), NO_CACHE)
     with pytest.raises(InputError, match="test images themselves: 4"):
@@ -93,7 +93,7 @@ def test_split_folders_are_no_people(tmp_path: Path, person: PersonImage, said: 
 
 def test_camera_folders_are_no_people(tmp_path: Path, person: PersonImage, said: list[str]) -> None:
     train = load_manifest(folders(tmp_path / "d", person, ["cam_a", "cam_b", "cam_c"]), NO_CACHE)
-    with pytest.raises(InputError, match=r"called like cameras: 3 .*accept=camera_folders_as_people"):
+    with pytest.raises(InputError, match=r"called like cameras: 3 .*accept`=camera_folders_as_people"):
         advise(train, settings=NO_CACHE, warn=said.append)
 
 
@@ -165,7 +165,7 @@ def test_queries_copied_from_the_gallery(tmp_path: Path, person: PersonImage, sa
     assert len(said) == 1
     assert said[0].startswith("Queries that are copies of gallery images, identical to the byte, among 5 queries: 2")
     put("query", 3, "q.png", 3)
-    with pytest.raises(InputError, match=r"identical to the byte, among 5 queries: 3 .*accept=query_copies"):
+    with pytest.raises(InputError, match=r"identical to the byte, among 5 queries: 3 .*accept`=query_copies"):
         advise(None, *load_query_gallery(tmp_path / "d", NO_CACHE), NO_CACHE, warn=said.append)
 
 

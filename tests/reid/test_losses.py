@@ -10,7 +10,11 @@ from hypothesis import strategies as st
 
 torch = pytest.importorskip("torch")
 
+from deepsort_cli.core.errors import InputError  # noqa: E402
+from deepsort_cli.reid import losses  # noqa: E402
 from deepsort_cli.reid.loss_functions import Centers, batch_hard_triplets, euclidean_distances, supervised_contrastive  # noqa: E402
+from deepsort_cli.reid.losses import REGISTERED, Batch, Loss, Losses, figure_names, weights_of  # noqa: E402
+from deepsort_cli.reid.settings import LossSettings  # noqa: E402
 
 
 def by_definition(features, classes, margin, normalize):
@@ -123,3 +127,58 @@ def test_supervised_contrastive_of_strangers_is_nothing() -> None:
     loss.backward()
     assert loss.item() == 0
     assert not features.grad.any()
+
+
+class Spread(Loss):
+    """What somebody else might add: pushes all features of a batch apart."""
+
+    name, title = "spread", "spread of features"
+    extras = ("nearness",)
+
+    def forward(self, batch: Batch) -> tuple[torch.Tensor, ...]:
+        near = (batch.features @ batch.features.T).mean()
+        return near, near.detach() / 2
+
+
+def test_a_loss_is_added_in_one_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Registered, it has a weight, a figure, a column and a curve; the others are what they were."""
+    torch.manual_seed(0)
+    features, logits = torch.randn(6, 4, requires_grad=True), torch.randn(6, 3)
+    classes = torch.tensor([0, 0, 1, 1, 2, 2])
+    batch = Batch(features, classes, logits, classes)
+    plain, before = Losses(LossSettings(), 3, 4)(batch)
+    assert before.shape == (10,)
+    known = figure_names()
+    monkeypatch.setattr(losses, "REGISTERED", dict(REGISTERED))
+    losses.register(Spread)
+    assert figure_names() == (*known[:5], "spread", *known[5:], "nearness")
+    assert torch.equal(Losses(LossSettings(), 3, 4)(batch)[0], plain)
+    total, figures = Losses(LossSettings(weights={"spread": 0.5}), 3, 4)(batch)
+    found = dict(zip(figure_names(), figures.tolist(), strict=False))
+    assert found["nearness"] == pytest.approx(found["spread"] / 2)
+    assert total.item() == found["loss"] == pytest.approx(plain.item() + 0.5 * found["spread"])
+    assert {name: found[name] for name in known[1:]} == dict(zip(known[1:], before.tolist()[1:], strict=False))
+
+
+def test_weights_of_losses_are_checked() -> None:
+    assert weights_of(LossSettings(triplet_weight=0.5, weights={"ce": 2, "center": 0.1})) == {
+        "ce": 2, "triplet": 0.5, "contrastive": 1, "center": 0.1,
+    }  # fmt: skip
+    with pytest.raises(InputError, match="no loss is called tripplet. There are ce, triplet"):
+        Losses(LossSettings(weights={"tripplet": 1}), 3, 4)
+    with pytest.raises(InputError, match="nothing to learn from"):
+        Losses(LossSettings(triplet_weight=0, contrastive_weight=0, weights={"ce": 0}), 3, 4)
+
+
+def test_losses_that_learn_go_on_where_they_were() -> None:
+    torch.manual_seed(0)
+    classes = torch.tensor([0, 0, 1, 1])
+    batch = Batch(torch.randn(4, 4), classes, torch.randn(4, 2), classes)
+    settings = LossSettings(center_weight=0.1)
+    first = Losses(settings, 2, 4)
+    first(batch)
+    again = Losses(settings, 2, 4)
+    again.load_state(first.state())
+    assert torch.equal(again(batch)[1], first(batch)[1])
+    with pytest.raises(InputError, match="center cannot be turned on or off"):
+        Losses(LossSettings(), 2, 4).load_state(first.state())
