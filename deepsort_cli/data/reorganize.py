@@ -124,7 +124,7 @@ def reorganize(plan: Plan, target: Path, mode: Mode, *, progress: Callable[[int,
     source, target = plan.source.resolve(), target.resolve()
     if source.is_relative_to(target) or target.is_relative_to(source):
         raise InputError(f"`dst` {target}: it must lie outside of `src` {source}, and not around it.")
-    check_output_folder(target, option="`dst`")
+    check_output_folder(target, key="dst")
     made = present = copied = 0
     for done, (path, place) in enumerate(plan.moves, start=1):
         origin = Path(plan.links.get(path) or source / path)

@@ -70,7 +70,7 @@ def check_report_path(path: Path, root: Path, *, overwrite: bool) -> None:
     """
     if path.resolve().is_relative_to(root.resolve()):
         raise InputError(f"`report.html` {path}: this lies inside the dataset. Put the report outside of {root}.")
-    check_output_file(path, overwrite=overwrite, option="`report.html`")
+    check_output_file(path, overwrite=overwrite, key="report.html")
 
 
 def write_html(result: ScanResult, findings: Sequence[Finding], path: Path) -> None:

@@ -95,7 +95,7 @@ def prepare(config: FinetuneConfig, listener: Listener | None = None) -> Prepare
         raise InputError(f"`output_path` {output}: this is the checkpoint itself. Choose another name.")
     train_config = training_config(config, source_info, output)
     resumes = config.train and (run_folder(train_config) / "checkpoints" / "last.pth").exists()
-    check_output_file(output, overwrite=config.overwrite or resumes, option="`output_path`")
+    check_output_file(output, overwrite=config.overwrite or resumes, key="output_path")
 
     data = load_data(config.target_dataset, config.training.seed, listener)
     if config.train or len(data.pids) < 2:

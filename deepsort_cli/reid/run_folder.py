@@ -90,7 +90,7 @@ def open_run(path: Path) -> Iterator[RunFolder]:
     Raises:
         InputError: the folder cannot be written, or another process trains in it.
     """
-    check_output_folder(path, option="`training.output_dir`")
+    check_output_folder(path, key="training.output_dir")
     with (path / LOCK).open("a+b") as stream:
         if not _lock(stream.fileno()):
             raise InputError(

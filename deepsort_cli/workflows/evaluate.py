@@ -87,7 +87,7 @@ def run_evaluate(settings: EvalSettings, listener: Listener) -> Evaluated:
     for extractor in models:
         for remark in extractor.remarks:
             listener.warn(f"{extractor.path}: {remark}.")
-    check_output_folder(settings.report.dir, option="`report.dir`")
+    check_output_folder(settings.report.dir, key="report.dir")
     query, gallery = load_data(settings.data, listener, ignore_camera=evaluation.ignore_camera)
     images = prepare(query, gallery, ignore_camera=evaluation.ignore_camera)
     for note in images.notes:

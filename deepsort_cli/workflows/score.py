@@ -51,7 +51,7 @@ def run_score(settings: ScoreSettings, listener: Listener) -> Scoring:
         missing = "gt" if settings.gt is None else "results"
         raise InputError(f"`{missing}` is missing. For example `gt`=SEQUENCE and `results`=out.txt.")
     if settings.csv is not None:
-        check_output_file(settings.csv, overwrite=settings.overwrite, option="`csv`")
+        check_output_file(settings.csv, overwrite=settings.overwrite, key="csv")
     choice = Choice(settings.benchmark, settings.gt_class, settings.result_class)
     scoring = score_pairs(settings.gt, settings.results, choice, allow_missing=settings.allow_missing)
     for message in scoring.notes:

@@ -92,7 +92,7 @@ def run_export(settings: ExportCommandSettings, listener: Listener) -> Exported:
     model, info = load_model(checkpoint)
     if output.exists() and output.samefile(checkpoint):
         raise InputError(f"`output_path` {output}: this is the checkpoint itself. Choose another name.")
-    check_output_file(output, overwrite=settings.overwrite, option="`output_path`")
+    check_output_file(output, overwrite=settings.overwrite, key="output_path")
     sizes = {name: getattr(wanted, name) or getattr(info.preprocess, name) for name in ("height", "width")}
     preprocess = info.preprocess.model_copy(update=sizes)
     stored = None if wanted.metrics is None else read_metrics(wanted.metrics)
