@@ -16,7 +16,7 @@ help:
 	@echo "make package  source archive and wheel, in dist/, tried in a fresh environment"
 	@echo "make lock     write uv.lock anew (needs uv)"
 	@echo "make bench    all benchmarks; prints ratios measured side by side"
-	@echo "make configs  regenerate examples/configs/*.yaml from the settings"
+	@echo "make configs  regenerate examples/configs/*.yaml and the types of the package from the settings"
 
 # uv where it is installed, with the versions of uv.lock; else the venv module and pip, with the newest that fit.
 # Not `uv sync`: it would ignore UV_TORCH_BACKEND, and remove what else is in the environment.

@@ -6,8 +6,11 @@ import json
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
+from typing_extensions import dataclass_transform
 
 
+# Without `field_specifiers`, type checkers that do not know pydantic take `Field(30, …)` as the default that it is.
+@dataclass_transform(kw_only_default=True)
 class Settings(BaseModel):
     """Immutable, typed settings; an unknown key is an error. Every field carries a one-line description."""
 

@@ -122,7 +122,9 @@ def _with_head(state: State, prefix: str, path: Path, notes: list[str]) -> Netwo
     mean, std = around.get("pixel_mean"), around.get("pixel_std")
     preprocess = Preprocess()
     if mean is not None and std is not None:  # of RGB in 0-255
-        preprocess = Preprocess(mean=(mean.flatten() / 255).tolist(), std=(std.flatten() / 255).tolist())
+        preprocess = Preprocess.model_validate(
+            {"mean": (mean.flatten() / 255).tolist(), "std": (std.flatten() / 255).tolist()}
+        )
     fast_reid = mean is not None or any(name.startswith("heads.") for name in around)
     # A head beside the backbone comes after it. Where the network ends in a classifier of its own, it is complete.
     head = {} if "classifier.weight" in own else _head_names(around)
