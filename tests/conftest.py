@@ -13,6 +13,9 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
+# The test processes share the cores: threads of PyTorch and BLAS in each of them would mostly wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Started in the background of a script, where Ctrl-C is ignored; the commands under test would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -51,7 +54,7 @@ def deepsort(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
         command = [str(script)] if script.exists() else [sys.executable, "-m", "deepsort_cli"]
         kept = {"DEEPSORT_MODELS"}
         environment = {name: value for name, value in os.environ.items() if name in kept or name[:9] != "DEEPSORT_"}
-        environment.update({"NO_COLOR": "1", "COLUMNS": "200", "OMP_NUM_THREADS": "2"})
+        environment.update({"NO_COLOR": "1", "COLUMNS": "200", "OMP_NUM_THREADS": "1"})
         environment.update(options.pop("env", {}))  # type: ignore[call-overload]
         return subprocess.run(
             [*command, *map(str, arguments)],
