@@ -14,10 +14,10 @@ class Face(griffe.Extension):
 
     def on_package(self, *, pkg: griffe.Module, **_: Any) -> None:
         for name, home in getattr(deepsort_cli, "_HOMES", {}).items():
-            module = pkg
-            for part in home.split("."):
-                module = module.members[part]
-            defined = module.members[name]
+            try:
+                defined = pkg[f"{home}.{name}"]
+            except KeyError:
+                continue  # the page that shows the name says that it is not there
             declared = pkg.members.get(name)
             if declared is None:
                 pkg.members[name] = griffe.Alias(name, f"{pkg.path}.{home}.{name}", parent=pkg)
