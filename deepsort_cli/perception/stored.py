@@ -94,7 +94,7 @@ class StoredDetections(Detector):
                 the same box twice in a frame.
         """
         path = Path(path)
-        if look(path, option="`detections`") is None or not path.is_file():
+        if look(path, key="detections") is None or not path.is_file():
             what = "this is a folder, not a detections file" if path.is_dir() else "no such file"
             raise InputError(f"`detections` {path}: {what}.")
         suffix = path.suffix.lower()

@@ -108,11 +108,10 @@ class Outputs:
         for output, path in self.paths:
             if path == STDOUT:
                 continue
-            name = f"`{output.key}`"
             if output.folder:
-                check_output_folder(path, option=f"{name} {path}")
+                check_output_folder(path, key=output.key)
                 continue
-            check_output_file(path, overwrite=self.settings.overwrite, option=name)
+            check_output_file(path, overwrite=self.settings.overwrite, key=output.key)
             for left in remove_abandoned(path):
                 self.note(f"removed {left}, left behind by a run that was killed")
 
@@ -122,7 +121,7 @@ class Outputs:
         if path == STDOUT and not output.lines:
             able = ", ".join(f"`{other.key}`" for other in outputs() if other.lines)
             raise InputError(f"{name} -: only {able} can go to standard output; give a file name.")
-        look(path, option=name)
+        look(path, key=output.key)
         if path.resolve() in seen:
             raise InputError(f"{name} {path}: {seen[path.resolve()]} writes the same file.")
         seen[path.resolve()] = name

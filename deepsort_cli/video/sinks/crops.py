@@ -65,10 +65,10 @@ def _cut(image: Image, box: Sequence[float]) -> Image | None:
 
 
 def _check(job: Job) -> None:
-    look(job.path, option=f"`{job.output.key}`")
+    look(job.path, key=job.output.key)
     if job.path.is_dir() and any(job.path.iterdir()) and not job.settings.overwrite:
         raise InputError(
-            f"`{job.output.key}` {job.path}: the folder is not empty. Pass `output.overwrite`=true to replace earlier "
+            f"`{job.output.key}` {job.path}: the folder is not empty. Set `output.overwrite`=true to replace earlier "
             "crops, or choose another folder."
         )
 

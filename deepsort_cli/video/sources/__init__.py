@@ -92,7 +92,7 @@ def _path_of(url: str) -> Path:
 def _open_path(
     path: Path, spec: str, settings: SourceSettings, *, pixels: bool, frame_count: int | None, warn: Warn
 ) -> Source:
-    found = look(path, option="`source`", shown=hide_secrets(spec))
+    found = look(path, key="source", shown=hide_secrets(spec))
     if found is not None:
         if stat.S_ISDIR(found.st_mode):
             return open_folder(path, settings, pixels=pixels, frame_count=frame_count, warn=warn)
