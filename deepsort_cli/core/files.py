@@ -159,11 +159,7 @@ def look(path: Path, *, key: str, shown: str | None = None) -> os.stat_result | 
 def _refuse_address(path: Path, key: str) -> None:
     """`rtsp://camera/1` as a path is `rtsp:/camera/1`; nobody means a folder of that name unless it is there."""
     scheme = path.parts[0] if path.parts else ""
-    if (
-        name in ("`source`", "--source")
-        or not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]+:", scheme)
-        or Path(scheme).exists()
-    ):
+    if key == "source" or not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]+:", scheme) or Path(scheme).exists():
         return
     raise InputError(f"`{key}` {hide_secrets(str(path))}: an address; only a file on this machine can be named.")
 
