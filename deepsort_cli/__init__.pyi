@@ -18,7 +18,7 @@ from deepsort_cli.evaluation.settings import (
     ExtractionSettings,
     ReportSettings,
 )
-from deepsort_cli.perception.settings import RuntimeSettings
+from deepsort_cli.perception.settings import EmbedderReading, RuntimeSettings
 from deepsort_cli.perception.settings import CameraMotionSettings as CameraMotionSettings
 from deepsort_cli.perception.settings import DetectorSettings as DetectorSettings
 from deepsort_cli.perception.settings import EmbedderSettings as EmbedderSettings
@@ -105,6 +105,7 @@ def evaluate(
     data: EvaluationDataSettings | Mapping[str, Any] = ...,
     extraction: ExtractionSettings | Mapping[str, Any] = ...,
     evaluation: EvaluationSettings | Mapping[str, Any] = ...,
+    reid: EmbedderReading | Mapping[str, Any] = ...,
     runtime: RuntimeSettings | Mapping[str, Any] = ...,
     report: ReportSettings | Mapping[str, Any] = ...,
 ) -> Evaluated:
@@ -138,6 +139,7 @@ def evaluate(
         data: Section: Query and gallery.
         extraction: Section: Computing embeddings.
         evaluation: Section: Distances and figures.
+        reid: Section: How ONNX models are read, both where there are two.
         runtime: Section: Where the model runs.
         report: Section: The report folder.
 

@@ -125,12 +125,7 @@ def _remove_unlocked(path: Path) -> bool:
     return True
 
 
-def _named(key: str, option: str) -> str:
-    """How a message names the setting a path was given with; `option` is that already."""
-    return option or f"`{key}`"
-
-
-def look(path: Path, *, key: str = "", shown: str | None = None, option: str = "") -> os.stat_result | None:
+def look(path: Path, *, key: str, shown: str | None = None) -> os.stat_result | None:
     """What is at `path`, links followed; None where nothing is. Use it for paths that users write.
 
     Args:
@@ -141,37 +136,32 @@ def look(path: Path, *, key: str = "", shown: str | None = None, option: str = "
         InputError: the system takes no such name (too long, with a zero byte), or does not let one look; or it is the
             address of something on a network.
     """
-    name = _named(key, option)
     try:
         return path.stat()
     except (FileNotFoundError, NotADirectoryError):
-        _refuse_address(path, name)
+        _refuse_address(path, key)
         return None
     except ValueError:
-        raise InputError(f"{name}: a zero byte in a file name. Check what was typed.") from None
+        raise InputError(f"`{key}`: a zero byte in a file name. Check what was typed.") from None
     except OSError as error:
         place = str(path) if shown is None else shown
         if error.errno == errno.ENAMETOOLONG:
             longest = max(len(os.fsencode(part)) for part in path.parts)
             raise InputError(
-                f"{name} {_shortened(place)}: the name is too long for this system "
+                f"`{key}` {_shortened(place)}: the name is too long for this system "
                 f"({longest} bytes; most allow 255). Choose a shorter one."
             ) from None
         if error.errno == errno.ELOOP:
-            raise InputError(f"{name} {place}: a link that leads back to itself.") from None
-        raise InputError(f"{name} {place}: cannot be read ({error.strerror or error}).") from None
+            raise InputError(f"`{key}` {place}: a link that leads back to itself.") from None
+        raise InputError(f"`{key}` {place}: cannot be read ({error.strerror or error}).") from None
 
 
-def _refuse_address(path: Path, name: str) -> None:
+def _refuse_address(path: Path, key: str) -> None:
     """`rtsp://camera/1` as a path is `rtsp:/camera/1`; nobody means a folder of that name unless it is there."""
     scheme = path.parts[0] if path.parts else ""
-    if (
-        name in ("`source`", "--source")
-        or not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]+:", scheme)
-        or Path(scheme).exists()
-    ):
+    if key == "source" or not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]+:", scheme) or Path(scheme).exists():
         return
-    raise InputError(f"{name} {hide_secrets(str(path))}: an address; only a file on this machine can be named.")
+    raise InputError(f"`{key}` {hide_secrets(str(path))}: an address; only a file on this machine can be named.")
 
 
 def at_home(name: str | Path) -> Path:
@@ -269,7 +259,7 @@ def _umask() -> int:
     return mask
 
 
-def check_output_file(path: Path, *, overwrite: bool, key: str = "", option: str = "") -> None:
+def check_output_file(path: Path, *, overwrite: bool, key: str) -> None:
     """Make sure that a file can be written at `path` before work starts; creates missing parent folders.
 
     Args:
@@ -280,21 +270,19 @@ def check_output_file(path: Path, *, overwrite: bool, key: str = "", option: str
         InputError: it exists and `overwrite` is off, it is a folder, its name is too long, or its folder cannot be
             written.
     """
-    name = _named(key, option)
-    found = look(path, option=name)
+    found = look(path, key=key)
     if found is not None and stat.S_ISDIR(found.st_mode):
-        raise InputError(f"{name} {path}: this is a folder. Give a file name, for example {path / 'out'}.")
+        raise InputError(f"`{key}` {path}: this is a folder. Give a file name, for example {path / 'out'}.")
     if found is not None and not overwrite:
-        beside = ".".join([*name.strip("`").split(".")[:-1], "overwrite"])
-        remedy = "--overwrite" if name.startswith("--") else f"`{beside}`=true"
-        raise InputError(f"{name} {path}: the file exists. Set {remedy} to replace it, or choose another name.")
-    check_output_folder(path.parent, option=name)
-    look(path, option=name)  # the length of a name counts only where its folder is
+        beside = ".".join([*key.split(".")[:-1], "overwrite"])
+        raise InputError(f"`{key}` {path}: the file exists. Set `{beside}`=true to replace it, or choose another name.")
+    check_output_folder(path.parent, key=key)
+    look(path, key=key)  # the length of a name counts only where its folder is
     if found is not None and not os.access(path, os.W_OK):
-        raise InputError(f"{name} {path}: no permission to write this file.")
+        raise InputError(f"`{key}` {path}: no permission to write this file.")
 
 
-def check_output_folder(folder: Path, *, key: str = "", option: str = "") -> None:
+def check_output_folder(folder: Path, *, key: str) -> None:
     """Create `folder` if needed and make sure files can be written in it.
 
     Args:
@@ -304,19 +292,18 @@ def check_output_folder(folder: Path, *, key: str = "", option: str = "") -> Non
         InputError: a parent is a file, or the folder cannot be created or written.
         RunError: the disk is full.
     """
-    name = _named(key, option)
-    look(folder, option=name)
+    look(folder, key=key)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as stream:
             stream.write(bytes(4096))  # an empty file fits on a full disk
     except (FileExistsError, NotADirectoryError):
-        raise InputError(f"{name}: {folder} is a file, not a folder. Choose another place.") from None
+        raise InputError(f"`{key}`: {folder} is a file, not a folder. Choose another place.") from None
     except OSError as error:
         if error.errno in FULL:
             raise write_failure(folder, error) from None
         reason = error.strerror or error
-        raise InputError(f"{name}: cannot write in {folder} ({reason}). Choose another folder.") from None
+        raise InputError(f"`{key}`: cannot write in {folder} ({reason}). Choose another folder.") from None
 
 
 def file_sha256(path: Path) -> str:

@@ -124,14 +124,19 @@ class DetectorSettings(Settings):
         return value
 
 
-class EmbedderSettings(Settings):
-    """Which Re-ID model describes appearance."""
+class EmbedderChoice(Settings):
+    """Which Re-ID model, and how it is run."""
 
     model_path: str | None = Field(
         None,
         description="Re-ID ONNX model, the name of a bundled one, or none: motion and overlap only. Default: bundled.",
     )
     batch_size: int = Field(32, ge=1, le=1024, description="Most crops given to the model at once.")
+
+
+class EmbedderReading(Settings):
+    """How a Re-ID model is read where its file does not say; what is given wins over what the file says."""
+
     output: str | None = Field(
         None, description="Which of several outputs is the embedding; null: told by names, sizes and lengths."
     )
@@ -139,6 +144,10 @@ class EmbedderSettings(Settings):
     mean: Channels = Field(None, description=f"{MEAN} null: the model's, 0 with scale.")
     std: Deviations = Field(None, description=f"{DEVIATION} null: the model's, 1 with scale.")
     color: Color = Field(None, description="Order of the channels: RGB, BGR; null: the model's.")
+
+
+class EmbedderSettings(EmbedderReading, EmbedderChoice):  # the fields of the last come first
+    """Which Re-ID model describes appearance."""
 
 
 class RuntimeSettings(Settings):

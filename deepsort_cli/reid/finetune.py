@@ -169,7 +169,7 @@ def training_config(config: FinetuneConfig, source: CheckpointInfo, output: Path
     """The settings of the training that goes on from the prepared checkpoint."""
     sizes = {"height": config.model.height, "width": config.model.width}
     settings = ModelSettings(
-        name=source.name,
+        name=source.name,  # type: ignore[arg-type]  # it is checked
         feature_dim=source.feature_dim if config.model.feature_dim is None else config.model.feature_dim,
         neck=config.model.neck,
         neck_feature=config.model.neck_feature,

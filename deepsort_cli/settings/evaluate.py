@@ -12,7 +12,7 @@ from deepsort_cli.evaluation.settings import (
     ExtractionSettings,
     ReportSettings,
 )
-from deepsort_cli.perception.settings import RuntimeSettings
+from deepsort_cli.perception.settings import EmbedderReading, RuntimeSettings
 from deepsort_cli.settings.loader import CommandSettings
 from deepsort_cli.settings.options import Option
 
@@ -55,5 +55,6 @@ class EvalSettings(CommandSettings):
     data: EvaluationDataSettings = Field(EvaluationDataSettings(), description="Query and gallery.")
     extraction: ExtractionSettings = Field(ExtractionSettings(), description="Computing embeddings.")
     evaluation: EvaluationSettings = Field(EvaluationSettings(), description="Distances and figures.")
+    reid: EmbedderReading = Field(EmbedderReading(), description="How ONNX models are read, both where there are two.")
     runtime: RuntimeSettings = Field(RuntimeSettings(), description="Where the model runs.")
     report: ReportSettings = Field(ReportSettings(), description="The report folder.")

@@ -50,7 +50,10 @@ def refine_file(results: Path, output: Path, settings: RefinementSettings, *, ov
         InputError: it cannot be read, an id occurs twice in a frame, nothing is asked for, or `output` exists.
     """
     if not settings.wanted:
-        raise InputError("nothing to do. Give --interpolate linear, --interpolate gaussian or --min-length N.")
+        raise InputError(
+            "nothing to do. Give `refinement.interpolate`=linear, `refinement.interpolate`=gaussian or "
+            "`refinement.min_length`=N."
+        )
     boxes = read_boxes(results)
     check_unique_ids(boxes)
     table = boxes.values
@@ -58,7 +61,7 @@ def refine_file(results: Path, output: Path, settings: RefinementSettings, *, ov
         raise InputError(f"{results}: rows of KITTI. Only MOTChallenge text can be refined.")
     if looks_normalised(table[:, 2:6]):
         raise InputError(f"{results}: {NORMALISED}")
-    check_output_file(output, overwrite=overwrite, option="--output")
+    check_output_file(output, overwrite=overwrite, key="output")
     kept = drop_short(table, settings.min_length)
     refined = refine(table, settings)
     columns = table.shape[1]

@@ -80,10 +80,10 @@ def run_evaluate(settings: EvalSettings, listener: Listener) -> Evaluated:
         listener.note(f"Evaluating {found.path} ({found.source}).")
     for remark in found.remarks:
         listener.warn(remark)
-    models = [open_extractor(found.path, settings.runtime, extraction.batch_size)]
+    models = [open_extractor(found.path, settings.runtime, extraction.batch_size, settings.reid)]
     if settings.against is not None:
         other = existing_model(settings.against, "against")
-        models.append(open_extractor(other, settings.runtime, extraction.batch_size))
+        models.append(open_extractor(other, settings.runtime, extraction.batch_size, settings.reid))
     for extractor in models:
         for remark in extractor.remarks:
             listener.warn(f"{extractor.path}: {remark}.")

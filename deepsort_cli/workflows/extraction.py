@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from deepsort_cli.core.model_files import model_kind
 from deepsort_cli.core.preprocess import Preprocess
 from deepsort_cli.core.types import Image
 from deepsort_cli.data.manifest import Manifest
-from deepsort_cli.perception.settings import EmbedderSettings, RuntimeSettings
+from deepsort_cli.perception.settings import EmbedderReading, EmbedderSettings, RuntimeSettings
 
 Features = npt.NDArray[np.float32]
 STATES = {
@@ -78,21 +78,31 @@ def describe(path: Path) -> dict[str, Any]:
     }
 
 
-def open_extractor(path: Path, runtime: RuntimeSettings | None = None, batch_size: int = 32) -> Extractor:
+def open_extractor(
+    path: Path, runtime: RuntimeSettings | None = None, batch_size: int = 32, reading: EmbedderReading | None = None
+) -> Extractor:
     """Open a Re-ID model: an ONNX file, or a checkpoint of any program. Only those need PyTorch.
+
+    Args:
+        reading: how an ONNX file is read where it does not say; None: as by default. A checkpoint says it itself.
 
     Raises:
         InputError: the file is no usable Re-ID model, PyTorch is missing, or the device is.
     """
-    runtime = runtime or RuntimeSettings()
+    runtime, reading = runtime or RuntimeSettings(), reading or EmbedderReading()
     kind = model_kind(path, "a Re-ID model (ONNX or a PyTorch checkpoint)")
     if kind not in ("onnx", "unknown"):
-        return _open_checkpoint(path, runtime, batch_size)
+        found = _open_checkpoint(path, runtime, batch_size)
+        if reading == EmbedderReading():
+            return found
+        unused = "it is read as checkpoints are; what `reid` says is of ONNX models"
+        return replace(found, remarks=(*found.remarks, unused))
 
     from deepsort_cli.perception.embedders import open_embedder
 
     try:
-        embedder = open_embedder(EmbedderSettings(model_path=str(path), batch_size=batch_size), runtime)
+        settings = EmbedderSettings(model_path=str(path), batch_size=batch_size, **reading.model_dump())
+        embedder = open_embedder(settings, runtime)
     except InputError as error:
         if kind == "onnx" or "not a valid ONNX" not in str(error):
             raise
@@ -111,7 +121,11 @@ def open_extractor(path: Path, runtime: RuntimeSettings | None = None, batch_siz
     names = ("architecture", "training_state", "threshold", "training_data", "metrics", "license")
     facts = {"format": "ONNX", **{name: getattr(metadata, name) for name in names}}
     sha256 = file_sha256(path)
-    return Extractor(path, embed, metadata.preprocess, embedder.feature_size, sha256, _origin(metadata), remarks, facts)
+    origin = _origin(metadata)
+    given = [f"reid.{name}" for name in ("scale", "mean", "std", "color") if getattr(reading, name) is not None]
+    if given:
+        origin += f", but for {', '.join(given)} of the settings"
+    return Extractor(path, embed, metadata.preprocess, embedder.feature_size, sha256, origin, remarks, facts)
 
 
 def _origin(metadata: EmbedderMetadata) -> str:

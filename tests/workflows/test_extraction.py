@@ -13,6 +13,7 @@ from PIL import Image
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.preprocess import Preprocess
 from deepsort_cli.data.manifest import Manifest
+from deepsort_cli.perception.settings import EmbedderReading
 from deepsort_cli.workflows import extraction
 from deepsort_cli.workflows.extraction import Extractor, extract, open_extractor
 
@@ -96,6 +97,14 @@ def test_onnx_model(colour_model: Path, market: Path) -> None:
     features = extract(images, extractor, batch_size=5)
     assert_allclose(np.linalg.norm(features, axis=1), 1, rtol=1e-5)
     assert_allclose(features, extract(images, extractor, batch_size=32), atol=1e-6)
+
+
+def test_settings_of_reading_win_over_the_file(colour_model: Path) -> None:
+    extractor = open_extractor(colour_model, reading=EmbedderReading(mean=(0.5,), color="BGR"))
+    assert (extractor.preprocess.mean, extractor.preprocess.channel_order) == ((0.5, 0.5, 0.5), "BGR")
+    assert extractor.origin.endswith(", but for reid.mean, reid.color of the settings")
+    with pytest.raises(InputError, match="`reid.output` other: it has no such output"):
+        open_extractor(colour_model, reading=EmbedderReading(output="other"))
 
 
 def test_checkpoint_on_another_device(tmp_path: Path) -> None:
