@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,9 @@ import numpy.typing as npt
 from deepsort_cli.core.boxes import iou, tlwh_to_xyxy
 from deepsort_cli.core.types import Detections, FloatArray, IntArray, Tracks
 from deepsort_cli.tracking import kalman
-from deepsort_cli.tracking.association import Distances, cascade, lonely_pairs, match, settled_rows, weighted_cost
-from deepsort_cli.tracking.gallery import Features, Gallery
+from deepsort_cli.tracking.association import Costs, Mask, cascade, match, settled_rows
+from deepsort_cli.tracking.costs import AppearanceCosts, WeightedCosts
+from deepsort_cli.tracking.gallery import Gallery
 from deepsort_cli.tracking.lost import LostGallery
 from deepsort_cli.tracking.observation import Embed, Looks, Observation, usable_rows
 from deepsort_cli.tracking.settings import TrackerSettings
@@ -74,7 +76,7 @@ class Tracker:
         self._next_id = 1
         self._state = kalman.KalmanState.empty()
         self._ids: IntArray = np.empty(0, np.int64)
-        self._confirmed: npt.NDArray[np.bool_] = np.empty(0, bool)
+        self._confirmed: Mask = np.empty(0, bool)
         self._hits: IntArray = np.empty(0, np.int64)
         self._time_since_update: IntArray = np.empty(0, np.int64)
         self._scores: FloatArray = np.empty(0)
@@ -238,30 +240,26 @@ class Tracker:
             keep = looks.known[columns] | settled[rows]
             rows, columns = rows[keep], columns[keep]
 
-        slots = self._slots[confirmed]
-
-        def distances(rows: IntArray, columns: IntArray) -> FloatArray:
-            if not looks.lazy:
-                return self._appearance_cost(slots, looks.features, rows, columns)
-            found = np.zeros(len(rows))  # any admissible cost will do for settled pairs: they have no rival
-            unsettled = np.flatnonzero(~settled[rows])
-            found[unsettled] = self._appearance_cost(slots, looks.features, rows[unsettled], columns[unsettled])
-            return found
-
-        costs: Distances = distances
-        if settings.motion_weight > 0:
-            costs = self._with_motion(distances, confirmed, seen)
-
         won, taken, unmatched = cascade(
             self._time_since_update[confirmed],
             len(seen),
             rows,
             columns,
-            costs,
+            self._costs(confirmed, seen, looks, settled),
             settings.appearance_threshold,
             settings.max_age,
         )
         return confirmed[won], taken, unmatched
+
+    def _costs(self, confirmed: IntArray, seen: Observation, looks: Looks, settled: Mask) -> Costs:
+        """What pairs (position in `confirmed`, detection) cost in the cascade."""
+        settings, threshold = self.settings, self.settings.appearance_threshold
+        appearance = AppearanceCosts(self._gallery, self._slots[confirmed], looks.features, settled, threshold)
+        if settings.motion_weight == 0:
+            return appearance
+        state = self._state[confirmed]
+        motion = functools.partial(kalman.squared_mahalanobis, state, seen.measurements)
+        return WeightedCosts(appearance, motion, settings.motion_weight, threshold)
 
     def _comparable_pairs(self, confirmed: IntArray, seen: Observation, looks: Looks) -> tuple[IntArray, IntArray]:
         """Pairs (position in `confirmed`, detection) that motion and class admit and whose track has a look."""
@@ -280,9 +278,7 @@ class Tracker:
             rows, columns = rows[keep], columns[keep]
         return rows, columns
 
-    def _settled(
-        self, confirmed: IntArray, rows: IntArray, columns: IntArray, seen: Observation
-    ) -> npt.NDArray[np.bool_]:
+    def _settled(self, confirmed: IntArray, rows: IntArray, columns: IntArray, seen: Observation) -> Mask:
         """(T,) mask of confirmed tracks that match their only detection whatever it looks like."""
         gated = np.zeros((len(self), len(seen)), bool)
         gated[confirmed[rows], columns] = True
@@ -290,31 +286,6 @@ class Tracker:
         overlapping = self._overlap_cost(everyone, seen) <= self.settings.max_iou_distance
         overlapping[self._confirmed & (self._time_since_update > 1)] = False
         return settled_rows(gated, overlapping)[confirmed]
-
-    def _appearance_cost(self, slots: IntArray, features: Features, rows: IntArray, columns: IntArray) -> FloatArray:
-        """(P,) cosine distances of pairs (position in `slots`, detection), or any admissible one without a rival."""
-        costs = np.full(len(rows), np.inf)
-        undecided = np.ones(len(rows), bool)
-        lonely = np.flatnonzero(lonely_pairs(rows, columns, len(slots), len(features)))
-        if len(lonely):
-            newest = self._gallery.newest(slots[rows[lonely]])
-            quick = 1.0 - np.einsum("pd,pd->p", newest, features[columns[lonely]])
-            decided = quick <= self.settings.appearance_threshold
-            costs[lonely[decided]] = quick[decided]
-            undecided[lonely[decided]] = False
-        costs[undecided] = self._gallery.distances(slots, features, rows[undecided], columns[undecided])
-        return costs
-
-    def _with_motion(self, distances: Distances, confirmed: IntArray, seen: Observation) -> Distances:
-        """The same distances with motion added by its weight."""
-        state, settings = self._state[confirmed], self.settings
-
-        def weighted(rows: IntArray, columns: IntArray) -> FloatArray:
-            motion = kalman.squared_mahalanobis(state, seen.measurements, rows, columns)
-            appearance = distances(rows, columns)
-            return weighted_cost(appearance, motion, settings.motion_weight, settings.appearance_threshold, kalman.GATE)
-
-        return weighted
 
     def _update_matched(self, tracks: IntArray, columns: IntArray, seen: Observation) -> None:
         confidences = seen.scores[columns] if self.settings.nsa else None
