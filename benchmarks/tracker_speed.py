@@ -153,9 +153,8 @@ def main() -> None:
         for noise in arguments.noise:
             long_run(arguments.long, people=50, noise=noise)
         return
-    print(
-        f"{'noise':>5} {'people':>6} {'deepsort':>12} {'slowest':>11} {'deep-sort-realtime':>20} {'ratio':>8} {'apart':>6}"
-    )
+    names = f"{'deepsort':>12} {'slowest':>11} {'deep-sort-realtime':>20} {'ratio':>8} {'apart':>6}"
+    print(f"noise people {names}")
     for noise in arguments.noise:
         for people in arguments.people:
             a, slowest, b, apart = compare(people, noise, arguments.frames, arguments.warm_up)

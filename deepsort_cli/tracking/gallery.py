@@ -149,7 +149,7 @@ class Gallery:
         for number, row, count, start, end in zip(numbers, within, counts, bounds, bounds[1:], strict=False):
             if count:
                 similarity = blocks[number][row, :count] @ wanted[start:end].T
-                np.maximum.reduce(similarity, 0, None, nearest[start:end])
+                np.maximum.reduce(similarity, out=nearest[start:end])
         return np.asarray(1.0 - nearest, np.float64)
 
     def may_match(
