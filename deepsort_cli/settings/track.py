@@ -32,6 +32,8 @@ PRESETS: dict[str, dict[str, Any]] = {
         "tracker.ema_alpha": 0.9,
         "tracker.nsa": True,
         "tracker.reentry_age": 300,
+        "tracker.start_score": 0.7,
+        "tracker.overlap_age": 5,
         "camera_motion.method": "flow",
     },
     "fast": {
@@ -39,6 +41,8 @@ PRESETS: dict[str, dict[str, Any]] = {
         "tracker.refresh_every": 4,
         "tracker.ema_alpha": 0.9,
         "tracker.nsa": True,
+        "tracker.start_score": 0.7,
+        "tracker.overlap_age": 5,
     },
 }
 """What each preset sets, by dotted key. Measured by `benchmarks/tracking_quality.py`; see docs/TRACKING.md."""

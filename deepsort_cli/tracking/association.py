@@ -6,9 +6,10 @@ of several new tracks gets which id.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
 from deepsort_cli.core.types import FloatArray, IntArray
@@ -16,9 +17,21 @@ from deepsort_cli.core.types import FloatArray, IntArray
 CLAMP = 1e-5
 """What a cost above the threshold counts beyond the threshold while solving."""
 
-Distances = Callable[[IntArray, IntArray], FloatArray]
-"""Costs of pairs: their rows (P,) and columns (P,) → (P,)."""
+Mask = npt.NDArray[np.bool_]
 
+
+class Costs(Protocol):
+    """Costs of pairs of tracks and detections, given by their rows (P,) and columns (P,), ordered by row."""
+
+    def promising(self, rows: IntArray, columns: IntArray) -> Mask:
+        """(P,) mask of the pairs that may be admissible: all that are, and, at little cost, few others."""
+
+    def __call__(self, rows: IntArray, columns: IntArray, promising: Mask) -> FloatArray:
+        """(P,) costs; in a row without a promising pair anything beyond the threshold will do."""
+
+
+_FEW_LEVELS = 6
+"""Levels that are cheaper to go through one by one than to look through together."""
 _NONE = np.empty(0, np.int64)
 
 
@@ -60,46 +73,77 @@ def cascade(
     n_detections: int,
     rows: IntArray,
     columns: IntArray,
-    distances: Distances,
+    costs: Costs,
     threshold: float,
     max_age: int,
 ) -> tuple[IntArray, IntArray, IntArray]:
     """DeepSORT's matching cascade: tracks seen most recently choose first.
 
+    The first level, those seen in the previous frame, has most of the tracks and takes most of the detections. What
+    it leaves is looked through once for all other levels; a level without a promising pair then costs nothing.
+
     Args:
         ages: (T,) frames since the last update of each candidate track, 1 for those seen in the previous frame.
         n_detections: number N of detections.
         rows, columns: (P,) the pairs (track, detection) that the motion gate admits, ordered by row.
-        distances: gives the appearance distances of some of these pairs; it is asked only for pairs that can still
-            be matched.
-        threshold: largest admissible distance.
+        costs: gives the costs of some of these pairs; it is asked only for pairs that can still be matched.
+        threshold: largest admissible cost.
         max_age: number of levels.
 
     Returns:
         Matched tracks, matched detections, and the unmatched detections in canonical order.
     """
-    matched_tracks: list[IntArray] = []
-    matched_detections: list[IntArray] = []
-    unmatched = np.arange(n_detections)
-    for age in np.unique(ages[ages <= max_age]).tolist():
+    matched_tracks, matched_detections, unmatched = [_NONE], [_NONE], np.arange(n_detections)
+    promising = np.ones(len(rows), bool)
+    hopeful: set[int] = set()
+    passed = 0
+    sizes = np.bincount(ages[ages <= max_age])
+    for number, age in enumerate(np.flatnonzero(sizes).tolist()):
         if len(unmatched) == 0:
             break
+        if number == 1:
+            left = np.flatnonzero((_positions(unmatched, n_detections)[columns] >= 0) & (ages[rows] >= age))
+            rows, columns = rows[left], columns[left]
+            hopeful = set(ages[rows].tolist())
+            promising = np.ones(len(rows), bool)
+            if len(hopeful) > _FEW_LEVELS:
+                promising = costs.promising(rows, columns)
+                hopeful = set(ages[rows[promising]].tolist())
+        if number > 0 and age not in hopeful:
+            passed += min(int(sizes[age]), len(unmatched))
+            continue
+        unmatched, passed = _passed_over(unmatched, passed), 0
         level = np.flatnonzero(ages == age)
-        row_of = np.full(len(ages), -1)
-        row_of[level] = np.arange(len(level))
-        column_of = np.full(n_detections, -1)
-        column_of[unmatched] = np.arange(len(unmatched))
+        row_of = _positions(level, len(ages))
+        column_of = _positions(unmatched, n_detections)
         pairs = (row_of[rows] >= 0) & (column_of[columns] >= 0)
         cost = np.full((len(level), len(unmatched)), np.inf)
         if pairs.any():
-            cost[row_of[rows[pairs]], column_of[columns[pairs]]] = distances(rows[pairs], columns[pairs])
-        won, taken, left = match(cost, threshold)
+            cost[row_of[rows[pairs]], column_of[columns[pairs]]] = costs(rows[pairs], columns[pairs], promising[pairs])
+        won, taken, left_over = match(cost, threshold)
         matched_tracks.append(level[won])
         matched_detections.append(unmatched[taken])
-        unmatched = unmatched[left]
-    if not matched_tracks:
-        return _NONE, _NONE, unmatched
-    return np.concatenate(matched_tracks), np.concatenate(matched_detections), unmatched
+        unmatched = unmatched[left_over]
+    return np.concatenate(matched_tracks), np.concatenate(matched_detections), _passed_over(unmatched, passed)
+
+
+def _positions(chosen: IntArray, n: int) -> IntArray:
+    """(n,) the position in `chosen` of each number below n, −1 where it is not there."""
+    positions = np.full(n, -1)
+    positions[chosen] = np.arange(len(chosen))
+    return positions
+
+
+def _passed_over(unmatched: IntArray, tracks: int) -> IntArray:
+    """The order of unmatched detections after levels with so many tracks in all have matched none of them.
+
+    Each level with n tracks leaves m detections in the order n, …, m − 1, 0, …, n − 1 (`_order_when_nothing_matches`);
+    several in turn do what one with the sum of their tracks, each counted as m at most, would do.
+    """
+    if tracks == 0 or len(unmatched) == 0:
+        return unmatched
+    start = tracks % len(unmatched)
+    return np.concatenate([unmatched[start:], unmatched[:start]])
 
 
 def lonely_pairs(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
+
 import numpy as np
 import numpy.typing as npt
 
@@ -10,8 +13,13 @@ from deepsort_cli.core.types import FloatArray, IntArray
 
 Features = npt.NDArray[np.float32]
 
-_FIRST_SLOTS = 16
+_BLOCK = 256
+"""Slots whose features lie in one array."""
 _FIRST_UNBOUNDED = 64
+_ROUNDING = 0.01
+"""Radians by which angles between float32 unit features are trusted: near 0 and π the arc cosine magnifies rounding."""
+_SHORTEST = 1e-3
+"""Features whose mean is shorter than this point everywhere: they have no centre."""
 
 
 def normalise(features: Features) -> tuple[Features, npt.NDArray[np.bool_]]:
@@ -33,8 +41,13 @@ def normalise(features: Features) -> tuple[Features, npt.NDArray[np.bool_]]:
 class Gallery:
     """The last `budget` unit features of each track, addressed by slot.
 
-    A slot is a row of one (slots, budget, D) array used as a ring; slots of deleted tracks are used again, so memory
-    depends on the largest number of simultaneous tracks only. With `budget` None the rings grow without bound.
+    A slot is a row of a (slots, budget, D) array used as a ring; slots of deleted tracks are used again, so memory
+    depends on the largest number of simultaneous tracks only. There is such an array for every 256 slots: more tracks
+    add one, and nothing is copied. With `budget` None the rings grow without bound, those of an array together.
+
+    A slot also has a centre, the mean of its features, and the widest angle of any of them to it. An angle is a metric
+    on unit features: what is further from the centre than that angle and the threshold together is beyond the threshold
+    from every feature, and one product rules it out (`may_match`).
 
     With `ema_alpha` α a slot holds one feature instead, the running mean e ← normalise(α e + (1 − α) f) of StrongSORT
     (Du et al. 2023), which begins with the first f.
@@ -44,9 +57,15 @@ class Gallery:
         self.budget = budget if ema_alpha is None else 1
         self.ema_alpha = ema_alpha
         self.size = 0
-        self._rings: Features = np.empty((0, 0, 0), np.float32)
+        self._blocks: list[Features] = []
+        """(256, capacity, D) each."""
         self._counts: IntArray = np.empty(0, np.int64)
-        """Features ever written to each slot; the ring holds the last `capacity` of them."""
+        """Features ever written to each slot; its ring holds the last `capacity` of them."""
+        self._centres: Features = np.empty((0, 0), np.float32)
+        self._closest: Features = np.empty(0, np.float32)
+        """Cosine of the widest angle between a slot's centre and its features."""
+        self._centred: IntArray = np.empty(0, np.int64)
+        """Features that had been written to each slot when its centre was taken."""
         self._free: list[int] = []
 
     def set_size(self, size: int) -> None:
@@ -57,7 +76,8 @@ class Gallery:
         """
         if self.size == 0 and size > 0:
             self.size = size
-            self._rings = np.empty((len(self._rings), self._first_capacity(), size), np.float32)
+            self._blocks = [self._new_block() for _ in self._blocks]
+            self._centres = np.empty((len(self._counts), size), np.float32)
         elif size != self.size:
             raise InputError(
                 f"appearance features changed from {self.size} to {size} dimensions within one source. "
@@ -66,10 +86,11 @@ class Gallery:
 
     def allocate(self, n: int) -> IntArray:
         """Take `n` empty slots."""
-        if len(self._free) < n:
-            self._grow_slots(n)
+        while len(self._free) < n:
+            self._add_block()
         slots = np.array([self._free.pop() for _ in range(n)], dtype=np.int64)
         self._counts[slots] = 0
+        self._centred[slots] = 0
         return slots
 
     def release(self, slots: IntArray) -> None:
@@ -83,16 +104,20 @@ class Gallery:
         counts = self._counts[slots]
         if self.ema_alpha is not None:
             features = self._blended(slots, features)
-        if self.budget is None and counts.max() >= self._rings.shape[1]:
-            grown = np.empty((len(self._rings), 2 * self._rings.shape[1], self.size), np.float32)
-            grown[:, : self._rings.shape[1]] = self._rings
-            self._rings = grown
-        self._rings[slots, counts % self._rings.shape[1]] = features
-        self._counts[slots] += 1
+        for number, here, within in self._by_block(slots):
+            if self.budget is None and counts[here].max() >= self._blocks[number].shape[1]:
+                self._deepen(number)
+            block = self._blocks[number]
+            block[within, counts[here] % block.shape[1]] = features[here]
+        self._counts[slots] = counts + 1
 
     def newest(self, slots: IntArray) -> Features:
         """(M, D) newest feature of each slot; slots must not be empty."""
-        newest: Features = self._rings[slots, (self._counts[slots] - 1) % self._rings.shape[1]]
+        newest = np.empty((len(slots), self.size), np.float32)
+        last = self._counts[slots] - 1
+        for number, here, within in self._by_block(slots):
+            block = self._blocks[number]
+            newest[here] = block[within, last[here] % block.shape[1]]
         return newest
 
     def is_empty(self, slots: IntArray) -> npt.NDArray[np.bool_]:
@@ -101,7 +126,7 @@ class Gallery:
 
     def features(self, slot: int) -> Features:
         """(n, D) view of all features of a slot, in ring order."""
-        stored: Features = self._rings[slot, : min(int(self._counts[slot]), self._rings.shape[1])]
+        stored: Features = self._blocks[slot // _BLOCK][slot % _BLOCK, : self._counts[slot]]
         return stored
 
     def distances(self, slots: IntArray, features: Features, rows: IntArray, columns: IntArray) -> FloatArray:
@@ -115,33 +140,91 @@ class Gallery:
         Returns:
             (P,) distances in [0, 2]; inf where a gallery is empty.
         """
-        result = np.full(len(rows), np.inf)
+        nearest = np.full(len(rows), -np.inf, np.float32)
+        wanted, blocks = features[columns], self._blocks
         starts = np.flatnonzero(np.diff(rows, prepend=-1))
-        ends = np.append(starts, len(rows))[1:]
-        for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
-            stored = self.features(int(slots[rows[start]]))
-            if len(stored):
-                result[start:end] = 1.0 - (stored @ features[columns[start:end]].T).max(axis=0)
-        return result
+        chosen = slots[rows[starts]]
+        numbers, within = (part.tolist() for part in np.divmod(chosen, _BLOCK))
+        counts, bounds = self._counts[chosen].tolist(), [*starts.tolist(), len(rows)]
+        for number, row, count, start, end in zip(numbers, within, counts, bounds, bounds[1:], strict=False):
+            if count:
+                similarity = blocks[number][row, :count] @ wanted[start:end].T
+                np.maximum.reduce(similarity, out=nearest[start:end])
+        return np.asarray(1.0 - nearest, np.float64)
+
+    def may_match(
+        self, slots: IntArray, features: Features, rows: IntArray, columns: IntArray, threshold: float
+    ) -> npt.NDArray[np.bool_]:
+        """(P,) mask of the pairs whose distance may be within `threshold`: all that are, and few others.
+
+        Args:
+            slots, features, rows, columns: as for `distances`; no slot may be empty.
+            threshold: the largest cosine distance that matters.
+        """
+        tracks, track_of = _distinct(rows, len(slots))
+        seen, seen_of = _distinct(columns, len(features))
+        chosen = slots[tracks]
+        for slot in chosen[self._centred[chosen] != self._counts[chosen]].tolist():
+            self._take_centre(slot)
+        similarity = self._centres[chosen] @ features[seen].T
+        reach = _angles(self._closest[chosen]) + _angles(1.0 - threshold) + _ROUNDING
+        least = np.cos(np.minimum(reach, np.pi))
+        return np.asarray(similarity[track_of, seen_of] >= least[track_of])
+
+    def _take_centre(self, slot: int) -> None:
+        stored = self.features(slot)
+        total = np.add.reduce(stored)
+        length = math.sqrt(total @ total)
+        self._centres[slot] = total / length if length > _SHORTEST * len(stored) else stored[0]
+        self._closest[slot] = np.minimum.reduce(stored @ self._centres[slot])
+        self._centred[slot] = self._counts[slot]
 
     def _blended(self, slots: IntArray, features: Features) -> Features:
         """The running means of M slots after one more unit feature each."""
         assert self.ema_alpha is not None
         empty = self.is_empty(slots)[:, None]
-        past = np.where(empty, features, self._rings[slots, 0])
+        past = np.where(empty, features, self.newest(slots))
         mean, usable = normalise(np.float32(self.ema_alpha) * past + np.float32(1 - self.ema_alpha) * features)
         # Opposite features can cancel out; then the past stays.
         return np.where(usable[:, None], mean, past)
 
-    def _first_capacity(self) -> int:
-        return self.budget if self.budget is not None else _FIRST_UNBOUNDED
+    def _by_block(self, slots: IntArray) -> Iterator[tuple[int, IntArray | slice, IntArray]]:
+        """The block numbers of M slots, each with the positions in `slots` it has, and the rows of the block."""
+        if len(self._blocks) == 1:
+            yield 0, slice(None), slots
+            return
+        numbers, within = np.divmod(slots, _BLOCK)
+        for number in range(len(self._blocks)):
+            here = np.flatnonzero(numbers == number)
+            if len(here):
+                yield number, here, within[here]
 
-    def _grow_slots(self, n: int) -> None:
+    def _new_block(self) -> Features:
+        return np.empty((_BLOCK, self.budget or _FIRST_UNBOUNDED, self.size), np.float32)
+
+    def _deepen(self, number: int) -> None:
+        """Twice the room in the rings of a block."""
+        block = self._blocks[number]
+        self._blocks[number] = np.concatenate([block, np.empty_like(block)], axis=1)
+
+    def _add_block(self) -> None:
         before = len(self._counts)
-        after = max(_FIRST_SLOTS, 2 * before, before + n)
-        rings = np.empty((after, self._rings.shape[1] or self._first_capacity(), self.size), np.float32)
-        if self._rings.size:
-            rings[:before] = self._rings
-        self._rings = rings
-        self._counts = np.concatenate([self._counts, np.zeros(after - before, np.int64)])
-        self._free.extend(range(after - 1, before - 1, -1))
+        self._blocks.append(self._new_block())
+        nothing = np.zeros(_BLOCK, np.int64)
+        self._counts = np.concatenate([self._counts, nothing])
+        self._centred = np.concatenate([self._centred, nothing])
+        self._closest = np.concatenate([self._closest, np.ones(_BLOCK, np.float32)])
+        self._centres = np.concatenate([self._centres, np.zeros((_BLOCK, self.size), np.float32)])
+        self._free.extend(range(before + _BLOCK - 1, before - 1, -1))
+
+
+def _angles(cosines: npt.ArrayLike) -> FloatArray:
+    """Radians of cosines, which rounding may have taken beyond ±1."""
+    return np.asarray(np.arccos(np.clip(np.asarray(cosines, np.float64), -1.0, 1.0)))
+
+
+def _distinct(values: IntArray, n: int) -> tuple[IntArray, IntArray]:
+    """The distinct ones of some whole numbers below n, ascending, and the position of each value among them."""
+    present = np.zeros(n, bool)
+    present[values] = True
+    return np.flatnonzero(present), (np.cumsum(present) - 1)[values]

@@ -184,19 +184,21 @@ def gated_pairs(state: KalmanState, measurements: FloatArray, gate: float = GATE
     """The pairs (track, measurement) whose squared Mahalanobis distance does not exceed `gate`.
 
     Only measurements whose x lies within the gate's reach of a track are looked at, found by bisection in sorted
-    order; the work grows with the number of plausible pairs, not with T × N.
+    order, and of these only those whose y does; the work grows with the number of plausible pairs, not with T × N.
 
     Returns:
         Rows and columns, (P,) int64 each, ordered by row.
     """
-    reach = np.sqrt(gate * innovation_variance(state)[:, 0]) * (1 + 1e-9) + 1e-9
+    reach_x, reach_y = (np.sqrt(gate * innovation_variance(state)[:, :2]) * (1 + 1e-9) + 1e-9).T
     order = np.argsort(measurements[:, 0], kind="stable")
     sorted_x = measurements[order, 0]
-    first = np.searchsorted(sorted_x, state.position[:, 0] - reach, side="left")
-    last = np.searchsorted(sorted_x, state.position[:, 0] + reach, side="right")
+    first = np.searchsorted(sorted_x, state.position[:, 0] - reach_x, side="left")
+    last = np.searchsorted(sorted_x, state.position[:, 0] + reach_x, side="right")
     counts = last - first
     rows = np.repeat(np.arange(len(state)), counts)
     within = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
     columns = order[np.repeat(first, counts) + within]
+    near = np.abs(measurements[columns, 1] - state.position[rows, 1]) <= reach_y[rows]
+    rows, columns = rows[near], columns[near]
     keep = squared_mahalanobis(state, measurements, rows, columns) <= gate
     return rows[keep], columns[keep]

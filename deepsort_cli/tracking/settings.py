@@ -71,6 +71,10 @@ class TrackerSettings(Settings):
         description="Weight of the past in one running mean of appearance per track, in place of the gallery; "
         "null: gallery.",
     )
+    start_score: float | None = Field(
+        None,
+        description="A track begins only with a detection scored at least this; null: with any full one.",
+    )
     low_score: float | None = Field(
         None,
         description="Detections scored from here to high_score may continue tracks by overlap, no more; null: off.",
@@ -80,6 +84,14 @@ class TrackerSettings(Settings):
     )
     low_iou_distance: float = Field(
         0.5, ge=0.0, le=1.0, description="Largest 1 − IoU at which a low-scored box may continue a track."
+    )
+    overlap_age: int = Field(
+        1,
+        ge=1,
+        description="Frames after which a lost track may still continue by overlap where looks are unknown; 1: paper.",
+    )
+    box: Literal["kalman", "detection"] = Field(
+        "kalman", description="Box reported of a track seen in this frame: the filter's, or its detection's own."
     )
     per_class: bool = Field(False, description="Match detections with tracks of their own class only.")
     reentry_age: int = Field(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,9 @@ import numpy.typing as npt
 from deepsort_cli.core.boxes import iou, tlwh_to_xyxy
 from deepsort_cli.core.types import Detections, FloatArray, IntArray, Tracks
 from deepsort_cli.tracking import kalman
-from deepsort_cli.tracking.association import Distances, cascade, lonely_pairs, match, settled_rows, weighted_cost
-from deepsort_cli.tracking.gallery import Features, Gallery
+from deepsort_cli.tracking.association import Costs, Mask, cascade, match, settled_rows
+from deepsort_cli.tracking.costs import AppearanceCosts, WeightedCosts
+from deepsort_cli.tracking.gallery import Gallery
 from deepsort_cli.tracking.lost import LostGallery
 from deepsort_cli.tracking.observation import Embed, Looks, Observation, usable_rows
 from deepsort_cli.tracking.settings import TrackerSettings
@@ -40,6 +42,10 @@ class Tracker:
     - `low_score` (ByteTrack): confirmed tracks seen in the previous frame and still without a match may continue with
       a low-scored box that overlaps. As in ByteTrack, tentative tracks and those lost for longer may not, and such a
       box begins no track. Its feature, if any, is ignored: it mostly shows whoever is in front.
+    - `start_score`: only detections scored at least this begin a track; weaker ones may continue any.
+    - `overlap_age` (C-BIoU, OC-SORT): where looks are unknown, overlap may continue tracks lost for some frames, after those
+      just lost. The paper looks once, in the frame after the last.
+    - `box`: a track seen in this frame is reported where its detection was, not where the filter puts it.
     - `per_class`: tracks and detections of different classes never match.
     - `reentry_age`: a track deleted after `max_age` gets its id back when a new track, at the moment it is confirmed,
       looks like it (`lost.LostGallery`). Ids are reported from then on only, so no reported id ever changes.
@@ -50,6 +56,7 @@ class Tracker:
         embedded: how many of them `embed` was asked for; the rest was saved.
         unusable: detections since then whose boxes were ignored, see `update`.
         begun: tracks begun since then, ids that were never reported included.
+        held_back: detections since then that were left over and, scored below `start_score`, began no track.
 
     Examples:
         >>> import numpy as np
@@ -69,17 +76,20 @@ class Tracker:
         self.embedded = 0
         self.unusable = 0
         self.begun = 0
+        self.held_back = 0
         self._died_unconfirmed = 0
         self._frame = 0
         self._next_id = 1
         self._state = kalman.KalmanState.empty()
         self._ids: IntArray = np.empty(0, np.int64)
-        self._confirmed: npt.NDArray[np.bool_] = np.empty(0, bool)
+        self._confirmed: Mask = np.empty(0, bool)
         self._hits: IntArray = np.empty(0, np.int64)
         self._time_since_update: IntArray = np.empty(0, np.int64)
         self._scores: FloatArray = np.empty(0)
         self._class_ids: IntArray = np.empty(0, np.int64)
         self._detection_index: IntArray = np.empty(0, np.int64)
+        self._detected: FloatArray = np.empty((0, 4))
+        """Left, top, width, height of each track's last detection."""
         self._slots: IntArray = np.empty(0, np.int64)
         self._last_look: IntArray = np.empty(0, np.int64)
         """Number of the frame that gave each track its newest feature."""
@@ -152,6 +162,10 @@ class Tracker:
         if low is not None:
             self._continue_with(low)
         self._delete_lost()
+        if self.settings.start_score is not None:
+            sure = full.scores[unmatched] >= self.settings.start_score
+            self.held_back += int(np.count_nonzero(~sure))
+            unmatched = unmatched[sure]
         if len(unmatched):
             begun = self._begin(unmatched, full)
             self._learn(begun, unmatched, looks)
@@ -209,11 +223,25 @@ class Tracker:
         candidates = np.concatenate([np.flatnonzero(~self._confirmed), just_lost])
         cost = self._overlap_cost(candidates, seen, unmatched)
         rows, columns, rest = match(cost, self.settings.max_iou_distance)
-        return (
-            np.concatenate([won, candidates[rows]]),
-            np.concatenate([taken, unmatched[columns]]),
-            unmatched[rest],
-        )
+        tracks = np.concatenate([won, candidates[rows]])
+        taken = np.concatenate([taken, unmatched[columns]])
+        unmatched = unmatched[rest]
+        if self.settings.overlap_age > 1:
+            again, columns, unmatched = self._match_lost(leftover, seen, looks, unmatched)
+            tracks, taken = np.concatenate([tracks, again]), np.concatenate([taken, columns])
+        return tracks, taken, unmatched
+
+    def _match_lost(
+        self, leftover: IntArray, seen: Observation, looks: Looks, unmatched: IntArray
+    ) -> tuple[IntArray, IntArray, IntArray]:
+        """Overlap once more, for tracks lost up to `overlap_age` frames, in pairs of which appearance says nothing."""
+        ages = self._time_since_update[leftover]
+        lost = np.sort(leftover[(ages > 1) & (ages <= self.settings.overlap_age)])
+        cost = self._overlap_cost(lost, seen, unmatched)
+        known = looks.known[unmatched] | (looks.lazy and looks.possible)
+        cost[np.outer(~self._gallery.is_empty(self._slots[lost]), known)] = np.inf
+        rows, columns, rest = match(cost, self.settings.max_iou_distance)
+        return lost[rows], unmatched[columns], unmatched[rest]
 
     def _overlap_cost(self, tracks: IntArray, seen: Observation, columns: IntArray | slice = slice(None)) -> FloatArray:
         """(T, N) 1 − IoU of tracks and detections; inf between classes where they are kept apart."""
@@ -238,30 +266,26 @@ class Tracker:
             keep = looks.known[columns] | settled[rows]
             rows, columns = rows[keep], columns[keep]
 
-        slots = self._slots[confirmed]
-
-        def distances(rows: IntArray, columns: IntArray) -> FloatArray:
-            if not looks.lazy:
-                return self._appearance_cost(slots, looks.features, rows, columns)
-            found = np.zeros(len(rows))  # any admissible cost will do for settled pairs: they have no rival
-            unsettled = np.flatnonzero(~settled[rows])
-            found[unsettled] = self._appearance_cost(slots, looks.features, rows[unsettled], columns[unsettled])
-            return found
-
-        costs: Distances = distances
-        if settings.motion_weight > 0:
-            costs = self._with_motion(distances, confirmed, seen)
-
         won, taken, unmatched = cascade(
             self._time_since_update[confirmed],
             len(seen),
             rows,
             columns,
-            costs,
+            self._costs(confirmed, seen, looks, settled),
             settings.appearance_threshold,
             settings.max_age,
         )
         return confirmed[won], taken, unmatched
+
+    def _costs(self, confirmed: IntArray, seen: Observation, looks: Looks, settled: Mask) -> Costs:
+        """What pairs (position in `confirmed`, detection) cost in the cascade."""
+        settings, threshold = self.settings, self.settings.appearance_threshold
+        appearance = AppearanceCosts(self._gallery, self._slots[confirmed], looks.features, settled, threshold)
+        if settings.motion_weight == 0:
+            return appearance
+        state = self._state[confirmed]
+        motion = functools.partial(kalman.squared_mahalanobis, state, seen.measurements)
+        return WeightedCosts(appearance, motion, settings.motion_weight, threshold)
 
     def _comparable_pairs(self, confirmed: IntArray, seen: Observation, looks: Looks) -> tuple[IntArray, IntArray]:
         """Pairs (position in `confirmed`, detection) that motion and class admit and whose track has a look."""
@@ -280,9 +304,7 @@ class Tracker:
             rows, columns = rows[keep], columns[keep]
         return rows, columns
 
-    def _settled(
-        self, confirmed: IntArray, rows: IntArray, columns: IntArray, seen: Observation
-    ) -> npt.NDArray[np.bool_]:
+    def _settled(self, confirmed: IntArray, rows: IntArray, columns: IntArray, seen: Observation) -> Mask:
         """(T,) mask of confirmed tracks that match their only detection whatever it looks like."""
         gated = np.zeros((len(self), len(seen)), bool)
         gated[confirmed[rows], columns] = True
@@ -290,31 +312,6 @@ class Tracker:
         overlapping = self._overlap_cost(everyone, seen) <= self.settings.max_iou_distance
         overlapping[self._confirmed & (self._time_since_update > 1)] = False
         return settled_rows(gated, overlapping)[confirmed]
-
-    def _appearance_cost(self, slots: IntArray, features: Features, rows: IntArray, columns: IntArray) -> FloatArray:
-        """(P,) cosine distances of pairs (position in `slots`, detection), or any admissible one without a rival."""
-        costs = np.full(len(rows), np.inf)
-        undecided = np.ones(len(rows), bool)
-        lonely = np.flatnonzero(lonely_pairs(rows, columns, len(slots), len(features)))
-        if len(lonely):
-            newest = self._gallery.newest(slots[rows[lonely]])
-            quick = 1.0 - np.einsum("pd,pd->p", newest, features[columns[lonely]])
-            decided = quick <= self.settings.appearance_threshold
-            costs[lonely[decided]] = quick[decided]
-            undecided[lonely[decided]] = False
-        costs[undecided] = self._gallery.distances(slots, features, rows[undecided], columns[undecided])
-        return costs
-
-    def _with_motion(self, distances: Distances, confirmed: IntArray, seen: Observation) -> Distances:
-        """The same distances with motion added by its weight."""
-        state, settings = self._state[confirmed], self.settings
-
-        def weighted(rows: IntArray, columns: IntArray) -> FloatArray:
-            motion = kalman.squared_mahalanobis(state, seen.measurements, rows, columns)
-            appearance = distances(rows, columns)
-            return weighted_cost(appearance, motion, settings.motion_weight, settings.appearance_threshold, kalman.GATE)
-
-        return weighted
 
     def _update_matched(self, tracks: IntArray, columns: IntArray, seen: Observation) -> None:
         confidences = seen.scores[columns] if self.settings.nsa else None
@@ -324,6 +321,7 @@ class Tracker:
         self._detection_index[tracks] = seen.inputs[columns]
         self._scores[tracks] = seen.scores[columns]
         self._class_ids[tracks] = seen.class_ids[columns]
+        self._detected[tracks] = seen.boxes[columns]
         self._confirmed[tracks] |= self._hits[tracks] >= self.settings.n_init
 
     def _learn(self, tracks: IntArray, columns: IntArray, looks: Looks) -> None:
@@ -377,6 +375,7 @@ class Tracker:
             "_scores": seen.scores[columns],
             "_class_ids": seen.class_ids[columns],
             "_detection_index": seen.inputs[columns],
+            "_detected": seen.boxes[columns],
             "_slots": self._gallery.allocate(n),
             "_last_look": np.full(n, _LONG_AGO),
         }
@@ -414,9 +413,13 @@ class Tracker:
     def _report(self) -> Tracks:
         shown = np.flatnonzero(self._confirmed & (self._time_since_update <= 1))
         shown = shown[np.argsort(self._ids[shown])]  # an id that came back is not in its place
+        boxes = _boxes(self._state.position[shown])
+        if self.settings.box == "detection":
+            seen = self._detection_index[shown] >= 0
+            boxes[seen] = self._detected[shown[seen]]
         return Tracks(
             ids=self._ids[shown],
-            boxes=tlwh_to_xyxy(_boxes(self._state.position[shown])),
+            boxes=tlwh_to_xyxy(boxes),
             scores=self._scores[shown],
             class_ids=self._class_ids[shown],
             time_since_update=self._time_since_update[shown],
@@ -432,6 +435,7 @@ _PER_TRACK = (
     "_scores",
     "_class_ids",
     "_detection_index",
+    "_detected",
     "_slots",
     "_last_look",
 )

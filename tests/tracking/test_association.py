@@ -11,6 +11,23 @@ from hypothesis.extra.numpy import arrays
 
 from deepsort_cli.tracking.association import CLAMP, cascade, lonely_pairs, match, settled_rows, weighted_cost
 
+
+class Table:
+    """Costs from a (T, N) table, which remembers what it was asked for."""
+
+    def __init__(self, table: np.ndarray, threshold: float = 0.5) -> None:
+        self.table, self.threshold = np.asarray(table), threshold
+        self.asked: list[tuple[int, int]] = []
+
+    def promising(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        return self.table[rows, columns] <= self.threshold
+
+    def __call__(self, rows: np.ndarray, columns: np.ndarray, promising: np.ndarray) -> np.ndarray:
+        self.asked += zip(rows.tolist(), columns.tolist(), strict=True)
+        hopeful = np.isin(rows, rows[promising])
+        return np.where(hopeful, self.table[rows, columns], np.inf)
+
+
 costs = st.tuples(st.integers(1, 4), st.integers(1, 4)).flatmap(
     lambda shape: arrays(float, shape, elements=st.floats(0, 1))
 )
@@ -51,28 +68,38 @@ def test_order_of_unmatched_columns() -> None:
 
 def test_cascade_lets_recent_tracks_choose_first() -> None:
     """An older track with the better appearance does not get the detection."""
-    table = {(0, 0): 0.01, (1, 0): 0.15}
-    asked: list[tuple[int, int]] = []
-
-    def distances(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-        pairs = list(zip(rows.tolist(), columns.tolist(), strict=True))
-        asked.extend(pairs)
-        return np.array([table[pair] for pair in pairs])
-
+    table = Table([[0.01], [0.15]])
     ages = np.array([5, 1])
-    won, taken, unmatched = cascade(ages, 1, np.array([0, 1]), np.array([0, 0]), distances, threshold=0.2, max_age=30)
+    won, taken, unmatched = cascade(ages, 1, np.array([0, 1]), np.array([0, 0]), table, threshold=0.2, max_age=30)
     assert (won.tolist(), taken.tolist(), unmatched.tolist()) == ([1], [0], [])
-    assert asked == [(1, 0)], "distances of pairs that can no longer be matched must not be computed"
+    assert table.asked == [(1, 0)], "costs of pairs that can no longer be matched must not be computed"
 
 
 def test_cascade_ends_at_max_age() -> None:
-    def distances(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-        return np.zeros(len(rows))
-
     pair = (np.array([0]), np.array([0]))
     for age, matched in [(30, 1), (31, 0)]:
-        won, _, _ = cascade(np.array([age]), 1, *pair, distances, threshold=0.2, max_age=30)
+        won, _, _ = cascade(np.array([age]), 1, *pair, Table([[0.0]]), threshold=0.2, max_age=30)
         assert len(won) == matched
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(1, 30), st.integers(1, 12), st.floats(0.02, 0.6), st.integers(0, 2**32 - 1))
+def test_cascade_equals_one_level_after_the_other(n: int, m: int, density: float, seed: int) -> None:
+    """Matches, and the order of what is left, with many levels in which nothing matches."""
+    rng = np.random.default_rng(seed)
+    ages = rng.integers(1, 25, n)
+    cost = np.where(rng.random((n, m)) < density, rng.random((n, m)), np.inf)
+    rows, columns = np.nonzero(np.isfinite(cost))
+    found = cascade(ages, m, rows, columns, Table(cost), threshold=0.5, max_age=20)
+    won, taken, unmatched = [], [], np.arange(m)
+    for age in range(1, 21):
+        level = np.flatnonzero(ages == age)
+        if len(level) and len(unmatched):
+            i, j, left = match(cost[level][:, unmatched], 0.5)
+            won += level[i].tolist()
+            taken += unmatched[j].tolist()
+            unmatched = unmatched[left]
+    assert [part.tolist() for part in found] == [won, taken, unmatched.tolist()]
 
 
 def test_lonely_pairs() -> None:
@@ -116,9 +143,7 @@ def test_settled_pairs_match_whatever_they_look_like(n: int, m: int, seed: int) 
     rows, columns = np.nonzero(gated)
     for _ in range(3):
         looks = rng.random((n, m))
-        won, taken, unmatched = cascade(
-            np.ones(n, np.int64), m, rows, columns, lambda r, c, looks=looks: looks[r, c], threshold=0.5, max_age=30
-        )
+        won, taken, unmatched = cascade(np.ones(n, np.int64), m, rows, columns, Table(looks), threshold=0.5, max_age=30)
         left = np.setdiff1d(np.arange(n), won)
         more_rows, more_columns, _ = match(1 - overlap[left][:, unmatched], 0.7)
         matched = dict(zip([*won, *left[more_rows]], [*taken, *unmatched[more_columns]], strict=True))

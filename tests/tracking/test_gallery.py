@@ -59,7 +59,62 @@ def test_memory_is_reused() -> None:
         slots = gallery.allocate(5)
         gallery.append(slots, features)
         gallery.release(slots)
-    assert max(slots) < 16
+    assert max(slots) < 5
+
+
+def test_more_tracks_leave_stored_features_where_they_are() -> None:
+    """A frame with many new people must not pay for copying everybody else's features."""
+    gallery = Gallery(budget=100)
+    gallery.set_size(8)
+    slots = gallery.allocate(200)
+    gallery.append(slots, unit(np.random.default_rng(0), 200))
+    before = [gallery.features(slot) for slot in slots.tolist()]
+    gallery.allocate(1000)
+    assert all(np.shares_memory(old, gallery.features(slot)) for old, slot in zip(before, slots.tolist(), strict=True))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from([None, 1, 5, 100]),
+    st.floats(0.0, 1.5),
+    st.floats(0.0, 1.2),
+    st.sampled_from([2, 8, 64]),
+    st.integers(0, 2**32 - 1),
+)
+def test_what_may_not_match_is_beyond_the_threshold(
+    budget: int | None, spread: float, threshold: float, size: int, seed: int
+) -> None:
+    """Galleries that grow and turn over, of looks near to and far from each other."""
+    rng = np.random.default_rng(seed)
+    people = unit(rng, 6, size)
+    gallery = Gallery(budget)
+    gallery.set_size(size)
+    slots = gallery.allocate(6)
+    rows, columns = np.divmod(np.arange(36), 6)
+    for _ in range(12):
+        seen = rng.choice(6, size=4, replace=False)
+        noise = rng.normal(0, spread / np.sqrt(size), (4, size))
+        gallery.append(slots[seen], normalise((people[seen] + noise).astype(np.float32))[0])
+        filled = ~gallery.is_empty(slots)[rows]
+        probe = normalise((people + rng.normal(0, spread / np.sqrt(size), (6, size))).astype(np.float32))[0]
+        pairs = (slots, probe, rows[filled], columns[filled])
+        distances = gallery.distances(*pairs)
+        assert gallery.may_match(*pairs, threshold)[distances <= threshold].all()
+
+
+def test_strangers_are_ruled_out() -> None:
+    """Noise as long as that of real looks; whoever is somebody else costs one product."""
+    rng = np.random.default_rng(3)
+    people = unit(rng, 40, 512)
+    gallery = Gallery(budget=100)
+    gallery.set_size(512)
+    slots = gallery.allocate(40)
+    for _ in range(10):
+        gallery.append(slots, normalise(people + rng.normal(0, 0.4 / np.sqrt(512), (40, 512)).astype(np.float32))[0])
+    rows, columns = np.divmod(np.arange(1600), 40)
+    may = gallery.may_match(slots, people, rows, columns, 0.2)
+    assert may[rows == columns].all()
+    assert may.sum() == 40
 
 
 def test_unusable_features() -> None:

@@ -242,7 +242,8 @@ def naive_distances(self, slots, features, rows, columns):  # type: ignore[no-un
 @pytest.mark.parametrize("options", [{}, {"motion_weight": 0.5}, {"ema_alpha": 0.9}, {"gating": False}])
 def test_shortcuts_change_no_decision(monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]) -> None:
     """The lonely-pair shortcut and the gate-first order against computing everything."""
-    import deepsort_cli.tracking.tracker as module
+    import deepsort_cli.tracking.association as association
+    import deepsort_cli.tracking.costs as module
     from deepsort_cli.tracking.gallery import Gallery
 
     def run() -> list[tuple[list[int], list[int]]]:
@@ -262,6 +263,10 @@ def test_shortcuts_change_no_decision(monkeypatch: pytest.MonkeyPatch, options: 
     fast = run()
     monkeypatch.setattr(module, "lonely_pairs", lambda rows, columns, n, m: np.zeros(len(rows), bool))
     monkeypatch.setattr(Gallery, "distances", naive_distances)
+    assert run() == fast
+    # Levels looked through together, even where there are few.
+    monkeypatch.undo()
+    monkeypatch.setattr(association, "_FEW_LEVELS", 0)
     assert run() == fast
     assert max(ids[-1] for ids, _ in fast if ids) > 12, "the scene must be hard enough to lose people"
 
