@@ -1,4 +1,4 @@
-"""Train a Re-ID model on a folder of person crops, load the best checkpoint, and compare two pictures with it.
+"""Train a Re-ID model on a folder of person crops, and make it usable by the tracker.
 
     python examples/train_on_a_folder.py                              # on generated people, in a minute or two
     python examples/train_on_a_folder.py --root market1501/bounding_box_train --epochs 100 --height 256
@@ -10,26 +10,18 @@ last one stopped.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
 from pathlib import Path
 
-from deepsort_cli.reid.progress import Progress, RunPlan
-
-from deepsort_cli.reid.checkpoint import load_model
-from deepsort_cli.reid.extract import extract_features
-from deepsort_cli.reid.settings import TrainConfig
-from deepsort_cli.reid.trainer import train
+import deepsort_cli as deepsort
 
 
-class Printer(Progress):
+class Printer(deepsort.Listener):
     """What a training tells: override what you want to hear."""
 
-    def started(self, plan: RunPlan) -> None:
-        print(f"{plan.model}; {plan.data[0]}")
-
-    def epoch(self, row: Mapping[str, float], best: Mapping[str, float], seconds: float) -> None:
-        validated = f", mAP {row['mAP']:.1%}" if "mAP" in row else ""
-        print(f"epoch {row['epoch']}: loss {row['loss']:.3f}{validated} ({seconds:.0f} s)")
+    def happened(self, event: object) -> None:
+        row = getattr(event, "row", {})  # of an epoch that is over; see deepsort_cli.reid.events
+        if "loss" in row:
+            print(f"epoch {row['epoch']}: loss {row['loss']:.3f}" + (f", mAP {row['mAP']:.1%}" if "mAP" in row else ""))
 
 
 def main() -> None:
@@ -39,38 +31,19 @@ def main() -> None:
     parser.add_argument("--height", type=int, default=128, help="input height; the width is half of it")
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--output-dir", type=Path, default=Path("runs"))
-    arguments = parser.parse_args()
-
-    if not arguments.root.exists():
+    words = vars(parser.parse_args())
+    if not words["root"].exists():
         from generated_people import make_people  # beside this script
 
-        print(f"Making generated people in {arguments.root}")
-        make_people(arguments.root)
-
-    # The keys are those of examples/configs/train.yaml.
-    config = TrainConfig.model_validate(
-        {
-            "data": {"root": arguments.root},
-            "model": {"name": "osnet_x0_25", "input": {"height": arguments.height, "width": arguments.height // 2}},
-            "training": {
-                "epochs": arguments.epochs,
-                "batch_size": arguments.batch_size,
-                "output_dir": arguments.output_dir,
-            },
-        }
-    )
-    result = train(config, Printer())
+        print(f"Making generated people in {words['root']}")
+        make_people(words["root"])
+    result = deepsort.train(**words, width=words["height"] // 2, listener=Printer())
     best = result.folder / "checkpoints" / "best.pth"
     # With few people nobody is held out to validate on, and the last epoch counts.
     found = f"best mAP {result.best['mAP']:.1%}" if "mAP" in result.best else "not validated"
     print(f"{found}, epoch {result.best['epoch']}: {best}")
-
-    model, info = load_model(best)
-    images = sorted(path for path in arguments.root.rglob("*") if path.suffix.lower() in {".jpg", ".png"})
-    pair = [images[0], images[-1]]  # the first and the last person
-    features = extract_features(model, pair, info.preprocess)  # (2, 512), unit length
-    print(f"cosine distance of {pair[0].name} and {pair[1].name}: {1 - features[0] @ features[1]:.3f}")
-    print(f"Make it usable by the tracker: deepsort export {best} --output reid.onnx")
+    exported = deepsort.export(best, output="reid.onnx", overwrite=True)
+    print(f"The same network for the tracker, reid={str(exported.path)!r}: {exported.metadata.embedding_size} values")
 
 
 if __name__ == "__main__":

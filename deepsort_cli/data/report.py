@@ -30,35 +30,7 @@ UNFOLDED = 12
 """Examples that are listed without asking for them; beside pictures a quarter of that."""
 THUMB_HEIGHT = 128
 
-_STYLE = """
-:root { color-scheme: light dark; --bg: #fafafa; --card: #fff; --ink: #1c1e21; --dim: #656d76; --line: #d9dde2;
-  --bar: #4078c0; --error: #c62828; --warning: #b26a00; --info: #1668a8; }
-@media (prefers-color-scheme: dark) { :root { --bg: #15181c; --card: #1e2227; --ink: #e3e6ea; --dim: #949ca6;
-  --line: #343a42; --bar: #6ea3e8; --error: #ff7b72; --warning: #e3a341; --info: #6cb6ff; } }
-* { box-sizing: border-box; }
-body { margin: 0 auto; padding: 1.5rem 1rem 4rem; max-width: 62rem; background: var(--bg); color: var(--ink);
-  font: 15px/1.5 system-ui, sans-serif; overflow-wrap: anywhere; }
-h1 { font-size: 1.5rem; margin: 0; } h2 { font-size: 1.15rem; margin: 2.2rem 0 .6rem; }
-p { margin: .3rem 0; } .dim { color: var(--dim); } code { font-size: .9em; }
-.scroll { overflow-x: auto; } table { border-collapse: collapse; width: 100%; overflow-wrap: normal; }
-th, td { text-align: left; padding: .35rem .7rem .35rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
-th { font-weight: 600; } .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-.card { background: var(--card); border: 1px solid var(--line); border-left: 4px solid var(--edge, var(--line));
-  border-radius: 6px; padding: .7rem 1rem; margin: .7rem 0; }
-.error { --edge: var(--error); } .warning { --edge: var(--warning); } .info { --edge: var(--info); }
-.tag { color: var(--edge); font-weight: 600; margin-right: .5rem; } .count { float: right; font-weight: 600; }
-.thumbs { display: flex; flex-wrap: wrap; gap: .6rem; margin: .6rem 0 .2rem; }
-.group { display: flex; gap: .4rem; align-items: flex-start; max-width: 100%; }
-.several { flex-wrap: wrap; border: 1px solid var(--line); border-radius: 6px; padding: .4rem; }
-figure { margin: 0; width: 7.5rem; font-size: .72rem; line-height: 1.25; color: var(--dim); }
-figure img { display: block; max-width: 100%; max-height: 128px; border: 1px solid var(--line); }
-figure .none { height: 96px; width: 56px; border: 1px dashed var(--line); display: grid; place-items: center;
-  text-align: center; }
-details ul { max-height: 24rem; overflow-y: auto; padding-left: 1.2rem; margin: .3rem 0; }
-.plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(17rem, 1fr)); gap: .7rem; }
-.plots .card { margin: 0; } svg { width: 100%; height: auto; display: block; } svg rect { fill: var(--bar); }
-svg text { fill: var(--dim); font: 11px system-ui, sans-serif; } summary { cursor: pointer; padding: .3rem 0; }
-"""
+STYLE = Path(__file__).with_name("report.css")
 
 
 def check_report_path(path: Path, root: Path, *, overwrite: bool) -> None:
@@ -83,7 +55,7 @@ def write_html(result: ScanResult, findings: Sequence[Finding], path: Path) -> N
         page.write(
             '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
             '<meta name="viewport" content="width=device-width, initial-scale=1">'
-            f"<title>{title}</title><style>{_STYLE}</style></head><body>\n"
+            f"<title>{title}</title><style>\n{STYLE.read_text(encoding='utf-8')}</style></head><body>\n"
             f"<h1>{title}</h1>\n<p class=dim><code>{text(str(result.root))}</code><br>"
             f"read {read}; {depth}; {near}<br>fingerprint <code>{result.fingerprint}</code></p>\n"
         )

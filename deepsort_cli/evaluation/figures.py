@@ -3,17 +3,83 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 
-from deepsort_cli.evaluation.bootstrap import Difference
+from deepsort_cli.evaluation.bootstrap import Difference, Interval
 from deepsort_cli.evaluation.evaluate import ENOUGH_IDENTITIES, Evaluation, Threshold, Verification
 
 ALWAYS = (1, 5, 10)
 """Ranks that are in the data whatever `ranks` says."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A rate of the evaluation: everything that shows it takes it from here.
+
+    Attributes:
+        key: in `metrics.json`.
+        label, meaning: in the summary and on the page.
+        of: its value as a fraction; NaN where it cannot be computed.
+        interval: with its interval, for those that have one.
+        exact: whether `fractions` in `metrics.json` has it too.
+    """
+
+    key: str
+    label: str
+    meaning: str
+    of: Callable[[Evaluation], float]
+    interval: Callable[[Evaluation], Interval] | None = None
+    exact: bool = False
+
+
+RETRIEVAL = (
+    Metric(
+        "mAP",
+        "mAP",
+        "how completely and early matches are found",
+        lambda found: found.ranking.mAP,
+        lambda found: found.mAP,
+        exact=True,
+    ),
+    Metric(
+        "mAP_trapezoidal",
+        "mAP, trapezoidal",
+        "as older Market-1501 code has it",
+        lambda found: found.ranking.mAP_trapezoidal,
+    ),
+    Metric("mINP", "mINP", "how early the hardest match is found", lambda found: found.ranking.mINP, exact=True),
+)
+VERIFICATION = (
+    Metric("eer", "EER", "pairs misjudged at equal errors", lambda found: found.verification.eer),
+    Metric(
+        "tpr_at_fpr_1e-2",
+        "TPR at FPR 1 %",
+        "right pairs accepted with 1 % of wrong",
+        lambda found: found.verification.tpr_at_fpr[1e-2],
+    ),
+    Metric(
+        "tpr_at_fpr_1e-3",
+        "TPR at FPR 0.1 %",
+        "right pairs accepted with 0.1 % of wrong",
+        lambda found: found.verification.tpr_at_fpr[1e-3],
+    ),
+)
+
+
+def rank_metric(k: int) -> Metric:
+    """The share of queries with a match among their `k` nearest images."""
+    meaning = "the nearest image is right" if k == 1 else f"a right image among the nearest {k}"
+    interval = (lambda found: found.rank1) if k == 1 else None
+    return Metric(f"rank{k}", f"rank-{k}", meaning, lambda found: found.ranking.rank(k), interval, exact=True)
+
+
+def metrics(ranks: Iterable[int]) -> tuple[Metric, ...]:
+    """All rates in the order they are shown."""
+    return (*RETRIEVAL, *map(rank_metric, ranks), *VERIFICATION)
 
 
 @dataclass(frozen=True)
@@ -49,18 +115,18 @@ def figures(evaluation: Evaluation, model: ModelInfo) -> dict[str, Any]:
     """
     ranking, data = evaluation.ranking, evaluation.data
     ranks = sorted({*ALWAYS, *evaluation.settings.ranks})
+    shown = metrics(ranks)
     threshold, found = evaluation.threshold, evaluation.threshold_found
     same_camera = evaluation.verification_same_camera
     return {
-        "mAP": percent(ranking.mAP),
-        "mAP_trapezoidal": percent(ranking.mAP_trapezoidal),
-        "mINP": percent(ranking.mINP),
-        **{f"rank{k}": percent(ranking.rank(k)) for k in ranks},
+        **{metric.key: percent(metric.of(evaluation)) for metric in (*RETRIEVAL, *map(rank_metric, ranks))},
         "intervals": {
-            name: [percent(found.low), percent(found.high)]
-            for name, found in (("mAP", evaluation.mAP), ("rank1", evaluation.rank1))
+            metric.key: [percent(bounds.low), percent(bounds.high)]
+            for metric in shown
+            if metric.interval is not None and (bounds := metric.interval(evaluation))
         },
         **_verification(evaluation.verification),
+        **{metric.key: percent(metric.of(evaluation)) for metric in VERIFICATION},
         "same_camera": None if same_camera is None else _verification(same_camera),
         "threshold": None if threshold is None else distance(threshold.interval.value),
         "threshold_interval": None
@@ -74,11 +140,7 @@ def figures(evaluation: Evaluation, model: ModelInfo) -> dict[str, Any]:
         "threshold_positive_pairs": 0 if found is None else found.num_positive,
         "threshold_negative_pairs": 0 if found is None else found.num_negative,
         "threshold_identities": 0 if found is None else found.num_identities,
-        "fractions": {
-            "mAP": _exact(ranking.mAP),
-            "mINP": _exact(ranking.mINP),
-            **{f"rank{k}": _exact(ranking.rank(k)) for k in ranks},
-        },
+        "fractions": {metric.key: _exact(metric.of(evaluation)) for metric in shown if metric.exact},
         "queries": len(data.query),
         "queries_valid": ranking.num_valid,
         "queries_skipped": ranking.num_skipped,

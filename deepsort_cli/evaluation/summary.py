@@ -8,7 +8,7 @@ from typing import Any
 
 from deepsort_cli.evaluation.advice import recommendations
 from deepsort_cli.evaluation.evaluate import CameraPair, Evaluation
-from deepsort_cli.evaluation.figures import typed
+from deepsort_cli.evaluation.figures import metrics, typed
 
 Row = tuple[str, ...]
 """Cells of a table."""
@@ -20,20 +20,9 @@ LEAST_PROSE = 24
 
 def headline(figures: dict[str, Any], ranks: tuple[int, ...]) -> list[Row]:
     """The main figures for people, from `figures.figures`: name, value with interval, meaning."""
-    intervals = figures["intervals"]
     rows: list[Row] = [
-        ("mAP", rate(figures["mAP"], intervals["mAP"]), "how completely and early matches are found"),
-        ("mAP, trapezoidal", rate(figures["mAP_trapezoidal"]), "as older Market-1501 code has it"),
-        ("mINP", rate(figures["mINP"]), "how early the hardest match is found"),
-    ]
-    for k in ranks:
-        bounds = intervals["rank1"] if k == 1 else None
-        meaning = "the nearest image is right" if k == 1 else f"a right image among the nearest {k}"
-        rows.append((f"rank-{k}", rate(figures[f"rank{k}"], bounds), meaning))
-    rows += [
-        ("EER", rate(figures["eer"]), "pairs misjudged at equal errors"),
-        ("TPR at FPR 1 %", rate(figures["tpr_at_fpr_1e-2"]), "right pairs accepted with 1 % of wrong"),
-        ("TPR at FPR 0.1 %", rate(figures["tpr_at_fpr_1e-3"]), "right pairs accepted with 0.1 % of wrong"),
+        (metric.label, rate(figures[metric.key], figures["intervals"].get(metric.key)), metric.meaning)
+        for metric in metrics(ranks)
     ]
     same_camera = figures["same_camera"]
     if same_camera is not None:
@@ -50,7 +39,7 @@ def comparison(
     Args:
         differences: between the two, from `figures.difference_figures`.
     """
-    keys = {"mAP": "mAP", "mINP": "mINP", "rank-1": "rank1"}
+    keys = {metric.label: metric.key for metric in metrics(ranks)}
     theirs = {row[0]: row[1] for row in headline(other, ranks)}
     rows: list[Row] = []
     for name, here, _ in headline(figures, ranks):
@@ -61,6 +50,7 @@ def comparison(
 
 def difference_rows(differences: dict[str, Any]) -> list[Row]:
     """Figures of the model minus those of the other, from `figures.difference_figures`: name, value, meaning."""
+    labels = {metric.key: metric.label for metric in metrics((1,))}
     rows: list[Row] = []
     for name, found in differences.items():
         low, high = found["interval"]
@@ -71,7 +61,7 @@ def difference_rows(differences: dict[str, Any]) -> list[Row]:
             meaning = f"not told apart on this data (p = {p_value:.3g})"
         else:
             meaning = f"{'better' if found['value'] > 0 else 'worse'} beyond chance (p = {p_value:.2g})"
-        rows.append(({"rank1": "rank-1"}.get(name, name), _difference(found), meaning))
+        rows.append((labels.get(name, name), _difference(found), meaning))
     return rows
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import cast
 
 import torch
 
@@ -17,7 +18,14 @@ from deepsort_cli.reid.bundled import weights_file
 from deepsort_cli.reid.checkpoint import CheckpointInfo, load_model, save_checkpoint
 from deepsort_cli.reid.run_folder import versions
 from deepsort_cli.reid.sampler import seed_of
-from deepsort_cli.reid.settings import FINETUNING_RATES, FinetuneConfig, ModelSettings, ResetSettings, TrainConfig
+from deepsort_cli.reid.settings import (
+    FINETUNING_RATES,
+    FinetuneConfig,
+    ModelName,
+    ModelSettings,
+    ResetSettings,
+    TrainConfig,
+)
 from deepsort_cli.reid.train_data import fit_batches, load_data
 
 
@@ -169,7 +177,7 @@ def training_config(config: FinetuneConfig, source: CheckpointInfo, output: Path
     """The settings of the training that goes on from the prepared checkpoint."""
     sizes = {"height": config.model.height, "width": config.model.width}
     settings = ModelSettings(
-        name=source.name,  # type: ignore[arg-type]  # it is checked
+        name=cast(ModelName, source.name),
         feature_dim=source.feature_dim if config.model.feature_dim is None else config.model.feature_dim,
         neck=config.model.neck,
         neck_feature=config.model.neck_feature,

@@ -804,7 +804,7 @@ def test_best_row() -> None:
         ({"data__root": None}, "`data.root`"),
         ({"data__root": "/nonexistent/folder"}, "/nonexistent/folder"),
         ({"training__batch_size": 128}, r"12 identities.*`training.batch_size`=48"),
-        ({"training__batch_size": 36, "training__instances": 9}, r"no identity has 9 images.*training\.instances=6"),
+        ({"training__batch_size": 36, "training__instances": 9}, r"no identity has 9 images.*training\.instances`=6"),
         ({"training__device": "cuda:7"}, "cuda:7"),
         ({"training__device": "toaster"}, "toaster"),
         ({"training__amp": "fp16"}, "GPU"),

@@ -10,7 +10,7 @@ import platform
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -236,7 +236,7 @@ def _warnings(
     return warnings
 
 
-def _training_state(model: Backbone, info: CheckpointInfo) -> str:
+def _training_state(model: Backbone, info: CheckpointInfo) -> Literal["", "untrained", "interrupted", "finished"]:
     """What the file says of its training; files of other programs do not tell more than that there was one."""
     if is_untrained(model, info):
         return "untrained"
