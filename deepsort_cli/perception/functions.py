@@ -50,7 +50,7 @@ class FunctionDetector(ImageDetector):
         usual = DetectorSettings()
         for name in DetectorSettings.model_fields:
             if name not in HEEDED and getattr(settings, name) != getattr(usual, name):
-                raise InputError(f"`detector.{name}`: {self.name} is a function and sees to that itself. Leave it out.")
+                raise InputError(f"`detector.{name}`: a function given as detector sees to that itself. Leave it out.")
         self.conf = settings.conf or 0.0
         self.tally = Tally(0.0, self.class_names)
         self._select = Selection(settings.conf, settings.iou, _wanted(self.class_names, settings.classes), self.tally)

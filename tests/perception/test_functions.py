@@ -73,7 +73,7 @@ def test_a_wrong_answer_is_one_error_that_names_its_shape(answer: Any, words: st
 
 
 def test_settings_that_a_function_cannot_heed_are_refused() -> None:
-    with pytest.raises(InputError, match=r"`detector\.imgsz`: Model is a function"):
+    with pytest.raises(InputError, match=r"`detector\.imgsz`: a function given as detector"):
         detector(ROWS, imgsz=640)
     with pytest.raises(InputError, match=r"`detector\.classes` dragon: .*no class of this name"):
         detector(ROWS, names={0: "person"}, classes="dragon")

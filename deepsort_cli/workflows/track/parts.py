@@ -9,7 +9,7 @@ from deepsort_cli.core import InputError
 from deepsort_cli.core.cpus import available_cpus
 from deepsort_cli.core.events import Listener
 from deepsort_cli.perception.camera_motion import CameraMotion
-from deepsort_cli.perception.catalogue import DEFAULT_DETECTOR, default_detector, find
+from deepsort_cli.perception.catalogue import default_detector
 from deepsort_cli.perception.classes import COCO_NAMES, select_classes
 from deepsort_cli.perception.detectors import Detector, open_detector
 from deepsort_cli.perception.embedders import Embedder, open_embedder
@@ -20,11 +20,6 @@ from deepsort_cli.settings.track import TrackSettings
 from deepsort_cli.tracking import TrackerSettings
 
 MOST_WORKERS = 8
-
-WEAK_DETECTOR = (
-    "no detector is named, and the built-in hog finds few people in crowds or far away. One that finds far more "
-    "({size}, {licence}): deepsort models download {name}"
-)
 
 
 @dataclass(frozen=True)
@@ -130,9 +125,6 @@ def _open_detector(
     if function is not None:
         return FunctionDetector(function, wanted if low is None else wanted.model_copy(update={"conf": low}), lock)
     wanted = usual(wanted)
-    better = find(DEFAULT_DETECTOR)
-    if wanted.model_path is None and better is not None:
-        listener.note(WEAK_DETECTOR.format(size=better.megabytes, licence=better.licence, name=better.name))
     conf = wanted.lowest_confidence() if low is None else low
     return open_detector(wanted.model_copy(update={"conf": conf}), runtime, listener.warn)
 

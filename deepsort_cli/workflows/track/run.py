@@ -20,6 +20,8 @@ from deepsort_cli.core.events import Listener, LoggingListener
 from deepsort_cli.core.regions import Counts, check_inside, parse_lines, parse_zones
 from deepsort_cli.evaluation.mot_score import Scoring, score_comparisons
 from deepsort_cli.evaluation.official_scorer import require_trackeval
+from deepsort_cli.perception.catalogue import DEFAULT_DETECTOR, find
+from deepsort_cli.perception.detectors import HogDetector
 from deepsort_cli.settings.options import from_keywords
 from deepsort_cli.settings.track import TrackSettings
 from deepsort_cli.tracking.counting import RegionCounter
@@ -35,6 +37,10 @@ from deepsort_cli.workflows.track.sources import ground_truth, open_one, tell_mi
 NOTHING_KEPT = (
     "the tracks will not be kept, only summed up at the end: no output is asked for. "
     "For example: `output.save_video`=out.mp4, `output.save_txt`=out.txt, `output.save_csv`=out.csv"
+)
+WEAK_DETECTOR = (
+    "no detector is named, and the built-in hog finds few people in crowds or far away. One that finds far more "
+    "({size}, {licence}): deepsort models download {name}"
 )
 NO_MODEL = "no Re-ID model: tracking by motion and overlap (name one with `reid.model_path`=MODEL.onnx)"
 TABLES_ONLY = "refinement changes text outputs only, and none is asked for: {}"
@@ -348,6 +354,9 @@ def _tell(settings: TrackSettings, parts: Parts, listener: Listener, *, kept: bo
             listener.note(REFINED)
         else:
             listener.warn(TABLES_ONLY.format("`output.save_txt`, `output.save_csv`, `output.save_jsonl`, …"))
+    better = find(DEFAULT_DETECTOR)
+    if isinstance(parts.detector, HogDetector) and settings.detector.model_path is None and better is not None:
+        listener.note(WEAK_DETECTOR.format(size=better.megabytes, licence=better.licence, name=better.name))
     if parts.embedder is None and not parts.brings_features:
         listener.note(NO_MODEL)
 
