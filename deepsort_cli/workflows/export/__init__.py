@@ -128,7 +128,7 @@ class Source:
             normalized=True,
             training_data=settings.training_data,
             training_fingerprint=self.info.fingerprint,
-            training_state=_training_state(self.model, self.info),  # type: ignore[arg-type]  # it is checked
+            training_state=_training_state(self.model, self.info),
             checkpoint_sha256=self.sha256,
             versions=_versions(self.info),
             license=settings.license,
