@@ -46,6 +46,7 @@ class Notes(Listener):
 
 def test_scan(market: Path) -> None:
     def steady(found: dict[str, Any]) -> dict[str, Any]:
+        found = json.loads(json.dumps(found))  # lists for tuples
         return {key: value for key, value in found.items() if key not in ("created", "seconds")}
 
     part = market / "bounding_box_test"
