@@ -69,6 +69,7 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy examples/*.py
 	$(BIN)/codespell
 
 # Strict: a link that leads nowhere, a formula or a name in the reference that is not understood, ends it.

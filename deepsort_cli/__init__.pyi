@@ -51,6 +51,7 @@ from deepsort_cli.workflows.scan import Scan
 from deepsort_cli.workflows.track.run import Model, Run
 
 __version__: str
+_HOMES: dict[str, str]
 _Path = str | PathLike[str]
 __all__ = [
     "CameraMotionSettings",

@@ -81,7 +81,8 @@ def cut(frame: Image, box: np.ndarray, rng: np.random.Generator) -> Image:
 def shine(crop: Image, camera: int) -> Image:
     """The crop in the light of a camera."""
     gain, offset = LIGHT[camera]
-    return np.clip(crop * np.array(gain) + offset, 0, 255).astype(np.uint8)
+    lit: Image = np.clip(crop * np.array(gain) + offset, 0, 255).astype(np.uint8)
+    return lit
 
 
 def main() -> None:

@@ -73,7 +73,14 @@ def stub_text(homes: Mapping[str, str]) -> str:
         imports |= set(_used(function, model, module))
     imports = {(module, name) for module, name in imports if f"{name} as {name}" not in {other for _, other in imports}}
     public = "".join(f'    "{name}",\n' for name in sorted(homes))
-    parts = [_import_lines(imports), "", "__version__: str", "_Path = str | PathLike[str]", f"__all__ = [\n{public}]"]
+    parts = [
+        _import_lines(imports),
+        "",
+        "__version__: str",
+        "_HOMES: dict[str, str]",
+        "_Path = str | PathLike[str]",
+        f"__all__ = [\n{public}]",
+    ]
     return HEAD + "\n\n".join(["\n".join(parts), *sorted(verbs)]) + "\n"
 
 

@@ -231,7 +231,7 @@ def test_make_targets_and_extras_exist() -> None:
 
 def test_readme_shows_the_command_of_make_demo() -> None:
     makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8").replace("\\\n", " ")
-    (made,) = re.findall(r"deepsort (track demo .*?) --save ", makefile)
+    (made,) = re.findall(r"deepsort (track demo .*?) --save \.demo/", makefile)
     shown = [" ".join(command.split()) for command in commands(README)]
     assert f"deepsort {' '.join(made.split())} --save demo.mp4" in shown
 
