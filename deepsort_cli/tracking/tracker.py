@@ -43,8 +43,8 @@ class Tracker:
       a low-scored box that overlaps. As in ByteTrack, tentative tracks and those lost for longer may not, and such a
       box begins no track. Its feature, if any, is ignored: it mostly shows whoever is in front.
     - `start_score`: only detections scored at least this begin a track; weaker ones may continue any.
-    - `overlap_age` (C-BIoU, OC-SORT): where looks are unknown, overlap may continue tracks lost for some frames, after those
-      just lost. The paper looks once, in the frame after the last.
+    - `overlap_age` (C-BIoU, OC-SORT): where looks are unknown, overlap may continue tracks lost for some frames, after
+      those just lost. The paper looks once, in the frame after the last.
     - `box`: a track seen in this frame is reported where its detection was, not where the filter puts it.
     - `per_class`: tracks and detections of different classes never match.
     - `reentry_age`: a track deleted after `max_age` gets its id back when a new track, at the moment it is confirmed,
