@@ -472,8 +472,10 @@ def track(
     max_age: int = 30,
     n_init: int = 3,
     gating: bool = True,
+    start_score: float | None = None,
     low_score: float | None = None,
     reentry: int = 0,
+    box: Literal["kalman", "detection"] = "kalman",
     camera_motion: Literal["none", "flow", "ecc"] | CameraMotionSettings | Mapping[str, Any] = "none",
     save: _Path | None = None,
     save_txt: _Path | None = None,
@@ -542,8 +544,10 @@ def track(
         max_age: Frames a confirmed track survives without a detection.
         n_init: Detections that confirm a track, the first one included.
         gating: Refuse appearance matches that the motion model finds implausible.
+        start_score: A track begins only with a detection scored at least this; None: with any full one.
         low_score: Detections scored from here to high_score may continue tracks by overlap, no more; None: off.
         reentry: Frames for which a deleted track may get its id back by appearance; 0: off.
+        box: Box reported of a track seen in this frame: the filter's, or its detection's own.
         camera_motion: Compensate a moving camera: none, flow (follows corners of the background), ecc (aligns images).
         save: Annotated video; H.264 for .mp4, .mov and .mkv, VP9 for .webm, MPEG-4 for .avi.
         save_txt: Tracks as MOTChallenge text.

@@ -21,6 +21,8 @@ class Fate:
         n_init: how many frames that are.
         beyond: stored detections of frames behind the last one of the source.
         last_resort: the detector was the built-in hog.
+        held_back: detections that matched no track and were not sure enough to begin one.
+        start_score: the score from which they are; None: any.
     """
 
     counts: DetectionCounts
@@ -32,6 +34,8 @@ class Fate:
     n_init: int
     beyond: int = 0
     last_resort: bool = False
+    held_back: int = 0
+    start_score: float | None = None
 
     def lines(self) -> list[str]:
         """What was found, and where it went: one line for each reason that occurred."""
@@ -50,6 +54,7 @@ class Fate:
             (counts.outside, "outside the picture"),
             (self.unusable, "without area"),
             (self.beyond, "in frames behind the last one of the source"),
+            (self.held_back, f"began no track: below `tracker.start_score`={self.start_score}"),
         )
         lines = [found] + [f"{number:,} {reason}" for number, reason in reasons if number]
         if self.unconfirmed:
@@ -74,6 +79,11 @@ class Fate:
             return (
                 "the detector found nothing at all. Is something to be seen that it knows? Small objects need a larger "
                 "`detector.imgsz`; other detectors are named with `detector.model_path`."
+            )
+        if self.held_back and not self.begun:
+            return (
+                f"nothing scores at least `tracker.start_score`={self.start_score:g}, with which a track begins; the "
+                f"best of a wanted class scores {counts.best_score:.2f}: lower `tracker.start_score`, or null for any."
             )
         if self.unconfirmed and counts.frames < self.n_init:
             return (
@@ -127,4 +137,5 @@ class Fate:
             "behind_the_end": self.beyond,
             "tracks_begun": self.begun,
             "tracks_unconfirmed": self.unconfirmed,
+            "held_back": self.held_back,
         }

@@ -45,6 +45,14 @@ def test_where_detections_went_and_what_to_do(what: Fate, line: str, remedy: str
     json.dumps(what.as_json())
 
 
+def test_nothing_sure_enough_to_begin_a_track() -> None:
+    counts = DetectionCounts(frames=10, found=7, kept=7, best_score=0.65)
+    unsure = Fate(counts, 0.3, False, 0, 0, 0, 3, held_back=7, start_score=0.7)
+    assert "7 began no track: below `tracker.start_score`=0.7" in unsure.lines()
+    assert "scores 0.65: lower `tracker.start_score`" in unsure.remedy()
+    assert unsure.as_json()["held_back"] == 7
+
+
 def test_a_detector_that_sees_nothing() -> None:
     blind = Fate(DetectionCounts(frames=4), 0.5, False, 0, 0, 0, 3)
     assert "`detector.imgsz`" in blind.remedy()

@@ -202,6 +202,80 @@ class TestLowScores:
             TrackerSettings(low_score=0.6, high_score=0.5)
 
 
+class TestStartScore:
+    """A track begins with a sure detection and continues with weaker ones."""
+
+    def test_weak_detections_continue_what_a_sure_one_began(self) -> None:
+        tracker = Tracker(TrackerSettings(start_score=0.7))
+        shown = [matched(tracker.update(people((100, 200), scores=[score]))) for score in (0.69, 0.7, 0.4, 0.4, 0.4)]
+        assert shown == [{}, {}, {}, {0: 1}, {0: 1}]
+        assert (tracker.begun, tracker.held_back) == (1, 1)
+        tracker.reset()
+        assert tracker.held_back == 0
+
+    def test_looks_of_weak_detections_count(self) -> None:
+        """Unlike those below the lowest full score: they find a lost track again, and are learnt."""
+        tracker = Tracker(TrackerSettings(start_score=0.7, nn_budget=1))
+        for look, score in ((0, 0.9), (0, 0.9), (0, 0.9), (1, 0.5)):
+            tracker.update(people((100, 200), looks=[look], scores=[score]))
+        for _ in range(3):
+            tracker.update(people())
+        assert matched(tracker.update(people((100, 200), looks=[1], scores=[0.5]))) == {0: 1}
+
+    def test_below_every_score_it_changes_nothing(self) -> None:
+        assert walk(Tracker(TrackerSettings(start_score=0.1))) == walk(Tracker())
+
+    def test_low_scores_beside_it(self) -> None:
+        settings = TrackerSettings(low_score=0.1, high_score=0.5, start_score=0.8)
+        for first, expected in ((0.8, {0: 1}), (0.7, {})):
+            tracker = Tracker(settings)
+            for score in (first, 0.6, 0.6, 0.2):
+                tracks = tracker.update(people((100, 200), scores=[score]))
+            assert matched(tracks) == expected
+
+
+class TestOverlapAge:
+    def after_a_gap(self, frames: int, before: list[int] | None, after: list[int] | None, **options: Any) -> list[int]:
+        tracker = Tracker(TrackerSettings(**options))
+        for _ in range(4):
+            tracker.update(people((100, 200), looks=before))
+        for _ in range(frames):
+            tracker.update(people())
+        return list(matched(tracker.update(people((100, 200), looks=after))).values())
+
+    def test_without_looks_overlap_finds_who_was_lost(self) -> None:
+        assert self.after_a_gap(3, None, None, overlap_age=4) == [1]
+        assert self.after_a_gap(4, None, None, overlap_age=4) == []
+        assert self.after_a_gap(1, None, None) == [], "the paper looks once"
+
+    def test_looks_that_are_known_decide_alone(self) -> None:
+        assert self.after_a_gap(3, [0], [1], overlap_age=10) == []
+        assert self.after_a_gap(3, [0], None, overlap_age=10) == [1], "unknown in this frame"
+        assert self.after_a_gap(3, None, [0], overlap_age=10) == [1], "nothing to compare with"
+
+    def test_those_just_lost_choose_first(self) -> None:
+        """The older one fits better."""
+        tracker = Tracker(TrackerSettings(overlap_age=5, max_iou_distance=0.9))
+        for _ in range(4):
+            tracker.update(people((100, 200), (118, 200)))
+        for _ in range(2):
+            tracker.update(people((118, 200)))
+        assert matched(tracker.update(people((108, 200)))) == {0: 2}
+
+
+@pytest.mark.parametrize("options", [{}, {"low_score": 0.5, "high_score": 0.7}, {"start_score": 0.6}])
+def test_boxes_of_detections(options: dict[str, Any]) -> None:
+    """The same tracks, reported where detections were; a prediction where there was none."""
+    kalman, detection = Tracker(TrackerSettings(**options)), Tracker(TrackerSettings(box="detection", **options))
+    for detections in scene(5):
+        expected, found = kalman.update(detections), detection.update(detections)
+        assert found.ids.tolist() == expected.ids.tolist()
+        seen = found.detection_index >= 0
+        np.testing.assert_allclose(found.boxes[seen], detections.boxes[found.detection_index[seen]], atol=1e-9)
+        np.testing.assert_array_equal(found.boxes[~seen], expected.boxes[~seen])
+    np.testing.assert_array_equal(detection.coast().boxes, kalman.coast().boxes)
+
+
 def test_classes_that_overlap_keep_their_tracks() -> None:
     """A rider and a bicycle in nearly the same box; the rider is hidden for a frame."""
     for per_class, expected in [(True, {0: 2}), (False, {0: 1})]:
@@ -346,6 +420,8 @@ OPTIONS = st.fixed_dictionaries(
         "low_score": st.sampled_from([None, 0.3]),
         "per_class": st.booleans(),
         "reentry_age": st.sampled_from([0, 20]),
+        "start_score": st.sampled_from([None, 0.6]),
+        "overlap_age": st.sampled_from([1, 4]),
         "refresh_every": st.integers(1, 8),
         "max_age": st.sampled_from([3, 30]),
         "max_cosine_distance": st.sampled_from([0.1, 0.2, 0.5]),

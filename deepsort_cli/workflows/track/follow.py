@@ -100,6 +100,8 @@ class Follower:
             unusable=tracker.unusable,
             begun=tracker.begun,
             unconfirmed=tracker.unconfirmed,
+            held_back=tracker.held_back,
+            start_score=tracker.settings.start_score,
             n_init=self._parts.tracker.n_init,
             beyond=0 if last_frame is None else detector.after(last_frame),
             last_resort=detector.name == "hog",
