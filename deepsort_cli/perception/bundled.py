@@ -18,7 +18,7 @@ class BundledModel:
     """A model in the box.
 
     Attributes:
-        name: what `--reid` and `deepsort models` call it.
+        name: what `reid.model_path` and `deepsort models` call it.
         path: the ONNX file.
         sha256: what its SHA-256 must be, in hexadecimal.
     """

@@ -32,7 +32,7 @@ class CatalogueModel:
     """A model somebody else publishes.
 
     Attributes:
-        name: what `--detector` and `deepsort models` call it.
+        name: what `detector.model_path` and `deepsort models` call it.
         task: what it is for.
         title: what it is, in a few words.
         input: what it is shown.

@@ -73,3 +73,20 @@ def decoded(path: Path, *, strict: bool = True) -> list[np.ndarray]:
             if strict:
                 raise
     return frames
+
+
+def at(places: dict[int, float], class_id: int = 0, age: int = 0, score: float = 0.8) -> Tracks:
+    """Tracks with boxes 20 × 50 px, by id the x of their left edge."""
+    x = np.array(list(places.values()), dtype=float)
+    return Tracks(
+        ids=np.array(list(places), dtype=np.int64),
+        boxes=np.column_stack([x, 0 * x + 10, x + 20, 0 * x + 60]).reshape(-1, 4),
+        scores=np.full(len(x), score),
+        class_ids=np.full(len(x), class_id, np.int64),
+        time_since_update=np.full(len(x), age, np.int64),
+        detection_index=np.full(len(x), -1) if age else np.arange(len(x)),
+    )
+
+
+def frame(index: int, fps: float = 10.0) -> Frame:
+    return Frame(index, None, index / fps)

@@ -1,0 +1,67 @@
+"""Tracks that are refined before they go into tables."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deepsort_cli.core.regions import Counts, Line, LineCount
+from deepsort_cli.core.types import Tracks
+from deepsort_cli.tracking.refinement import refine
+from deepsort_cli.tracking.settings import RefinementSettings
+from deepsort_cli.video.sinks import (
+    CsvSink,
+    JsonlSink,
+    MotSink,
+    RefinedSink,
+)
+
+from .helpers import NAMES, at, frame
+
+
+def linear(table: np.ndarray) -> np.ndarray:
+    return refine(table, RefinementSettings(interpolate="linear", min_length=2))
+
+
+class TestRefined:
+    def test_all_tables_get_the_refined_tracks(self, tmp_path: Path) -> None:
+        """Every second frame of a video is tracked; id 1 is missing in two of them, id 2 is seen once."""
+        paths = [tmp_path / name for name in ("a.txt", "a.jsonl", "a.csv")]
+        inner = [MotSink(paths[0]), JsonlSink(paths[1], NAMES), CsvSink(paths[2], NAMES)]
+        counts = Counts((LineCount(Line("door", (0, 0), (9, 9)), 3, 1),), ())
+        with RefinedSink(linear, inner) as sink:
+            for index, places in ((4, {1: 10.0, 2: 90.0}), (6, {}), (8, {}), (10, {1: 16.0}), (12, {1: 18.0})):
+                sink.write(frame(index), at(places, class_id=2), counts)
+                assert not any(path.exists() for path in paths)
+        rows = np.loadtxt(paths[0], delimiter=",")
+        assert rows[:, :3].tolist() == [[5, 1, 10], [7, 1, 12], [9, 1, 14], [11, 1, 16], [13, 1, 18]]
+        lines = [json.loads(line) for line in paths[1].read_text().splitlines()]
+        assert [line["frame"] for line in lines] == [5, 7, 9, 11, 13]
+        assert [line["tracks"][0]["score"] for line in lines] == [0.8, None, None, 0.8, 0.8]
+        assert [line["tracks"][0]["time_since_update"] for line in lines] == [0, 1, 2, 0, 0]
+        assert {line["tracks"][0]["class"] for line in lines} == {"car, red"}
+        assert lines[2]["counts"] == {"lines": [{"name": "door", "in": 3, "out": 1}], "zones": []}
+        table = list(csv.DictReader(paths[2].open()))
+        assert [row["score"] for row in table] == ["0.8000", "", "", "0.8000", "0.8000"]
+
+    def test_nothing_comes_of_nothing(self, tmp_path: Path) -> None:
+        RefinedSink(linear, [MotSink(tmp_path / "a.txt")]).close()
+        assert not list(tmp_path.iterdir())
+        with RefinedSink(linear, [JsonlSink(tmp_path / "a.jsonl")]) as sink:
+            for index in range(3):
+                sink.write(frame(index), Tracks.empty())
+        assert len((tmp_path / "a.jsonl").read_text().splitlines()) == 3
+
+    def test_sinks_are_closed_when_refining_fails(self, tmp_path: Path) -> None:
+        def broken(table: np.ndarray) -> np.ndarray:
+            raise ValueError("broken")
+
+        sink = RefinedSink(broken, [MotSink(tmp_path / "a.txt")])
+        sink.write(frame(0), at({1: 0.0}))
+        with pytest.raises(ValueError, match="broken"):
+            sink.close()
+        assert not list(tmp_path.iterdir())
