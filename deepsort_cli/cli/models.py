@@ -73,7 +73,8 @@ def models(ctx: typer.Context, json: Json = False) -> None:
     """
     if ctx.invoked_subcommand is not None:
         return
-    from deepsort_cli.perception.catalogue import DEFAULT_DETECTOR, cache_folder
+    from deepsort_cli.perception.catalogue import DEFAULT_DETECTOR
+    from deepsort_cli.perception.model_cache import cache_folder
     from deepsort_cli.workflows.models import describe_known, known_models
 
     report = Reporter(json)

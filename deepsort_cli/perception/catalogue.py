@@ -14,13 +14,15 @@ from pathlib import Path
 from typing import Literal
 
 from deepsort_cli.core.errors import InputError, RunError
-from deepsort_cli.core.files import at_home, atomic_path, file_sha256
+from deepsort_cli.core.files import atomic_path, file_sha256
+from deepsort_cli.perception.download import download
+from deepsort_cli.perception.model_cache import cache_error, cache_folder
 
 DEFAULT_DETECTOR = "yolox_nano"
 """Taken where no detector is named and its file is at hand."""
 
-FOLDER, MIRROR, OFFLINE = "DEEPSORT_MODELS", "DEEPSORT_MODELS_URL", "DEEPSORT_OFFLINE"
-"""Environment variables: folder of fetched models; address of a copy of the files; 1 forbids fetching."""
+MIRROR, OFFLINE = "DEEPSORT_MODELS_URL", "DEEPSORT_OFFLINE"
+"""Environment variables: address of a copy of the files; 1 forbids fetching."""
 
 Note = Callable[[str], None]
 Progress = Callable[[int, int], None]
@@ -104,8 +106,6 @@ class CatalogueModel:
             raise RunError(
                 f"{self.name} is not in {self.path.parent}, and {OFFLINE} forbids fetching it. {self.by_hand}"
             )
-        from deepsort_cli.perception.download import download
-
         if self.path.exists():
             note(f"{self.path} is not the published {self.name} any more; it is replaced")
         note(f"fetching {self.name} ({self.megabytes}, weights under {self.licence}) from {self.address}")
@@ -235,42 +235,6 @@ CATALOGUE: tuple[CatalogueModel, ...] = (
 def find(name: str) -> CatalogueModel | None:
     """The model of this name."""
     return next((model for model in CATALOGUE if model.name == name.lower()), None)
-
-
-def cache_folder() -> Path:
-    """Folder of fetched models: DEEPSORT_MODELS, else `deepsort/models` in the user's cache folder."""
-    given = os.environ.get(FOLDER)
-    if given:
-        return at_home(given)
-    from platformdirs import user_cache_path
-
-    return user_cache_path("deepsort", appauthor=False) / "models"
-
-
-def cache_error(folder: Path, error: OSError) -> InputError:
-    """The message for a cache that cannot be written."""
-    return InputError(
-        f"{folder}: models cannot be kept here ({error.strerror or error}). Set {FOLDER} to another folder."
-    )
-
-
-def located(name: str, task: Literal["detector", "reid"], note: Note = lambda message: None) -> Path:
-    """The file that a user means: the one of this name, else the catalogue's model, fetched where need be.
-
-    Raises:
-        InputError: there is neither, or the catalogue's model of this name is for something else.
-        RunError: it cannot be fetched.
-    """
-    path, model = at_home(name), find(name)
-    if path.is_file() or (model is None and path.exists()):  # what is no file is refused when it is opened
-        return path
-    if model is None:
-        from deepsort_cli.perception.model_names import no_such_model
-
-        raise InputError(no_such_model(name, task))
-    if model.task != task:
-        raise InputError(f"{name} is for `{model.key}`, not for `{task}.model_path`. See: deepsort models")
-    return model.obtain(note)
 
 
 def default_detector() -> str | None:

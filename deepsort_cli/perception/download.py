@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from deepsort_cli.core.errors import RunError
-from deepsort_cli.perception.catalogue import cache_error
+from deepsort_cli.perception.model_cache import cache_error
 
 CONNECT_TIMEOUT, READ_TIMEOUT = 10.0, 20.0
 """Seconds until an address that does not answer, or a transfer that stalls, is given up."""

@@ -12,8 +12,8 @@ from deepsort_cli.core.embedder_metadata import PREFIX, EmbedderMetadata
 from deepsort_cli.core.errors import DeepsortError, InputError, RunError
 from deepsort_cli.core.types import FloatArray, Image
 from deepsort_cli.perception.bundled import bundled_model, model_file
-from deepsort_cli.perception.catalogue import located
 from deepsort_cli.perception.features import as_rows, choose_output, faults, probe_crops
+from deepsort_cli.perception.model_names import located
 from deepsort_cli.perception.runtime import Session, open_session
 from deepsort_cli.perception.settings import EmbedderSettings, RuntimeSettings, normalisation
 

@@ -1,12 +1,15 @@
-"""What a model that is not there was probably meant to be, what there is, and the command that gets it."""
+"""The model that a name means; what one that is not there was probably meant to be, and the command that gets it."""
 
 from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
+from deepsort_cli.core.errors import InputError
+from deepsort_cli.core.files import at_home
 from deepsort_cli.core.model_files import onnx_name
 from deepsort_cli.perception.bundled import bundled_models
 from deepsort_cli.perception.catalogue import CATALOGUE, CatalogueModel, find
@@ -125,3 +128,20 @@ def _osnet(name: str) -> str:
         f"{name} does not come with the package; {bundled} does. Train it: deepsort train with `model.name`={name}; or "
         f"take a checkpoint from torchreid's model zoo. Then deepsort export CHECKPOINT, and give its {name}.onnx."
     )
+
+
+def located(name: str, task: Literal["detector", "reid"], note: Callable[[str], None] = lambda message: None) -> Path:
+    """The file that a user means: the one of this name, else the catalogue's model, fetched where need be.
+
+    Raises:
+        InputError: there is neither, or the catalogue's model of this name is for something else.
+        RunError: it cannot be fetched.
+    """
+    path, model = at_home(name), find(name)
+    if path.is_file() or (model is None and path.exists()):  # what is no file is refused when it is opened
+        return path
+    if model is None:
+        raise InputError(no_such_model(name, task))
+    if model.task != task:
+        raise InputError(f"{name} is for `{model.key}`, not for `{task}.model_path`. See: deepsort models")
+    return model.obtain(note)

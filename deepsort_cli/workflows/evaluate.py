@@ -21,7 +21,7 @@ from deepsort_cli.evaluation.protocol import EvaluationData, prepare
 from deepsort_cli.evaluation.settings import EvaluationSettings, ExtractionSettings
 from deepsort_cli.evaluation.summary import WIDTH, summary_text
 from deepsort_cli.settings.evaluate import EvalSettings
-from deepsort_cli.settings.options import from_keywords
+from deepsort_cli.settings.keywords import from_keywords
 from deepsort_cli.workflows.evaluation_data import load_data
 from deepsort_cli.workflows.extraction import Extractor, extract, open_extractor
 from deepsort_cli.workflows.model_choice import existing_model, find_model

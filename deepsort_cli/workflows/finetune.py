@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from deepsort_cli.core.events import Listener, LoggingListener
 from deepsort_cli.settings.finetune import FinetuneSettings
-from deepsort_cli.settings.options import from_keywords
+from deepsort_cli.settings.keywords import from_keywords
 
 if TYPE_CHECKING:
     from deepsort_cli.reid.finetune import Prepared

@@ -7,7 +7,7 @@ from typing import Any
 
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.events import Listener, LoggingListener
-from deepsort_cli.settings.options import from_keywords
+from deepsort_cli.settings.keywords import from_keywords
 from deepsort_cli.settings.refine import RefineSettings
 from deepsort_cli.tracking.refinement import Refinement, refine_file
 

@@ -11,7 +11,7 @@ from deepsort_cli.core.events import Listener, LoggingListener
 from deepsort_cli.data.finding import count_reasons
 from deepsort_cli.data.reorganize import Outcome, Plan, plan_reorganize
 from deepsort_cli.data.reorganize import reorganize as carry_out
-from deepsort_cli.settings.options import from_keywords
+from deepsort_cli.settings.keywords import from_keywords
 from deepsort_cli.settings.reorganize import ReorganizeSettings
 
 

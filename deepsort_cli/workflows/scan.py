@@ -24,7 +24,7 @@ from deepsort_cli.data.scan import find_near_duplicates, list_dataset, scan_data
 from deepsort_cli.data.settings import SCAN_DEFAULTS, ScanSettings
 from deepsort_cli.data.summary import failures, to_json
 from deepsort_cli.data.workers import Progress
-from deepsort_cli.settings.options import from_keywords
+from deepsort_cli.settings.keywords import from_keywords
 from deepsort_cli.settings.scan import ScanCommandSettings
 
 

@@ -10,7 +10,7 @@ from deepsort_cli.core.events import Listener, LoggingListener
 from deepsort_cli.core.files import check_output_file
 from deepsort_cli.evaluation.mot_score import Choice, Scoring, write_csv
 from deepsort_cli.evaluation.mot_score import score as score_pairs
-from deepsort_cli.settings.options import from_keywords
+from deepsort_cli.settings.keywords import from_keywords
 from deepsort_cli.settings.score import ScoreSettings
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deepsort_cli.core.events import Listener, LoggingListener
-from deepsort_cli.settings.options import from_keywords
+from deepsort_cli.settings.keywords import from_keywords
 from deepsort_cli.settings.train import TrainSettings
 
 if TYPE_CHECKING:

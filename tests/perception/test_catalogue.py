@@ -9,7 +9,9 @@ import pytest
 from deepsort_cli.core.errors import InputError, RunError
 from deepsort_cli.core.files import file_sha256
 from deepsort_cli.perception import catalogue
-from deepsort_cli.perception.catalogue import CATALOGUE, CatalogueModel, cache_folder, default_detector, find, located
+from deepsort_cli.perception.catalogue import CATALOGUE, CatalogueModel, default_detector, find
+from deepsort_cli.perception.model_cache import cache_folder
+from deepsort_cli.perception.model_names import located
 
 
 @pytest.fixture

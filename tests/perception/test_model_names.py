@@ -8,9 +8,9 @@ import pytest
 
 from deepsort_cli.core.errors import InputError, RunError
 from deepsort_cli.perception import catalogue
-from deepsort_cli.perception.catalogue import find, located
+from deepsort_cli.perception.catalogue import find
 from deepsort_cli.perception.embedders import resolve_model
-from deepsort_cli.perception.model_names import Task, export_advice, no_such_model
+from deepsort_cli.perception.model_names import Task, export_advice, located, no_such_model
 from deepsort_cli.perception.settings import EmbedderSettings
 
 

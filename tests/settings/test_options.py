@@ -10,7 +10,8 @@ import pytest
 
 from deepsort_cli.core import InputError
 from deepsort_cli.settings import COMMAND_SETTINGS, field_at, resolve, settings_of
-from deepsort_cli.settings.options import Option, choices, from_keywords
+from deepsort_cli.settings.keywords import from_keywords
+from deepsort_cli.settings.options import Option, choices
 from deepsort_cli.settings.track import TrackSettings
 from deepsort_cli.tracking import TrackerSettings
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from deepsort_cli.perception.catalogue import located
 from deepsort_cli.perception.detectors.base import Detector, ImageDetector
 from deepsort_cli.perception.detectors.hog import HogDetector
 from deepsort_cli.perception.detectors.network import OnnxDetector
 from deepsort_cli.perception.detectors.tally import DetectionCounts, Tally
+from deepsort_cli.perception.model_names import located
 from deepsort_cli.perception.runtime import open_session
 from deepsort_cli.perception.settings import DetectorSettings, RuntimeSettings
 

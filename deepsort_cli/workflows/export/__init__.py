@@ -31,7 +31,7 @@ from deepsort_cli.reid.extract import extract_features
 from deepsort_cli.reid.settings import ExportSettings
 from deepsort_cli.reid.untrained import is_untrained, model_remarks
 from deepsort_cli.settings.export import ExportCommandSettings
-from deepsort_cli.settings.options import from_keywords
+from deepsort_cli.settings.keywords import from_keywords
 from deepsort_cli.workflows.export.crops import ExportCrops, calibration_batches, collect_crops
 from deepsort_cli.workflows.export.measuring import Loss, Timing, benchmark, measure, measure_loss
 from deepsort_cli.workflows.export.recommendation import read_metrics, recommend

@@ -22,7 +22,7 @@ from deepsort_cli.evaluation.mot_score import Scoring, score_comparisons
 from deepsort_cli.evaluation.official_scorer import require_trackeval
 from deepsort_cli.perception.catalogue import DEFAULT_DETECTOR, find
 from deepsort_cli.perception.detectors import HogDetector
-from deepsort_cli.settings.options import from_keywords
+from deepsort_cli.settings.keywords import from_keywords
 from deepsort_cli.settings.track import TrackSettings
 from deepsort_cli.tracking.counting import RegionCounter
 from deepsort_cli.tracking.settings import CountingSettings
