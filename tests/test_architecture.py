@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import graphlib
 import re
 import subprocess
 import sys
@@ -79,6 +80,20 @@ def test_rooms_import_one_way(path: Path) -> None:
                     assert rest.split(".")[1] == "settings", f"settings must take {other}.settings only, not {name}"
         else:
             assert top not in FORBIDDEN[room], f"{room} must not import {top}"
+
+
+def test_no_module_comes_back_to_itself() -> None:
+    """Imports within functions count as well."""
+    modules = {".".join(("deepsort_cli", *path.relative_to(PACKAGE).with_suffix("").parts)): path for path in MODULES}
+    modules = {name.removesuffix(".__init__"): path for name, path in modules.items()}
+
+    def module_of(name: str) -> str | None:
+        while name and name not in modules:
+            name = name.rpartition(".")[0]
+        return name or None
+
+    needs = {name: {module_of(other) for other in imports(path)} - {None, name} for name, path in modules.items()}
+    assert set(graphlib.TopologicalSorter(needs).static_order()) >= set(modules)
 
 
 def test_every_room_is_in_the_contract() -> None:

@@ -2,40 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
-
+from deepsort_cli.settings.commands import COMMAND_SETTINGS, all_commands, example_name, settings_of
 from deepsort_cli.settings.loader import CommandSettings, documented_yaml, field_at, resolve, to_yaml
-
-COMMAND_SETTINGS = {
-    "track": "deepsort_cli.settings.track:TrackSettings",
-    "refine": "deepsort_cli.settings.refine:RefineSettings",
-    "score": "deepsort_cli.settings.score:ScoreSettings",
-    "scan": "deepsort_cli.settings.scan:ScanCommandSettings",
-    "reorganize": "deepsort_cli.settings.reorganize:ReorganizeSettings",
-    "eval": "deepsort_cli.settings.evaluate:EvalSettings",
-    "train": "deepsort_cli.settings.train:TrainSettings",
-    "finetune": "deepsort_cli.settings.finetune:FinetuneSettings",
-    "export": "deepsort_cli.settings.export:ExportCommandSettings",
-}
-"""Subcommand → its settings class."""
-
-
-def example_name(command: str) -> str:
-    """The file in `examples/configs` that shows a subcommand's settings."""
-    return f"{'infer' if command == 'track' else command}.yaml"
-
-
-def settings_of(command: str) -> type[CommandSettings]:
-    """The settings class of a subcommand."""
-    module, _, name = COMMAND_SETTINGS[command].partition(":")
-    model: type[CommandSettings] = getattr(importlib.import_module(module), name)
-    return model
-
-
-def all_commands() -> list[type[CommandSettings]]:
-    """The settings classes of all subcommands."""
-    return [settings_of(command) for command in COMMAND_SETTINGS]
-
 
 __all__ = [
     "COMMAND_SETTINGS",

@@ -23,6 +23,7 @@ from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.files import at_home
 from deepsort_cli.core.settings import Settings
 from deepsort_cli.core.urls import hide_in, hide_secrets
+from deepsort_cli.settings.commands import all_commands
 from deepsort_cli.settings.words import load_yaml, plain, settle
 
 if TYPE_CHECKING:
@@ -319,8 +320,6 @@ def _environment(model: type[BaseModel]) -> dict[str, Any]:
         if key in own or any(key.startswith(f"{head}.") for head in mappings):
             values[key] = os.environ[name]
             continue
-        from deepsort_cli.settings import all_commands
-
         if not any(key in set(setting_keys(other)) for other in all_commands()):
             nearest = _variable(_nearest(model, key))
             raise InputError(f"environment variable {name}: unknown setting. The nearest valid one is {nearest}.")
