@@ -27,7 +27,7 @@ def main() -> None:
         make_people(words["root"])
     done = deepsort.evaluate(words.pop("model"), **words, bootstrap=200)
     print(f"mAP {done.evaluation.mAP.value:.1%}, from {done.evaluation.mAP.low:.1%} to {done.evaluation.mAP.high:.1%}")
-    print(f"track with max_cosine_distance={done.figures['threshold']}")  # figures: the same as metrics.json
+    print(f"track with max_cosine_distance={done.threshold}")  # done.as_json() has it all, as metrics.json
     # Every query's result is there as arrays. NaN stands for a query without a right match.
     ap = done.evaluation.ranking.ap
     for query in np.argsort(ap)[:3]:

@@ -43,5 +43,5 @@ def evaluate(
 
     with Bars(report) as bars:
         done = run_evaluate(settings, bars)
-    report.result(done.figures, worded(done.text(result_console(100).width)))
+    report.result(done.as_json(), worded(done.text(result_console(100).width)))
     report.info(f"report: {done.folder / 'report.html'}")

@@ -6,7 +6,6 @@ import math
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -14,7 +13,7 @@ import deepsort_cli
 from deepsort_cli.core.model_files import onnx_name
 from deepsort_cli.evaluation.bootstrap import Interval
 from deepsort_cli.evaluation.evaluate import ENOUGH_IDENTITIES, Evaluation, Threshold
-from deepsort_cli.evaluation.figures import typed
+from deepsort_cli.evaluation.figures import Measured, typed
 from deepsort_cli.evaluation.health import FEW_DIFFERENT, num_different
 
 ASSETS = Path(deepsort_cli.__file__).resolve().parent / "assets"
@@ -32,14 +31,11 @@ class Advice:
     commands: tuple[str, ...] = ()
 
 
-def recommendations(evaluation: Evaluation, figures: dict[str, Any]) -> list[Advice]:
-    """What to do, most useful first.
-
-    Args:
-        figures: of the evaluation, from `figures.figures`.
-    """
+def recommendations(found: Measured) -> list[Advice]:
+    """What to do, most useful first."""
+    evaluation = found.evaluation
     texts = [*_ranking_advice(evaluation), *_camera_advice(evaluation), *_certainty(evaluation), *_failing(evaluation)]
-    return [*_model_advice(evaluation, figures), *_threshold_advice(evaluation, figures), *map(Advice, texts)]
+    return [*_model_advice(evaluation), *_threshold_advice(found), *map(Advice, texts)]
 
 
 def track_commands(path: Path, threshold: float) -> tuple[str, ...]:
@@ -54,7 +50,7 @@ def track_commands(path: Path, threshold: float) -> tuple[str, ...]:
     return (*commands, shlex.join([*words, typed(threshold)]))
 
 
-def _model_advice(evaluation: Evaluation, figures: dict[str, Any]) -> list[Advice]:
+def _model_advice(evaluation: Evaluation) -> list[Advice]:
     """What is wrong with the embeddings or the data as such."""
     advice = []
     features = np.concatenate([evaluation.query_features, evaluation.gallery_features])
@@ -65,7 +61,7 @@ def _model_advice(evaluation: Evaluation, figures: dict[str, Any]) -> list[Advic
             "pictures are copies, which `deepsort scan` finds."
         )
         advice.append(Advice(text))
-    people = figures["query_identities"]
+    people = evaluation.data.counts.query_identities
     if people < ENOUGH_IDENTITIES:
         text = (
             f"{people} {'identity is' if people == 1 else 'identities are'} too few to judge a model by: with other "
@@ -75,8 +71,8 @@ def _model_advice(evaluation: Evaluation, figures: dict[str, Any]) -> list[Advic
     return advice
 
 
-def _threshold_advice(evaluation: Evaluation, figures: dict[str, Any]) -> list[Advice]:
-    found = evaluation.threshold
+def _threshold_advice(found: Measured) -> list[Advice]:
+    evaluation = found.evaluation
     error = (evaluation.verification_same_camera or evaluation.verification).eer
     if error >= HARDLY_BETTER_THAN_CHANCE and _judged(evaluation):
         text = (
@@ -85,9 +81,10 @@ def _threshold_advice(evaluation: Evaluation, figures: dict[str, Any]) -> list[A
         )
         return [Advice(text)]
     advice = []
-    if found is not None:
-        commands = track_commands(Path(figures["model"]["path"]), figures["threshold"])
-        advice += [Advice("Track with this model:", commands), *map(Advice, _about_threshold(evaluation, found))]
+    if evaluation.threshold is not None and found.threshold is not None:
+        commands = track_commands(Path(found.model.path), found.threshold)
+        about = _about_threshold(evaluation, evaluation.threshold)
+        advice += [Advice("Track with this model:", commands), *map(Advice, about)]
     else:
         text = "Evaluate on more people before choosing a threshold; without one the tracker uses its own default."
         advice.append(Advice(text))

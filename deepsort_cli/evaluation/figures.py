@@ -1,19 +1,16 @@
-"""The figures of an evaluation as plain data: what the command prints as JSON and `metrics.json` holds."""
+"""What is said of an evaluation: its rates in one table, the model it is about, and how numbers are rounded."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
+from deepsort_cli.core.preprocess import Preprocess
 from deepsort_cli.evaluation.bootstrap import Difference, Interval
-from deepsort_cli.evaluation.evaluate import ENOUGH_IDENTITIES, Evaluation, Threshold, Verification
-
-ALWAYS = (1, 5, 10)
-"""Ranks that are in the data whatever `ranks` says."""
+from deepsort_cli.evaluation.evaluate import ENOUGH_IDENTITIES, Evaluation, Threshold
 
 
 @dataclass(frozen=True)
@@ -36,25 +33,28 @@ class Metric:
     exact: bool = False
 
 
+MAP = Metric(
+    "mAP",
+    "mAP",
+    "how completely and early matches are found",
+    lambda found: found.ranking.mAP,
+    lambda found: found.mAP,
+    exact=True,
+)
+MINP = Metric("mINP", "mINP", "how early the hardest match is found", lambda found: found.ranking.mINP, exact=True)
+EER = Metric("eer", "EER", "pairs misjudged at equal errors", lambda found: found.verification.eer)
 RETRIEVAL = (
-    Metric(
-        "mAP",
-        "mAP",
-        "how completely and early matches are found",
-        lambda found: found.ranking.mAP,
-        lambda found: found.mAP,
-        exact=True,
-    ),
+    MAP,
     Metric(
         "mAP_trapezoidal",
         "mAP, trapezoidal",
         "as older Market-1501 code has it",
         lambda found: found.ranking.mAP_trapezoidal,
     ),
-    Metric("mINP", "mINP", "how early the hardest match is found", lambda found: found.ranking.mINP, exact=True),
+    MINP,
 )
 VERIFICATION = (
-    Metric("eer", "EER", "pairs misjudged at equal errors", lambda found: found.verification.eer),
+    EER,
     Metric(
         "tpr_at_fpr_1e-2",
         "TPR at FPR 1 %",
@@ -93,7 +93,8 @@ class ModelInfo:
         embedding_size: values per embedding.
         flip_test: whether embeddings of the image and its mirror image were averaged.
         source: why this model: given, newest run, bundled.
-        input: what crops become before the network sees them, the fields of `Preprocess` and `origin`, who says so.
+        preprocess: what crops become before the network sees them, where that is known.
+        origin: who says so.
         warnings: what speaks against the model, for example that it is untrained.
     """
 
@@ -103,75 +104,45 @@ class ModelInfo:
     embedding_size: int
     flip_test: bool = False
     source: str = "given"
-    input: Mapping[str, Any] = field(default_factory=dict)
+    preprocess: Preprocess | None = None
+    origin: str = ""
     warnings: tuple[str, ...] = ()
 
 
-def figures(evaluation: Evaluation, model: ModelInfo) -> dict[str, Any]:
-    """All figures of one model: for people, rates in percent rounded to 0.01; `fractions` has the main ones exactly.
+@dataclass(frozen=True)
+class Measured:
+    """A model and its evaluation: what the summary, the page and `metrics.json` are made of."""
 
-    Distances are cosine distances with four decimals, small ones with four significant digits. None stands for what
-    cannot be computed.
+    model: ModelInfo
+    evaluation: Evaluation
+
+    @property
+    def threshold(self) -> float | None:
+        """The recommended `max_cosine_distance`, rounded as it is printed and stored; None where there is none."""
+        found = self.evaluation.threshold
+        return None if found is None else distance(found.interval.value)
+
+    @property
+    def threshold_missing(self) -> str:
+        """Why no threshold is recommended; empty where one is."""
+        return "" if self.evaluation.threshold is not None else threshold_missing(self.evaluation.threshold_found)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A second model on the same data, and the first one's rates minus its own, by the keys of their metrics."""
+
+    other: Measured
+    differences: Mapping[str, Difference]
+
+
+def compare(found: Measured, other: Measured) -> Comparison:
+    """Two models side by side.
+
+    Raises:
+        ValueError: they were evaluated on different images.
     """
-    ranking, data = evaluation.ranking, evaluation.data
-    ranks = sorted({*ALWAYS, *evaluation.settings.ranks})
-    shown = metrics(ranks)
-    threshold, found = evaluation.threshold, evaluation.threshold_found
-    same_camera = evaluation.verification_same_camera
-    return {
-        **{metric.key: percent(metric.of(evaluation)) for metric in (*RETRIEVAL, *map(rank_metric, ranks))},
-        "intervals": {
-            metric.key: [percent(bounds.low), percent(bounds.high)]
-            for metric in shown
-            if metric.interval is not None and (bounds := metric.interval(evaluation))
-        },
-        **_verification(evaluation.verification),
-        **{metric.key: percent(metric.of(evaluation)) for metric in VERIFICATION},
-        "same_camera": None if same_camera is None else _verification(same_camera),
-        "threshold": None if threshold is None else distance(threshold.interval.value),
-        "threshold_interval": None
-        if threshold is None
-        else [distance(threshold.interval.low), distance(threshold.interval.high)],
-        "threshold_pairs": None if threshold is None else threshold.pairs,
-        "threshold_criterion": None if threshold is None else threshold.criterion,
-        "threshold_tpr": None if threshold is None else percent(threshold.tpr),
-        "threshold_fpr": None if threshold is None else percent(threshold.fpr),
-        "threshold_missing": None if threshold is not None else threshold_missing(found),
-        "threshold_positive_pairs": 0 if found is None else found.num_positive,
-        "threshold_negative_pairs": 0 if found is None else found.num_negative,
-        "threshold_identities": 0 if found is None else found.num_identities,
-        "fractions": {metric.key: _exact(metric.of(evaluation)) for metric in shown if metric.exact},
-        "queries": len(data.query),
-        "queries_valid": ranking.num_valid,
-        "queries_skipped": ranking.num_skipped,
-        "query_identities": len(np.unique(data.query.pids)),
-        "gallery_images": len(data.gallery),
-        "gallery_identities": len(np.unique(data.gallery.pids)),
-        "gallery_distractors": int(np.sum(~np.isin(data.gallery.pids, data.query.pids))),
-        "cameras": len(np.unique(np.concatenate([data.query.camids, data.gallery.camids]))) if data.has_cameras else 0,
-        "notes": list(data.notes),
-        "metric": evaluation.settings.metric,
-        "rerank": evaluation.settings.rerank.enabled,
-        "model": {**asdict(model), "input": dict(model.input), "warnings": list(model.warnings)},
-        "data": {
-            "query": str(data.query.root),
-            "gallery": str(data.gallery.root),
-            "query_fingerprint": data.query.fingerprint,
-            "gallery_fingerprint": data.gallery.fingerprint,
-        },
-    }
-
-
-def difference_figures(differences: dict[str, Difference]) -> dict[str, Any]:
-    """Differences in percentage points, with their 95 % interval and p-value."""
-    return {
-        name: {
-            "value": percent(found.interval.value),
-            "interval": [percent(found.interval.low), percent(found.interval.high)],
-            "p_value": None if math.isnan(found.p_value) else round(found.p_value, 4),
-        }
-        for name, found in differences.items()
-    }
+    return Comparison(other, found.evaluation.compare(other.evaluation))
 
 
 def percent(fraction: float) -> float | None:
@@ -208,18 +179,3 @@ def threshold_missing(found: Threshold | None) -> str:
         f"too few pairs: it takes {found.least_positive:,} right and {found.least_negative:,} wrong ones of "
         f"{ENOUGH_IDENTITIES} identities, here are {have} of {people}"
     )
-
-
-def _exact(fraction: float) -> float | None:
-    return None if math.isnan(fraction) else float(fraction)
-
-
-def _verification(found: Verification) -> dict[str, Any]:
-    return {
-        "eer": percent(found.eer),
-        "eer_threshold": distance(found.eer_threshold),
-        "tpr_at_fpr_1e-2": percent(found.tpr_at_fpr[1e-2]),
-        "tpr_at_fpr_1e-3": percent(found.tpr_at_fpr[1e-3]),
-        "positive_pairs": found.num_positive,
-        "negative_pairs": found.num_negative,
-    }

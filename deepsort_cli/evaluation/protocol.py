@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,23 @@ from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.types import IntArray
 from deepsort_cli.data.manifest import Manifest
 from deepsort_cli.evaluation.ranking import JUNK
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How much data there is.
+
+    Attributes:
+        gallery_distractors: gallery images of people that no query shows.
+        cameras: of both sets together; 0 where camera ids are not used.
+    """
+
+    queries: int
+    query_identities: int
+    gallery_images: int
+    gallery_identities: int
+    gallery_distractors: int
+    cameras: int
 
 
 @dataclass(frozen=True)
@@ -28,6 +46,18 @@ class EvaluationData:
     gallery: Manifest
     has_cameras: bool
     notes: tuple[str, ...]
+
+    @cached_property
+    def counts(self) -> Counts:
+        query, gallery = self.query, self.gallery
+        return Counts(
+            len(query),
+            len(np.unique(query.pids)),
+            len(gallery),
+            len(np.unique(gallery.pids)),
+            int(np.sum(~np.isin(gallery.pids, query.pids))),
+            len(np.unique(np.concatenate([query.camids, gallery.camids]))) if self.has_cameras else 0,
+        )
 
 
 def prepare(

@@ -6,40 +6,27 @@ import datetime
 import json
 import shutil
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from deepsort_cli.core.events import Listener
 from deepsort_cli.core.files import write_failure
-from deepsort_cli.evaluation import explanation, page, plots
-from deepsort_cli.evaluation.evaluate import Evaluation
+from deepsort_cli.evaluation import explanation, metrics_file, page, plots
+from deepsort_cli.evaluation.figures import Comparison, Measured
 from deepsort_cli.evaluation.settings import ReportSettings
+from deepsort_cli.evaluation.summary import summary_text
 from deepsort_cli.evaluation.tables import write_tables
 
 
-@dataclass(frozen=True)
-class Compared:
-    """A second model on the same data: its evaluation, its figures, and the first model's differences to it."""
-
-    evaluation: Evaluation
-    figures: dict[str, Any]
-    differences: dict[str, Any]
-
-
 def write_report(
-    evaluation: Evaluation,
-    figures: dict[str, Any],
-    summary: str,
+    found: Measured,
     settings: ReportSettings,
-    compared: Compared | None = None,
+    against: Comparison | None = None,
     listener: Listener | None = None,
 ) -> Path:
     """Write a new timestamped folder; it appears under its name only when it is complete.
 
     Args:
-        figures: what `metrics.json` will hold, beside the version of its format and the time.
-        summary: what `summary.txt` will hold.
+        against: a second model on the same data.
         listener: told how far the drawing is.
 
     Returns:
@@ -55,26 +42,26 @@ def write_report(
         if listener is not None:
             listener.progress("drawing", count, 2 * drawn - 1)
 
-    name = figures["model"]["name"]
-    other = None if compared is None else (compared.figures["model"]["name"], compared.evaluation)
+    evaluation, name = found.evaluation, found.model.name
+    other = None if against is None else (against.other.model.name, against.other.evaluation)
+    content = metrics_file.as_json(found, against)
     try:
         settings.dir.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(dir=settings.dir, prefix=".eval_"))
         try:
             (work / "csv").mkdir()
-            write_tables(evaluation, figures, work / "csv")
-            _write(work / "summary.txt", summary)
+            write_tables(evaluation, content, work / "csv")
+            _write(work / "summary.txt", summary_text(found, against))
             _write(work / "metrics_explanation.md", explanation.as_markdown())
-            content = {"format_version": 1, "created": now.isoformat(timespec="seconds"), **figures}
-            _write(work / "metrics.json", json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+            dated = {"format_version": 1, "created": now.isoformat(timespec="seconds"), **content}
+            _write(work / metrics_file.NAME, json.dumps(dated, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
             if settings.plots:
                 (work / "plots").mkdir()
                 plots.write_plots(evaluation, work / "plots", name, other, plot_done)
             text = page.render(
-                evaluation,
-                figures,
+                found,
                 now.strftime("%Y-%m-%d %H:%M"),
-                None if compared is None else (compared.figures, compared.evaluation),
+                against,
                 pictures=settings.plots,
                 on_plot=lambda count: plot_done(drawn + count),
             )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from deepsort_cli.evaluation.advice import recommendations
-from deepsort_cli.evaluation.evaluate import CameraPair, Evaluation
-from deepsort_cli.evaluation.figures import metrics, typed
+from deepsort_cli.evaluation.bootstrap import Difference, Interval
+from deepsort_cli.evaluation.evaluate import CameraPair
+from deepsort_cli.evaluation.figures import Comparison, Measured, ModelInfo, distance, metrics, typed
 
 Row = tuple[str, ...]
 """Cells of a table."""
@@ -18,134 +19,115 @@ LEAST_PROSE = 24
 """Characters below which a column of prose is left out."""
 
 
-def headline(figures: dict[str, Any], ranks: tuple[int, ...]) -> list[Row]:
-    """The main figures for people, from `figures.figures`: name, value with interval, meaning."""
-    rows: list[Row] = [
-        (metric.label, rate(figures[metric.key], figures["intervals"].get(metric.key)), metric.meaning)
-        for metric in metrics(ranks)
-    ]
-    same_camera = figures["same_camera"]
-    if same_camera is not None:
-        rows.append(("EER, one camera", rate(same_camera["eer"]), "the same within one camera"))
-    rows.append(("threshold", _threshold(figures), "max_cosine_distance for the tracker"))
-    return rows
-
-
-def comparison(
-    figures: dict[str, Any], other: dict[str, Any], differences: dict[str, Any], ranks: tuple[int, ...]
-) -> list[Row]:
-    """The same figures of two models side by side: name, this one, the other, difference in points where it is known.
-
-    Args:
-        differences: between the two, from `figures.difference_figures`.
-    """
-    keys = {metric.label: metric.key for metric in metrics(ranks)}
-    theirs = {row[0]: row[1] for row in headline(other, ranks)}
+def headline(found: Measured) -> list[Row]:
+    """The main figures for people: name, value with interval, meaning."""
+    evaluation = found.evaluation
     rows: list[Row] = []
-    for name, here, _ in headline(figures, ranks):
-        found = differences.get(keys.get(name, ""))
-        rows.append((name, here, theirs.get(name, ""), "" if found is None else _difference(found)))
+    for metric in metrics(evaluation.settings.ranks):
+        bounds = None if metric.interval is None else metric.interval(evaluation)
+        rows.append((metric.label, rate(metric.of(evaluation), bounds), metric.meaning))
+    same_camera = evaluation.verification_same_camera
+    if same_camera is not None:
+        rows.append(("EER, one camera", rate(same_camera.eer), "the same within one camera"))
+    rows.append(("threshold", _threshold(found), "max_cosine_distance for the tracker"))
     return rows
 
 
-def difference_rows(differences: dict[str, Any]) -> list[Row]:
-    """Figures of the model minus those of the other, from `figures.difference_figures`: name, value, meaning."""
+def comparison(found: Measured, against: Comparison) -> list[Row]:
+    """The same figures of two models side by side: name, this one, the other, difference in points where known."""
+    keys = {metric.label: metric.key for metric in metrics(found.evaluation.settings.ranks)}
+    theirs = {row[0]: row[1] for row in headline(against.other)}
+    rows: list[Row] = []
+    for name, here, _ in headline(found):
+        difference = against.differences.get(keys.get(name, ""))
+        rows.append((name, here, theirs.get(name, ""), "" if difference is None else _difference(difference)))
+    return rows
+
+
+def difference_rows(differences: Mapping[str, Difference]) -> list[Row]:
+    """Rates of the model minus those of the other, by their metrics' keys: name, points with interval, meaning."""
     labels = {metric.key: metric.label for metric in metrics((1,))}
     rows: list[Row] = []
     for name, found in differences.items():
-        low, high = found["interval"]
-        p_value = found["p_value"]
-        if p_value is None:
+        bounds, p_value = found.interval, round(found.p_value, 4)
+        if math.isnan(p_value):
             meaning = "no interval: too few identities or `evaluation.bootstrap`=0"
-        elif low <= 0 <= high or p_value >= 0.05:  # too few samples for the p-value to follow the interval
+        elif bounds.low <= 0 <= bounds.high or p_value >= 0.05:  # too few samples for the p-value to follow
             meaning = f"not told apart on this data (p = {p_value:.3g})"
         else:
-            meaning = f"{'better' if found['value'] > 0 else 'worse'} beyond chance (p = {p_value:.2g})"
+            meaning = f"{'better' if bounds.value > 0 else 'worse'} beyond chance (p = {p_value:.2g})"
         rows.append((labels.get(name, name), _difference(found), meaning))
     return rows
 
 
-def data_line(figures: dict[str, Any]) -> str:
+def data_line(found: Measured) -> str:
     """Size of the data in one sentence."""
-    cameras = f", {figures['cameras']} cameras" if figures["cameras"] else ""
+    counts, valid = found.evaluation.data.counts, found.evaluation.ranking.num_valid
+    cameras = f", {counts.cameras} cameras" if counts.cameras else ""
     return (
-        f"{figures['queries_valid']:,} of {figures['queries']:,} queries ({figures['query_identities']:,} identities) "
-        f"against {figures['gallery_images']:,} gallery images ({figures['gallery_identities']:,} identities{cameras})"
+        f"{valid:,} of {counts.queries:,} queries ({counts.query_identities:,} identities) "
+        f"against {counts.gallery_images:,} gallery images ({counts.gallery_identities:,} identities{cameras})"
     )
 
 
-def method_line(figures: dict[str, Any]) -> str:
+def method_line(found: Measured) -> str:
     """How it was computed, in one sentence."""
-    parts = [f"{figures['metric']} distance"]
-    if figures["rerank"]:
+    settings = found.evaluation.settings
+    parts = [f"{settings.metric} distance"]
+    if settings.rerank.enabled:
         parts.append("k-reciprocal re-ranking")
-    if figures["model"]["flip_test"]:
+    if found.model.flip_test:
         parts.append("mirror images averaged")
     return ", ".join(parts)
 
 
-def input_line(figures: dict[str, Any]) -> str:
+def input_line(model: ModelInfo) -> str:
     """What input the model gets, and who says so; empty where it is not known."""
-    found = figures["model"].get("input")
-    if not found:
+    known = model.preprocess
+    if known is None:
         return ""
-    mean, std = (", ".join(f"{value:.6g}" for value in found[name]) for name in ("mean", "std"))
+    mean, std = (", ".join(f"{value:.6g}" for value in values) for values in (known.mean, known.std))
     return (
-        f"{found['height']}×{found['width']} pixels, {found['channel_order']}, mean {mean}, deviation {std}, "
-        f"{found['resize']}: {found['origin']}"
+        f"{known.height}×{known.width} pixels, {known.channel_order}, mean {mean}, deviation {std}, "
+        f"{known.resize}: {model.origin}"
     )
 
 
-def threshold_line(figures: dict[str, Any]) -> str:
+def threshold_line(found: Measured) -> str:
     """Where the threshold comes from, or why there is none, in one sentence."""
-    if figures["threshold"] is None:
-        return f"No threshold is recommended: {figures['threshold_missing']}."
+    threshold = found.evaluation.threshold
+    if threshold is None:
+        return f"No threshold is recommended: {found.threshold_missing}."
     return (
-        f"Threshold {typed(figures['threshold'])}: {figures['threshold_criterion']} ({figures['threshold_pairs']} "
-        f"pairs: {figures['threshold_positive_pairs']:,} right, {figures['threshold_negative_pairs']:,} wrong). "
-        f"It accepts {rate(figures['threshold_tpr'])} % of the right pairs."
+        f"Threshold {typed(found.threshold)}: {threshold.criterion} ({threshold.pairs} "
+        f"pairs: {threshold.num_positive:,} right, {threshold.num_negative:,} wrong). "
+        f"It accepts {rate(threshold.tpr)} % of the right pairs."
     )
 
 
-def summary_text(
-    evaluation: Evaluation,
-    figures: dict[str, Any],
-    other: dict[str, Any] | None = None,
-    differences: dict[str, Any] | None = None,
-    width: int = WIDTH,
-) -> str:
+def summary_text(found: Measured, against: Comparison | None = None, width: int = WIDTH) -> str:
     """`summary.txt`: figures, what they mean, and recommendations.
 
     Args:
-        figures: of the model.
-        other: of the model it is compared with.
-        differences: between the two, from `figures.difference_figures`.
+        against: the model it is compared with.
         width: characters of a line; commands and paths are not broken, however long.
     """
-    model, ranks = figures["model"], evaluation.settings.ranks
-    lines = [f"Re-ID evaluation of {model['name']}"]
+    model, evaluation = found.model, found.evaluation
+    lines = [f"Re-ID evaluation of {model.name}"]
     facts = [
-        ("model", f"{model['path']} ({model['embedding_size']} values per image)"),
-        ("input", input_line(figures)),
-        ("query", figures["data"]["query"]),
-        ("gallery", figures["data"]["gallery"]),
-        ("data", data_line(figures)),
-        ("method", f"Market-1501 protocol, {method_line(figures)}"),
+        ("model", f"{model.path} ({model.embedding_size} values per image)"),
+        ("input", input_line(model)),
+        ("query", str(evaluation.data.query.root)),
+        ("gallery", str(evaluation.data.gallery.root)),
+        ("data", data_line(found)),
+        ("method", f"Market-1501 protocol, {method_line(found)}"),
     ]
     for name, text in facts:
         lines += _prose(text, width, f"{name:<9}", " " * 9) if text else []
-    for warning in model.get("warnings", ()):
+    for warning in model.warnings:
         lines += ["", *_prose(warning, width, "WARNING: ", " " * 9)]
-    lines += ["", "Figures (percent, [95 % interval])"]
-    if other is None or differences is None:
-        lines += table(headline(figures, ranks), width, prose=True)
-    else:
-        header = ("", *_two_names(model["name"], other["model"]["name"], width), "difference")
-        lines += _fitting([header, *comparison(figures, other, differences, ranks)], width)
-        title = f"Compared with {other['model']['name']} (percentage points, [95 % interval])"
-        lines += ["", *_prose(title, width)]
-        lines += table(difference_rows(differences), width, prose=True)
-    lines += ["", *_prose(threshold_line(figures), width)]
+    lines += ["", "Figures (percent, [95 % interval])", *_figures(found, against, width)]
+    lines += ["", *_prose(threshold_line(found), width)]
     if evaluation.camera_pairs:
         title = "Per pair of cameras (queries of one, gallery of the other only; percent)"
         lines += ["", *_prose(title, width)]
@@ -154,9 +136,23 @@ def summary_text(
         lines += ["", "About the data"]
         lines += [line for note in evaluation.data.notes for line in _prose(note, width, "  - ", "    ")]
     lines += ["", "Recommendations"]
-    for item in recommendations(evaluation, figures):
+    for item in recommendations(found):
         lines += [*_prose(item.text, width, "  - ", "    "), *(f"      {command}" for command in item.commands)]
     return "\n".join(lines) + "\n"
+
+
+def _figures(found: Measured, against: Comparison | None, width: int) -> list[str]:
+    if against is None:
+        return table(headline(found), width, prose=True)
+    other = against.other.model.name
+    header = ("", *_two_names(found.model.name, other, width), "difference")
+    title = f"Compared with {other} (percentage points, [95 % interval])"
+    return [
+        *_fitting([header, *comparison(found, against)], width),
+        "",
+        *_prose(title, width),
+        *table(difference_rows(against.differences), width, prose=True),
+    ]
 
 
 def _fitting(rows: list[Row], width: int) -> list[str]:
@@ -192,27 +188,28 @@ def table(rows: Sequence[Row], width: int, *, prose: bool = False, numbers: bool
     return lines
 
 
-def rate(value: float | None, bounds: list[float | None] | None = None) -> str:
-    """A rate in percent with two decimals, and its interval."""
-    if value is None:
+def rate(value: float, bounds: Interval | None = None) -> str:
+    """A fraction in percent with two decimals, and its interval."""
+    if math.isnan(value):
         return "n/a"
-    if bounds is None or bounds[0] is None or bounds[1] is None:
-        return f"{value:.2f}"
-    return f"{value:.2f} [{bounds[0]:.2f}, {bounds[1]:.2f}]"
+    if bounds is None or math.isnan(bounds.low):
+        return f"{100 * value:.2f}"
+    return f"{100 * value:.2f} [{100 * bounds.low:.2f}, {100 * bounds.high:.2f}]"
 
 
-def _threshold(figures: dict[str, Any]) -> str:
-    if figures["threshold"] is None:
+def _threshold(measured: Measured) -> str:
+    found = measured.evaluation.threshold
+    if found is None:
         return "none"
-    low, high = figures["threshold_interval"]
-    return typed(figures["threshold"]) + ("" if low is None else f" [{typed(low)}, {typed(high)}]")
+    low, high = distance(found.interval.low), distance(found.interval.high)
+    return typed(measured.threshold) + ("" if low is None else f" [{typed(low)}, {typed(high)}]")
 
 
-def _difference(found: dict[str, Any]) -> str:
-    low, high = found["interval"]
-    if found["value"] is None:
+def _difference(found: Difference) -> str:
+    value, low, high = (100 * x for x in (found.interval.value, found.interval.low, found.interval.high))
+    if math.isnan(value):
         return "n/a"
-    return f"{found['value']:+.2f}" + ("" if low is None else f" [{low:+.2f}, {high:+.2f}]")
+    return f"{value:+.2f}" + ("" if math.isnan(low) else f" [{low:+.2f}, {high:+.2f}]")
 
 
 def _camera_rows(pairs: Sequence[CameraPair]) -> list[Row]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,13 @@ LEAST_RANKS = 50
 """Ranks of the CMC curve that are written at least; beyond, until it reaches 1."""
 
 
-def write_tables(evaluation: Evaluation, figures: dict[str, Any], folder: Path) -> None:
-    """Write all CSV files into an existing folder: fractions and distances, but the summary in percent as printed."""
-    _write(folder / "summary_metrics.csv", ("metric", "value", "low", "high"), _summary(figures))
+def write_tables(evaluation: Evaluation, content: Mapping[str, Any], folder: Path) -> None:
+    """Write all CSV files into an existing folder: fractions and distances, but the summary in percent as printed.
+
+    Args:
+        content: what `metrics.json` holds; the summary is its numbers, a row each.
+    """
+    _write(folder / "summary_metrics.csv", ("metric", "value", "low", "high"), _summary(content))
     _write(folder / "per_query_ap.csv", QUERY_COLUMNS, _queries(evaluation))
     _write(
         folder / "per_identity_ap.csv",
@@ -71,12 +75,12 @@ def cmc_head(evaluation: Evaluation) -> list[float]:
     return [float(x) for x in cmc[:wanted]]
 
 
-def _summary(figures: dict[str, Any]) -> Iterable[Sequence[Any]]:
-    bounds = {**figures["intervals"], "threshold": figures["threshold_interval"]}
-    for name, value in figures.items():
+def _summary(content: Mapping[str, Any]) -> Iterable[Sequence[Any]]:
+    bounds = {**content["intervals"], "threshold": content["threshold_interval"]}
+    for name, value in content.items():
         if isinstance(value, int | float | None) and not isinstance(value, bool):
             yield (name, value, *(bounds.get(name) or (None, None)))
-    for name, value in (figures["same_camera"] or {}).items():
+    for name, value in (content["same_camera"] or {}).items():
         yield (f"same_camera_{name}", value, None, None)
 
 

@@ -15,8 +15,9 @@ from deepsort_cli.core.files import check_output_folder
 from deepsort_cli.data.manifest import Manifest
 from deepsort_cli.evaluation.evaluate import Evaluation
 from deepsort_cli.evaluation.evaluate import evaluate as evaluate_features
-from deepsort_cli.evaluation.figures import ModelInfo, difference_figures, figures
+from deepsort_cli.evaluation.figures import Comparison, Measured, ModelInfo, compare
 from deepsort_cli.evaluation.health import fault_of
+from deepsort_cli.evaluation.metrics_file import as_json
 from deepsort_cli.evaluation.protocol import EvaluationData, prepare
 from deepsort_cli.evaluation.settings import EvaluationSettings, ExtractionSettings
 from deepsort_cli.evaluation.summary import WIDTH, summary_text
@@ -29,24 +30,36 @@ from deepsort_cli.workflows.model_choice import existing_model, find_model
 
 @dataclass(frozen=True)
 class Evaluated:
-    """What an evaluation came to.
+    """What an evaluation came to: rates are fractions, distances cosine distances.
 
     Attributes:
-        evaluation: all figures of the model, rates as fractions.
-        figures: the same as plain data, as `metrics.json` has it, with `against` and `difference` where two models
-            were compared, and `report`.
+        model: what was evaluated.
+        evaluation: all figures of it.
+        against: the second model, and the differences to it, where two were compared.
         folder: the report.
     """
 
+    model: ModelInfo
     evaluation: Evaluation
-    figures: dict[str, Any]
+    against: Comparison | None
     folder: Path
+
+    @property
+    def threshold(self) -> float | None:
+        """The `max_cosine_distance` recommended to the tracker; None where there are too few pairs for one."""
+        return self._measured.threshold
+
+    def as_json(self) -> dict[str, Any]:
+        """The figures as `--json` prints them: what `metrics.json` holds, and `report`, where it lies."""
+        return {**as_json(self._measured, self.against), "report": str(self.folder)}
 
     def text(self, width: int = WIDTH) -> str:
         """The summary, in lines of so many characters."""
-        return summary_text(
-            self.evaluation, self.figures, self.figures.get("against"), self.figures.get("difference"), width
-        )
+        return summary_text(self._measured, self.against, width)
+
+    @property
+    def _measured(self) -> Measured:
+        return Measured(self.model, self.evaluation)
 
 
 def evaluate(model: Path | str | None = None, *, listener: Listener | None = None, **keywords: Any) -> Evaluated:
@@ -106,19 +119,12 @@ def _report(
 ) -> Evaluated:
     """Write the folder."""
     # matplotlib takes as long to load as everything else here, so it comes after what may fail.
-    from deepsort_cli.evaluation.report import Compared, write_report
+    from deepsort_cli.evaluation.report import write_report
 
-    content = figures(results[0], infos[0])
-    compared = None
-    if len(results) > 1:
-        other = figures(results[1], infos[1])
-        differences = difference_figures(results[0].compare(results[1]))
-        compared = Compared(results[1], other, differences)
-        content |= {"against": other, "difference": differences}
-    text = summary_text(results[0], content, compared.figures if compared else None, content.get("difference"))
-    folder = write_report(results[0], content, text, settings.report, compared, listener)
-    content["report"] = str(folder)
-    return Evaluated(results[0], content, folder)
+    found, *others = map(Measured, infos, results)
+    against = compare(found, others[0]) if others else None
+    folder = write_report(found, settings.report, against, listener)
+    return Evaluated(found.model, found.evaluation, against, folder)
 
 
 def _info(extractor: Extractor, name: str, why: str, *, flip_test: bool) -> ModelInfo:
@@ -129,7 +135,8 @@ def _info(extractor: Extractor, name: str, why: str, *, flip_test: bool) -> Mode
         extractor.embedding_size,
         flip_test,
         why,
-        {**extractor.preprocess.model_dump(mode="json"), "origin": extractor.origin},
+        extractor.preprocess,
+        extractor.origin,
         tuple(f"{extractor.path}: {remark}." for remark in extractor.remarks),
     )
 

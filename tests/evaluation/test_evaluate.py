@@ -14,7 +14,8 @@ from deepsort_cli.core.errors import InputError
 from deepsort_cli.data.manifest import Manifest
 from deepsort_cli.evaluation.advice import recommendations
 from deepsort_cli.evaluation.evaluate import Evaluation, evaluate
-from deepsort_cli.evaluation.figures import ModelInfo, difference_figures, distance, figures, typed
+from deepsort_cli.evaluation.figures import Measured, ModelInfo, distance, typed
+from deepsort_cli.evaluation.metrics_file import as_json
 from deepsort_cli.evaluation.protocol import prepare
 from deepsort_cli.evaluation.ranking import rank_distances
 from deepsort_cli.evaluation.settings import EvaluationSettings, RerankSettings, ThresholdSettings
@@ -83,7 +84,7 @@ def test_skipped_queries_keep_their_row(make_manifest: Callable[..., Manifest]) 
     assert np.isnan(found.ranking.ap).tolist() == [False, True, False]
     assert found.ranking.mAP == 1.0
     assert math.isnan(found.identities[2].ap)
-    assert figures(found, MODEL)["queries_skipped"] == 1
+    assert as_json(Measured(MODEL, found))["queries_skipped"] == 1
 
 
 def test_threshold_is_where_the_criterion_says(make_evaluation: MakeEvaluation) -> None:
@@ -111,7 +112,7 @@ def test_threshold_is_where_the_criterion_says(make_evaluation: MakeEvaluation) 
 
 
 def advice_of(found: Evaluation) -> list[str]:
-    return [item.text + "".join(item.commands) for item in recommendations(found, figures(found, MODEL))]
+    return [item.text + "".join(item.commands) for item in recommendations(Measured(MODEL, found))]
 
 
 def test_few_same_camera_pairs_fall_back_on_pairs_across(make_manifest: Callable[..., Manifest]) -> None:
@@ -138,9 +139,9 @@ def test_a_handful_of_pairs_is_no_recommendation(make_evaluation: MakeEvaluation
         found = make_evaluation(identities=identities, **options)
         assert found.threshold is None
         assert found.threshold_found is not None
-        content = figures(found, MODEL)
+        content = as_json(Measured(MODEL, found))
         assert (content["threshold"], content["threshold_interval"]) == (None, None)
-        text = summary_text(found, content)
+        text = summary_text(Measured(MODEL, found))
         assert "too few pairs" in text
         assert f"{found.threshold_found.num_negative:,} wrong" in text
         assert f"{found.threshold_found.least_negative:,} wrong" in text
@@ -156,7 +157,7 @@ def test_narrow_embeddings_have_a_threshold_that_can_be_typed(make_evaluation: M
     offset[0] = 10 / scale
     found = evaluate(wide.data, wide.query_features + offset, wide.gallery_features + offset)
     assert found.threshold is not None
-    [command] = [line for line in summary_text(found, figures(found, MODEL)).splitlines() if "max-cosine-d" in line]
+    [command] = [line for line in summary_text(Measured(MODEL, found)).splitlines() if "max-cosine-d" in line]
     typed_value = float(command.rsplit(maxsplit=1)[1])
     distances = cosine(found)
     query, gallery = found.data.query, found.data.gallery
@@ -202,10 +203,10 @@ def test_same_camera_pairs_that_are_not_there(make_manifest: Callable[..., Manif
 def test_one_identity_has_no_threshold(make_manifest: Callable[..., Manifest]) -> None:
     data = prepare(make_manifest([1], [1]), make_manifest([1, 1], [2, 2], prefix="g"))
     found = evaluate(data, np.eye(2)[:1], np.eye(2))
-    content = figures(found, MODEL)
+    content = as_json(Measured(MODEL, found))
     assert content["threshold"] is None
     assert content["mAP"] == 100.0
-    assert "rank-1" in summary_text(found, content)
+    assert "rank-1" in summary_text(Measured(MODEL, found))
     json.dumps(content, allow_nan=False)
 
 
@@ -236,7 +237,6 @@ def test_paired_comparison_sees_what_separate_intervals_do_not(make_evaluation: 
     assert worse.mAP.high > better.mAP.low
     assert better.compare(better)["rank1"].p_value == 1.0
     assert worse.compare(better)["mAP"].interval.value == pytest.approx(-found.interval.value)
-    assert difference_figures(better.compare(worse))["mAP"]["value"] == round(100 * found.interval.value, 2)
 
 
 def test_other_data_cannot_be_compared(make_evaluation: MakeEvaluation) -> None:
@@ -246,11 +246,11 @@ def test_other_data_cannot_be_compared(make_evaluation: MakeEvaluation) -> None:
 
 def test_no_bootstrap_no_intervals(make_evaluation: MakeEvaluation) -> None:
     found = make_evaluation(bootstrap=0)
-    content = figures(found, MODEL)
+    content = as_json(Measured(MODEL, found))
     assert content["intervals"]["mAP"] == [None, None]
     assert content["threshold"] is not None
     assert content["threshold_interval"] == [None, None]
-    assert "[" not in summary_text(found, content).split("Figures")[1].split("mAP")[1].split("\n")[0]
+    assert "[" not in summary_text(Measured(MODEL, found)).split("Figures")[1].split("mAP")[1].split("\n")[0]
 
 
 def test_broken_embeddings_are_refused(make_evaluation: MakeEvaluation) -> None:
@@ -267,7 +267,7 @@ def test_broken_embeddings_are_refused(make_evaluation: MakeEvaluation) -> None:
 
 def test_percent_in_the_figures_fractions_in_the_library(make_evaluation: MakeEvaluation) -> None:
     found = make_evaluation(ranks="3,7")
-    content = figures(found, MODEL)
+    content = as_json(Measured(MODEL, found))
     assert content["mAP"] == round(100 * found.ranking.mAP, 2)
     assert {"rank1", "rank3", "rank5", "rank7", "rank10"} <= set(content)
     assert content["rank3"] == round(100 * found.ranking.rank(3), 2)

@@ -7,6 +7,7 @@ import html
 import html.parser
 import io
 import json
+import math
 import re
 import shutil
 import subprocess
@@ -19,18 +20,21 @@ import pytest
 from PIL import Image
 
 from deepsort_cli.core.errors import RunError
+from deepsort_cli.core.preprocess import Preprocess
 from deepsort_cli.data.manifest import Manifest
 from deepsort_cli.evaluation import page, plots, report
+from deepsort_cli.evaluation.bootstrap import Difference, Interval
 from deepsort_cli.evaluation.evaluate import Evaluation, evaluate
 from deepsort_cli.evaluation.explanation import as_markdown
-from deepsort_cli.evaluation.figures import ModelInfo, difference_figures, figures
+from deepsort_cli.evaluation.figures import Measured, ModelInfo, compare
 from deepsort_cli.evaluation.protocol import prepare
-from deepsort_cli.evaluation.report import Compared, write_report
+from deepsort_cli.evaluation.report import write_report
 from deepsort_cli.evaluation.settings import ReportSettings
 from deepsort_cli.evaluation.summary import difference_rows, summary_text
 
 MakeEvaluation = Callable[..., Evaluation]
 MODEL = ModelInfo("models/<odd> & model.onnx", "<odd> & model", "a" * 64, 16)
+OTHER = ModelInfo("b.onnx", "other_model", "b" * 64, 16)
 TABLES = {
     "summary_metrics",
     "per_query_ap",
@@ -43,8 +47,7 @@ TABLES = {
 
 
 def write(found: Evaluation, folder: Path, **options: object) -> Path:
-    content = figures(found, MODEL)
-    return write_report(found, content, summary_text(found, content), ReportSettings(dir=folder, **options))
+    return write_report(Measured(MODEL, found), ReportSettings(dir=folder, **options))
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
@@ -140,43 +143,46 @@ def test_no_plots_no_pictures(make_evaluation: MakeEvaluation, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("interval", "p_value", "meaning"),
     [
-        ([1.0, 3.0], 0.01, "better beyond chance"),
-        ([1.0, 3.0], 0.19, "not told apart"),  # of twenty samples
-        ([-1.0, 3.0], 0.3, "not told apart"),
-        ([1.0, 3.0], None, "no interval"),
+        ((1.0, 3.0), 0.01, "better beyond chance"),
+        ((1.0, 3.0), 0.19, "not told apart"),  # of twenty samples
+        ((-1.0, 3.0), 0.3, "not told apart"),
+        ((math.nan, math.nan), math.nan, "no interval"),
     ],
 )
 def test_a_difference_is_called_real_by_interval_and_p_value(
-    interval: list[float], p_value: float | None, meaning: str
+    interval: tuple[float, float], p_value: float, meaning: str
 ) -> None:
-    (row,) = difference_rows({"rank1": {"value": 2.0, "interval": interval, "p_value": p_value}})
+    low, high = interval
+    (row,) = difference_rows({"rank1": Difference(Interval(0.02, low / 100, high / 100), p_value)})
     assert row[0] == "rank-1"
+    assert row[1] == "+2.00" + ("" if math.isnan(low) else f" [{low:+.2f}, {high:+.2f}]")
     assert meaning in row[2]
 
 
 def test_comparison_is_on_the_page(make_evaluation: MakeEvaluation, tmp_path: Path) -> None:
     good, bad = make_evaluation(noise=0.3), make_evaluation(noise=1.5)
-    content, other = figures(good, MODEL), figures(bad, ModelInfo("b.onnx", "other_model", "b" * 64, 16))
-    differences = difference_figures(good.compare(bad))
-    content |= {"difference": differences, "against": other}
-    text = summary_text(good, content, other, differences)
-    compared = Compared(bad, other, differences)
-    folder = write_report(good, content, text, ReportSettings(dir=tmp_path, plots=False), compared)
+    found, other = Measured(MODEL, good), Measured(OTHER, bad)
+    against = compare(found, other)
+    folder = write_report(found, ReportSettings(dir=tmp_path, plots=False), against)
+    text = summary_text(found, against)
+    stored = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    gained = against.differences["mAP"]
+    assert stored["difference"]["mAP"]["value"] == round(100 * gained.interval.value, 2)
+    assert stored["against"]["mAP"] == round(100 * bad.ranking.mAP, 2)
     assert "Compared with other_model" in (folder / "report.html").read_text(encoding="utf-8")
     assert "Compared with other_model" in (folder / "summary.txt").read_text(encoding="utf-8")
     assert "better beyond chance" in text
     for line in text.splitlines():
         if line.startswith("  mAP "):
             break
-    assert f"{content['mAP']:.2f} [" in line
-    assert f"{other['mAP']:.2f} [" in line
+    assert f"{100 * good.ranking.mAP:.2f} [" in line
+    assert f"{100 * bad.ranking.mAP:.2f} [" in line
 
 
 def test_two_models_are_side_by_side_in_every_table_and_picture(make_evaluation: MakeEvaluation) -> None:
     good, bad = make_evaluation(noise=0.3, files=True), make_evaluation(noise=1.5)
-    content, other = figures(good, MODEL), figures(bad, ModelInfo("b.onnx", "other_model", "b" * 64, 16))
-    content |= {"difference": difference_figures(good.compare(bad))}
-    text = page.render(good, content, "now", (other, bad), pictures=True)
+    found = Measured(MODEL, good)
+    text = page.render(found, "now", compare(found, Measured(OTHER, bad)), pictures=True)
     assert Page(text).open == []
     for heading in ("mAP", "mean AP", "first match", "AP"):
         for name in ("&lt;odd&gt; &amp; model", "other_model"):
@@ -189,20 +195,18 @@ def test_two_models_are_side_by_side_in_every_table_and_picture(make_evaluation:
 
 def test_commands_are_in_boxes_and_the_input_is_named(make_evaluation: MakeEvaluation) -> None:
     found = make_evaluation()
-    size = {"height": 256, "width": 128, "mean": [0.5] * 3, "std": [0.25] * 3, "channel_order": "BGR"}
-    model = replace(
-        MODEL, path="a b/best.pth", input=size | {"resize": "bilinear", "origin": "assumed"}, warnings=("untrained!",)
-    )
-    content = figures(found, model)
-    text = page.render(found, content, "now", pictures=False)
+    size = Preprocess(mean=(0.5,) * 3, std=(0.25,) * 3, channel_order="BGR")
+    model = replace(MODEL, path="a b/best.pth", preprocess=size, origin="assumed", warnings=("untrained!",))
+    measured = Measured(model, found)
+    text = page.render(measured, "now", pictures=False)
     assert "<pre><code>deepsort export &#x27;a b/best.pth&#x27;</code></pre>" in text
     assert "256×128 pixels, BGR, mean 0.5, 0.5, 0.5" in text
     assert '<p class="warning">untrained!</p>' in text
     for width in (60, 80, 120):
-        lines = summary_text(found, content, width=width).splitlines()
+        lines = summary_text(measured, width=width).splitlines()
         assert all(len(line) <= width for line in lines if "deepsort " not in line and "/" not in line)
         assert any("WARNING: untrained!" in line for line in lines)
-        assert any(line.endswith(f"--max-cosine-distance {content['threshold']}") for line in lines)
+        assert any(line.endswith(f"--max-cosine-distance {measured.threshold}") for line in lines)
 
 
 @pytest.mark.parametrize("identities", [2, 10, 300])

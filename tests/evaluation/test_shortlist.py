@@ -12,7 +12,6 @@ from numpy.testing import assert_allclose, assert_array_equal
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.evaluation import shortlist
 from deepsort_cli.evaluation.evaluate import Evaluation
-from deepsort_cli.evaluation.figures import ModelInfo, figures
 from deepsort_cli.evaluation.settings import RerankSettings
 
 MakeEvaluation = Callable[..., Evaluation]
@@ -31,7 +30,7 @@ def test_a_full_shortlist_is_exact(make_evaluation: MakeEvaluation, metric: str)
     assert_array_equal(full.retrieved, exact.retrieved)
     assert_allclose(full.retrieved_distance, exact.retrieved_distance, atol=1e-5)
     assert full.threshold == exact.threshold
-    assert "lower bounds" in figures(full, ModelInfo("m", "m", "", 16))["notes"][-1]
+    assert "lower bounds" in full.data.notes[-1]
 
 
 def test_a_short_one_is_a_lower_bound(make_evaluation: MakeEvaluation) -> None:

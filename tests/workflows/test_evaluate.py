@@ -138,11 +138,13 @@ def test_library_call(market: Path, colour_model: Path, tmp_path: Path) -> None:
 
     done = evaluate(colour_model, root=market, output_dir=tmp_path, plots=False, listener=Watch())
     assert done.folder.parent == tmp_path
-    assert done.figures["mAP"] == round(100 * done.evaluation.ranking.mAP, 2)
-    assert done.figures["mAP"] > 60
+    content = done.as_json()
+    assert content["mAP"] == round(100 * done.evaluation.mAP.value, 2)
+    assert content["mAP"] > 60
+    assert content["threshold"] == done.threshold
     assert stages["embedding, colours"] == (96, 96)
     assert stages["ranking"] == (24, 24)
     command = ["eval", str(colour_model), "--root", str(market), "-o", str(tmp_path), "--no-plots", "--json"]
-    assert json.loads(CliRunner().invoke(app, command).stdout) | {"report": ""} == done.figures | {"report": ""}
+    assert json.loads(CliRunner().invoke(app, command).stdout) | {"report": ""} == content | {"report": ""}
     with pytest.raises(InputError, match="`rot`: unknown keyword"):
         evaluate(colour_model, rot=market)

@@ -6,7 +6,6 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -21,6 +20,7 @@ from deepsort_cli.core.events import Listener  # noqa: E402
 from deepsort_cli.core.files import file_sha256  # noqa: E402
 from deepsort_cli.core.preprocess import Preprocess  # noqa: E402
 from deepsort_cli.data.settings import ScanSettings  # noqa: E402
+from deepsort_cli.evaluation.metrics_file import Quality  # noqa: E402
 from deepsort_cli.evaluation.settings import EvaluationDataSettings  # noqa: E402
 from deepsort_cli.perception.embedders import Embedder  # noqa: E402
 from deepsort_cli.perception.runtime import open_session  # noqa: E402
@@ -32,7 +32,7 @@ from deepsort_cli.reid.untrained import fresh_layers, model_remarks  # noqa: E40
 from deepsort_cli.settings.export import ExportCommandSettings  # noqa: E402
 from deepsort_cli.workflows.export import Check, Exported, export, run_export  # noqa: E402
 from deepsort_cli.workflows.export.crops import generated_crops  # noqa: E402
-from deepsort_cli.workflows.export.recommendation import read_metrics, recommend  # noqa: E402
+from deepsort_cli.workflows.export.recommendation import recommend  # noqa: E402
 from deepsort_cli.workflows.export.verification import BATCHES, verify  # noqa: E402
 from deepsort_cli.workflows.extraction import open_extractor  # noqa: E402
 
@@ -258,16 +258,16 @@ def test_what_the_user_should_know(tmp_path: Path) -> None:
     assert (sized.metadata.height, sized.metadata.width) == (64, 32)
 
 
-FIGURES: dict[str, Any] = {
-    "mAP": 51.5,
-    "rank1": 60.0,
-    "threshold": 0.35,
-    "threshold_criterion": "1 % of the wrong pairs accepted",
-    "threshold_pairs": "same-camera",
-    "query_identities": 40,
-    "model": {"sha256": "me", "path": "best.pth"},
-    "data": {"query": "some/where/people/query"},
-}
+QUALITY = Quality(
+    {"mAP": 0.515, "rank1": 0.6},
+    threshold=0.35,
+    criterion="1 % of the wrong pairs accepted",
+    pairs="same-camera",
+    identities=40,
+    query="some/where/people/query",
+    path="best.pth",
+    sha256="me",
+)
 
 
 def test_where_the_threshold_comes_from() -> None:
@@ -275,32 +275,23 @@ def test_where_the_threshold_comes_from() -> None:
     plain = ExportSettings()
     found = recommend(plain, stored, None, None, "me")
     assert (found.threshold, found.source, dict(found.metrics)) == (0.2, "stored in the checkpoint", {"mAP": 0.1})
-    found = recommend(plain, stored, None, FIGURES, "me")
+    found = recommend(plain, stored, None, QUALITY, "me")
     assert found.threshold == 0.35
     assert found.source == "1 % of the wrong pairs accepted, same-camera pairs, 40 identities of people/query"
     assert dict(found.metrics) == {"mAP": 0.515, "rank1": 0.6}
-    found = recommend(plain, stored, FIGURES | {"threshold": 0.4}, FIGURES, "me")
+    found = recommend(plain, stored, replace(QUALITY, threshold=0.4), QUALITY, "me")
     assert (found.threshold, found.warnings) == (0.4, ())
-    found = recommend(ExportSettings(threshold=0.5), stored, FIGURES, FIGURES, "me")
+    found = recommend(ExportSettings(threshold=0.5), stored, QUALITY, QUALITY, "me")
     assert (found.threshold, found.source) == (0.5, "given by hand")
-    assert "another file" in recommend(plain, stored, FIGURES, None, "other").warnings[0]
-    useless = recommend(plain, stored, FIGURES | {"threshold": 0.0}, None, "me")
+    assert "another file" in recommend(plain, stored, QUALITY, None, "other").warnings[0]
+    useless = recommend(plain, stored, replace(QUALITY, threshold=0.0), None, "me")
     assert useless.threshold is None
     assert "hardly tells images apart" in useless.warnings[0]
     nothing = recommend(plain, CheckpointInfo("osnet_x0_25", 0, 0, "none"), None, None, "me")
     assert nothing.threshold is None
     assert "no threshold is known" in nothing.warnings[0]
-
-
-def test_metrics_files(tmp_path: Path) -> None:
-    (tmp_path / "metrics.json").write_text(json.dumps(FIGURES))
-    assert read_metrics(tmp_path / "metrics.json") == read_metrics(tmp_path) == FIGURES
-    for content in ("{", "[]", "{}", json.dumps(FIGURES | {"threshold": 7}), json.dumps(FIGURES | {"threshold": "x"})):
-        (tmp_path / "wrong.json").write_text(content)
-        with pytest.raises(InputError, match=r"wrong\.json"):
-            read_metrics(tmp_path / "wrong.json")
-    with pytest.raises(InputError, match="no such file"):
-        read_metrics(tmp_path / "missing.json")
+    bare = recommend(plain, stored, Quality(threshold=0.3), None, "me")
+    assert bare.source == "unknown criterion, unknown pairs, ? identities of unknown data"
 
 
 def test_names_that_cannot_be_used(checkpoint: Path, tmp_path: Path) -> None:

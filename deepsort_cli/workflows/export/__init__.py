@@ -21,8 +21,9 @@ from deepsort_cli.core.files import atomic_path, check_output_file, file_sha256
 from deepsort_cli.core.model_files import onnx_name
 from deepsort_cli.core.preprocess import Preprocess
 from deepsort_cli.evaluation.evaluate import Evaluation
-from deepsort_cli.evaluation.figures import ModelInfo, figures
+from deepsort_cli.evaluation.figures import Measured, ModelInfo
 from deepsort_cli.evaluation.health import fault_of
+from deepsort_cli.evaluation.metrics_file import Quality, quality, read_metrics
 from deepsort_cli.reid.backbones import Backbone
 from deepsort_cli.reid.bundled import weights_file
 from deepsort_cli.reid.checkpoint import CheckpointInfo, load_model
@@ -34,7 +35,7 @@ from deepsort_cli.settings.export import ExportCommandSettings
 from deepsort_cli.settings.keywords import from_keywords
 from deepsort_cli.workflows.export.crops import ExportCrops, calibration_batches, collect_crops
 from deepsort_cli.workflows.export.measuring import Loss, Timing, benchmark, measure, measure_loss
-from deepsort_cli.workflows.export.recommendation import read_metrics, recommend
+from deepsort_cli.workflows.export.recommendation import recommend
 from deepsort_cli.workflows.export.verification import BATCHES, Check, open_exported, verify
 
 
@@ -157,7 +158,7 @@ def _write(
     source: Source,
     settings: ExportSettings,
     crops: ExportCrops,
-    stored: dict[str, Any] | None,
+    stored: Quality | None,
     listener: Listener,
 ) -> Exported:
     """Write, verify and measure a file that has no name yet.
@@ -195,7 +196,9 @@ def _write(
             if loss is not None:
                 before = measure(exact, crops.evaluated, listener)
                 loss = replace(loss, mAP_before=before.ranking.mAP, mAP_after=found.ranking.mAP)
-        measured = None if found is None else _figures(found, ready, model.embedding_dim)
+        measured = None
+        if found is not None:
+            measured = quality(Measured(ModelInfo(str(ready), ready.stem, "", model.embedding_dim), found))
         recommended = recommend(settings, source.info, stored, measured, source.sha256)
         warnings += recommended.warnings
         metadata = metadata.model_copy(update=recommended.fields())
@@ -205,11 +208,6 @@ def _write(
         raise RunError("the metadata read back from the file differs from what was written. Please report this.")
     timings = benchmark(path, model, preprocess, crops.crops, batch) if settings.benchmark else []
     return Exported(path, precision, metadata, crops.origin, tuple(checks), loss, tuple(timings), tuple(warnings))
-
-
-def _figures(found: Evaluation, path: Path, size: int) -> dict[str, Any]:
-    """As `metrics.json` has them, from where `recommend` may take them too."""
-    return figures(found, ModelInfo(str(path), path.stem, "", size))
 
 
 def _warnings(
