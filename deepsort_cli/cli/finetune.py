@@ -113,6 +113,8 @@ def _summary(prepared: Prepared, result: TrainResult | None) -> dict[str, Any]:
         "training": None,
     }
     if result is not None:
+        from deepsort_cli.cli.train_closing import certainty_summary
+
         summary["training"] = {
             "folder": str(result.folder),
             "epochs": result.epochs,
@@ -120,6 +122,7 @@ def _summary(prepared: Prepared, result: TrainResult | None) -> dict[str, Any]:
             "last": dict(result.last),
             "start": None if result.start is None else dict(result.start),
             "chance": None if result.chance is None else {"mAP": result.chance.mAP, "rank1": result.chance.rank1},
+            "certainty": certainty_summary(result.certainty),
             "warnings": list(result.warnings),
             "best_checkpoint": str(result.folder / "checkpoints" / "best.pth"),
             "seconds": round(result.seconds, 1),

@@ -51,6 +51,8 @@ def train(
 
 
 def _summary(result: TrainResult) -> dict[str, Any]:
+    from deepsort_cli.cli.train_closing import certainty_summary
+
     checkpoints = result.folder / "checkpoints"
     return {
         "folder": str(result.folder),
@@ -59,6 +61,7 @@ def _summary(result: TrainResult) -> dict[str, Any]:
         "last": dict(result.last),
         "start": None if result.start is None else dict(result.start),
         "chance": None if result.chance is None else {"mAP": result.chance.mAP, "rank1": result.chance.rank1},
+        "certainty": certainty_summary(result.certainty),
         "best_checkpoint": str(checkpoints / "best.pth"),
         "last_checkpoint": str(checkpoints / "last.pth"),
         "held_out_identities": result.held_out,

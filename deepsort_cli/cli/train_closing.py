@@ -5,15 +5,17 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
 from deepsort_cli.cli.console import Reporter
 from deepsort_cli.cli.next_commands import reading_flags
+from deepsort_cli.cli.wording import worded
 from deepsort_cli.reid.settings import TrainConfig
 
 if TYPE_CHECKING:
+    from deepsort_cli.reid.certainty import Certainty
     from deepsort_cli.reid.trainer import TrainResult
 
 
@@ -23,15 +25,47 @@ def close(report: Reporter, result: TrainResult, config: TrainConfig) -> None:
     lines = [f"{result.epochs} epochs in {result.folder}"]
     if "mAP" in result.best and result.chance is not None:
         best = result.best
-        lines.append(f"best mAP {best['mAP']:.1%}, rank 1 {best['rank1']:.1%} (epoch {best['epoch']:.0f})")
+        sure = result.certainty
+        within = "" if sure is None else f" [{100 * sure.best.low:.1f}, {100 * sure.best.high:.1f}]"
+        lines.append(f"best mAP {best['mAP']:.1%}{within}, rank 1 {best['rank1']:.1%} (epoch {best['epoch']:.0f})")
         beside = [f"by chance {result.chance.mAP:.1%}, {result.chance.rank1:.1%}"]
         if result.start is not None and "mAP" in result.start:
             beside.insert(0, f"at the start {result.start['mAP']:.1%}, {result.start['rank1']:.1%}")
         lines.append(f"{'; '.join(beside)}; {result.held_out} people")
+        if sure is not None:
+            lines += [worded(line) for line in _about_gain(sure)]
         lines.append(f"model: {best_file}")
     else:
         lines.append(f"model: {best_file} (epoch {result.best['epoch']:.0f}, not validated)")
     tell(report, "\n".join(lines), next_commands(result, config, best_file))
+
+
+def _about_gain(sure: Certainty) -> list[str]:
+    lines = []
+    if sure.difference is not None:
+        gain = sure.difference.interval
+        points = f"{100 * gain.value:+.1f} [{100 * gain.low:+.1f}, {100 * gain.high:+.1f}]"
+        end = "" if sure.told_apart else ": cannot be told apart from the start"
+        lines.append(f"mAP against the start: {points} (95 % intervals over people){end}")
+    return lines + ([sure.doubt] if sure.doubt else [])
+
+
+def certainty_summary(sure: Certainty | None) -> dict[str, Any] | None:
+    """The same for `--json`, fractions."""
+    if sure is None:
+        return None
+    summary: dict[str, Any] = {
+        "people": sure.people,
+        "mAP_interval": [sure.best.low, sure.best.high],
+        "start_mAP_interval": None if sure.start is None else [sure.start.low, sure.start.high],
+        "difference": None,
+        "told_apart_from_start": sure.told_apart,
+    }
+    if sure.difference is not None:
+        gain = sure.difference.interval
+        summary["difference"] = {"mAP": gain.value, "interval": [gain.low, gain.high]}
+        summary["difference"]["p_value"] = sure.difference.p_value
+    return summary
 
 
 def next_commands(result: TrainResult, config: TrainConfig, best_file: Path) -> dict[str, str]:

@@ -64,6 +64,10 @@ def draw_curves(
                 continue
             # A lone validation would not show as a line.
             axis.plot(*zip(*points, strict=True), label=_label(name), marker="o", markersize=2.5, linewidth=1.4)
+        if title == "Validation":
+            bounds = [(row["epoch"], row["mAP_low"], row["mAP_high"]) for row in history if "mAP_low" in row]
+            if bounds:
+                axis.fill_between(*zip(*bounds, strict=True), alpha=0.15, linewidth=0, label="mAP, 95 % interval")
         _mark_epochs(axis, history, resumes, named=title == "Validation")
         if best is not None and title == "Validation" and "mAP" in best:
             axis.plot(

@@ -54,6 +54,7 @@ class Position:
         half: epochs at half size, the first ones.
         resumes: finished epochs at which the run was continued.
         figures: names of what `sums` holds.
+        found: `start` and `best` → average precision of each validation query then, for how sure the gain is.
     """
 
     epoch: int = 0
@@ -65,6 +66,7 @@ class Position:
     half: int = 0
     resumes: list[int] = field(default_factory=list)
     figures: tuple[str, ...] = field(default_factory=figure_names)
+    found: dict[str, list[float]] = field(default_factory=dict)
 
     @classmethod
     def start(cls, config: TrainConfig) -> Position:

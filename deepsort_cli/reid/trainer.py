@@ -21,9 +21,11 @@ import torch
 from deepsort_cli.core.errors import RunError
 from deepsort_cli.core.events import Listener
 from deepsort_cli.core.preprocess import Preprocess
+from deepsort_cli.core.types import FloatArray
 from deepsort_cli.evaluation.chance import Chance
 from deepsort_cli.reid.backbones import Backbone, build_backbone, count_macs, count_parameters
 from deepsort_cli.reid.bundled import weights_file
+from deepsort_cli.reid.certainty import Certainty, People
 from deepsort_cli.reid.checkpoint import (
     CheckpointInfo,
     info_of,
@@ -76,6 +78,8 @@ class TrainResult:
         last: history row of the last epoch.
         start: history row of epoch 0; None where it was not validated.
         chance: figures of a random ranking of the validation images; None without validation.
+        certainty: how sure the mAP of the best epoch is, and its difference to the start; None without validation, on
+            one person alone, or where a checkpoint of an earlier version does not tell.
         held_out: number of people it was validated on.
         identities: number of people it was trained on.
         seconds: of this call.
@@ -90,6 +94,7 @@ class TrainResult:
     last: Mapping[str, float]
     start: Mapping[str, float] | None
     chance: Chance | None
+    certainty: Certainty | None
     held_out: int
     identities: int
     seconds: float
@@ -195,6 +200,8 @@ class Trainer:
             self.start = f"random weights{reasons[0]}"
 
         self.chance = images.chance
+        self.people = People(data.query.pids) if data.query is not None else None
+        self.ap: list[float] = []  # of the queries, at the last validation
         self.batches = EpochBatches()
         self.loader = build_loader(
             TrainingImages(images.train, data.classes, config.augment),
@@ -243,8 +250,10 @@ class Trainer:
             # Where the run starts from, to measure it by; and trouble with the validation images shows now, not later.
             row: Row = {"epoch": 0, "height": self._input(0).height, **self._validate(0)}
             self.position.history.append(row)
+            self.position.found["start"] = self.ap
             self.listener.happened(StartValidated(row, self.chance))
             if not self.random_start:  # random weights are never worth keeping
+                self.position.found["best"] = self.ap
                 self._keep_best(self._info(row))
 
         for epoch in range(self.position.epoch, settings.length):
@@ -307,6 +316,8 @@ class Trainer:
         best = best_row(history, random_start=self.random_start)
         zeros = torch.zeros_like(self.position.sums)
         self.position = replace(self.position, epoch=epoch + 1, step=0, sums=zeros, history=history)
+        if best is row and "mAP" in row:
+            self.position.found["best"] = self.ap
         info = self._info(row)
         # In this order: killed between any two of these, the run repeats the epoch and writes the same again.
         if best is row:
@@ -349,7 +360,7 @@ class Trainer:
     def _validate(self, epoch: int) -> Row:
         if self.images.validation is None or self.data.query is None or self.data.gallery is None:
             return {}
-        return validate(
+        found = validate(
             self.learner.inference_model,
             self.images.validation,
             self.data.query,
@@ -360,6 +371,19 @@ class Trainer:
             ranks=self.ranks,
             listener=self.listener,
         )
+        self.ap = found.ap.tolist()
+        return found.figures | self._bounds(found.ap)
+
+    def _bounds(self, ap: FloatArray) -> Row:
+        """The interval of the mAP, and what was gained since the start, with its interval, for the history."""
+        sure = None if self.people is None else self.people.certainty({**self.position.found, "best": ap.tolist()})
+        if sure is None:
+            return {}
+        row = {"mAP_low": sure.best.low, "mAP_high": sure.best.high}
+        if sure.difference is not None:
+            gained = sure.difference.interval
+            row |= {"gain": gained.value, "gain_low": gained.low, "gain_high": gained.high}
+        return row
 
     def _info(self, row: Row) -> CheckpointInfo:
         metrics = {name: row[name] for name in METRICS if name in row}
@@ -513,7 +537,10 @@ class Trainer:
         history = self.position.history
         best = best_row(history, random_start=self.random_start)
         people = int(self.info.validation.get("identities", 0))
-        for verdict in verdicts(history, best, self.chance, random_start=self.random_start, people=people):
+        certainty = None if self.people is None else self.people.certainty(self.position.found)
+        gain = None if certainty is None or certainty.difference is None else certainty.difference.interval
+        judged = verdicts(history, best, self.chance, random_start=self.random_start, people=people, gain=gain)
+        for verdict in judged:
             self.warn(verdict)
         return TrainResult(
             folder=self.folder,
@@ -522,6 +549,7 @@ class Trainer:
             last=history[-1],
             start=next((row for row in history if row["epoch"] == 0), None),
             chance=self.chance,
+            certainty=certainty,
             held_out=people,
             identities=len(self.data.pids),
             seconds=time.perf_counter() - self.started,

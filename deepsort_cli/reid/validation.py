@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from deepsort_cli.core.events import Listener
 from deepsort_cli.core.preprocess import Preprocess
-from deepsort_cli.core.types import Image
+from deepsort_cli.core.types import FloatArray, Image
 from deepsort_cli.data.manifest import Manifest
+from deepsort_cli.evaluation.bootstrap import Interval
 from deepsort_cli.evaluation.chance import Chance, luck
 from deepsort_cli.evaluation.ranking import rank
 from deepsort_cli.reid.backbones import Backbone
@@ -27,6 +29,19 @@ COLLAPSE_ADVICE = (
     "cameras (mAP {mAP:.1f} %) while cross-entropy falls. Set `loss.normalize_features`=true, lower `optimizer.lr` or "
     "lengthen `scheduler.warmup_epochs`, turn on `augment.jitter`, or start from trained weights (`model.pretrained`)."
 )
+
+
+@dataclass(frozen=True)
+class Validated:
+    """What a validation found.
+
+    Attributes:
+        figures: `METRICS`, fractions.
+        ap: (Q,) average precision of each query, NaN where it has no match.
+    """
+
+    figures: dict[str, float]
+    ap: FloatArray
 
 
 class _Share(Sequence[Image]):
@@ -54,8 +69,8 @@ def validate(
     device: torch.device,
     ranks: Ranks,
     listener: Listener,
-) -> dict[str, float]:
-    """`METRICS` as fractions, by cosine distance; the processes share the work and all return the same.
+) -> Validated:
+    """How well a model finds people, by cosine distance; the processes share the work and all return the same.
 
     Args:
         crops: those of the queries, followed by those of the gallery.
@@ -76,16 +91,17 @@ def validate(
     return ranking_metrics(features, query, gallery)
 
 
-def ranking_metrics(features: np.ndarray, query: Manifest, gallery: Manifest) -> dict[str, float]:
-    """`METRICS` of the (Q + G, D) features of queries and gallery."""
+def ranking_metrics(features: np.ndarray, query: Manifest, gallery: Manifest) -> Validated:
+    """The same from the (Q + G, D) features of queries and gallery."""
     q, g = features[: len(query)], features[len(query) :]
     result = rank(q, g, query.pids, gallery.pids, query.camids, gallery.camids)
-    return {
+    figures = {
         "mAP": float(result.mAP),
         "rank1": float(result.rank(1)),
         "rank5": float(result.rank(5)),
         "mINP": float(result.mINP),
     }
+    return Validated(figures, result.ap)
 
 
 def best_row(history: Sequence[Mapping[str, float]], *, random_start: bool = False) -> Mapping[str, float]:
@@ -115,6 +131,7 @@ def verdicts(
     *,
     random_start: bool,
     people: int,
+    gain: Interval | None = None,
 ) -> list[str]:
     """What speaks against the result of a run that is over, as sentences; empty where it improved on its start.
 
@@ -122,6 +139,7 @@ def verdicts(
         best: what `best_row` chose.
         chance: None without validation.
         people: how many the run was validated on; the fewer, the further chance itself goes up and down.
+        gain: of the best epoch over the start; None where it is not known.
     """
     found = _about_loss(history)
     if chance is None:
@@ -142,6 +160,11 @@ def verdicts(
             f"no epoch found people better than the {'untrained network' if random_start else 'start'} did (mAP "
             f"{start['mAP']:.1%} at the start, {reached:.1%} at best after it): {what}"
         )
+    elif gain is not None and best["epoch"] > 0 and gain.low <= 0:
+        found.append(
+            f"the best epoch cannot be told apart from the {'untrained network' if random_start else 'start'}: mAP "
+            f"{signed(gain)} on {people} people"
+        )
     if best["mAP"] <= chance.mAP:
         found.append(f"the best epoch is no better than chance (mAP {best['mAP']:.1%}, chance {chance.mAP:.1%})")
     elif best["mAP"] <= chance.mAP + luck(chance.mAP, people):
@@ -150,6 +173,11 @@ def verdicts(
             f"{people} people are too few to tell that from luck"
         )
     return found
+
+
+def signed(gain: Interval) -> str:
+    """A difference of two fractions in percentage points, with its interval."""
+    return f"{100 * gain.value:+.1f} [{100 * gain.low:+.1f}, {100 * gain.high:+.1f}]"
 
 
 def _about_loss(history: Sequence[Mapping[str, float]]) -> list[str]:

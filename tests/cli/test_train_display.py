@@ -14,9 +14,11 @@ from rich.text import Text
 pytest.importorskip("torch")
 
 from deepsort_cli.cli.console import Reporter
-from deepsort_cli.cli.train_closing import close, next_commands
+from deepsort_cli.cli.train_closing import certainty_summary, close, next_commands
 from deepsort_cli.cli.train_display import Part, TrainDisplay, fit
+from deepsort_cli.evaluation.bootstrap import Difference, Interval
 from deepsort_cli.evaluation.chance import Chance
+from deepsort_cli.reid.certainty import Certainty
 from deepsort_cli.reid.events import EpochDone, RunPlan, StartValidated, StepReport
 from deepsort_cli.reid.losses import figure_names
 from deepsort_cli.reid.optim import Group
@@ -106,6 +108,7 @@ def finished(**changes: object) -> TrainResult:
         last=ROW,
         start={"epoch": 0, "mAP": 0.3, "rank1": 0.25},
         chance=Chance(0.2, 0.1),
+        certainty=None,
         held_out=5,
         identities=35,
         seconds=1.0,
@@ -128,6 +131,28 @@ def test_the_end_names_the_next_commands(capsys: pytest.CaptureFixture[str], mon
     assert f"evaluate: deepsort eval {best} {split}\n" in said  # in one piece, however narrow
     assert f"export:   deepsort export {best} --output one.onnx\n" in said
     assert "--reid one.onnx" in said
+
+
+def test_the_end_says_how_sure_it_is(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    gain = Difference(Interval(0.132, 0.081, 0.189), 0.002)
+    sure = Certainty(40, Interval(0.4321, 0.381, 0.479), Interval(0.3, 0.25, 0.35), gain)
+    close(Reporter(), finished(certainty=sure), TrainConfig())
+    said = capsys.readouterr().err
+    assert "best mAP 43.2% [38.1, 47.9], rank 1 50.0% (epoch 12)" in said
+    assert "mAP against the start: +13.2 [+8.1, +18.9] (95 % intervals over people)\n" in said
+    found = certainty_summary(sure)
+    assert found is not None
+    assert (found["mAP_interval"], found["told_apart_from_start"]) == ([0.381, 0.479], True)
+    assert found["difference"] == {"mAP": 0.132, "interval": [0.081, 0.189], "p_value": 0.002}
+
+    unsure = replace(sure, people=5, difference=Difference(Interval(0.01, -0.02, 0.03), 0.5))
+    close(Reporter(), finished(certainty=unsure), TrainConfig())
+    said = capsys.readouterr().err
+    assert "+1.0 [-2.0, +3.0] (95 % intervals over people): cannot be told apart from the start" in said
+    assert "5 held-out people say little of others" in said
+    close(Reporter(), finished(certainty=replace(sure, difference=None, start=None)), TrainConfig())
+    assert "against the start" not in capsys.readouterr().err
 
 
 def test_without_validation_no_figure_is_claimed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,6 +22,7 @@ pytest.importorskip("torchvision")
 
 from deepsort_cli.core.errors import DeepsortError, InputError, RunError  # noqa: E402
 from deepsort_cli.core.events import Listener  # noqa: E402
+from deepsort_cli.evaluation.bootstrap import Interval  # noqa: E402
 from deepsort_cli.evaluation.chance import Chance  # noqa: E402
 from deepsort_cli.reid import trainer  # noqa: E402
 from deepsort_cli.reid.backbones.osnet import OSNet  # noqa: E402
@@ -742,21 +743,36 @@ def test_one_camera_is_enough(make: Make, tmp_path: Path) -> None:
         train(make(**settings))
     result = train(make(data__ignore_camera=True, **settings))
     assert result.held_out == 5
-    assert "mAP" in result.best
+    assert result.best["mAP_low"] <= result.best["mAP"] <= result.best["mAP_high"]
+    assert result.certainty is not None
+    assert result.certainty.people == 5
+    if result.best["epoch"] > 0:
+        assert result.certainty.difference is not None
+        assert result.best["gain"] == result.certainty.difference.interval.value
     assert any("cameras are ignored" in text for text in result.warnings)
 
 
 def test_verdicts() -> None:
     def judged(
-        start: float | None, trained: float, random_start: bool = False, chance: float = 0.2, people: int = 100
+        start: float | None,
+        trained: float,
+        random_start: bool = False,
+        chance: float = 0.2,
+        people: int = 100,
+        gain: Interval | None = None,
     ) -> list[str]:
         rows = [{"epoch": 1, "mAP": trained, "height": 64}, {"epoch": 2, "mAP": trained - 0.1, "height": 64}]
         if start is not None:
             rows.insert(0, {"epoch": 0, "mAP": start, "height": 64})
         best = best_row(rows, random_start=random_start)
-        return verdicts(rows, best, Chance(chance, chance), random_start=random_start, people=people)
+        return verdicts(rows, best, Chance(chance, chance), random_start=random_start, people=people, gain=gain)
 
     assert judged(0.5, 0.6) == []
+    assert judged(0.5, 0.6, gain=Interval(0.1, 0.05, 0.15)) == []
+    (said,) = judged(0.5, 0.6, gain=Interval(0.1, -0.05, 0.25))
+    assert "cannot be told apart from the start: mAP +10.0 [-5.0, +25.0] on 100 people" in said
+    (said,) = judged(0.5, 0.4, gain=Interval(-0.1, -0.2, 0.0))
+    assert "no epoch found people better" in said
     assert judged(None, 0.6) == []
     (said,) = judged(1.0, 1.0, random_start=True)
     assert "no epoch found people better than the untrained network" in said
