@@ -82,7 +82,7 @@ def test_generated_people_and_their_evaluation(example: Example, colour_model: P
     trained = {path.name[:4] for path in (tmp_path / "people" / "bounding_box_train").iterdir()}
     assert trained == {"0007", "0008", "0009", "0010"}  # nobody of the test set
 
-    printed = example("evaluate_onnx.py", "--model", colour_model)
+    printed = example("evaluate_onnx.py", "people", colour_model)
     assert re.search(r"mAP \d+\.\d%, from \d+\.\d% to", printed)
     assert printed.count("hard query: ") == 3
     (report,) = (tmp_path / "results").glob("*/report.html")
@@ -96,8 +96,10 @@ def test_training(example: Example, tmp_path: Path) -> None:
     from tests.reid.conftest import make_people
 
     make_people(tmp_path / "people", 12, per_camera=3)
-    printed = example("train_on_a_folder.py", "--epochs", 1, "--height", 32, "--batch-size", 16)
+    printed = example(
+        "train_on_a_folder.py", "people", "--epochs", 1, "--height", 32, "--width", 16, "--batch-size", 16
+    )
     assert (tmp_path / "runs" / "osnet_x0_25-people" / "checkpoints" / "best.pth").is_file()
-    assert printed.count("epoch 1: loss") == 1
+    assert printed.count("epoch 1, loss ") == 1
     assert "reid='reid.onnx': 512 values" in printed
     assert (tmp_path / "reid.onnx").is_file()

@@ -296,7 +296,11 @@ def test_where_the_threshold_comes_from() -> None:
 
 def test_names_that_cannot_be_used(checkpoint: Path, tmp_path: Path) -> None:
     (tmp_path / "there.onnx").write_bytes(b"old")
-    for output, words in (("there.onnx", "--overwrite"), ("model.bin", r"ends in \.onnx"), (".", r"ends in \.onnx")):
+    for output, words in (
+        ("there.onnx", "`overwrite`=true"),
+        ("model.bin", r"ends in \.onnx"),
+        (".", r"ends in \.onnx"),
+    ):
         with pytest.raises(InputError, match=words):
             run(checkpoint, tmp_path / output)
     with pytest.raises(InputError, match="not a PyTorch checkpoint: this is a text file"):
