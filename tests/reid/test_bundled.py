@@ -23,9 +23,8 @@ from deepsort_cli.reid.checkpoint import load_model  # noqa: E402
 from deepsort_cli.reid.events import RunPlan  # noqa: E402
 from deepsort_cli.reid.extract import extract_features  # noqa: E402
 from deepsort_cli.reid.finetune import prepare  # noqa: E402
-from deepsort_cli.reid.resume import choose_length, choose_start  # noqa: E402
+from deepsort_cli.reid.schedule import choose_start  # noqa: E402
 from deepsort_cli.reid.settings import FinetuneConfig, TrainConfig  # noqa: E402
-from deepsort_cli.reid.train_data import TrainData  # noqa: E402
 from deepsort_cli.reid.trainer import train  # noqa: E402
 
 NAME = "osnet_x0_25"
@@ -112,27 +111,6 @@ def test_what_a_run_starts_from(model: dict[str, Any], start: Path | None, words
     assert bool(words) == bool(why)
     assert chosen.resolved().optimizer.lr == (0.1 if start is None else 0.01)
     assert (chosen.resolved().training.half_size == 0) == (start is not None)
-
-
-@pytest.mark.parametrize(
-    ("people", "images", "given", "start", "epochs"),
-    [
-        (35, 10, None, "auto", 30),  # 70 groups of four, 4 batches of 16 people
-        (200, 8, None, "auto", 30),
-        (9, 8, None, "auto", 60),
-        (35, 10, None, None, 120),
-        (35, 10, 7, "auto", 7),
-        (2, 4, None, "auto", 120),
-    ],
-)
-def test_few_people_take_more_epochs(people: int, images: int, given: int | None, start: Any, epochs: int) -> None:
-    classes = np.repeat(np.arange(people), images)
-    data = TrainData(None, classes, np.arange(people), None, None)  # type: ignore[arg-type]
-    values = {"epochs": given, "batch_size": min(people, 16) * 4}
-    config = TrainConfig.model_validate({"model": {"pretrained": start}, "training": values})
-    chosen, why = choose_length(config, data)
-    assert chosen.training.epochs == epochs
-    assert (why == "") == (given is not None)
 
 
 def test_training_starts_from_them_unasked(people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
