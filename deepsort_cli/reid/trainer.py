@@ -239,6 +239,11 @@ class Trainer:
         self.meter = Meter(config.training.images_per_step, ranks)
         self.timer = StepTimer()
         self.validation_seconds = 0.0
+        # Kept with the run: what it chose when it began.
+        if schedule is not None:
+            self.chosen = list(schedule.lines())
+        else:
+            self.chosen = [] if found is None else found[1]["training"].get("chosen", [])
         self._announce(() if schedule is None else schedule.lines())
 
     def run_epochs(self, stop: Stop) -> TrainResult:
@@ -455,6 +460,7 @@ class Trainer:
             "position": vars(self.position),
             "config": self.config.model_dump(mode="json"),
             "data": self.data.identity(),
+            "chosen": self.chosen,
         }
         save_checkpoint(self.run.last, self.learner.inference_model.state_dict(), info, state)
 
@@ -554,7 +560,7 @@ class Trainer:
             self.log.info(line)
         if self.run is not None:
             facts = {**self.info.versions, "dataset": str(data.train.root), "fingerprint": self.info.fingerprint}
-            chosen = {"chosen": "; ".join(schedule)} if schedule else {}
+            chosen = {"chosen at the beginning": "; ".join(self.chosen)} if self.chosen else {}
             self.run.write_config(config, {**facts, "start": self.start, **chosen})
             if config.training.tensorboard:
                 self.board = _tensorboard(self.folder / "tensorboard", position.epoch)

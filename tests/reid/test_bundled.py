@@ -133,6 +133,7 @@ def test_training_starts_from_them_unasked(people: Path, tmp_path: Path, monkeyp
     values["training"] |= {"epochs": None}
     again = train(TrainConfig.model_validate(values), watch)
     assert (again.resumed_epoch, again.epochs) == (1, 1)
+    assert ": about " in (result.folder / "config.yaml").read_text().partition("# chosen at the beginning: ")[2]
     assert not [text for text in again.warnings if "not used" in text]
 
 
