@@ -46,7 +46,7 @@ class Alternate(Listener):
         self.bare.start_epoch(0)
         batch, size = config.training.images_per_step, config.model.input
         self.images = torch.randn(batch, 3, size.height, size.width).to(self.device, memory_format=self.bare.layout)
-        self.classes = (torch.arange(batch) // config.training.instances).to(self.device)
+        self.classes = (torch.arange(batch) // config.training.images_per_identity).to(self.device)
         self.reports = reports
         self.loop_seconds: list[float] = []
         self.bare_seconds: list[float] = []

@@ -83,9 +83,10 @@ class TrainDisplay(Told):
             ("train", plan.data[0]),
             ("validate", plan.data[1]),
             ("device", plan.hardware),
-            ("length", _length(plan)),
+            ("length", f"{plan.epochs} epochs of about {plan.steps} steps with {plan.batch}"),
+            *(("" if place else "schedule", line) for place, line in enumerate(plan.schedule)),
         ):
-            facts.add_row(f"[bold]{name}[/bold]", escape(worded(text)))
+            facts.add_row(f"[bold]{name}[/bold]" if name else "", escape(worded(text)))
         self.report.show(facts)
         self.report.show(_group_table(plan.groups, self.report.console.width))
         self.bars.update(self.work_bar, visible=False)
@@ -207,11 +208,6 @@ def _figures(figures: Sequence[Figure], room: int) -> Table:
         table.add_column(head, justify="right", no_wrap=True)
     table.add_row(*(value for _, value in columns))
     return table
-
-
-def _length(plan: RunPlan) -> str:
-    length = f"{plan.epochs} epochs of about {plan.steps} steps with {plan.batch}"
-    return f"{length}: {plan.why_so_long}" if plan.why_so_long else length
 
 
 def _group_table(groups: tuple[Group, ...], room: int) -> Table:

@@ -28,7 +28,7 @@ class RunPlan:
         first_epoch: finished epochs when resuming.
         groups: parameter groups.
         best: history row of the best epoch so far when resuming.
-        why_so_long: why so many epochs, where nobody said how many.
+        schedule: what was chosen for these data and why, a line each; empty when resuming.
     """
 
     folder: Path
@@ -42,7 +42,7 @@ class RunPlan:
     first_epoch: int
     groups: tuple[Group, ...]
     best: Mapping[str, float] | None = None
-    why_so_long: str = ""
+    schedule: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

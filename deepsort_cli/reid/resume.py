@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,20 +11,16 @@ import torch
 from torch import Tensor
 
 from deepsort_cli.core.errors import InputError
-from deepsort_cli.reid.bundled import has_bundled_weights
 from deepsort_cli.reid.checkpoint import read_checkpoint
 from deepsort_cli.reid.losses import figure_names
 from deepsort_cli.reid.meter import no_figures
 from deepsort_cli.reid.optim import lr_factor
 from deepsort_cli.reid.run_folder import RunFolder
-from deepsort_cli.reid.sampler import plan_epoch
+from deepsort_cli.reid.schedule import keep_schedule, with_value
 from deepsort_cli.reid.settings import (
     AUTO,
-    EPOCHS,
-    FEWEST_STEPS,
     FIXED,
     SILENT,
-    TRAINED_EPOCHS,
     SchedulerSettings,
     TrainConfig,
     marked,
@@ -155,40 +150,6 @@ def find_checkpoint(run: RunFolder, resume: str, note: Callable[[str], None]) ->
     return None if content is None else (path, content)
 
 
-def choose_start(config: TrainConfig) -> tuple[TrainConfig, str]:
-    """The settings with the choice made that `auto` leaves, and why it was made, to follow the name of the start."""
-    if config.model.pretrained != AUTO:
-        return config, ""
-    model = config.model
-    chosen = config.model_copy(update={"model": model.model_copy(update={"pretrained": model.start})})
-    if model.start is not None:
-        return chosen, ", which fit this network (`model.pretrained`=none begins with random ones)"
-    if has_bundled_weights(model.name):
-        return chosen, f": the bundled weights of {model.name} are for another normalisation or channel order"
-    return (
-        chosen,
-        f": no trained ones of {model.name} come with the package; this takes hundreds of people and hours",
-    )
-
-
-def choose_length(config: TrainConfig, data: TrainData) -> tuple[TrainConfig, str]:
-    """The settings with a number of epochs where none is given, and why it is this one.
-
-    Few people make short epochs: what counts is how many batches the network learns from.
-    """
-    training = config.training
-    if training.epochs is not None:
-        return config, ""
-    if config.model.start is None:
-        epochs, why = EPOCHS, "from random weights"
-    else:
-        identities = training.images_per_step // training.instances
-        steps = len(plan_epoch(data.classes, identities, training.instances, seed=training.seed, epoch=0))
-        epochs = min(max(TRAINED_EPOCHS, math.ceil(FEWEST_STEPS / max(steps, 1))), EPOCHS)
-        why = f"{len(data.pids)} people, from trained weights"
-    return config.model_copy(update={"training": training.model_copy(update={"epochs": epochs})}), why
-
-
 def keep_start(config: TrainConfig, found: Found, note: Callable[[str], None]) -> TrainConfig:
     """The settings with the start of the run that is continued, which decides rates and sizes too, and its length."""
     path, content = found
@@ -201,11 +162,7 @@ def keep_start(config: TrainConfig, found: Found, note: Callable[[str], None]) -
             f"{began or 'random weights'}. To start from it choose another `training.name`, or set "
             "`training.resume`=never."
         )
-    training = config.training
-    if training.epochs is None:
-        training = training.model_copy(update={"epochs": content["training"]["config"]["training"]["epochs"]})
-    model = config.model.model_copy(update={"pretrained": began})
-    return config.model_copy(update={"model": model, "training": training})
+    return with_value(keep_schedule(config, content["training"]["config"]), "model.pretrained", began)
 
 
 def compare_settings(found: Found, config: TrainConfig, data: TrainData) -> dict[str, tuple[Any, Any]]:

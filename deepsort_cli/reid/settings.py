@@ -42,6 +42,9 @@ HALF_SIZE = 0.8
 BATCH_SIZE = 64
 """Images of a batch where its size is not given and there are enough people."""
 
+INSTANCES = 4
+"""Images of a person in a batch where their number is not given and somebody has so many."""
+
 PADDING = 10 / 256
 """Padding where none is given, as a share of the input height (10 pixels of 256 in Luo et al. 2019)."""
 
@@ -209,7 +212,12 @@ class SchedulerSettings(Settings):
     """The course of the learning rate: linear warm-up, then cosine or steps."""
 
     name: Literal["cosine", "multistep"] = Field("cosine", description="cosine or multistep, after the warm-up.")
-    warmup_epochs: float | None = Field(None, ge=0, description="Length of the warm-up; null is epochs/10, at most 10.")
+    warmup_epochs: float | None = Field(
+        None,
+        ge=0,
+        description="Length of the warm-up; null: a tenth of the run, at most 10 epochs from random weights "
+        "and 300 steps from trained ones.",
+    )
     warmup_factor: float = Field(0.01, gt=0, le=1, description="Where the warm-up starts, as a factor on lr.")
     final_factor: float = Field(0.01, ge=0, le=1, description="Where cosine ends, as a factor on lr.")
     milestones: CommaInts = Field((40, 70), description="Epochs after which multistep multiplies lr by gamma.")
@@ -231,7 +239,12 @@ class TrainingSettings(Settings):
         description="Images per step, over all processes: identities × instances; null: 64, fewer for fewer people.",
         json_schema_extra=FIXED,
     )
-    instances: int = Field(4, ge=2, description="Images per identity in a batch (K).", json_schema_extra=FIXED)
+    instances: int | None = Field(
+        None,
+        ge=2,
+        description="Images per identity in a batch (K); null: 4, fewer where nobody has so many.",
+        json_schema_extra=FIXED,
+    )
     half_size: Probability | None = Field(
         None,
         description="Share of the epochs, the first ones, at half the input height and width, which is far faster; "
@@ -302,17 +315,28 @@ class TrainingSettings(Settings):
     @property
     def images_per_step(self) -> int:
         """`batch_size`, or what it is where there are enough people."""
-        return self.batch_size or max(BATCH_SIZE // self.instances, 2) * self.instances
+        return self.batch_size or max(BATCH_SIZE // self.images_per_identity, 2) * self.images_per_identity
+
+    @property
+    def images_per_identity(self) -> int:
+        """`instances`, or what it is where people have enough pictures."""
+        return self.instances or INSTANCES
+
+    @property
+    def identities(self) -> int:
+        """Of one batch."""
+        return self.images_per_step // self.images_per_identity
 
     @model_validator(mode="after")
     def _batch_holds_whole_identities(self) -> TrainingSettings:
         if self.batch_size is None:
             return self
-        if self.batch_size % self.instances:
-            raise ValueError(f"batch_size {self.batch_size} is no multiple of instances {self.instances}")
-        if self.batch_size < 2 * self.instances:
+        instances = self.images_per_identity
+        if self.batch_size % instances:
+            raise ValueError(f"batch_size {self.batch_size} is no multiple of instances {instances}")
+        if self.batch_size < 2 * instances:
             raise ValueError(
-                f"batch_size {self.batch_size} holds one identity of {self.instances} images; negatives need a second"
+                f"batch_size {self.batch_size} holds one identity of {instances} images; negatives need a second"
             )
         return self
 

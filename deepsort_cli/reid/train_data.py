@@ -14,7 +14,7 @@ from deepsort_cli.core.types import IntArray
 from deepsort_cli.data.loading import advise, load_manifest, load_query_gallery
 from deepsort_cli.data.manifest import Manifest
 from deepsort_cli.data.splits import HANDFUL, choose_held_out, hold_out, without_cameras
-from deepsort_cli.reid.settings import DataSettings, TrainingSettings
+from deepsort_cli.reid.settings import INSTANCES, DataSettings, TrainingSettings
 
 IGNORED_CAMERAS = (
     "cameras are ignored: finding a person again in the same camera counts as well. That is easier, so the validation "
@@ -111,12 +111,17 @@ def fit_batches(data: TrainData, settings: TrainingSettings, processes: int = 1)
     Raises:
         InputError: too few identities or images, or a batch that does not divide among the processes.
     """
-    instances = settings.instances
     if len(data.pids) < 2:
         raise InputError(
             f"{data.train.root}: {len(data.pids)} {'identity' if len(data.pids) == 1 else 'identities'} to train on; "
             "telling people apart takes at least 2. Add people, or hold fewer out (`data.val_ratio`)."
         )
+    counts = np.bincount(data.classes)
+    if settings.instances is None:
+        # A batch size that was given has to hold whole people.
+        most = settings.images_per_identity if settings.batch_size else min(INSTANCES, max(int(counts.max()), 2))
+        settings = settings.model_copy(update={"instances": most})
+    instances = settings.images_per_identity
     if settings.batch_size is None:
         fitting = min(settings.images_per_step // instances, len(data.pids)) // processes * processes
         settings = settings.model_copy(update={"batch_size": max(fitting, 2) * instances})
@@ -128,7 +133,6 @@ def fit_batches(data: TrainData, settings: TrainingSettings, processes: int = 1)
             f"{identities} with {instances} images each. Use `training.batch_size`={len(data.pids) * instances}, or "
             "none."
         )
-    counts = np.bincount(data.classes)
     if counts.max() < instances:
         fewer = f"Use `training.instances`={counts.max()}, or add images." if counts.max() > 1 else "Add images."
         raise InputError(

@@ -44,8 +44,6 @@ from deepsort_cli.reid.optim import lr_factor
 from deepsort_cli.reid.resume import (
     Found,
     Position,
-    choose_length,
-    choose_start,
     compare_settings,
     find_checkpoint,
     keep_start,
@@ -53,6 +51,16 @@ from deepsort_cli.reid.resume import (
 from deepsort_cli.reid.run_folder import RunFolder, open_log, open_run, versions
 from deepsort_cli.reid.run_images import RunImages, load_images
 from deepsort_cli.reid.sampler import plan_epoch, seed_of
+from deepsort_cli.reid.schedule import (
+    Schedule,
+    StepTimer,
+    apply_schedule,
+    choose_schedule,
+    choose_start,
+    facts_of,
+    held_validations,
+    seconds_of,
+)
 from deepsort_cli.reid.settings import TrainConfig
 from deepsort_cli.reid.train_data import TrainData, fit_batches, load_data
 from deepsort_cli.reid.validation import COLLAPSE_ADVICE, METRICS, best_row, has_collapsed, validate, verdicts
@@ -132,15 +140,16 @@ def train(config: TrainConfig, listener: Listener | None = None) -> TrainResult:
                 listener.note(text)
 
             found = from_main(None if run is None else find_checkpoint(run, config.training.resume, note), ranks)
-            why = length = ""
+            why, schedule = "", None
             if found is not None:
                 config = keep_start(config, found, remarks.append)
             else:
                 config, why = choose_start(config)
-                config, length = choose_length(config, data)
+                schedule = choose_schedule(config, facts_of(config, data))
+                config = apply_schedule(config, schedule)
             config = config.resolved()
             images = load_images(data, config, listener)
-            trainer = Trainer(config, data, images, device, ranks, folder, run, log, listener, found, (why, length))
+            trainer = Trainer(config, data, images, device, ranks, folder, run, log, listener, found, why, schedule)
             if found is None and config.model.pretrained is None and len(data.pids) < ENOUGH_FOR_RANDOM_WEIGHTS:
                 remarks.append(
                     f"{len(data.pids)} people are too few to learn from random weights, which takes hundreds. Start "
@@ -168,7 +177,8 @@ class Trainer:
         log: logging.Logger,
         listener: Listener,
         found: Found | None = None,
-        reasons: tuple[str, str] = ("", ""),
+        why_this_start: str = "",
+        schedule: Schedule | None = None,
     ):
         self.started = time.perf_counter()
         self.config, self.data, self.images = config, data, images
@@ -192,12 +202,12 @@ class Trainer:
             config.loss.cosine_scale,
         )
         if found is None and settings.pretrained is not None:
-            self.start = self._load_pretrained(model, settings.pretrained) + reasons[0]
+            self.start = self._load_pretrained(model, settings.pretrained) + why_this_start
         self.learner = Learner(model, config, device, ranks)
         if found is not None:
             self.start = self._resume(found)
         elif settings.pretrained is None:
-            self.start = f"random weights{reasons[0]}"
+            self.start = f"random weights{why_this_start}"
 
         self.chance = images.chance
         self.people = People(data.query.pids) if data.query is not None else None
@@ -227,7 +237,14 @@ class Trainer:
             validation=self._validation(),
         )
         self.meter = Meter(config.training.images_per_step, ranks)
-        self._announce(reasons[1])
+        self.timer = StepTimer()
+        self.validation_seconds = 0.0
+        # Kept with the run: what it chose when it began.
+        if schedule is not None:
+            self.chosen = list(schedule.lines())
+        else:
+            self.chosen = [] if found is None else found[1]["training"].get("chosen", [])
+        self._announce(() if schedule is None else schedule.lines())
 
     def run_epochs(self, stop: Stop) -> TrainResult:
         """The training loop.
@@ -296,6 +313,7 @@ class Trainer:
         self._check_loss(window.figures["loss"], epoch, step)
         rate, wait = window.images_per_second, window.wait
         self.listener.happened(StepReport(epoch + 1, step, steps, window.figures, lr, rate, wait))
+        self._forecast(epoch, step, steps, rate)
         if step < steps and (window.stop or window.save):
             self.position.step, self.position.sums = step, self.meter.sums.cpu()
             under_way = replace(self.info, preprocess=self._input(epoch), full_size=not self.position.is_half(epoch))
@@ -303,6 +321,20 @@ class Trainer:
             if window.stop:
                 self.log.info("interrupted in epoch %d after step %d", epoch + 1, step)
                 raise KeyboardInterrupt
+
+    def _forecast(self, epoch: int, step: int, steps: int, rate: float) -> None:
+        """Say once how long the rest of the run takes."""
+        settings, half = self.config.training, self.position.half
+        coming = range(epoch, settings.length)
+        halved = max(min(half, settings.length) - epoch, 0) * steps
+        if halved:
+            halved -= step
+        validations = held_validations(coming, settings.eval_every, settings.length) * self.validation_seconds
+        seconds = seconds_of(rate, settings.images_per_step)
+        to_go = len(coming) * steps - step
+        said = self.timer.forecast(seconds, to_go, halved, self.position.is_half(epoch), validations)
+        if said:
+            self.note(said)
 
     def _finish_epoch(self, epoch: int, steps: int, lr: float, started: float) -> None:
         """Validate, keep the best, save, tell."""
@@ -360,6 +392,7 @@ class Trainer:
     def _validate(self, epoch: int) -> Row:
         if self.images.validation is None or self.data.query is None or self.data.gallery is None:
             return {}
+        started = time.perf_counter()
         found = validate(
             self.learner.inference_model,
             self.images.validation,
@@ -372,6 +405,7 @@ class Trainer:
             listener=self.listener,
         )
         self.ap = found.ap.tolist()
+        self.validation_seconds = time.perf_counter() - started
         return found.figures | self._bounds(found.ap)
 
     def _bounds(self, ap: FloatArray) -> Row:
@@ -426,6 +460,7 @@ class Trainer:
             "position": vars(self.position),
             "config": self.config.model_dump(mode="json"),
             "data": self.data.identity(),
+            "chosen": self.chosen,
         }
         save_checkpoint(self.run.last, self.learner.inference_model.state_dict(), info, state)
 
@@ -450,8 +485,8 @@ class Trainer:
 
     def _plan(self, epoch: int) -> Any:
         settings = self.config.training
-        identities = settings.images_per_step // settings.instances
-        return plan_epoch(self.data.classes, identities, settings.instances, seed=settings.seed, epoch=epoch)
+        identities, instances = settings.identities, settings.images_per_identity
+        return plan_epoch(self.data.classes, identities, instances, seed=settings.seed, epoch=epoch)
 
     def _resume(self, found: Found) -> str:
         """Take over the state of a checkpoint.
@@ -488,7 +523,7 @@ class Trainer:
             return f"the bundled weights of {path}"
         return f"{source.source} weights from {path}"
 
-    def _announce(self, why_so_long: str) -> None:
+    def _announce(self, schedule: tuple[str, ...]) -> None:
         config, data, position = self.config, self.data, self.position
         cached, workers = self.images.cached, self.loader.workers
         held_out = f"nothing: {data.held_out}"
@@ -514,19 +549,19 @@ class Trainer:
             ),
             hardware=f"{self.device}, {precision}{processes}, {workers} loader processes",
             steps=len(self._plan(position.epoch)),
-            batch=f"{config.training.images_per_step // config.training.instances} people × "
-            f"{config.training.instances} images",
+            batch=f"{config.training.identities} people × {config.training.images_per_identity} images",
             epochs=config.training.length,
             first_epoch=position.epoch,
-            why_so_long=why_so_long,
+            schedule=schedule,
             groups=tuple(self.learner.groups),
             best=best_row(position.history, random_start=self.random_start) if position.history else None,
         )
-        for line in (self.start, plan.model, *plan.data, plan.hardware):
+        for line in (self.start, plan.model, *plan.data, plan.hardware, *schedule):
             self.log.info(line)
         if self.run is not None:
             facts = {**self.info.versions, "dataset": str(data.train.root), "fingerprint": self.info.fingerprint}
-            self.run.write_config(config, {**facts, "start": self.start})
+            chosen = {"chosen at the beginning": "; ".join(self.chosen)} if self.chosen else {}
+            self.run.write_config(config, {**facts, "start": self.start, **chosen})
             if config.training.tensorboard:
                 self.board = _tensorboard(self.folder / "tensorboard", position.epoch)
         self.listener.happened(plan)

@@ -23,9 +23,8 @@ from deepsort_cli.reid.checkpoint import load_model  # noqa: E402
 from deepsort_cli.reid.events import RunPlan  # noqa: E402
 from deepsort_cli.reid.extract import extract_features  # noqa: E402
 from deepsort_cli.reid.finetune import prepare  # noqa: E402
-from deepsort_cli.reid.resume import choose_length, choose_start  # noqa: E402
+from deepsort_cli.reid.schedule import choose_start  # noqa: E402
 from deepsort_cli.reid.settings import FinetuneConfig, TrainConfig  # noqa: E402
-from deepsort_cli.reid.train_data import TrainData  # noqa: E402
 from deepsort_cli.reid.trainer import train  # noqa: E402
 
 NAME = "osnet_x0_25"
@@ -114,27 +113,6 @@ def test_what_a_run_starts_from(model: dict[str, Any], start: Path | None, words
     assert (chosen.resolved().training.half_size == 0) == (start is not None)
 
 
-@pytest.mark.parametrize(
-    ("people", "images", "given", "start", "epochs"),
-    [
-        (35, 10, None, "auto", 30),  # 70 groups of four, 4 batches of 16 people
-        (200, 8, None, "auto", 30),
-        (9, 8, None, "auto", 60),
-        (35, 10, None, None, 120),
-        (35, 10, 7, "auto", 7),
-        (2, 4, None, "auto", 120),
-    ],
-)
-def test_few_people_take_more_epochs(people: int, images: int, given: int | None, start: Any, epochs: int) -> None:
-    classes = np.repeat(np.arange(people), images)
-    data = TrainData(None, classes, np.arange(people), None, None)  # type: ignore[arg-type]
-    values = {"epochs": given, "batch_size": min(people, 16) * 4}
-    config = TrainConfig.model_validate({"model": {"pretrained": start}, "training": values})
-    chosen, why = choose_length(config, data)
-    assert chosen.training.epochs == epochs
-    assert (why == "") == (given is not None)
-
-
 def test_training_starts_from_them_unasked(people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trainer, "draw_curves", lambda *arguments, **options: None)
     values = {
@@ -155,6 +133,7 @@ def test_training_starts_from_them_unasked(people: Path, tmp_path: Path, monkeyp
     values["training"] |= {"epochs": None}
     again = train(TrainConfig.model_validate(values), watch)
     assert (again.resumed_epoch, again.epochs) == (1, 1)
+    assert ": about " in (result.folder / "config.yaml").read_text().partition("# chosen at the beginning: ")[2]
     assert not [text for text in again.warnings if "not used" in text]
 
 
