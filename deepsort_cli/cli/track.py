@@ -124,12 +124,6 @@ class _Screen(Listener):
             self._bars.stop()  # they would catch what goes to stdout
             self._report.table(_table(summary))
             self._bars.start()
-        if summary.fate is not None and summary.rows == 0:
-            self._report.warn(f"{summary.source}: no tracks: {summary.fate.remedy()}")
-        elif summary.fate is not None and summary.fate.beyond:
-            self._report.warn(
-                f"{summary.source}: {summary.fate.beyond:,} detections are in frames behind its last one."
-            )
         for path in summary.outputs:
             self._report.info(f"wrote {path}")
         if summary.comparison is not None and summary.comparison.left_out:

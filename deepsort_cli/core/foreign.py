@@ -29,7 +29,10 @@ def as_array(value: Any) -> Array:
         if hasattr(value, step):
             value = getattr(value, step)()
     try:
-        return np.asarray(value, dtype=np.float64)
+        numbers = np.asarray(value)
+        if numbers.dtype.kind == "c":
+            raise TypeError
+        return numbers.astype(np.float64, copy=False)
     except (TypeError, ValueError):
         raise ValueError(f"a {type(value).__name__} that holds no table of numbers") from None
 
@@ -70,7 +73,7 @@ def xyxy_columns(answer: Any) -> Columns:
     """Of an (N, 4), (N, 5) or (N, 6) array: x1 y1 x2 y2, score, class.
 
     Raises:
-        ValueError: it has another shape, or a class that is no number.
+        ValueError: it has another shape, or a score or class that is no number.
     """
     table = as_array(answer)
     if table.size == 0:
@@ -123,8 +126,10 @@ def _filled(boxes: Array, scores: Array | None = None, classes: Array | None = N
     """The columns, with what is not known as it is for all detections without.
 
     Raises:
-        ValueError: a class is no number.
+        ValueError: a score or a class is no number.
     """
+    if scores is not None and not np.isfinite(scores).all():
+        raise ValueError("scores that are no numbers")
     if classes is not None and not np.isfinite(classes).all():
         raise ValueError("classes that are no numbers")
     return (

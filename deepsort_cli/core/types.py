@@ -188,6 +188,10 @@ class Tracks:
             self.detection_index[index],
         )
 
+    def copy(self) -> Tracks:
+        """The same tracks in arrays of their own."""
+        return self[np.arange(len(self))]
+
     def to_supervision(self) -> Any:
         """As `supervision.Detections`: boxes, scores, classes, and the ids as `tracker_id`.
 

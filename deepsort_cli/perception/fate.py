@@ -16,7 +16,8 @@ class Fate:
         counts: of the detector, or of stored detections.
         conf: the lowest confidence that counted as a detection.
         stored: detections came from a file.
-        unusable: detections without area, ignored by the tracker.
+        function: they came from a function of the user's.
+        unusable: detections without area or with boxes that are no numbers, ignored by the tracker.
         begun, unconfirmed: tracks begun, and those of them that were not seen in enough frames on end to be reported.
         n_init: how many frames that are.
         beyond: stored detections of frames behind the last one of the source.
@@ -34,6 +35,7 @@ class Fate:
     n_init: int
     beyond: int = 0
     last_resort: bool = False
+    function: bool = False
     held_back: int = 0
     start_score: float | None = None
 
@@ -52,7 +54,7 @@ class Fate:
             (counts.suppressed, "dropped by NMS: they overlap a better one"),
             (counts.over_limit, "beyond `detector.max_det`"),
             (counts.outside, "outside the picture"),
-            (self.unusable, "without area"),
+            (self.unusable, "without area" if self.stored else "without area, or boxes that are no numbers"),
             (self.beyond, "in frames behind the last one of the source"),
             (self.held_back, f"began no track: below `tracker.start_score`={self.start_score}"),
         )
@@ -76,6 +78,8 @@ class Fate:
                     "hog found nothing at all: it knows upright people seen nearly whole. A real detector finds far "
                     f"more: `detector.model_path`=yolox_nano; or lower `detector.conf`={self.conf:g}."
                 )
+            if self.function:
+                return "the function given as detector found nothing at all."
             return (
                 "the detector found nothing at all. Is something to be seen that it knows? Small objects need a larger "
                 "`detector.imgsz`; other detectors are named with `detector.model_path`."
@@ -119,11 +123,17 @@ class Fate:
             "conf": low,
             "class": f"other classes were found, not those asked for: `detector.classes` {wanted}.",
             "beyond": "the detections are of frames that the source does not have. Is the file of this source?",
-            "area": "the boxes have no area. Columns 5 and 6 are width and height in pixels.",
+            "area": self.no_area(),
             "both": f"everything is of other classes and below `detector.conf`={self.conf:g}: set `detector.classes` "
             "or lower `detector.conf`.",
             "outside": "the boxes lie outside the picture. Are they in pixels of this source?",
         }[max(causes, key=lambda name: causes[name])]
+
+    def no_area(self) -> str:
+        """What is wrong with boxes that cannot be used."""
+        if self.stored:
+            return "the boxes have no area. Columns 5 and 6 are width and height in pixels."
+        return "the boxes have no area or are no numbers. Expected are x1 y1 x2 y2 in pixels, x1 < x2 and y1 < y2."
 
     def as_json(self) -> dict[str, Any]:
         """All numbers, for `--json`."""

@@ -63,6 +63,8 @@ def test_what_became_of_its_answers_is_counted() -> None:
         ("boxes", "str"),
         ([[1, 2], [3]], "list"),
         ([[0, 0, 9, 9, 1, float("nan")]], "classes that are no numbers"),
+        ([[0, 0, 9, 9, float("nan")]], "scores that are no numbers"),
+        (np.array([[0, 0, 9, 9j]]), "holds no table of numbers"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

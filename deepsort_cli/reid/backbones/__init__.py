@@ -9,7 +9,6 @@ import importlib
 import pkgutil
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
 
 from torch import Tensor
 
@@ -55,8 +54,15 @@ def backbones() -> Mapping[str, type[Backbone]]:
     return REGISTERED
 
 
-def build_backbone(name: str, *arguments: Any, **options: Any) -> Backbone:
-    """A network with its first random weights; arguments as of `Backbone`.
+def build_backbone(
+    name: str,
+    num_classes: int = 0,
+    feature_dim: int = 512,
+    neck: Neck = "none",
+    neck_feature: NeckFeature = "after",
+    cosine_scale: float | None = None,
+) -> Backbone:
+    """A network with its first random weights; arguments as of `Backbone`, which its class gets by name.
 
     Raises:
         InputError: unknown name.
@@ -64,7 +70,14 @@ def build_backbone(name: str, *arguments: Any, **options: Any) -> Backbone:
     known = backbones()
     if name not in known:
         raise InputError(f"unknown model {name!r}. Choose one of {', '.join(known)}.")
-    return known[name](name, *arguments, **options)
+    return known[name](
+        name,
+        num_classes=num_classes,
+        feature_dim=feature_dim,
+        neck=neck,
+        neck_feature=neck_feature,
+        cosine_scale=cosine_scale,
+    )
 
 
 def recognise(state: Mapping[str, Tensor]) -> str:

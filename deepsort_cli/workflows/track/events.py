@@ -85,6 +85,21 @@ class Summary:
     def fps(self) -> float:
         return self.frames / self.seconds if self.seconds > 0 else 0.0
 
+    def warnings(self) -> list[str]:
+        """What speaks against the result: no tracks, and detections that could not be used."""
+        fate, found = self.fate, []
+        if fate is None:
+            return []
+        if self.rows == 0:
+            return [f"{self.source}: no tracks: {fate.remedy()}"]
+        if fate.beyond:
+            found.append(f"{self.source}: {fate.beyond:,} detections are in frames behind its last one.")
+        if fate.unusable:
+            found.append(
+                f"{self.source}: {fate.unusable:,} of {fate.counts.kept:,} detections were ignored: {fate.no_area()}"
+            )
+        return found
+
     def __str__(self) -> str:
         ending = "" if self.ending == "end" else f" ({self.ending})"
         written = ", ".join(map(str, self.outputs))

@@ -8,8 +8,10 @@ from deepsort_cli.core import Tracks
 from deepsort_cli.core.regions import Counts
 from deepsort_cli.core.streams import clock
 from deepsort_cli.core.types import IntArray
+from deepsort_cli.perception.detectors.hog import HogDetector
 from deepsort_cli.perception.embedders import Features
 from deepsort_cli.perception.fate import Fate
+from deepsort_cli.perception.functions import FunctionDetector
 from deepsort_cli.tracking import Tracker
 from deepsort_cli.tracking.counting import RegionCounter
 from deepsort_cli.workflows.track.parts import Parts
@@ -104,7 +106,8 @@ class Follower:
             start_score=tracker.settings.start_score,
             n_init=self._parts.tracker.n_init,
             beyond=0 if last_frame is None else detector.after(last_frame),
-            last_resort=detector.name == "hog",
+            last_resort=isinstance(detector, HogDetector),
+            function=isinstance(detector, FunctionDetector),
         )
 
 

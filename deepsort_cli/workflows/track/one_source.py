@@ -75,7 +75,7 @@ class OneSource:
         """Track frame by frame. Leaving the iteration, however that happens, closes all outputs.
 
         Args:
-            shared: whoever iterates keeps the images, or draws into them: outputs get copies.
+            shared: whoever iterates may draw into images and change the arrays of tracks: outputs get copies.
         """
         task, ending, last_frame = self._task, "end", 0
         self._parts.detector.tally.reset()
@@ -116,6 +116,8 @@ class OneSource:
         copies = shared and needs_pixels(output)
 
         def write(frame: Frame, tracks: Tracks) -> None:
+            if shared:
+                tracks = tracks.copy()
             if copies and frame.image is not None:
                 frame = Frame(frame.index, frame.image.copy(), frame.time)
             put((frame, tracks, self.follower.counts, self.follower.fps if output.show_fps else None))

@@ -6,6 +6,7 @@ import contextlib
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from numbers import Integral
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,11 @@ def track(
     if sources:
         if "source" in keywords:
             raise InputError("`source`: sources are given both by position and by name. Give them once.")
+        odd = next((source for source in sources if not isinstance(source, str | Integral | PathLike)), None)
+        if odd is not None or None in sources:
+            raise InputError(
+                f"`source`: a {type(odd).__name__} is no source. Give a path, a URL, a camera number, or demo."
+            )
         keywords["source"] = [str(source) for source in sources]
     settings = from_keywords(TrackSettings, keywords)
     return run_track(settings, listener or LoggingListener(), functions, keep_rows=True)
@@ -159,8 +165,8 @@ class Run:
     """Tracking of one or several sources, done while somebody iterates over it, once.
 
     `for frame, tracks in run` gives every `Frame` and the `Tracks` reported in it, which are those that outputs get:
-    matched in this frame, unless `output.emit` says otherwise. `Frame.image` is yours; it is None where neither a model
-    nor an output needs pixels, as with stored detections. Leaving the loop, by its end, `break`, an error or Ctrl-C,
+    matched in this frame, unless `output.emit` says otherwise. Image and tracks are yours to change; `Frame.image` is
+    None where neither a model nor an output needs pixels, as with stored detections. Leaving the loop, by its end, `break`, an error or Ctrl-C,
     closes all outputs, which then hold the frames until there. A `with` block around it closes what is open, too, also
     where nobody iterated.
 
@@ -196,13 +202,14 @@ class Run:
         return self._start(shared=True)
 
     def finish(self) -> Run:
-        """Track everything that there is, and return this run.
+        """Track everything that there is, where that is not done yet, and return this run.
 
         Raises:
             RunError: a source or an output failed; finished parts are kept.
             KeyboardInterrupt: after everything was closed properly.
         """
-        deque(self._start(shared=False), maxlen=0)
+        if not self._is_finished:
+            deque(self._start(shared=False), maxlen=0)
         return self
 
     def close(self) -> None:
@@ -270,6 +277,12 @@ class Run:
             self._scoring = score_comparisons(comparisons)
         return self._scoring
 
+    @property
+    def _is_finished(self) -> bool:
+        """Whether every source was tracked to its end."""
+        endings = [summary.ending for summary in self.summaries]
+        return len(endings) == len(self._tasks) and set(endings) == {"end"}
+
     def _start(self, *, shared: bool) -> Iterator[tuple[Frame, Tracks]]:
         if self._iteration is not None or not self._close_sources.alive:
             raise InputError("a run can be iterated over once. Call track again for another.")
@@ -305,6 +318,8 @@ class Run:
             self._listener.warn(FOREIGN_FEATURES.format(parts.embedder.name))  # type: ignore[union-attr]
         self.summaries.append(summary)
         self._listener.happened(summary)
+        for remark in summary.warnings():
+            self._listener.warn(remark)
 
 
 class _Regions:

@@ -20,8 +20,8 @@ class Tiny(Backbone):
 
     feature_layers = ("body.*",)
 
-    def __init__(self, name: str, *arguments: Any, **options: Any):
-        super().__init__(name, *arguments, **options)
+    def __init__(self, name: str, **head: Any):
+        super().__init__(name, **head)
         self.body = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3, stride=2), torch.nn.BatchNorm2d(8))
         self.add_head(8)
 

@@ -188,16 +188,20 @@ class TestLoop:
         with pytest.raises(InputError, match="can be iterated over once"):
             iter(run)
 
-    def test_images_are_the_loop_s_own(self, tmp_path: Path) -> None:
-        """What a loop draws does not get into outputs, and what outputs draw does not get into the loop."""
+    def test_images_and_tracks_are_the_loop_s_own(self, tmp_path: Path) -> None:
+        """What a loop draws or changes does not get into outputs, and what outputs draw does not get into the loop."""
         from deepsort_cli.video.demo import DemoScene
 
         scene = DemoScene(DEMO)
-        for frame, _ in made(output=outputs_in(tmp_path)):
+        run = made(output=outputs_in(tmp_path))
+        for frame, tracks in run:
             assert frame.image is not None
             time.sleep(0.005)  # the writer has time to draw
             assert (frame.image == scene.render(frame.index)).all()
             frame.image[:] = 0
+            tracks.boxes[:], tracks.ids[:] = 0, 7
+        assert set(run.table()["id"]) == {1}
+        assert (run.table()["x2"] > 100).all()
         capture = cv2.VideoCapture(str(tmp_path / "out.mp4"))
         assert all(capture.read()[1].mean() > 20 for _ in range(DEMO.frames))
 
@@ -223,6 +227,30 @@ class TestLoop:
             with pytest.raises(InputError, match="no table yet"):
                 run.table()
         assert "1 frames (stopped)" in str(run.summary)
+
+    def test_finishing_what_is_finished_does_nothing(self) -> None:
+        run = made()
+        assert len(list(run)) == DEMO.frames
+        assert run.finish().finish() is run
+        assert run.summary.frames == DEMO.frames
+
+    @pytest.mark.parametrize(
+        ("row", "words"),
+        [
+            ([140.0, 60.0, 100.0, 160.0], "no tracks: the boxes have no area or are no numbers. Expected are x1 y1"),
+            ([float("nan"), 60.0, 100.0, 160.0], "no tracks: the boxes have no area or are no numbers"),
+            (None, "no tracks: the function given as detector found nothing at all"),
+        ],
+    )
+    def test_no_tracks_is_a_warning_that_says_why(self, row: list[float] | None, words: str) -> None:
+        heard = Heard()
+        made(detect=lambda image: [row] if row else [], listener=heard).finish()
+        assert [warning for warning in heard.warnings if words in warning]
+
+    def test_some_boxes_that_cannot_be_used_are_a_warning(self) -> None:
+        heard = Heard()
+        made(detect=lambda image: [*STANDING, [9.0, 9.0, 9.0, 20.0, 0.8]], listener=heard).finish()
+        assert any("demo: 30 of 60 detections were ignored" in warning for warning in heard.warnings)
 
     def test_the_table_is_refined_where_text_is(self) -> None:
         """The person is hidden in frames 10 to 12."""
