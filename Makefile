@@ -57,8 +57,9 @@ install: $(VENV)/.base
 
 demo: $(VENV)/.base
 	@mkdir -p .demo
-	$(BIN)/deepsort track demo --detector hog --conf 0.6 --detect-every 2 --preset strong --camera-motion none \
-	  --n-init 5 --max-age 75 --save .demo/demo.mp4 --save-txt .demo/demo.txt --overwrite
+	$(BIN)/deepsort track demo --detector hog --conf 0.6 --detect-every 2 --preset strong --set tracker.nsa=false \
+	  --max-cosine-distance 0.15 --max-iou-distance 0.6 --camera-motion none --n-init 6 --max-age 50 \
+	  --save .demo/demo.mp4 --save-txt .demo/demo.txt --overwrite
 	@echo "Watch .demo/demo.mp4"
 
 # Tests of one file share what it has prepared, so a file stays with one process.

@@ -136,8 +136,8 @@ def test_eval_falls_back_on_it(deepsort: Deepsort, market: Path) -> None:
 
 
 DEMO = (
-    "--detector", "hog", "--conf", 0.6, "--detect-every", 2, "--preset", "strong", "--camera-motion", "none",
-    "--n-init", 5, "--max-age", 75,
+    "--detector", "hog", "--conf", 0.6, "--detect-every", 2, "--preset", "strong", "--set", "tracker.nsa=false",
+    "--max-cosine-distance", 0.15, "--max-iou-distance", 0.6, "--camera-motion", "none", "--n-init", 6, "--max-age", 50,
 )  # fmt: skip
 """The options of `make demo`."""
 
@@ -154,4 +154,4 @@ def test_it_keeps_the_people_of_the_demo_apart(deepsort: Deepsort) -> None:
     assert 7 <= switches[None][1] <= 8, "seven people"
     assert switches[None][1] < switches["none"][1]
     assert switches[None][0] < 0.6 * switches["none"][0]
-    assert switches[None][0] <= 6, "only while people hide each other"
+    assert switches[None][0] <= 1, "none where this was chosen; another processor's rounding may cost one"

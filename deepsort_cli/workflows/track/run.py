@@ -166,9 +166,9 @@ class Run:
 
     `for frame, tracks in run` gives every `Frame` and the `Tracks` reported in it, which are those that outputs get:
     matched in this frame, unless `output.emit` says otherwise. Image and tracks are yours to change; `Frame.image` is
-    None where neither a model nor an output needs pixels, as with stored detections. Leaving the loop, by its end, `break`, an error or Ctrl-C,
-    closes all outputs, which then hold the frames until there. A `with` block around it closes what is open, too, also
-    where nobody iterated.
+    None where neither a model nor an output needs pixels, as with stored detections. Leaving the loop, by its
+    end, `break`, an error or Ctrl-C, closes all outputs, which then hold the frames until there. A `with` block around
+    it closes what is open, too, also where nobody iterated.
 
     Meanwhile OpenCV runs with one thread, where several frames are perceived at once.
 
