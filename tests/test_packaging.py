@@ -45,7 +45,7 @@ def test_wheel_holds_the_package_and_nothing_else(installed: Path) -> None:
     assert {path.name.split("-")[0] for path in installed.iterdir()} == {"deepsort_cli"}
     inside = files(installed / "deepsort_cli")
     assert inside == files(REPOSITORY / "deepsort_cli")
-    assert {"py.typed", "assets/osnet_x0_25.onnx", "assets/osnet_x0_25.md", "evaluation/page.html"} <= inside
+    assert {"py.typed", "assets/osnet_x0_25.onnx", "assets/osnet_x0_25.md", "core/page.css"} <= inside
 
 
 def test_source_archive_holds_what_tests_and_documentation_need(unpacked_sdist: Path) -> None:

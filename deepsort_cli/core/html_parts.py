@@ -6,9 +6,28 @@ import base64
 import html
 import re
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from deepsort_cli.core.files import printable
+
+STYLE = Path(__file__).with_name("page.css")
+"""How everything looks that more than one page has."""
+
+
+def page_start(title: str, style: Path) -> str:
+    """The page up to its body, which follows.
+
+    Args:
+        title: plain text.
+        style: CSS file of what only this page has.
+    """
+    rules = "".join(file.read_text(encoding="utf-8") for file in (STYLE, style))
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{text(title)}</title>\n<style>\n{rules}</style>\n</head>\n<body>\n"
+    )
 
 
 def text(value: Any) -> str:

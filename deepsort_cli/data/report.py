@@ -15,7 +15,7 @@ from PIL import Image, ImageFile, ImageOps
 from deepsort_cli import __version__
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.files import atomic_open, check_output_file, printable
-from deepsort_cli.core.html_parts import data_address, marked, table, text
+from deepsort_cli.core.html_parts import data_address, marked, page_start, table, text
 from deepsort_cli.core.images import read_file
 from deepsort_cli.data.files import Problem
 from deepsort_cli.data.finding import REASONS, Finding, count_reasons
@@ -47,16 +47,14 @@ def check_report_path(path: Path, root: Path, *, overwrite: bool) -> None:
 
 def write_html(result: ScanResult, findings: Sequence[Finding], path: Path) -> None:
     """Write the report of a scan to one file that needs no other."""
-    title = f"Dataset scan: {text(result.root.resolve().name)}"
+    title = f"Dataset scan: {result.root.resolve().name}"
     read = f"{result.created.replace('T', ' ')[:19]} UTC, in {result.seconds:.1f} s"
     depth = "every pixel decoded" if result.settings.paranoid else "headers and ends of files checked"
     near = "near-duplicates looked for" if result.near is not None else "near-duplicates not looked for"
     with atomic_open(path, errors="backslashreplace") as page:
         page.write(
-            '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-            '<meta name="viewport" content="width=device-width, initial-scale=1">'
-            f"<title>{title}</title><style>\n{STYLE.read_text(encoding='utf-8')}</style></head><body>\n"
-            f"<h1>{title}</h1>\n<p class=dim><code>{text(str(result.root))}</code><br>"
+            f"{page_start(title, STYLE)}<h1>{text(title)}</h1>\n"
+            f"<p class=quiet><code>{text(str(result.root))}</code><br>"
             f"read {read}; {depth}; {near}<br>fingerprint <code>{result.fingerprint}</code></p>\n"
         )
         page.writelines(_parts(summarise_parts(result)))
@@ -67,7 +65,7 @@ def write_html(result: ScanResult, findings: Sequence[Finding], path: Path) -> N
         page.writelines(_histograms(result))
         page.writelines(_file_list("Invalid files", result.invalid))
         page.writelines(_file_list("Other files, ignored", result.skipped))
-        page.write(f"<p class=dim>deepsort {__version__}</p>\n</body></html>\n")
+        page.write(f"<p class=quiet>deepsort {__version__}</p>\n</body></html>\n")
 
 
 def _parts(rows: Sequence[PartSummary]) -> Iterator[str]:
@@ -104,7 +102,7 @@ def _finding(result: ScanResult, finding: Finding) -> str:
     pictures = _pictures(result, finding.groups)
     examples = _examples(finding, UNFOLDED // 4 if pictures else UNFOLDED)
     return (
-        f"<section class='card {finding.severity}'><span class=count>{finding.count:,}</span>"
+        f"<section class='card finding {finding.severity}'><span class=count>{finding.count:,}</span>"
         f"<span class=tag>{finding.severity}</span><strong>{marked(finding.title)}</strong>"
         f"<p>{marked(finding.remedy)}</p>{pictures}{examples}</section>\n"
     )
@@ -115,7 +113,9 @@ def _pictures(result: ScanResult, groups: Sequence[Sequence[str]]) -> str:
     shown = []
     for group in groups[:SHOWN_GROUPS]:
         pictures = [(path, _thumbnail(result, path)) for path in group[:SHOWN_OF_GROUP]]
-        more = f"<span class=dim>and {len(group) - SHOWN_OF_GROUP:,} more</span>" if len(group) > SHOWN_OF_GROUP else ""
+        more = (
+            f"<span class=quiet>and {len(group) - SHOWN_OF_GROUP:,} more</span>" if len(group) > SHOWN_OF_GROUP else ""
+        )
         shown.append((pictures, more))
     if not any(data for pictures, _ in shown for _, data in pictures):
         return ""
@@ -124,7 +124,7 @@ def _pictures(result: ScanResult, groups: Sequence[Sequence[str]]) -> str:
         f"{''.join(_figure(path, data) for path, data in pictures)}{more}</div>"
         for pictures, more in shown
     )
-    count = f"<p class=dim>{len(shown):,} of {len(groups):,} shown</p>" if len(shown) < len(groups) else ""
+    count = f"<p class=quiet>{len(shown):,} of {len(groups):,} shown</p>" if len(shown) < len(groups) else ""
     return f"<div class=thumbs>{figures}</div>{count}"
 
 
@@ -132,7 +132,7 @@ def _examples(finding: Finding, unfolded: int) -> str:
     """All examples as text, folded where they are more than `unfolded`."""
     if not finding.examples:
         return ""
-    listed = f"<ul class=dim>{''.join(f'<li>{text(example)}</li>' for example in finding.examples)}</ul>"
+    listed = f"<ul class=quiet>{''.join(f'<li>{text(example)}</li>' for example in finding.examples)}</ul>"
     if len(finding.examples) <= unfolded:
         return listed
     return f"<details><summary>List all {len(finding.examples):,}</summary>{listed}</details>"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import html
 import re
 from dataclasses import dataclass
+
+from deepsort_cli.core.html_parts import marked, text
 
 Table = tuple[tuple[str, ...], ...]
 
@@ -109,7 +110,7 @@ def as_html() -> str:
     """The same text as HTML below a heading of level 2."""
     pieces = []
     for section in SECTIONS:
-        pieces.append(f"<h3>{html.escape(section.title)}</h3>")
+        pieces.append(f"<h3>{text(section.title)}</h3>")
         for part in section.parts:
             if isinstance(part, str):
                 pieces.append(f"<p>{_inline(part)}</p>")
@@ -125,7 +126,5 @@ def as_html() -> str:
     return "\n".join(pieces)
 
 
-def _inline(text: str) -> str:
-    text = html.escape(text, quote=False)
-    text = re.sub(r"`([^`]+)`", r"<code>\1</code>", text)
-    return re.sub(r"\*\*([^*]+)\*\*", r"<strong>\1</strong>", text)
+def _inline(part: str) -> str:
+    return re.sub(r"\*\*([^*]+)\*\*", r"<strong>\1</strong>", marked(part))

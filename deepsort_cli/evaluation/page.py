@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from string import Template
 
-from deepsort_cli.core.html_parts import data_address, marked, paragraphs, table, text
+from deepsort_cli.core.html_parts import data_address, marked, page_start, paragraphs, table, text
 from deepsort_cli.evaluation import explanation, page_tables, plots
 from deepsort_cli.evaluation.advice import Advice, recommendations
 from deepsort_cli.evaluation.figures import EER, MAP, MINP, Comparison, Measured, ModelInfo, rank_metric, typed
@@ -24,6 +24,7 @@ from deepsort_cli.evaluation.summary import (
 )
 
 TEMPLATE = Path(__file__).with_name("page.html")
+STYLE = Path(__file__).with_name("page.css")
 LONG_VALUE = 9
 """Characters of a figure that fit its card in large type."""
 
@@ -51,6 +52,7 @@ def render(
     title = f"Re-ID evaluation of {', compared with '.join(x.model.name for x in models)}"
     notes = [*data.notes, f"Query {data.query.root}", f"Gallery {data.gallery.root}"]
     return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
+        start=page_start(title, STYLE),
         title=text(title),
         subtitle=paragraphs([f"{data_line(found)}. Market-1501 protocol, {method_line(found)}. {when}"], "quiet"),
         models="".join(_model(x.model) for x in models),
