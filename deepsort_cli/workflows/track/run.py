@@ -96,7 +96,7 @@ def track(
         if "source" in keywords:
             raise InputError("`source`: sources are given both by position and by name. Give them once.")
         odd = next((source for source in sources if not isinstance(source, str | Integral | PathLike)), None)
-        if odd is not None or None in sources:
+        if odd is not None or any(source is None for source in sources):
             raise InputError(
                 f"`source`: a {type(odd).__name__} is no source. Give a path, a URL, a camera number, or demo."
             )

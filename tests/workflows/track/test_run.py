@@ -23,7 +23,7 @@ from deepsort_cli.tracking.settings import RefinementSettings
 from deepsort_cli.video import outputs, sinks
 from deepsort_cli.video.settings import DemoSettings, OutputSettings, SourceSettings
 from deepsort_cli.video.sources import live
-from deepsort_cli.workflows.track import Functions, Progress, Run, Summary, run_track
+from deepsort_cli.workflows.track import Functions, Progress, Run, Summary, run_track, track
 
 DEMO = DemoSettings(width=320, height=240, people=3, frames=30)
 IMAGE = np.full((240, 320, 3), 90, np.uint8)
@@ -508,3 +508,9 @@ class TestFate:
         fate = self.run(tmp_path, [1, 2, 3, 4, 5], input=SourceSettings(max_frames=2)).fate
         assert fate is not None
         assert (fate.counts.found, fate.beyond, fate.begun, fate.unconfirmed) == (2, 0, 1, 1)
+
+
+@pytest.mark.parametrize("source", [np.zeros((2, 2, 3)), None, 1.5])
+def test_what_is_no_source_is_refused_in_one_line(source: Any) -> None:
+    with pytest.raises(InputError, match=f"^`source`: a {type(source).__name__} is no source"):
+        track(source)
