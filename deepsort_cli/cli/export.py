@@ -44,8 +44,6 @@ def export(
 
     with Status(report, "exporting and verifying") as status:
         exported = run_export(settings, status)
-    for warning in exported.warnings:
-        report.warn(warning)
     _show(exported, report)
     report.result(_summary(exported))
 

@@ -107,6 +107,8 @@ def run_export(settings: ExportCommandSettings, listener: Listener) -> Exported:
     source = Source(checkpoint, model, info, preprocess, file_sha256(checkpoint))
     with atomic_path(output) as temporary:
         done = _write(temporary, source, wanted, crops, stored, listener)
+    for warning in done.warnings:
+        listener.warn(warning)
     return replace(done, path=output)
 
 
