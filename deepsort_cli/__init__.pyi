@@ -279,7 +279,7 @@ def finetune(
         train: Go straight on and train, with the settings below.
         epochs: Passes over all identities; None: 120 from random weights, 30 from trained ones, and there up to 120 for
             few people, so that 120 batches are seen.
-        freeze_epochs: Unfreeze everything after so many epochs; None never.
+        freeze_epochs: Unfreeze everything after so many epochs; None: never.
         batch_size: Images per step, over all processes: identities × instances; None: 64, fewer for fewer people.
         lr: Highest learning rate; None: 0.1 for sgd, 0.003 for adam and adamw; less from pretrained weights.
         seed: Source of all randomness.
@@ -539,7 +539,7 @@ def track(
         max_det: Most detections kept per frame.
         detect_every: Run the detector on every n-th frame only; in between, tracks move as predicted.
         max_cosine_distance: Largest cosine distance at which an appearance may match; None: the model's own, else 0.2.
-        nn_budget: Appearance features kept per track, newest first; None keeps all.
+        nn_budget: Appearance features kept per track, newest first; None: all.
         max_iou_distance: Largest 1 − IoU at which boxes may match.
         max_age: Frames a confirmed track survives without a detection.
         n_init: Detections that confirm a track, the first one included.

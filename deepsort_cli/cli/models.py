@@ -14,7 +14,8 @@ from typer.core import TyperGroup
 
 from deepsort_cli.cli import USAGE_ERROR, without_switch_types
 from deepsort_cli.cli.console import Reporter
-from deepsort_cli.cli.options import Json, Quiet, command_app, examples
+from deepsort_cli.cli.options import Json, Quiet, command_app, examples, flag_elsewhere
+from deepsort_cli.cli.wording import Spelling, speak
 
 if TYPE_CHECKING:
     from deepsort_cli.perception.catalogue import CatalogueModel
@@ -71,6 +72,7 @@ def models(ctx: typer.Context, json: Json = False) -> None:
     Without a command, list them. Fetched models are kept in your cache folder (see the list), or in the folder that
     [bold]DEEPSORT_MODELS[/bold] names. Every file is checked by its SHA-256.
     """
+    speak(Spelling(elsewhere=flag_elsewhere))
     if ctx.invoked_subcommand is not None:
         return
     from deepsort_cli.perception.catalogue import DEFAULT_DETECTOR

@@ -178,10 +178,10 @@ class Flags(Generic[Model]):
                 key.replace(section, also, 1): flag for key, flag in flags.items() if key.startswith(f"{section}.")
             }
             keys |= {key.replace(section, also, 1) for key in keys if key.startswith(f"{section}.")}
-        return Spelling(flags, frozenset(keys), _flag_elsewhere)
+        return Spelling(flags, frozenset(keys), flag_elsewhere)
 
 
-def _flag_elsewhere(key: str) -> str | None:
+def flag_elsewhere(key: str) -> str | None:
     """The flag of the first command that has one for this key."""
     return next((row.flag for model in all_commands() for row in model.options if row.key == key), None)
 

@@ -34,7 +34,7 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
     Raises:
         InputError: it is no regular expression, too long, can take for ever, or lacks the named group `pid`.
     """
-    where = f"data.pattern {pattern[:80]!r}"
+    where = f"`data.scan.pattern` {pattern[:80]!r}"
     if len(pattern) > LONGEST_PATTERN:
         raise InputError(f"{where}: longer than {LONGEST_PATTERN} characters.")
     if _can_run_away(pattern):

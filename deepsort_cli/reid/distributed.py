@@ -62,8 +62,8 @@ def choose_device(name: str, ranks: Ranks) -> torch.device:
     if device.type == "cuda":
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         index = ranks.local if ranks.several else device.index or 0
-        processes = int(os.environ.get("LOCAL_WORLD_SIZE") or 1) if ranks.several else 1
-        if count < processes:
+        processes = int(os.environ.get("LOCAL_WORLD_SIZE") or 1)
+        if ranks.several and count < processes:
             raise InputError(
                 f"`training.device` {name}: torchrun starts {processes} processes on this machine, which "
                 "need a GPU each; "

@@ -261,7 +261,7 @@ class TrainingSettings(Settings):
         False, description="Train only the head: fc, neck and classifier.", json_schema_extra=FIXED
     )
     freeze_epochs: int | None = Field(
-        None, ge=1, description="Unfreeze everything after so many epochs; null never.", json_schema_extra=FIXED
+        None, ge=1, description="Unfreeze everything after so many epochs; null: never.", json_schema_extra=FIXED
     )
     ema_decay: float | None = Field(
         None,
@@ -333,10 +333,13 @@ class TrainingSettings(Settings):
             return self
         instances = self.images_per_identity
         if self.batch_size % instances:
-            raise ValueError(f"batch_size {self.batch_size} is no multiple of instances {instances}")
+            raise ValueError(
+                f"`training.batch_size` {self.batch_size} is no multiple of `training.instances` {instances}"
+            )
         if self.batch_size < 2 * instances:
             raise ValueError(
-                f"batch_size {self.batch_size} holds one identity of {instances} images; negatives need a second"
+                f"`training.batch_size` {self.batch_size} holds one identity of {instances} images; "
+                "negatives need a second"
             )
         return self
 
@@ -357,10 +360,10 @@ class TrainConfig(Settings):
         size, halved = self.model.input, bool(self.resolved_half_size)
         least = 2 * SMALLEST_INPUT if halved else SMALLEST_INPUT
         if min(size.height, size.width) < least:
-            remedy = " or set training.half_size=0" if halved else ""
+            remedy = ", or set `training.half_size`=0" if halved else ""
             raise ValueError(
-                f"model.input of {size.height}×{size.width} pixels is too small"
-                f"{' to train at half of it' if halved else ''}; use at least {least} each way{remedy}"
+                f"an input of {size.height}×{size.width} pixels (`model.input.height`, `model.input.width`) is too "
+                f"small{' to train at half of it' if halved else ''}; use at least {least} each way{remedy}"
             )
         return self
 
@@ -477,7 +480,7 @@ class ExportSettings(Settings):
     @model_validator(mode="after")
     def _one_precision(self) -> ExportSettings:
         if self.half and self.int8:
-            raise ValueError("half and int8 exclude each other; choose one")
+            raise ValueError("`export.half` and `export.int8` exclude each other; choose one")
         return self
 
 

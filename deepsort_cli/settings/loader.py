@@ -294,7 +294,7 @@ def setting_keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
 
 
 def _nearest(model: type[BaseModel], key: str) -> str:
-    keys = list(setting_keys(model))
+    keys = [*setting_keys(model), *(name for name, field in model.model_fields.items() if submodel(field))]
     match = difflib.get_close_matches(key, keys, n=1, cutoff=0.0)
     last = key.rsplit(".", 1)[-1]
     same_name = [candidate for candidate in keys if candidate.rsplit(".", 1)[-1] == last]
@@ -350,4 +350,6 @@ def _explain(model: type[BaseModel], error: Any, key: str, where: str) -> str:
     whole = error["input"] is PydanticUndefined or isinstance(error["input"], Mapping)
     shown = "" if whole else f" {hide_in(repr(error['input']))}"
     label = label.strip("`") if whole else label  # which is no setting itself
+    if whole and message.startswith("`") and label in ("settings", key):
+        return f"{message}."
     return f"{label}{shown}: {message[0].lower()}{message[1:]}."

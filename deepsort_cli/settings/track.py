@@ -159,8 +159,5 @@ class TrackSettings(CommandSettings):
     @model_validator(mode="after")
     def _check_low_score(self) -> TrackSettings:
         conf = self.detector.lowest_confidence(stored=self.detections is not None)
-        try:
-            self.tracker.filled(conf, None)
-        except ValueError as error:
-            raise ValueError(f"tracker.{error}; null turns it off") from None
+        self.tracker.filled(conf, None)
         return self

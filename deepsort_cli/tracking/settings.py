@@ -50,9 +50,7 @@ class TrackerSettings(Settings):
         le=2.0,
         description="Largest cosine distance at which an appearance may match; null: the model's own, else 0.2.",
     )
-    nn_budget: int | None = Field(
-        100, ge=1, description="Appearance features kept per track, newest first; null keeps all."
-    )
+    nn_budget: int | None = Field(100, ge=1, description="Appearance features kept per track, newest first; null: all.")
     max_iou_distance: float = Field(0.7, ge=0.0, le=1.0, description="Largest 1 − IoU at which boxes may match.")
     max_age: int = Field(30, ge=1, description="Frames a confirmed track survives without a detection.")
     n_init: int = Field(3, ge=1, description="Detections that confirm a track, the first one included.")
@@ -132,13 +130,18 @@ class TrackerSettings(Settings):
         if self.high_score is None:
             values["high_score"] = conf
             if self.low_score is not None and self.low_score >= conf:
-                raise ValueError(f"low_score {self.low_score:g} must be below the detector's conf {conf:g}")
+                raise ValueError(
+                    f"`tracker.low_score` {self.low_score:g} must be below the detector's conf {conf:g}. "
+                    "Lower it, or leave it out"
+                )
         return TrackerSettings(**values)
 
     @model_validator(mode="after")
     def _check_scores(self) -> TrackerSettings:
         if self.low_score is not None and self.high_score is not None and self.low_score >= self.high_score:
-            raise ValueError(f"low_score {self.low_score:g} must be below high_score {self.high_score:g}")
+            raise ValueError(
+                f"`tracker.low_score` {self.low_score:g} must be below `tracker.high_score` {self.high_score:g}"
+            )
         return self
 
 

@@ -41,7 +41,7 @@ def run_refine(settings: RefineSettings, listener: Listener) -> Refinement:
     if settings.results is None or settings.output is None:
         missing = "the result file" if settings.results is None else "`output`"
         raise InputError(
-            f"{missing} is missing. For example results out.txt, `output`=refined.txt and "
+            f"{missing} is missing. Name the file of tracks, and for example `output`=refined.txt and "
             "`refinement.interpolate`=linear."
         )
     done = refine_file(settings.results, settings.output, settings.refinement, overwrite=settings.overwrite)

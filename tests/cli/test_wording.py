@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from deepsort_cli.cli.wording import Spelling
+from deepsort_cli.cli import models
+from deepsort_cli.cli.wording import Spelling, worded
+from deepsort_cli.core import InputError
 
 SPELLING = Spelling(
     {"output.save_txt": ("--save-txt", None), "output.overwrite": ("--overwrite", "--no-overwrite")},
@@ -29,3 +33,12 @@ SPELLING = Spelling(
 )
 def test_keys_become_flags(said: str, shown: str) -> None:
     assert SPELLING(said) == shown
+
+
+def test_a_command_without_settings_shows_flags_too(tmp_path: Path) -> None:
+    """`deepsort models` has no keys of its own, and speaks of those of `track`."""
+    other = tmp_path / "other.onnx"
+    other.write_bytes(b"another export")
+    with pytest.raises(InputError) as error:
+        models.app(["add", "yolox_nano", str(other)], standalone_mode=False)
+    assert f"--detector {other}" in worded(str(error.value))

@@ -174,4 +174,6 @@ class TestPresets:
     def test_low_score_above_the_confidence(self, deepsort: Run) -> None:
         done = deepsort("track", *self.DEMO, "--conf", 0.4, "--low-score", 0.5)
         assert done.returncode == 2
-        assert "low_score 0.5 must be below the detector's conf 0.4" in " ".join(done.stderr.replace("│", " ").split())
+        assert "--low-score 0.5 must be below the detector's conf 0.4" in " ".join(
+            done.stderr.replace("│", " ").split()
+        )

@@ -91,7 +91,7 @@ def test_low_scores_end_where_the_detector_begins() -> None:
     assert tracker("detector.model_path=hog").high_score == 0.4
     assert tracker("detections=det.txt").high_score == 0.3
     assert tracker("tracker.high_score=0.7").high_score == 0.7
-    with pytest.raises(InputError, match=r"^settings: tracker\.low_score 0.1 must be below the detector's conf 0.05"):
+    with pytest.raises(InputError, match=r"^`tracker\.low_score` 0.1 must be below the detector's conf 0.05"):
         tracker("detector.conf=0.05")
 
 
@@ -261,3 +261,8 @@ class TestWords:
         # A text that names a file as well as other things.
         reid = resolve(TrackSettings, flags={"reid.model_path": "~/reid.onnx"}).reid
         assert reid.model_path == str(tmp_path / "reid.onnx")
+
+
+def test_a_misspelt_section_is_told_the_section() -> None:
+    with pytest.raises(InputError, match=r"unknown key traker\. The nearest valid key is tracker\."):
+        resolve(TrackSettings, overrides=["traker=3"])

@@ -124,5 +124,5 @@ class TestKeywords:
         assert str(caught.value).startswith(message)
 
     def test_what_does_not_go_together(self) -> None:
-        with pytest.raises(InputError, match="^export: half and int8 exclude each other"):
+        with pytest.raises(InputError, match="^`export.half` and `export.int8` exclude each other"):
             from_keywords(EXPORT, {"half": True, "int8": True})

@@ -198,7 +198,9 @@ class TestLowScores:
         assert matched(tracker.update(people((100, 200), looks=[0]))) == {0: 1}
 
     def test_bounds_must_be_in_order(self) -> None:
-        with pytest.raises(ValidationError, match=r"low_score 0\.6 must be below high_score 0\.5"):
+        with pytest.raises(
+            ValidationError, match=r"`tracker\.low_score` 0\.6 must be below `tracker\.high_score` 0\.5"
+        ):
             TrackerSettings(low_score=0.6, high_score=0.5)
 
 
