@@ -847,7 +847,7 @@ def test_bad_input_has_one_clear_message(make: Make, changes: dict[str, Any], me
         ({"optimizer__lr": 0}, "greater than 0"),
         ({"model__name": "resnet50"}, "osnet_x0_25"),
         ({"model__input": {"height": 32, "width": 8}}, "at least 16"),
-        ({"training__half_size": 0.5}, r"32×16.*at least 32 each way or set training\.half_size=0"),
+        ({"training__half_size": 0.5}, r"32×16.*at least 32 each way, or set `training\.half_size`=0"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(make: Make, changes: dict[str, Any], message: str) -> None:

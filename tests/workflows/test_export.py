@@ -307,3 +307,9 @@ def test_names_that_cannot_be_used(checkpoint: Path, tmp_path: Path) -> None:
         run(tmp_path / "there.onnx")
     with pytest.raises(InputError, match="no checkpoint"):
         run(None)
+
+
+def test_warnings_are_heard_from_python_too(checkpoint: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    done = export(checkpoint, output=tmp_path / "heard.onnx", simplify=False, verify=False)
+    assert "the file was not verified" in done.warnings
+    assert [record.message for record in caplog.records if record.levelname == "WARNING"] == list(done.warnings)
