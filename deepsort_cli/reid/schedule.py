@@ -140,8 +140,9 @@ def _length(facts: Facts) -> Choice:
 def _warmup(facts: Facts, epochs: int) -> Choice:
     longest = LONGEST_WARMUP / facts.steps_per_epoch
     warmup = min(epochs / 10, longest)
+    steps = round(warmup * facts.steps_per_epoch)
     why = "enough for a new classifier" if warmup == longest else "a tenth of them"
-    words = f"learning rate rises over about {round(warmup * facts.steps_per_epoch):,} steps: {why}"
+    words = f"learning rate rises over about {steps:,} steps: {why}" if steps > 1 else "hardly a warm-up: few steps"
     return Choice("scheduler.warmup_epochs", warmup, words)
 
 

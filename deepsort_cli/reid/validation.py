@@ -143,7 +143,10 @@ def verdicts(
     """
     found = _about_loss(history)
     if chance is None:
-        return [*found, "nothing was validated: best.pth holds the weights of the last epoch, however good they are"]
+        said = "nothing was validated: best.pth holds the weights of the last epoch, however good they are"
+        if not random_start:
+            said += ". Few people can make trained weights worse: compare with the start on others (`deepsort eval`)"
+        return [*found, said]
     start = next((row for row in history if row["epoch"] == 0 and "mAP" in row), None)
     trained = [row["mAP"] for row in history if row["epoch"] > 0 and "mAP" in row]
     if not trained:

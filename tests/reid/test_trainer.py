@@ -791,6 +791,9 @@ def test_verdicts() -> None:
     assert len(judged(0.3, 0.2, random_start=True)) == 2
     (said,) = verdicts([{"epoch": 3}], {"epoch": 3}, None, random_start=True, people=0)
     assert "nothing was validated" in said
+    assert "compare with the start" not in said
+    (said,) = verdicts([{"epoch": 3}], {"epoch": 3}, None, random_start=False, people=0)
+    assert "compare with the start on others" in said
     risen = [{"epoch": 1, "loss": 5.0}, {"epoch": 2, "loss": 17.5}, {"epoch": 3, "loss": 9.0}]
     (said, _) = verdicts(risen, risen[-1], None, random_start=True, people=0)
     assert "the loss did not fall (epoch 1: 5, the last: 9)" in said
