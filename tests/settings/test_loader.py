@@ -264,5 +264,5 @@ class TestWords:
 
 
 def test_a_misspelt_section_is_told_the_section() -> None:
-    with pytest.raises(InputError, match=r"unknown key traker\. The nearest valid key is tracker\."):
-        resolve(TrackSettings, overrides=["traker=3"])
+    with pytest.raises(InputError, match=r"unknown key outputs\. The nearest valid key is output\."):
+        resolve(TrackSettings, overrides=["outputs=3"])
