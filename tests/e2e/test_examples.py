@@ -96,9 +96,8 @@ def test_training(example: Example, tmp_path: Path) -> None:
     from tests.reid.conftest import make_people
 
     make_people(tmp_path / "people", 12, per_camera=3)
-    printed = example(
-        "train_on_a_folder.py", "people", "--epochs", 1, "--height", 32, "--width", 16, "--batch-size", 16
-    )
+    size = ("--height", 32, "--width", 16, "--batch-size", 16)
+    printed = example("train_on_a_folder.py", "people", "--epochs", 1, *size)
     assert (tmp_path / "runs" / "osnet_x0_25-people" / "checkpoints" / "best.pth").is_file()
     assert printed.count("epoch 1, loss ") == 1
     assert "reid='reid.onnx': 512 values" in printed
