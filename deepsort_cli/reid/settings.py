@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, Field, field_validator, model_validator
 
@@ -81,7 +81,7 @@ class ModelSettings(Settings):
 
     name: ModelName = Field(
         "osnet_x0_25",
-        description="osnet_x1_0, x0_75, x0_5, x0_25, ibn_x1_0 or ain_x1_0; the last two for other domains.",
+        description=f"{', '.join(get_args(ModelName))}; ibn and ain for other domains.",
         json_schema_extra=FIXED,
     )
     feature_dim: int = Field(

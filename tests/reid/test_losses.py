@@ -147,11 +147,12 @@ def test_a_loss_is_added_in_one_place(monkeypatch: pytest.MonkeyPatch) -> None:
     classes = torch.tensor([0, 0, 1, 1, 2, 2])
     batch = Batch(features, classes, logits, classes)
     plain, before = Losses(LossSettings(), 3, 4)(batch)
-    assert before.shape == (10,)
     known = figure_names()
+    assert before.shape == (len(known) + 1,)  # and the number of batches
     monkeypatch.setattr(losses, "REGISTERED", dict(REGISTERED))
     losses.register(Spread)
-    assert figure_names() == (*known[:5], "spread", *known[5:], "nearness")
+    assert set(figure_names()) == {*known, "spread", "nearness"}
+    assert [name for name in figure_names() if name in known] == list(known)
     assert torch.equal(Losses(LossSettings(), 3, 4)(batch)[0], plain)
     total, figures = Losses(LossSettings(weights={"spread": 0.5}), 3, 4)(batch)
     found = dict(zip(figure_names(), figures.tolist(), strict=False))
@@ -161,9 +162,8 @@ def test_a_loss_is_added_in_one_place(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_weights_of_losses_are_checked() -> None:
-    assert weights_of(LossSettings(triplet_weight=0.5, weights={"ce": 2, "center": 0.1})) == {
-        "ce": 2, "triplet": 0.5, "contrastive": 1, "center": 0.1,
-    }  # fmt: skip
+    found = weights_of(LossSettings(triplet_weight=0.5, weights={"ce": 2, "center": 0.1}))
+    assert found.items() >= {"ce": 2, "triplet": 0.5, "contrastive": 1, "center": 0.1}.items()
     with pytest.raises(InputError, match="no loss is called tripplet. There are ce, triplet"):
         Losses(LossSettings(weights={"tripplet": 1}), 3, 4)
     with pytest.raises(InputError, match="nothing to learn from"):
