@@ -107,8 +107,8 @@ STYLE_SHEET = "var(--"  # whose variables look like flags
 DOTTED = re.compile(r"`([a-z]\w*(?:\.[a-z]\w*)+)`")
 MAY_HOLD_FLAGS = {"cli", "settings/options.py", "evaluation/advice.py"}
 """The command line itself, and the one text with commands to copy."""
-OTHERS_FLAGS = {"--error-unmatch", "--nproc-per-node", "--upgrade", "--force-reinstall", "--index-url"}
-"""Flags of git, pip, torchrun and other programs."""
+OTHERS_FLAGS = {"--error-unmatch", "--nproc-per-node", "--upgrade", "--force-reinstall", "--index-url", "--shm-size"}
+"""Flags of git, pip, torchrun, docker and other programs."""
 
 
 def texts(path: Path) -> set[str]:

@@ -239,7 +239,7 @@ def build_loader(
     if piped:
         say(
             f"/dev/shm has {free / 2**20:.0f} MB left, so loader processes send their batches through pipes, which is "
-            f"slower. For containers (docker run): shm-size {max(1, round(2 * needed / 2**30))}g."
+            f"slower. For containers (docker run): --shm-size {max(1, round(2 * needed / 2**30))}g."
         )
     loader = DataLoader(
         images,

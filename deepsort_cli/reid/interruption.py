@@ -64,6 +64,6 @@ def plain_errors(config: TrainConfig, device: torch.device, log: logging.Logger)
         if "DataLoader worker" in text and isinstance(error, RuntimeError):
             raise RunError(
                 f"a loader process died ({text.splitlines()[0]}). Lower `training.workers`, or free memory (in "
-                "containers also shared memory: shm-size)."
+                "containers also shared memory: --shm-size)."
             ) from error
         raise

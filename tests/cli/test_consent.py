@@ -12,7 +12,7 @@ from deepsort_cli.cli.consent import settle_detector
 from deepsort_cli.cli.console import Reporter
 from deepsort_cli.core.errors import RunError
 from deepsort_cli.core.files import file_sha256
-from deepsort_cli.perception import catalogue, download
+from deepsort_cli.perception import catalogue
 from deepsort_cli.perception.catalogue import CatalogueModel
 from deepsort_cli.settings import resolve
 from deepsort_cli.settings.track import TrackSettings
@@ -54,7 +54,7 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CatalogueModel:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(CONTENT)
 
-    monkeypatch.setattr(download, "download", fetch)
+    monkeypatch.setattr(catalogue, "download", fetch)
     return model
 
 
@@ -119,7 +119,7 @@ def test_an_offer_that_cannot_be_kept_does_not_end_the_run(
     def fail(*arguments: object, **options: object) -> None:
         raise RunError("no connection.")
 
-    monkeypatch.setattr(download, "download", fail)
+    monkeypatch.setattr(catalogue, "download", fail)
     terminal = Terminal("y")
     assert settle(terminal) is None
     assert "no connection. This run goes on with hog." in terminal.said
