@@ -631,8 +631,7 @@ def train(
         pattern: Instead of a layout: a regular expression with named groups pid and camid, found in each path.
         allow_links: Folders outside the dataset that its symbolic links may point into; repeat for several.
         ignore_camera: Count every image as seen by a camera of its own.
-        model: osnet_x1_0, osnet_x0_75, osnet_x0_5, osnet_x0_25, osnet_ibn_x1_0, osnet_ain_x1_0; ibn and ain for other
-            domains.
+        model: osnet_x1_0, osnet_x0_75, osnet_x0_5, osnet_x0_25, osnet_ibn_x1_0, osnet_ain_x1_0.
         pretrained: What to start from: auto (the bundled weights where this network has some), none (random weights),
             the name of a bundled model, or a checkpoint: ours, torchreid's or fast-reid's.
         height: Input height in pixels.

@@ -81,7 +81,7 @@ class ModelSettings(Settings):
 
     name: ModelName = Field(
         "osnet_x0_25",
-        description=f"{', '.join(get_args(ModelName))}; ibn and ain for other domains.",
+        description=f"{', '.join(get_args(ModelName))}.",
         json_schema_extra=FIXED,
     )
     feature_dim: int = Field(
