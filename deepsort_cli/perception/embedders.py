@@ -63,7 +63,7 @@ class Embedder:
     Attributes:
         name: the model's file name.
         metadata: what the model says about itself, completed from its graph.
-        feature_size: length of an embedding.
+        embedding_size: length of an embedding.
         threshold: recommended max_cosine_distance, or None where the model does not say.
         device: where the network runs, for example cpu.
 
@@ -101,8 +101,8 @@ class Embedder:
             raise InputError(f"{session.path}: {error}") from None
         if fault is not None:
             warn(fault)
-        self.feature_size = int(output.shape[1])
-        self.metadata = metadata.model_copy(update={"embedding_size": self.feature_size})
+        self.embedding_size = int(output.shape[1])
+        self.metadata = metadata.model_copy(update={"embedding_size": self.embedding_size})
         self.threshold = metadata.threshold
 
     def __call__(self, image: Image, boxes: FloatArray) -> Features:
@@ -118,7 +118,7 @@ class Embedder:
         crops, visible = self._preprocess.crop(image, boxes)
         if visible.all():
             return self._embed(crops)
-        features = np.full((len(crops), self.feature_size), np.nan, dtype=np.float32)
+        features = np.full((len(crops), self.embedding_size), np.nan, dtype=np.float32)
         features[visible] = self._embed(crops[visible])
         return features
 
@@ -128,7 +128,7 @@ class Embedder:
 
     def _embed(self, crops: Image) -> Features:
         if len(crops) == 0:
-            return np.empty((0, self.feature_size), dtype=np.float32)
+            return np.empty((0, self.embedding_size), dtype=np.float32)
         parts = [self._forward(crops[i : i + self._batch_size]) for i in range(0, len(crops), self._batch_size)]
         features = parts[0] if len(parts) == 1 else np.concatenate(parts)
         norms = np.linalg.norm(features, axis=1, keepdims=True)

@@ -30,7 +30,7 @@ class StoredDetections(Detector):
     Attributes:
         last_frame: number of the last frame that has a detection, from 1; 0 when there is none.
         has_features: whether an appearance embedding is stored with every detection.
-        feature_size: its length D; 0 without features.
+        embedding_size: its length D; 0 without features.
         tally: what became of the detections of the frames asked for.
         notes: what was assumed when the file was read.
     """
@@ -60,7 +60,7 @@ class StoredDetections(Detector):
         """
         self.last_frame = int(frames[-1]) if len(frames) else 0
         self.has_features = detections.features is not None
-        self.feature_size = 0 if detections.features is None else detections.features.shape[1]
+        self.embedding_size = 0 if detections.features is None else detections.features.shape[1]
         self.notes: list[str] = []
         self.class_names = class_names or {}
         self.tally = Tally(0.0, self.class_names)

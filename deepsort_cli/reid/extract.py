@@ -40,7 +40,7 @@ def extract_features(
         RunError: out of memory.
     """
     model.to(device).eval()
-    features = np.empty((len(images), model.embedding_dim), dtype=np.float32)
+    features = np.empty((len(images), model.embedding_size), dtype=np.float32)
     for start in range(0, len(images), batch_size):
         part = images[start : start + batch_size]
         crops = preprocess.resize_crops([read_image(item) if isinstance(item, str | Path) else item for item in part])

@@ -82,7 +82,7 @@ class Prepared:
     remarks: tuple[str, ...]
 
 
-def prepare(config: FinetuneConfig, listener: Listener | None = None) -> Prepared:
+def prepare_checkpoint(config: FinetuneConfig, listener: Listener | None = None) -> Prepared:
     """Write a checkpoint with the backbone of `source_checkpoint` and a head for `target_dataset`.
 
     Its classifier has one class for each identity that `deepsort train` will train on with the same data settings.

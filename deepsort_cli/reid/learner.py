@@ -53,7 +53,7 @@ class Learner:
         if config.training.ema_decay is not None:
             blend = get_ema_multi_avg_fn(config.training.ema_decay)  # type: ignore[no-untyped-call]
             self.average = AveragedModel(self.model, multi_avg_fn=blend, use_buffers=True)
-        self.losses = Losses(config.loss, model.num_classes, model.embedding_dim).to(device)
+        self.losses = Losses(config.loss, model.num_classes, model.embedding_size).to(device)
         self._wrap()
 
     def _wrap(self) -> None:

@@ -23,7 +23,7 @@ from deepsort_cli.evaluation.settings import EvaluationSettings, ExtractionSetti
 from deepsort_cli.evaluation.summary import WIDTH, summary_text
 from deepsort_cli.settings.evaluate import EvalSettings
 from deepsort_cli.settings.keywords import from_keywords
-from deepsort_cli.workflows.evaluation_data import load_data
+from deepsort_cli.workflows.evaluation_data import load_query_and_gallery
 from deepsort_cli.workflows.extraction import Extractor, extract, open_extractor
 from deepsort_cli.workflows.model_choice import existing_model, find_model
 
@@ -101,7 +101,7 @@ def run_evaluate(settings: EvalSettings, listener: Listener) -> Evaluated:
         for remark in extractor.remarks:
             listener.warn(f"{extractor.path}: {remark}.")
     check_output_folder(settings.report.dir, key="report.dir")
-    query, gallery = load_data(settings.data, listener, ignore_camera=evaluation.ignore_camera)
+    query, gallery = load_query_and_gallery(settings.data, listener, ignore_camera=evaluation.ignore_camera)
     images = prepare(query, gallery, ignore_camera=evaluation.ignore_camera)
     for note in images.notes:
         listener.note(note)

@@ -13,7 +13,7 @@ from deepsort_cli.data.splits import split_by_identity, without_cameras
 from deepsort_cli.evaluation.settings import EvaluationDataSettings
 
 
-def load_data(
+def load_query_and_gallery(
     settings: EvaluationDataSettings, listener: Listener | None = None, *, ignore_camera: bool = False
 ) -> tuple[Manifest, Manifest]:
     """The query and the gallery that the settings name, and a word on what is wrong with them.

@@ -125,7 +125,7 @@ def open_extractor(
     given = [f"reid.{name}" for name in ("scale", "mean", "std", "color") if getattr(reading, name) is not None]
     if given:
         origin += f", but for {', '.join(given)} of the settings"
-    return Extractor(path, embed, metadata.preprocess, embedder.feature_size, sha256, origin, remarks, facts)
+    return Extractor(path, embed, metadata.preprocess, embedder.embedding_size, sha256, origin, remarks, facts)
 
 
 def _origin(metadata: EmbedderMetadata) -> str:
@@ -235,4 +235,4 @@ def _open_checkpoint(path: Path, runtime: RuntimeSettings, batch_size: int) -> E
         "validation_identities": info.validation.get("identities"),
     }
     remarks, sha256 = model_remarks(model, info), file_sha256(path)
-    return Extractor(path, embed, info.preprocess, model.embedding_dim, sha256, origin, remarks, facts)
+    return Extractor(path, embed, info.preprocess, model.embedding_size, sha256, origin, remarks, facts)

@@ -48,10 +48,10 @@ def run_finetune(settings: FinetuneSettings, listener: Listener) -> Finetuned:
     Raises:
         InputError, RunError, KeyboardInterrupt: see `finetune`.
     """
-    from deepsort_cli.reid.finetune import prepare
+    from deepsort_cli.reid.finetune import prepare_checkpoint
     from deepsort_cli.reid.trainer import train
 
-    prepared = prepare(settings, listener)
+    prepared = prepare_checkpoint(settings, listener)
     listener.happened(prepared)
     for remark in prepared.remarks:
         listener.warn(remark)

@@ -43,7 +43,7 @@ def test_each_box_gets_its_own_feature(colour_embedder, order: str, columns: lis
     features = embedder(*stripes())
     assert features.dtype == np.float32
     np.testing.assert_allclose(features, np.eye(3)[columns], atol=1e-6)
-    assert embedder.feature_size == 3
+    assert embedder.embedding_size == 3
 
 
 def test_features_have_unit_length(colour_embedder) -> None:
@@ -197,7 +197,7 @@ def test_features_are_told_from_class_scores(
 ) -> None:
     for arrays, order in (((first, second), names), ((second, first), names[::-1])):
         embedder = two_outputs(constant_model, *arrays, order)
-        assert embedder.feature_size == size
+        assert embedder.embedding_size == size
         np.testing.assert_allclose(embedder.embed_crops([np.zeros((9, 9, 3), np.uint8)]), UNIT[:1], atol=1e-6)
 
 
@@ -205,7 +205,7 @@ def test_outputs_that_could_both_be_features_need_a_name(constant_model) -> None
     left, right = WIDE[:, :9], WIDE[:, 30:38]
     with pytest.raises(InputError, match=r"several.*a \(2, 9\), b \(2, 8\).*`reid\.output`=a"):
         two_outputs(constant_model, left, right, ("a", "b"))
-    assert two_outputs(constant_model, left, right, ("a", "b"), output="b").feature_size == 8
+    assert two_outputs(constant_model, left, right, ("a", "b"), output="b").embedding_size == 8
     with pytest.raises(InputError, match=r"`reid\.output` c: it has no such output.*a \(2, 9\)"):
         two_outputs(constant_model, left, right, ("a", "b"), output="c")
     with pytest.raises(InputError, match="not one embedding per crop"):
@@ -278,7 +278,7 @@ def test_the_public_osnet_tells_people_apart(shared_data: Path) -> None:
     """On 30 people of CUHK03, which it was not trained on; and the features are those of the textbook preprocessing."""
     path = shared_data / "models" / "osnet_x0_25_msmt17_dyn.onnx"
     embedder = load(path, batch_size=16)
-    assert embedder.feature_size == 512
+    assert embedder.embedding_size == 512
     pids = sorted({file.name[:4] for file in (shared_data / "reid" / "cuhk03" / "query").iterdir()})[300:330]
 
     def read(folder: str) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:

@@ -42,7 +42,7 @@ def test_text_gives_boxes_by_frame_in_the_files_order(tmp_path: Path) -> None:
     assert len(stored.detections(1)) == 0
     np.testing.assert_array_equal(stored.detections(2).boxes, [[12, 20, 42, 60]])
     assert len(stored.detections(3)) == len(stored.detections(10**6)) == 0
-    assert (stored.last_frame, stored.has_features, stored.feature_size, len(stored)) == (3, False, 0, 3)
+    assert (stored.last_frame, stored.has_features, stored.embedding_size, len(stored)) == (3, False, 0, 3)
 
 
 @pytest.mark.parametrize("layout", ["7+D", "10+D", "npz 7", "npz 10"])
@@ -56,7 +56,7 @@ def test_every_array_layout_gives_the_same(tmp_path: Path, layout: str) -> None:
         path = tmp_path / "det.npz"
         np.savez(path, det=ROWS if layout == "npz 7" else wide, features=FEATURES)
     stored = StoredDetections.load(path)
-    assert (stored.has_features, stored.feature_size) == (True, 4)
+    assert (stored.has_features, stored.embedding_size) == (True, 4)
     np.testing.assert_allclose(stored.detections(0).features, FEATURES[:2])
     np.testing.assert_allclose(stored.detections(2).features, FEATURES[2:])
     np.testing.assert_allclose(stored.detections(2).boxes, [[12, 20, 42, 60]])
@@ -259,7 +259,7 @@ def test_files_of_another_kind(tmp_path: Path) -> None:
 @pytest.mark.real_data
 def test_real_detections(shared_data: Path) -> None:
     stored = StoredDetections.load(shared_data / "mot" / "MOT17-05-FRCNN" / "det" / "det_features.npz", conf=0.3)
-    assert (stored.last_frame, stored.feature_size) == (837, 128)
+    assert (stored.last_frame, stored.embedding_size) == (837, 128)
     assert sum(len(stored.detections(i)) for i in range(837)) == len(stored) == 3627
     text = StoredDetections.load(shared_data / "mot" / "PETS09-S2L1" / "det" / "det.txt")
     assert (len(text), text.last_frame) == (4359, 795)

@@ -22,7 +22,7 @@ from deepsort_cli.reid.bundled import has_bundled_weights, weights_file  # noqa:
 from deepsort_cli.reid.checkpoint import load_model  # noqa: E402
 from deepsort_cli.reid.events import RunPlan  # noqa: E402
 from deepsort_cli.reid.extract import extract_features  # noqa: E402
-from deepsort_cli.reid.finetune import prepare  # noqa: E402
+from deepsort_cli.reid.finetune import prepare_checkpoint  # noqa: E402
 from deepsort_cli.reid.schedule import choose_start  # noqa: E402
 from deepsort_cli.reid.settings import FinetuneConfig, TrainConfig  # noqa: E402
 from deepsort_cli.reid.trainer import train  # noqa: E402
@@ -139,6 +139,6 @@ def test_training_starts_from_them_unasked(people: Path, tmp_path: Path, monkeyp
 
 def test_fine_tuning_takes_the_name(people: Path, tmp_path: Path) -> None:
     values = {"source_checkpoint": NAME, "target_dataset": {"root": people}, "output_path": tmp_path / "out.pth"}
-    prepared = prepare(FinetuneConfig.model_validate(values))
+    prepared = prepare_checkpoint(FinetuneConfig.model_validate(values))
     assert {name for name, _ in prepared.tensors.fresh} == {"classifier.weight"}
     assert torch.equal(load_model(prepared.path)[0].fc[0].weight, load_model(NAME)[0].fc[0].weight)

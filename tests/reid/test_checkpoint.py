@@ -249,4 +249,4 @@ def test_public_checkpoints_load_strictly(shared_data: Path, file: str, classes:
     assert (info.name, info.num_classes, info.source) == ("osnet_x0_25", classes, "torchreid")
     assert len(info.keys.loaded) == 567
     assert not (info.keys.missing or info.keys.mismatched or info.keys.unexpected)
-    assert model.embedding_dim == 512
+    assert model.embedding_size == 512

@@ -39,7 +39,7 @@ def test_files_and_arrays_give_the_same_unit_features(tmp_path: Path, crops: lis
 
 def test_channels_reach_the_model_in_rgb_order() -> None:
     class Mean(torch.nn.Module):
-        embedding_dim = 3
+        embedding_size = 3
 
         def forward(self, images: torch.Tensor) -> torch.Tensor:
             return images.mean(dim=(2, 3))
@@ -56,7 +56,7 @@ def test_no_images_no_features() -> None:
 
 def test_a_black_output_is_not_divided_by_zero() -> None:
     class Zero(torch.nn.Module):
-        embedding_dim = 2
+        embedding_size = 2
 
         def forward(self, images: torch.Tensor) -> torch.Tensor:
             return torch.zeros(len(images), 2)

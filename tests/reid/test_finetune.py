@@ -17,7 +17,7 @@ from deepsort_cli.data.settings import ScanSettings  # noqa: E402
 from deepsort_cli.reid.backbones.osnet import VARIANTS, OSNet  # noqa: E402
 from deepsort_cli.reid.checkpoint import CheckpointInfo, load_model, save_checkpoint  # noqa: E402
 from deepsort_cli.reid.distributed import Ranks  # noqa: E402
-from deepsort_cli.reid.finetune import Prepared, prepare, transfer  # noqa: E402
+from deepsort_cli.reid.finetune import Prepared, prepare_checkpoint, transfer  # noqa: E402
 from deepsort_cli.reid.learner import Learner  # noqa: E402
 from deepsort_cli.reid.settings import (  # noqa: E402
     DataSettings,
@@ -66,7 +66,7 @@ def target(people: Path) -> DataSettings:
 
 def run(source: Path, people: Path, output: Path, **options: object) -> Prepared:
     config = FinetuneConfig(source_checkpoint=source, target_dataset=target(people), output_path=output)
-    return prepare(config.model_copy(update=options))
+    return prepare_checkpoint(config.model_copy(update=options))
 
 
 def test_torchreid_keeps_backbone_and_fc_and_gets_a_new_head(torchreid: Path, people: Path, tmp_path: Path) -> None:

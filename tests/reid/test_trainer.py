@@ -164,7 +164,7 @@ def test_it_learns_to_find_people_across_cameras(make: Make, tmp_path: Path) -> 
     assert (info.num_classes, len(info.pids), info.neck) == (18, 18, "bnneck")
     assert info.preprocess.height == 32
     assert len(info.fingerprint) == 40
-    assert model.embedding_dim == 128
+    assert model.embedding_size == 128
 
 
 @pytest.mark.usefixtures("plots")

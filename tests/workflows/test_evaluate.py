@@ -16,7 +16,7 @@ from deepsort_cli.core.events import Listener
 from deepsort_cli.evaluation.settings import EvaluationDataSettings
 from deepsort_cli.workflows import model_choice
 from deepsort_cli.workflows.evaluate import evaluate
-from deepsort_cli.workflows.evaluation_data import load_data
+from deepsort_cli.workflows.evaluation_data import load_query_and_gallery
 from deepsort_cli.workflows.model_choice import FoundModel, find_model
 
 
@@ -87,7 +87,7 @@ def test_without_a_run_the_bundled_model_then_advice(tmp_path: Path, monkeypatch
 
 def test_explicit_folders_and_root_give_the_same_images(market: Path) -> None:
     both = EvaluationDataSettings(query=market / "query", gallery=market / "bounding_box_test")
-    explicit, root = load_data(both), load_data(EvaluationDataSettings(root=market))
+    explicit, root = load_query_and_gallery(both), load_query_and_gallery(EvaluationDataSettings(root=market))
     assert [(x.paths, x.pids.tolist(), x.camids.tolist()) for x in explicit] == [
         (x.paths, x.pids.tolist(), x.camids.tolist()) for x in root
     ]
@@ -97,7 +97,7 @@ def test_explicit_folders_and_root_give_the_same_images(market: Path) -> None:
 def test_split_is_by_identity_and_seeded(market: Path) -> None:
     def split(seed: int) -> tuple[set[int], set[int]]:
         settings = EvaluationDataSettings(root=market / "bounding_box_test", val_ratio=0.5, seed=seed)
-        query, gallery = load_data(settings)
+        query, gallery = load_query_and_gallery(settings)
         return set(query.pids.tolist()), set(gallery.pids.tolist())
 
     query, gallery = split(0)
@@ -124,7 +124,7 @@ def test_split_is_by_identity_and_seeded(market: Path) -> None:
 def test_data_that_cannot_be_used(market: Path, given: dict[str, Any], message: str) -> None:
     paths = {key: market / value if isinstance(value, str) else value for key, value in given.items()}
     with pytest.raises(InputError, match=message):
-        load_data(EvaluationDataSettings(**paths))
+        load_query_and_gallery(EvaluationDataSettings(**paths))
 
 
 def test_library_call(market: Path, colour_model: Path, tmp_path: Path) -> None:

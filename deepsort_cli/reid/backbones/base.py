@@ -38,7 +38,7 @@ class Backbone(nn.Module):
 
     Attributes:
         feature_layers: patterns of the names of all parameters but those of the head.
-        embedding_dim: width of the features.
+        embedding_size: width of the features.
     """
 
     feature_layers: ClassVar[tuple[str, ...]]
@@ -75,14 +75,14 @@ class Backbone(nn.Module):
         if self.feature_dim:
             layers = nn.Linear(channels, self.feature_dim), nn.BatchNorm1d(self.feature_dim), nn.ReLU()
             self.fc = nn.Sequential(*layers)
-        self.embedding_dim = self.feature_dim or channels
+        self.embedding_size = self.feature_dim or channels
         self.bnneck = None
         if self.neck == "bnneck":
-            self.bnneck = nn.BatchNorm1d(self.embedding_dim)
+            self.bnneck = nn.BatchNorm1d(self.embedding_size)
             self.bnneck.bias.requires_grad_(False)
         self.classifier = None
         if self.num_classes:
-            self.classifier = nn.Linear(self.embedding_dim, self.num_classes, bias=self.neck == "none")
+            self.classifier = nn.Linear(self.embedding_size, self.num_classes, bias=self.neck == "none")
         self._initialise()
 
     def _initialise(self) -> None:

@@ -34,7 +34,7 @@ from deepsort_cli.reid.untrained import is_untrained, model_remarks
 from deepsort_cli.settings.export import ExportCommandSettings
 from deepsort_cli.settings.keywords import from_keywords
 from deepsort_cli.workflows.export.crops import ExportCrops, calibration_batches, collect_crops
-from deepsort_cli.workflows.export.measuring import Loss, Timing, benchmark, measure, measure_loss
+from deepsort_cli.workflows.export.measuring import LostPrecision, Timing, benchmark, measure, measure_loss
 from deepsort_cli.workflows.export.recommendation import recommend
 from deepsort_cli.workflows.export.verification import BATCHES, Check, open_exported, verify
 
@@ -59,7 +59,7 @@ class Exported:
     metadata: EmbedderMetadata
     crops: str
     checks: tuple[Check, ...]
-    loss: Loss | None
+    loss: LostPrecision | None
     timings: tuple[Timing, ...]
     warnings: tuple[str, ...]
 
@@ -127,7 +127,7 @@ class Source:
         return EmbedderMetadata(
             **self.preprocess.model_dump(),
             architecture=self.info.name,
-            embedding_size=self.model.embedding_dim,
+            embedding_size=self.model.embedding_size,
             normalized=True,
             training_data=settings.training_data,
             training_fingerprint=self.info.fingerprint,
@@ -200,7 +200,7 @@ def _write(
                 loss = replace(loss, mAP_before=before.ranking.mAP, mAP_after=found.ranking.mAP)
         measured = None
         if found is not None:
-            measured = quality(Measured(ModelInfo(str(ready), ready.stem, "", model.embedding_dim), found))
+            measured = quality(Measured(ModelInfo(str(ready), ready.stem, "", model.embedding_size), found))
         recommended = recommend(settings, source.info, stored, measured, source.sha256)
         warnings += recommended.warnings
         metadata = metadata.model_copy(update=recommended.fields())

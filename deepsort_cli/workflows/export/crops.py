@@ -17,7 +17,7 @@ from deepsort_cli.data.roots import check_root
 from deepsort_cli.evaluation.protocol import EvaluationData, prepare
 from deepsort_cli.evaluation.settings import EvaluationDataSettings
 from deepsort_cli.reid.settings import ExportSettings
-from deepsort_cli.workflows.evaluation_data import load_data
+from deepsort_cli.workflows.evaluation_data import load_query_and_gallery
 from deepsort_cli.workflows.export.verification import BATCHES
 
 
@@ -78,7 +78,7 @@ def _real_images(
         return load_manifest(data.query, scan, notify=listener.note), None
     if data.root is None and data.gallery is None:
         return None, None
-    query, gallery = load_data(data, listener, ignore_camera=ignore_camera)
+    query, gallery = load_query_and_gallery(data, listener, ignore_camera=ignore_camera)
     images = prepare(query, gallery, ignore_camera=ignore_camera, key="export.ignore_camera")
     return images.query, images
 

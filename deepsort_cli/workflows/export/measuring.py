@@ -32,7 +32,7 @@ TIMED_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
-class Loss:
+class LostPrecision:
     """What lower precision costs.
 
     Attributes:
@@ -57,7 +57,7 @@ class Timing:
     pytorch: float
 
 
-def measure_loss(path: Path, model: Backbone, preprocess: Preprocess, crops: Sequence[Image]) -> Loss:
+def measure_loss(path: Path, model: Backbone, preprocess: Preprocess, crops: Sequence[Image]) -> LostPrecision:
     """What lower precision changes in the embeddings of the same crops.
 
     Raises:
@@ -72,7 +72,7 @@ def measure_loss(path: Path, model: Backbone, preprocess: Preprocess, crops: Seq
             "`export.int8`."
         )
     cosines = np.sum(got.astype(np.float64) * wanted, axis=1)
-    return Loss(float(cosines.mean()), float(cosines.min()), len(crops))
+    return LostPrecision(float(cosines.mean()), float(cosines.min()), len(crops))
 
 
 def measure(path: Path, images: EvaluationData, listener: Listener) -> Evaluation:
@@ -82,7 +82,7 @@ def measure(path: Path, images: EvaluationData, listener: Listener) -> Evaluatio
         path,
         lambda crops: embedder.embed_crops(list(crops)),
         embedder.metadata.preprocess,
-        embedder.feature_size,
+        embedder.embedding_size,
         "",
     )
     return evaluate_model(extractor, images, EvaluationSettings(bootstrap=0), ExtractionSettings(), listener, path.stem)

@@ -96,7 +96,7 @@ def test_inference_uses_the_feature_on_the_chosen_side_of_the_neck(neck_feature:
         pooled = model.feature_map(images).mean(dim=(2, 3))
         expected = pooled if neck_feature == "before" else (pooled - 3) / (1 + 1e-5) ** 0.5
         torch.testing.assert_close(model(images), expected)
-    assert model.embedding_dim == 128
+    assert model.embedding_size == 128
     # Training does not depend on it.
     assert [part.shape for part in model.train()(images)] == [(2, 128), (2, 10)]
 
