@@ -80,8 +80,12 @@ def test_lock_answers_to_the_project() -> None:
 
 
 def test_lock_leads_to_public_packages_only() -> None:
-    addresses = re.findall(r"https?://[^/\"]+", (REPOSITORY / "uv.lock").read_text(encoding="utf-8"))
-    assert set(addresses) == {"https://pypi.org", "https://files.pythonhosted.org"}
+    """One index and its files: no mirror, no address of a machine, no name and password."""
+    text = (REPOSITORY / "uv.lock").read_text(encoding="utf-8")
+    addresses = set(re.findall(r"\w+://[^/\"]+", text))
+    assert len(addresses) == 2
+    assert all(re.fullmatch(r"https://[a-z.]+\.org", address) for address in addresses)
+    assert len(set(re.findall(r"registry = \"([^\"]+)\"", text))) == 1
 
 
 def test_every_guide_is_in_the_menu_of_the_site() -> None:
