@@ -10,11 +10,11 @@ import typer
 
 from deepsort_cli.cli.consent import settle_detector
 from deepsort_cli.cli.console import Reporter
+from deepsort_cli.cli.listeners import Told
 from deepsort_cli.cli.options import Flags, command_app, examples
 from deepsort_cli.cli.score import print_scores, rounded, tell
 from deepsort_cli.cli.wording import worded
 from deepsort_cli.core.errors import InputError
-from deepsort_cli.core.events import Listener
 from deepsort_cli.settings.track import TrackSettings
 
 if TYPE_CHECKING:
@@ -95,13 +95,12 @@ def _screen(report: Reporter) -> Iterator[_Screen]:
         yield _Screen(report, bars)
 
 
-class _Screen(Listener):
+class _Screen(Told):
     """Progress bars for files, live counters for cameras, and a table at the end of each source."""
 
     def __init__(self, report: Reporter, bars: Any) -> None:
-        self._report = report
+        super().__init__(report)
         self._bars = bars
-        self.note, self.warn = report.info, report.warn  # type: ignore[method-assign]
 
     def happened(self, event: object) -> None:
         from deepsort_cli.workflows.track import Progress, Summary
@@ -120,15 +119,15 @@ class _Screen(Listener):
 
     def _finish(self, summary: Summary) -> None:
         self._bars.remove_task(self._task)
-        if not self._report.quiet:
+        if not self.report.quiet:
             self._bars.stop()  # they would catch what goes to stdout
-            self._report.table(_table(summary))
+            self.report.table(_table(summary))
             self._bars.start()
         for path in summary.outputs:
-            self._report.info(f"wrote {path}")
+            self.report.info(f"wrote {path}")
         if summary.comparison is not None and summary.comparison.left_out:
             left_out = summary.comparison.left_out
-            self._report.info(f"frames with ground truth left out of the scores, because not tracked: {left_out}")
+            self.report.info(f"frames with ground truth left out of the scores, because not tracked: {left_out}")
 
 
 def _table(summary: Summary) -> Any:

@@ -77,7 +77,8 @@ class OneSource:
         Args:
             shared: whoever iterates may draw into images and change the arrays of tracks: outputs get copies.
         """
-        task, ending, last_frame = self._task, "end", 0
+        task, last_frame = self._task, 0
+        ending: Ending = "end"
         self._parts.detector.tally.reset()
         self._listener.happened(self._progress(0))
         begin = time.perf_counter()
@@ -100,7 +101,7 @@ class OneSource:
                 ending = "stopped"
         whole = ending == "end" and self._settings.input.max_frames is None
         elapsed = time.perf_counter() - begin
-        self.summary = self._summary(ending, elapsed, sinks.seconds, last_frame if whole else None)  # type: ignore[arg-type]
+        self.summary = self._summary(ending, elapsed, sinks.seconds, last_frame if whole else None)
 
     def _open_sinks(self) -> Sinks:
         task, refinement = self._task, self._settings.refinement
