@@ -71,9 +71,11 @@ class Choice:
 
 @dataclass(frozen=True)
 class Schedule:
-    """Attributes:
-    summary: one line on the whole: people, steps, start.
-    choices: in the order they are told in.
+    """All that was chosen for a run.
+
+    Attributes:
+        summary: one line on the whole: people, steps, start.
+        choices: in the order they are told in.
     """
 
     summary: str
