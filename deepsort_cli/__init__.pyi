@@ -34,7 +34,7 @@ from deepsort_cli.reid.settings import (
     SchedulerSettings,
     TrainingSettings,
 )
-from deepsort_cli.reid.trainer import TrainResult
+from deepsort_cli.reid.train_result import TrainResult
 from deepsort_cli.settings.scan import ScanReportSettings, ScannedData
 from deepsort_cli.tracking.refinement import Refinement
 from deepsort_cli.tracking.settings import CountingSettings, RefinementSettings

@@ -15,7 +15,7 @@ from deepsort_cli.settings.finetune import FinetuneSettings
 
 if TYPE_CHECKING:
     from deepsort_cli.reid.finetune import Prepared
-    from deepsort_cli.reid.trainer import TrainResult
+    from deepsort_cli.reid.train_result import TrainResult
 
 app = command_app()
 flags = Flags(FinetuneSettings)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from deepsort_cli.data.settings import SCAN_DEFAULTS, ScanSettings
 from deepsort_cli.reid.settings import TrainConfig
+from deepsort_cli.settings.train import OPTIONS
 
 if TYPE_CHECKING:
     from deepsort_cli.reid.finetune import Prepared
@@ -37,7 +38,7 @@ def train_command(prepared: Prepared) -> str:
     if data.ignore_camera:
         words.append("--ignore-camera")
     words += reading_flags(data.scan)
-    default = TrainConfig()
+    default, flags = TrainConfig(), {option.key: option.flag for option in OPTIONS}
     if model.name != default.model.name:
         words += ["--model", model.name]
     for key, value, usual in (
@@ -49,5 +50,5 @@ def train_command(prepared: Prepared) -> str:
         ("model.input.width", model.input.width, default.model.input.width),
     ):
         if value != usual:
-            words += ["--set", f"{key}={value}"]
+            words += [flags[key], str(value)] if key in flags else ["--set", f"{key}={value}"]
     return shlex.join(words)

@@ -54,7 +54,7 @@ OTHER_WORDS: tuple[tuple[Sequence[str], str], ...] = (
     (("--max-frames",), "--frames --num-frames --limit --n-frames"),
     (("--start",), "--start-frame --from --seek"),
     (("--labels",), "--hide-labels --hide-conf --show-labels --label --no-labels"),
-    (("--overwrite",), "--force -f -y --yes --exist-ok --replace"),
+    (("--overwrite", "--resume"), "--overwrite --force -f -y --yes --exist-ok --replace"),
     (("--device",), "--gpu --gpus --cuda --cpu --gpu-id --provider --providers --use-gpu"),
     (("--epochs",), "--max-epoch --max-epochs --num-epochs -e"),
     (("--batch-size",), "--batch -b --bs --train-batch-size --batchsize"),
@@ -112,7 +112,7 @@ def flags_like(name: str, flags: Iterable[str]) -> list[str]:
     near = difflib.get_close_matches(wanted, long, n=3, cutoff=0.8)
     if not near and len(wanted) > 4:
         near = [flag for flag in long if flag.startswith(wanted) or wanted.startswith(f"{flag}-")][:3]
-    if not near:
+    if not near and not any(wanted in ours for ours, _ in OTHER_WORDS):  # else it is no typing error
         words = [word for ours, others in OTHER_WORDS if any(flag in known for flag in ours) for word in others.split()]
         near = [
             flag

@@ -13,7 +13,7 @@ from deepsort_cli.cli.requirements import require_torch
 from deepsort_cli.settings.train import TrainSettings
 
 if TYPE_CHECKING:
-    from deepsort_cli.reid.trainer import TrainResult
+    from deepsort_cli.reid.train_result import TrainResult
 
 app = command_app()
 flags = Flags(TrainSettings)

@@ -12,17 +12,18 @@ from rich.markup import escape
 from deepsort_cli.cli.console import Reporter
 from deepsort_cli.cli.next_commands import reading_flags
 from deepsort_cli.cli.wording import worded
+from deepsort_cli.core.counted import counted
 from deepsort_cli.reid.settings import TrainConfig
 
 if TYPE_CHECKING:
     from deepsort_cli.reid.certainty import Certainty
-    from deepsort_cli.reid.trainer import TrainResult
+    from deepsort_cli.reid.train_result import TrainResult
 
 
 def close(report: Reporter, result: TrainResult, config: TrainConfig) -> None:
     """How far the run is, what it found beside where it started and what chance finds, and the commands that follow."""
     best_file = result.folder / "checkpoints" / "best.pth"
-    lines = [f"{result.epochs} epochs in {result.folder}"]
+    lines = [f"{counted(result.epochs, 'epoch')} in {result.folder}"]
     if "mAP" in result.best and result.chance is not None:
         best = result.best
         sure = result.certainty
@@ -87,7 +88,7 @@ def _evaluation_data(result: TrainResult, config: TrainConfig) -> list[str]:
         share = result.held_out / (result.held_out + result.identities)
         words = ["--root", str(data.root), "--val-ratio", f"{share:.6g}"]
         if config.training.seed:
-            words += ["--set", f"data.seed={config.training.seed}"]
+            words += ["--seed", str(config.training.seed)]
     else:
         words = ["--root", "OTHER_PEOPLE"]
     if data.ignore_camera:

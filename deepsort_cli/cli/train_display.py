@@ -18,6 +18,7 @@ from rich.text import Text
 from deepsort_cli.cli.console import Reporter
 from deepsort_cli.cli.listeners import Told
 from deepsort_cli.cli.wording import worded
+from deepsort_cli.core.counted import counted
 from deepsort_cli.reid.events import EpochDone, RunPlan, StartValidated, StepReport
 from deepsort_cli.reid.losses import REGISTERED
 from deepsort_cli.reid.optim import Group
@@ -83,7 +84,7 @@ class TrainDisplay(Told):
             ("train", plan.data[0]),
             ("validate", plan.data[1]),
             ("device", plan.hardware),
-            ("length", f"{plan.epochs} epochs of about {plan.steps} steps with {plan.batch}"),
+            ("length", f"{counted(plan.epochs, 'epoch')} of about {counted(plan.steps, 'step')} with {plan.batch}"),
             *(("" if place else "schedule", line) for place, line in enumerate(plan.schedule)),
         ):
             facts.add_row(f"[bold]{name}[/bold]" if name else "", escape(worded(text)))

@@ -10,6 +10,7 @@ from typing import cast
 
 import torch
 
+from deepsort_cli.core.counted import counted
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.events import Listener
 from deepsort_cli.core.files import check_output_file
@@ -254,7 +255,7 @@ def _remarks(config: FinetuneConfig, source: CheckpointInfo, tensors: TensorRepo
     frozen, epochs = config.training.freeze_epochs, config.training.length
     if config.train and config.training.freeze_feature_layers and frozen is not None and frozen >= epochs:
         remarks.append(
-            f"the backbone stays frozen for all {epochs} epochs: `training.freeze_epochs` is {frozen}. Lower it to "
-            "train the backbone too"
+            f"the backbone stays frozen for all {counted(epochs, 'epoch')}: `training.freeze_epochs` is {frozen}. "
+            "Lower it to train the backbone too"
         )
     return remarks

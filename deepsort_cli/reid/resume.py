@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from deepsort_cli.core.counted import counted
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.reid.checkpoint import read_checkpoint
 from deepsort_cli.reid.losses import figure_names
@@ -98,9 +99,9 @@ class Position:
             if epochs > self.epoch:
                 last = rate * lr_factor(config.scheduler, self.course, self.course)
                 note(
-                    f"the run was finished after {self.course} epochs: the {epochs - self.epoch} more go on at full "
-                    f"size and the learning rate it ended with, {last:.2g}. For a new course of the rate start a new "
-                    "run from its weights (`model.pretrained` with its best.pth, and another `training.name`)."
+                    f"the run was finished after {counted(self.course, 'epoch')}: the {epochs - self.epoch} more go on "
+                    f"at full size and the learning rate it ended with, {last:.2g}. For a new course of the rate start "
+                    "a new run from its weights (`model.pretrained` with its best.pth, and another `training.name`)."
                 )
             return
         before = self._rate(config.scheduler, rate)
@@ -110,7 +111,8 @@ class Position:
         after = self._rate(config.scheduler, rate)
         if epochs > self.epoch:
             note(
-                f"the rest of the run follows a course over {epochs} epochs: learning rate {before:.2g} → {after:.2g}, "
+                f"the rest of the run follows a course over {counted(epochs, 'epoch')}: "
+                f"learning rate {before:.2g} → {after:.2g}, "
                 + (f"half size until epoch {self.half}" if self.half > self.epoch else "images at full size")
             )
 

@@ -9,36 +9,30 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import math
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from deepsort_cli.core.errors import RunError
+from deepsort_cli.core.counted import counted
 from deepsort_cli.core.events import Listener
 from deepsort_cli.core.preprocess import Preprocess
-from deepsort_cli.core.types import FloatArray
-from deepsort_cli.evaluation.chance import Chance
-from deepsort_cli.reid.backbones import Backbone, build_backbone, count_macs, count_parameters
+from deepsort_cli.reid.announcement import plan_of
+from deepsort_cli.reid.backbones import Backbone, build_backbone
 from deepsort_cli.reid.bundled import weights_file
-from deepsort_cli.reid.certainty import Certainty, People
 from deepsort_cli.reid.checkpoint import (
     CheckpointInfo,
-    info_of,
     load_pretrained,
-    read_checkpoint,
-    save_checkpoint,
 )
-from deepsort_cli.reid.crops import EpochBatches, TrainingImages, build_loader, half_size
-from deepsort_cli.reid.curves import draw_curves
+from deepsort_cli.reid.crops import EpochBatches, TrainingImages, build_loader
 from deepsort_cli.reid.distributed import Ranks, choose_device, from_main, main_first, process_group
-from deepsort_cli.reid.events import EpochDone, RunPlan, StartValidated, StepReport
+from deepsort_cli.reid.events import EpochDone, StartValidated, StepReport
 from deepsort_cli.reid.interruption import Stop, plain_errors, watch_signals
+from deepsort_cli.reid.keeper import Keeper, input_of
 from deepsort_cli.reid.learner import Learner
+from deepsort_cli.reid.loss_watch import check_loss, diverged
 from deepsort_cli.reid.meter import Meter, Row
 from deepsort_cli.reid.optim import lr_factor
 from deepsort_cli.reid.resume import (
@@ -63,52 +57,15 @@ from deepsort_cli.reid.schedule import (
 )
 from deepsort_cli.reid.settings import TrainConfig
 from deepsort_cli.reid.train_data import TrainData, fit_batches, load_data
-from deepsort_cli.reid.validation import COLLAPSE_ADVICE, METRICS, best_row, has_collapsed, validate, verdicts
-
-DIVERGED = 10.0
-"""A loss this many times that of the first steps will not come back."""
+from deepsort_cli.reid.train_result import TrainResult
+from deepsort_cli.reid.validation import COLLAPSE_ADVICE, best_row, has_collapsed, verdicts
+from deepsort_cli.reid.validator import Validator
 
 ENOUGH_FOR_RANDOM_WEIGHTS = 100
 """Fewest people for whom a start from random weights goes without a warning."""
 
 GPU_REPORT_EVERY = 10
 """Updates between two reports on a GPU, which has to wait for each; a CPU reports every one."""
-
-
-@dataclass(frozen=True)
-class TrainResult:
-    """How a training ended.
-
-    Attributes:
-        folder: the run folder.
-        epochs: finished epochs of the whole run.
-        best: history row of the epoch that best.pth is of: see `validation.best_row`.
-        last: history row of the last epoch.
-        start: history row of epoch 0; None where it was not validated.
-        chance: figures of a random ranking of the validation images; None without validation.
-        certainty: how sure the mAP of the best epoch is, and its difference to the start; None without validation, on
-            one person alone, or where a checkpoint of an earlier version does not tell.
-        held_out: number of people it was validated on.
-        identities: number of people it was trained on.
-        seconds: of this call.
-        images_per_second: of the training steps of this call, 0 if there were none.
-        resumed_epoch: finished epochs this call went on from, None for a fresh start.
-        warnings: as given to the listener.
-    """
-
-    folder: Path
-    epochs: int
-    best: Mapping[str, float]
-    last: Mapping[str, float]
-    start: Mapping[str, float] | None
-    chance: Chance | None
-    certainty: Certainty | None
-    held_out: int
-    identities: int
-    seconds: float
-    images_per_second: float
-    resumed_epoch: int | None
-    warnings: tuple[str, ...]
 
 
 def train(config: TrainConfig, listener: Listener | None = None) -> TrainResult:
@@ -209,9 +166,7 @@ class Trainer:
         elif settings.pretrained is None:
             self.start = f"random weights{why_this_start}"
 
-        self.chance = images.chance
-        self.people = People(data.query.pids) if data.query is not None else None
-        self.ap: list[float] = []  # of the queries, at the last validation
+        self.validator = Validator(data, images, config.training.images_per_step, device, ranks)
         self.batches = EpochBatches()
         self.loader = build_loader(
             TrainingImages(images.train, data.classes, config.augment),
@@ -221,7 +176,9 @@ class Trainer:
             batch_size=config.training.images_per_step,
             note=self.note,
         )
-        self.info = CheckpointInfo(
+        self.meter = Meter(config.training.images_per_step, ranks)
+        self.timer = StepTimer()
+        info = CheckpointInfo(
             name=model.name,
             num_classes=len(data.pids),
             feature_dim=model.feature_dim,
@@ -234,16 +191,11 @@ class Trainer:
             start="random" if settings.pretrained is None else "pretrained",
             planned_epochs=config.training.length,
             finished=False,
-            validation=self._validation(),
+            validation=self.validator.about(),
         )
-        self.meter = Meter(config.training.images_per_step, ranks)
-        self.timer = StepTimer()
-        self.validation_seconds = 0.0
         # Kept with the run: what it chose when it began.
-        if schedule is not None:
-            self.chosen = list(schedule.lines())
-        else:
-            self.chosen = [] if found is None else found[1]["training"].get("chosen", [])
+        before = [] if found is None else found[1]["training"].get("chosen", [])
+        self.keeper = Keeper(run, config, data, info, before if schedule is None else schedule.lines())
         self._announce(() if schedule is None else schedule.lines())
 
     def run_epochs(self, stop: Stop) -> TrainResult:
@@ -260,18 +212,18 @@ class Trainer:
         settings, scheduler = self.config.training, self.config.scheduler
         if self.position.epoch >= settings.length:
             self.note(
-                f"all {settings.length} epochs are done already. Raise `training.epochs`, or choose "
-                "another `training.name`."
+                f"the run is done already, after {counted(settings.length, 'epoch')}. Raise `training.epochs`, or "
+                "choose another `training.name`."
             )
         elif not self.position.history and self.position.step == 0 and self.images.validation is not None:
             # Where the run starts from, to measure it by; and trouble with the validation images shows now, not later.
             row: Row = {"epoch": 0, "height": self._input(0).height, **self._validate(0)}
             self.position.history.append(row)
-            self.position.found["start"] = self.ap
-            self.listener.happened(StartValidated(row, self.chance))
+            self.position.found["start"] = self.validator.ap
+            self.listener.happened(StartValidated(row, self.validator.chance))
             if not self.random_start:  # random weights are never worth keeping
-                self.position.found["best"] = self.ap
-                self._keep_best(self._info(row))
+                self.position.found["best"] = self.validator.ap
+                self._keep_best(row)
 
         for epoch in range(self.position.epoch, settings.length):
             epoch_started = time.perf_counter()
@@ -298,7 +250,7 @@ class Trainer:
                 if update and self._time_to_look_up(step):
                     self._look_up(epoch, step + 1, len(plan), lr)
             self._finish_epoch(epoch, len(plan), lr, epoch_started)
-        self._seal()
+        self.keeper.seal()
         return self._result()
 
     def _time_to_look_up(self, step: int) -> bool:
@@ -316,8 +268,9 @@ class Trainer:
         self._forecast(epoch, step, steps, rate)
         if step < steps and (window.stop or window.save):
             self.position.step, self.position.sums = step, self.meter.sums.cpu()
-            under_way = replace(self.info, preprocess=self._input(epoch), full_size=not self.position.is_half(epoch))
-            self._save(replace(under_way, epoch=epoch))
+            self._check_weights(step)
+            self.keeper.save_within(self.learner, self.position)
+            self.last_save = time.monotonic()
             if window.stop:
                 self.log.info("interrupted in epoch %d after step %d", epoch + 1, step)
                 raise KeyboardInterrupt
@@ -329,7 +282,7 @@ class Trainer:
         halved = max(min(half, settings.length) - epoch, 0) * steps
         if halved:
             halved -= step
-        validations = held_validations(coming, settings.eval_every, settings.length) * self.validation_seconds
+        validations = held_validations(coming, settings.eval_every, settings.length) * self.validator.seconds
         seconds = seconds_of(rate, settings.images_per_step)
         to_go = len(coming) * steps - step
         said = self.timer.forecast(seconds, to_go, halved, self.position.is_half(epoch), validations)
@@ -349,16 +302,14 @@ class Trainer:
         zeros = torch.zeros_like(self.position.sums)
         self.position = replace(self.position, epoch=epoch + 1, step=0, sums=zeros, history=history)
         if best is row and "mAP" in row:
-            self.position.found["best"] = self.ap
-        info = self._info(row)
+            self.position.found["best"] = self.validator.ap
         # In this order: killed between any two of these, the run repeats the epoch and writes the same again.
         if best is row:
-            self._keep_best(info)
-        self._save(info)
-        if self.run is not None:
-            self.run.keep_epoch(epoch + 1, settings.keep_checkpoints)
-            self.run.write_history(history)
-            draw_curves(history, self.run.curves, best=best, resumes=self.position.resumes)
+            self._keep_best(row)
+        self._check_weights(steps)
+        self.keeper.save(self.learner, self.keeper.info_after(row, self.position), self.position)
+        self.last_save = time.monotonic()
+        self.keeper.finish_epoch(self.position, best)
         seconds = time.perf_counter() - started
         figures = ", ".join(f"{name} {value:.4g}" for name, value in row.items() if name != "epoch")
         self.log.info("epoch %d: %s; %.1f s, %.0f images/s", epoch + 1, figures, seconds, whole.images_per_second)
@@ -368,7 +319,8 @@ class Trainer:
                 self.board.add_scalar(name, value, epoch + 1)
             self.board.add_scalar("images_per_second", whole.images_per_second, epoch + 1)
             self.board.flush()
-        if self.chance is not None and has_collapsed(history, self.config.loss, self.chance.mAP):
+        chance = self.validator.chance
+        if chance is not None and has_collapsed(history, self.config.loss, chance.mAP):
             self.warn(COLLAPSE_ADVICE.format(triplet=row["triplet"], mAP=100 * row["mAP"]))
         if whole.stop and epoch + 1 < settings.length:
             self.log.info("interrupted after epoch %d", epoch + 1)
@@ -379,109 +331,29 @@ class Trainer:
         return self.config.model.pretrained is None
 
     def _input(self, epoch: int) -> Preprocess:
-        """What the model of epoch `epoch` (from 0) expects."""
-        full = self.config.model.input
-        return half_size(full) if self.position.is_half(epoch) else full
-
-    def _validation(self) -> Row:
-        if self.chance is None or self.data.query is None:
-            return {}
-        people = len(set(self.data.query.pids.tolist()))
-        return {"identities": people, "chance_mAP": self.chance.mAP, "chance_rank1": self.chance.rank1}
+        return input_of(self.config, self.position, epoch)
 
     def _validate(self, epoch: int) -> Row:
-        if self.images.validation is None or self.data.query is None or self.data.gallery is None:
-            return {}
-        started = time.perf_counter()
-        found = validate(
-            self.learner.inference_model,
-            self.images.validation,
-            self.data.query,
-            self.data.gallery,
-            self._input(epoch),
-            batch_size=self.config.training.images_per_step,
-            device=self.device,
-            ranks=self.ranks,
-            listener=self.listener,
-        )
-        self.ap = found.ap.tolist()
-        self.validation_seconds = time.perf_counter() - started
-        return found.figures | self._bounds(found.ap)
+        model, size = self.learner.inference_model, self._input(epoch)
+        return self.validator.measure(model, size, self.position.found, self.listener)
 
-    def _bounds(self, ap: FloatArray) -> Row:
-        """The interval of the mAP, and what was gained since the start, with its interval, for the history."""
-        sure = None if self.people is None else self.people.certainty({**self.position.found, "best": ap.tolist()})
-        if sure is None:
-            return {}
-        row = {"mAP_low": sure.best.low, "mAP_high": sure.best.high}
-        if sure.difference is not None:
-            gained = sure.difference.interval
-            row |= {"gain": gained.value, "gain_low": gained.low, "gain_high": gained.high}
-        return row
-
-    def _info(self, row: Row) -> CheckpointInfo:
-        metrics = {name: row[name] for name in METRICS if name in row}
-        return self._info_after(int(row["epoch"]), metrics)
-
-    def _info_after(self, epoch: int, metrics: Row) -> CheckpointInfo:
-        """What to write beside the weights after `epoch` epochs."""
-        before = max(epoch - 1, 0)
-        return replace(
-            self.info,
-            epoch=epoch,
-            metrics=metrics,
-            preprocess=self._input(before),
-            full_size=not self.position.is_half(before),
-            finished=epoch >= self.config.training.length,
-        )
-
-    def _keep_best(self, info: CheckpointInfo) -> None:
-        if self.run is not None:
-            save_checkpoint(self.run.best, self.learner.inference_model.state_dict(), info)
-
-    def _seal(self) -> None:
-        """The run is over: say so in best.pth too, which may have been written long before."""
-        if self.run is None or not self.run.best.exists():
-            return
-        content = read_checkpoint(self.run.best)
-        info = info_of(content, self.run.best)
-        if not info.finished:
-            save_checkpoint(self.run.best, content["state_dict"], replace(info, finished=True))
-
-    def _save(self, info: CheckpointInfo) -> None:
-        """Write last.pth for the present position."""
-        self.last_save = time.monotonic()
-        if self.run is None:
-            return
-        if not self.learner.is_finite():
-            raise self._diverged("weights are no longer finite numbers", self.position.epoch, self.position.step)
-        state = {
-            "learner": self.learner.state(),
-            "position": vars(self.position),
-            "config": self.config.model_dump(mode="json"),
-            "data": self.data.identity(),
-            "chosen": self.chosen,
-        }
-        save_checkpoint(self.run.last, self.learner.inference_model.state_dict(), info, state)
+    def _keep_best(self, row: Row) -> None:
+        state = self.learner.inference_model.state_dict()
+        self.keeper.save_best(state, self.keeper.info_after(row, self.position))
 
     def _check_loss(self, loss: float, epoch: int, step: int) -> None:
-        if not math.isfinite(loss):
-            raise self._diverged("the loss is no longer a finite number", epoch + 1, step)
         if self.position.first_loss is None:
             self.position.first_loss = loss
-        first = self.position.first_loss
-        if loss > DIVERGED * max(first, 1.0):
-            raise self._diverged(f"the loss rose from {first:.3g} to {loss:.3g}", epoch + 1, step)
+        check_loss(loss, self.position.first_loss, **self._where(epoch + 1, step))
 
-    def _diverged(self, what: str, epoch: int, step: int) -> RunError:
-        kept = "No checkpoint was written yet."
-        if self.run is not None and self.run.last.exists():
-            kept = f"The last good state is kept in {self.run.last}."
-        return RunError(
-            f"training diverged: {what} (epoch {epoch}, step {step}). {kept} Lower `optimizer.lr` (now "
-            f"{self.config.optimizer.highest_lr:g}), set `training.grad_clip`, or turn mixed precision off "
-            "(`training.amp`=off)."
-        )
+    def _check_weights(self, step: int) -> None:
+        if self.run is not None and not self.learner.is_finite():
+            raise diverged("weights are no longer finite numbers", **self._where(self.position.epoch, step))
+
+    def _where(self, epoch: int, step: int) -> dict[str, Any]:
+        """Where a training is that fails."""
+        last = None if self.run is None else self.run.last
+        return {"rate": self.config.optimizer.highest_lr, "epoch": epoch, "step": step, "last": last}
 
     def _plan(self, epoch: int) -> Any:
         settings = self.config.training
@@ -508,8 +380,8 @@ class Trainer:
         if self.run is not None:
             self.run.forget_after(self.position.epoch)
             self.run.write_history(self.position.history)
-        within = f" and {self.position.step} steps" if self.position.step else ""
-        return f"resumed from {path} after {self.position.epoch} epochs{within}"
+        within = f" and {counted(self.position.step, 'step')}" if self.position.step else ""
+        return f"resumed from {path} after {counted(self.position.epoch, 'epoch')}{within}"
 
     def _load_pretrained(self, model: Backbone, path: Path) -> str:
         report, source = load_pretrained(model, weights_file(path))
@@ -525,43 +397,23 @@ class Trainer:
 
     def _announce(self, schedule: tuple[str, ...]) -> None:
         config, data, position = self.config, self.data, self.position
-        cached, workers = self.images.cached, self.loader.workers
-        held_out = f"nothing: {data.held_out}"
-        if data.query is not None and data.gallery is not None and self.chance is not None:
-            held_out = (
-                f"{data.held_out}: {len(data.query):,} queries in {len(data.gallery):,} images; "
-                f"by chance mAP {self.chance.mAP:.1%}, rank 1 {self.chance.rank1:.1%}"
-            )
-        precision = {None: "float32", torch.bfloat16: "bfloat16", torch.float16: "float16"}[self.learner.amp]
-        processes = f", {self.ranks.world} processes" if self.ranks.several else ""
-        model = self.learner.model
-        sizes = [_work(model, config.model.input)]
-        if position.half:
-            sizes.append(f"{_work(model, half_size(config.model.input))} in the first {position.half} epochs")
-        plan = RunPlan(
+        plan = plan_of(
+            config,
+            data,
+            self.learner,
+            position,
             folder=self.folder,
             start=self.start,
-            model=f"{model.name}, {count_parameters(model):,} parameters, multiply-adds: {', '.join(sizes)}",
-            data=(
-                f"{len(data.train):,} images of {len(data.pids):,} identities"
-                + (f", {cached / 2**20:.0f} MB in memory" if cached else ", decoded as needed"),
-                held_out,
-            ),
-            hardware=f"{self.device}, {precision}{processes}, {workers} loader processes",
+            chance=self.validator.chance,
+            cached=self.images.cached,
+            workers=self.loader.workers,
             steps=len(self._plan(position.epoch)),
-            batch=f"{config.training.identities} people × {config.training.images_per_identity} images",
-            epochs=config.training.length,
-            first_epoch=position.epoch,
             schedule=schedule,
-            groups=tuple(self.learner.groups),
-            best=best_row(position.history, random_start=self.random_start) if position.history else None,
         )
         for line in (self.start, plan.model, *plan.data, plan.hardware, *schedule):
             self.log.info(line)
         if self.run is not None:
-            facts = {**self.info.versions, "dataset": str(data.train.root), "fingerprint": self.info.fingerprint}
-            chosen = {"chosen at the beginning": "; ".join(self.chosen)} if self.chosen else {}
-            self.run.write_config(config, {**facts, "start": self.start, **chosen})
+            self.keeper.write_config(self.start)
             if config.training.tensorboard:
                 self.board = _tensorboard(self.folder / "tensorboard", position.epoch)
         self.listener.happened(plan)
@@ -571,10 +423,10 @@ class Trainer:
             self.board.close()
         history = self.position.history
         best = best_row(history, random_start=self.random_start)
-        people = int(self.info.validation.get("identities", 0))
-        certainty = None if self.people is None else self.people.certainty(self.position.found)
+        people, chance = self.validator.held_out, self.validator.chance
+        certainty = self.validator.certainty(self.position.found)
         gain = None if certainty is None or certainty.difference is None else certainty.difference.interval
-        judged = verdicts(history, best, self.chance, random_start=self.random_start, people=people, gain=gain)
+        judged = verdicts(history, best, chance, random_start=self.random_start, people=people, gain=gain)
         for verdict in judged:
             self.warn(verdict)
         return TrainResult(
@@ -583,7 +435,7 @@ class Trainer:
             best=best,
             last=history[-1],
             start=next((row for row in history if row["epoch"] == 0), None),
-            chance=self.chance,
+            chance=chance,
             certainty=certainty,
             held_out=people,
             identities=len(self.data.pids),
@@ -601,10 +453,6 @@ class Trainer:
         self.warnings.append(text)
         self.log.warning(text)
         self.listener.warn(text)
-
-
-def _work(model: Backbone, size: Preprocess) -> str:
-    return f"{count_macs(model, size.height, size.width) / 1e6:,.0f} M at {size.height}×{size.width}"
 
 
 def default_name(config: TrainConfig) -> str:

@@ -12,7 +12,7 @@ from deepsort_cli.settings.keywords import from_keywords
 
 if TYPE_CHECKING:
     from deepsort_cli.reid.finetune import Prepared
-    from deepsort_cli.reid.trainer import TrainResult
+    from deepsort_cli.reid.train_result import TrainResult
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from deepsort_cli.settings.keywords import from_keywords
 from deepsort_cli.settings.train import TrainSettings
 
 if TYPE_CHECKING:
-    from deepsort_cli.reid.trainer import TrainResult
+    from deepsort_cli.reid.train_result import TrainResult
 
 
 def train(root: Path | str | None = None, *, listener: Listener | None = None, **keywords: Any) -> TrainResult:

@@ -23,7 +23,7 @@ from deepsort_cli.reid.events import EpochDone, RunPlan, StartValidated, StepRep
 from deepsort_cli.reid.losses import figure_names
 from deepsort_cli.reid.optim import Group
 from deepsort_cli.reid.settings import TrainConfig
-from deepsort_cli.reid.trainer import TrainResult
+from deepsort_cli.reid.train_result import TrainResult
 from deepsort_cli.settings import resolve
 from deepsort_cli.settings.evaluate import EvalSettings
 
@@ -127,7 +127,7 @@ def test_the_end_names_the_next_commands(capsys: pytest.CaptureFixture[str], mon
     assert "best mAP 43.2%, rank 1 50.0% (epoch 12)" in said
     assert "at the start 30.0%, 25.0%; by chance 20.0%, 10.0%; 5" in said
     best = "'my runs/one/checkpoints/best.pth'"
-    split = "--root 'a people' --val-ratio 0.125 --set data.seed=3 --ignore-camera"
+    split = "--root 'a people' --val-ratio 0.125 --seed 3 --ignore-camera"
     assert f"evaluate: deepsort eval {best} {split}\n" in said  # in one piece, however narrow
     assert f"export:   deepsort export {best} --output one.onnx\n" in said
     assert "--reid one.onnx" in said

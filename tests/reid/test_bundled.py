@@ -17,7 +17,7 @@ from deepsort_cli.core.errors import RunError  # noqa: E402
 from deepsort_cli.core.events import Listener  # noqa: E402
 from deepsort_cli.perception.bundled import bundled_models  # noqa: E402
 from deepsort_cli.perception.embedders import open_embedder  # noqa: E402
-from deepsort_cli.reid import bundled, trainer  # noqa: E402
+from deepsort_cli.reid import bundled, keeper  # noqa: E402
 from deepsort_cli.reid.bundled import has_bundled_weights, weights_file  # noqa: E402
 from deepsort_cli.reid.checkpoint import load_model  # noqa: E402
 from deepsort_cli.reid.events import RunPlan  # noqa: E402
@@ -114,7 +114,7 @@ def test_what_a_run_starts_from(model: dict[str, Any], start: Path | None, words
 
 
 def test_training_starts_from_them_unasked(people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trainer, "draw_curves", lambda *arguments, **options: None)
+    monkeypatch.setattr(keeper, "draw_curves", lambda *arguments, **options: None)
     values = {
         "data": {"root": people, "scan": {"use_cache": False}},
         "model": {"input": {"height": 64, "width": 32}},

@@ -24,7 +24,7 @@ from deepsort_cli.core.errors import DeepsortError, InputError, RunError  # noqa
 from deepsort_cli.core.events import Listener  # noqa: E402
 from deepsort_cli.evaluation.bootstrap import Interval  # noqa: E402
 from deepsort_cli.evaluation.chance import Chance  # noqa: E402
-from deepsort_cli.reid import trainer  # noqa: E402
+from deepsort_cli.reid import keeper  # noqa: E402
 from deepsort_cli.reid.backbones.osnet import OSNet  # noqa: E402
 from deepsort_cli.reid.checkpoint import load_model, read_checkpoint  # noqa: E402
 from deepsort_cli.reid.events import RunPlan, StepReport  # noqa: E402
@@ -60,7 +60,7 @@ BIGGER = {"model__input": {"height": 64, "width": 32}}
 def _fast(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Any:
     """One thread, and no pictures: drawing them takes longer than training here."""
     if "plots" not in request.fixturenames:
-        monkeypatch.setattr(trainer, "draw_curves", lambda *arguments, **options: None)
+        monkeypatch.setattr(keeper, "draw_curves", lambda *arguments, **options: None)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -321,7 +321,7 @@ def _train_in_child(
     """Train in a process of its own; `kill_after` seconds of computing, wherever it is then, it is killed."""
     os.environ.update(environment or {})
     torch.set_num_threads(1)
-    trainer.draw_curves = lambda *arguments, **options: None
+    keeper.draw_curves = lambda *arguments, **options: None
 
     def kill() -> None:
         while time.process_time() < kill_after:
