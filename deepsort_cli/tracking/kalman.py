@@ -1,7 +1,7 @@
 """DeepSORT's constant-velocity Kalman filter, over all tracks at once.
 
 The state of a track is (x, y, a, h) and its velocities: box centre in pixels, aspect ratio width / height, height in
-pixels; one time step is one frame. The motion model couples each coordinate only with its own velocity, and the
+pixels; time is counted in frames. The motion model couples each coordinate only with its own velocity, and the
 initial, process and measurement noise are diagonal, so the 8 × 8 covariance consists of four independent 2 × 2 blocks
 for ever. A block is held as three numbers (position variance, position–velocity covariance, velocity variance), and
 every operation of the filter is elementwise arithmetic on (T, 4) arrays: no matrix is ever inverted.
@@ -88,14 +88,36 @@ def initiate(measurements: FloatArray) -> KalmanState:
     )
 
 
-def predict(state: KalmanState) -> None:
-    """Move every track one frame ahead, in place. The process noise uses the height before the motion."""
+def predict(state: KalmanState, frames: float = 1.0) -> None:
+    """Move every track ahead, in place, by one frame or by another time.
+
+    Noise acts between frames as it does over them: it is that of the one continuous-time process which over one frame
+    adds DeepSORT's diag(q_p, q_v). Over t frames that is, per block (derived in docs/CONCEPTS.en.md, section 5.5),
+
+        Q(t) = [[t q_p + t (t − 1) (2 t − 1) / 6 q_v,  t (t − 1) / 2 q_v],
+                [t (t − 1) / 2 q_v,                    t q_v            ]].
+
+    Any number of predictions in a row equal one over the sum of their times, but for the height: noise uses that before
+    the motion.
+
+    Args:
+        frames: how much time passed, in frames; need not be whole.
+    """
     height = state.position[:, 3:4]
     process_pp = (height * _PROCESS_POSITION + _aspect(1e-2)) ** 2
     process_vv = (height * _PROCESS_VELOCITY + _aspect(1e-5)) ** 2
-    state.position += state.velocity
-    state.pp += 2 * state.pv + state.vv + process_pp
-    state.pv += state.vv
+    if frames != 1:
+        earlier = frames * (frames - 1) / 2
+        process_pp = frames * process_pp + earlier * (2 * frames - 1) / 3 * process_vv
+        process_pv = earlier * process_vv
+        process_vv = frames * process_vv
+        state.position += frames * state.velocity
+        state.pp += 2 * frames * state.pv + frames**2 * state.vv + process_pp
+        state.pv += frames * state.vv + process_pv
+    else:  # the same with fewer operations: most frames come one frame after another
+        state.position += state.velocity
+        state.pp += 2 * state.pv + state.vv + process_pp
+        state.pv += state.vv
     state.vv += process_vv
 
 

@@ -25,43 +25,43 @@ class LostTrack:
         track_id: its id.
         class_id: its class.
         last_seen: number of the frame that last matched it.
-        deleted: number of the frame that deleted it.
+        deleted: when it was deleted, in the unit of the gallery's age.
         features: (n, D) unit features.
     """
 
     track_id: int
     class_id: int
     last_seen: int
-    deleted: int
+    deleted: float
     features: Features
 
 
 class LostGallery:
-    """Looks of deleted tracks, for `age` frames after their deletion."""
+    """Looks of deleted tracks, for `age` frames or seconds after their deletion; all moments are in the same unit."""
 
-    def __init__(self, age: int) -> None:
+    def __init__(self, age: float) -> None:
         self.age = age
         self._tracks: deque[LostTrack] = deque(maxlen=MOST_LOST)
 
     def __len__(self) -> int:
         return len(self._tracks)
 
-    def add(self, track_id: int, class_id: int, last_seen: int, frame: int, features: Features) -> None:
-        """Remember a track deleted in this frame; one without features could not be recognised and is not kept."""
+    def add(self, track_id: int, class_id: int, last_seen: int, deleted: float, features: Features) -> None:
+        """Remember a track deleted now; one without features could not be recognised and is not kept."""
         if len(features):
             chosen = np.unique(np.linspace(0, len(features) - 1, min(len(features), MOST_FEATURES)).astype(np.int64))
-            self._tracks.append(LostTrack(track_id, class_id, last_seen, frame, features[chosen]))
+            self._tracks.append(LostTrack(track_id, class_id, last_seen, deleted, features[chosen]))
 
-    def expire(self, frame: int) -> None:
-        """Forget tracks deleted more than `age` frames ago."""
-        while self._tracks and frame - self._tracks[0].deleted > self.age:
+    def expire(self, now: float) -> None:
+        """Forget tracks deleted longer than `age` ago."""
+        while self._tracks and now - self._tracks[0].deleted > self.age:
             self._tracks.popleft()
 
     def claim(
         self,
         galleries: list[Features],
         class_ids: IntArray,
-        first_seen: int,
+        first_seen: IntArray,
         threshold: float,
         per_class: bool,
     ) -> dict[int, int]:
@@ -73,7 +73,7 @@ class LostGallery:
         Args:
             galleries: features (n, D) of each new track; may be empty.
             class_ids: (M,) their classes.
-            first_seen: number of the frame in which they began. A track seen then or later is another person.
+            first_seen: (M,) numbers of the frames in which they began. A track seen then or later is another person.
             threshold: largest admissible distance.
             per_class: recognise only tracks of the same class.
 
@@ -84,7 +84,7 @@ class LostGallery:
         cost: FloatArray = np.full((len(galleries), len(lost)), np.inf)
         for i, gallery in enumerate(galleries):
             for j, track in enumerate(lost):
-                fits = track.last_seen < first_seen and (not per_class or track.class_id == class_ids[i])
+                fits = track.last_seen < first_seen[i] and (not per_class or track.class_id == class_ids[i])
                 if len(gallery) and fits:
                     cost[i, j] = 1.0 - (track.features @ gallery.T).max(axis=0).mean()
         rows, columns, _ = match(cost, threshold)

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from deepsort_cli.core.settings import Settings
+from deepsort_cli.tracking.ages import FramesOrSeconds, FramesOrSecondsOrNone
 
 CANONICAL_COSINE_DISTANCE = 0.2
 """Largest cosine distance of the paper's own network, where neither the user nor the Re-ID model says otherwise."""
@@ -52,8 +53,24 @@ class TrackerSettings(Settings):
     )
     nn_budget: int | None = Field(100, ge=1, description="Appearance features kept per track, newest first; null: all.")
     max_iou_distance: float = Field(0.7, ge=0.0, le=1.0, description="Largest 1 − IoU at which boxes may match.")
-    max_age: int = Field(30, ge=1, description="Frames a confirmed track survives without a detection.")
-    n_init: int = Field(3, ge=1, description="Detections that confirm a track, the first one included.")
+    max_age: FramesOrSeconds = Field(
+        30, description="How long a confirmed track survives without a detection: frames looked at, or seconds as in 1.2s."
+    )
+    n_init: FramesOrSeconds = Field(
+        3,
+        description="Detections that confirm a track, the first one included; or seconds it is seen on end, as in 0.1s.",
+    )
+    clock: Literal["frames", "time"] | None = Field(
+        None,
+        description="Predict tracks by one step a frame, as in the paper, or by the time that passed between frames; "
+        "null: frames.",
+    )
+    nominal_fps: float | None = Field(
+        None,
+        gt=0,
+        le=1000,
+        description="Frames per second at which the motion noise of one frame is the paper's; null: the source's.",
+    )
     gating: bool = Field(True, description="Refuse appearance matches that the motion model finds implausible.")
 
     motion_weight: float = Field(
@@ -83,17 +100,18 @@ class TrackerSettings(Settings):
     low_iou_distance: float = Field(
         0.5, ge=0.0, le=1.0, description="Largest 1 − IoU at which a low-scored box may continue a track."
     )
-    overlap_age: int = Field(
+    overlap_age: FramesOrSeconds = Field(
         1,
-        ge=1,
-        description="Frames after which a lost track may still continue by overlap where looks are unknown; 1: paper.",
+        description="How long a lost track may still continue by overlap where looks are unknown: frames, or seconds as "
+        "in 0.5s; 1: paper.",
     )
     box: Literal["kalman", "detection"] = Field(
         "kalman", description="Box reported of a track seen in this frame: the filter's, or its detection's own."
     )
     per_class: bool = Field(False, description="Match detections with tracks of their own class only.")
-    reentry_age: int = Field(
-        0, ge=0, description="Frames for which a deleted track may get its id back by appearance; 0: off."
+    reentry_age: FramesOrSecondsOrNone = Field(
+        0,
+        description="How long a deleted track may get its id back by appearance: frames, or seconds as in 12s; 0: off.",
     )
     reentry_distance: float | None = Field(
         None, ge=0.0, le=2.0, description="Largest cosine distance for that; null: half of max_cosine_distance."
@@ -108,6 +126,20 @@ class TrackerSettings(Settings):
     def appearance_threshold(self) -> float:
         """The `max_cosine_distance` in force."""
         return CANONICAL_COSINE_DISTANCE if self.max_cosine_distance is None else self.max_cosine_distance
+
+    @property
+    def seconds(self) -> list[str]:
+        """The settings that are given in seconds, not in frames."""
+        return [name for name in _AGES if isinstance(getattr(self, name), str)]
+
+    @property
+    def needs_time(self) -> bool:
+        """Whether a tracker with these settings should be told the time of every frame."""
+        return self.clock == "time" or bool(self.seconds)
+
+    def at_rate(self, fps: float) -> TrackerSettings:
+        """These settings for a source of so many frames per second, unless they name a rate themselves."""
+        return self if self.nominal_fps is not None else self.model_copy(update={"nominal_fps": fps})
 
     @property
     def full_score(self) -> float:
@@ -125,6 +157,7 @@ class TrackerSettings(Settings):
             ValueError: `low_score` is not below the lowest score of a full detection.
         """
         values = self.model_dump()
+        values["clock"] = self.clock or "frames"
         if self.max_cosine_distance is None:
             values["max_cosine_distance"] = CANONICAL_COSINE_DISTANCE if threshold is None else threshold
         if self.high_score is None:
@@ -143,6 +176,9 @@ class TrackerSettings(Settings):
                 f"`tracker.low_score` {self.low_score:g} must be below `tracker.high_score` {self.high_score:g}"
             )
         return self
+
+
+_AGES = ("max_age", "n_init", "overlap_age", "reentry_age")
 
 
 class RefinementSettings(Settings):

@@ -11,7 +11,9 @@ import numpy.typing as npt
 from deepsort_cli.core.boxes import iou, tlwh_to_xyxy
 from deepsort_cli.core.types import Detections, FloatArray, IntArray, Tracks
 from deepsort_cli.tracking import kalman
+from deepsort_cli.tracking.ages import Age
 from deepsort_cli.tracking.association import Costs, Mask, cascade, match, settled_rows
+from deepsort_cli.tracking.clock import FrameClock
 from deepsort_cli.tracking.costs import AppearanceCosts, WeightedCosts
 from deepsort_cli.tracking.gallery import Gallery
 from deepsort_cli.tracking.lost import LostGallery
@@ -34,6 +36,8 @@ class Tracker:
 
     What later trackers added is off unless `TrackerSettings` or an argument of `update` turns it on:
 
+    - `time`: tracks are predicted by the time that passed, in place of one step a frame (`kalman.predict`), unless the
+      setting `clock` is frames; and what settings give in seconds (`max_age="1.2s"`) is measured by it.
     - `camera_motion` (BoT-SORT, StrongSORT): tracks are carried along when the camera moves.
     - `embed`, with `refresh_every`: appearance is computed only where it can change a decision; see `update`.
     - `motion_weight`: motion helps to rank admissible matches (`association.weighted_cost`).
@@ -68,6 +72,10 @@ class Tracker:
 
     def __init__(self, settings: TrackerSettings | None = None) -> None:
         self.settings = settings or TrackerSettings()
+        self._max_age = Age.of(self.settings.max_age)
+        self._n_init = Age.of(self.settings.n_init)
+        self._overlap_age = Age.of(self.settings.overlap_age)
+        self._reentry_age = Age.of(self.settings.reentry_age)
         self.reset()
 
     def reset(self) -> None:
@@ -78,13 +86,20 @@ class Tracker:
         self.begun = 0
         self.held_back = 0
         self._died_unconfirmed = 0
-        self._frame = 0
+        self._clock = FrameClock(self.settings)
         self._next_id = 1
         self._state = kalman.KalmanState.empty()
         self._ids: IntArray = np.empty(0, np.int64)
         self._confirmed: Mask = np.empty(0, bool)
         self._hits: IntArray = np.empty(0, np.int64)
         self._time_since_update: IntArray = np.empty(0, np.int64)
+        """Frames looked at since each track's last detection."""
+        self._first_frame: IntArray = np.empty(0, np.int64)
+        self._first_time: FloatArray = np.empty(0)
+        self._last_time: FloatArray = np.empty(0)
+        """Number and seconds of each track's first frame, seconds of the last in which it was matched."""
+        self._confirmed_in: IntArray = np.empty(0, np.int64)
+        """Number of the frame that confirmed each track; 0: none yet."""
         self._scores: FloatArray = np.empty(0)
         self._class_ids: IntArray = np.empty(0, np.int64)
         self._detection_index: IntArray = np.empty(0, np.int64)
@@ -94,7 +109,7 @@ class Tracker:
         self._last_look: IntArray = np.empty(0, np.int64)
         """Number of the frame that gave each track its newest feature."""
         self._gallery = Gallery(self.settings.nn_budget, self.settings.ema_alpha)
-        self._lost = LostGallery(self.settings.reentry_age)
+        self._lost = LostGallery(self._reentry_age.longest)
 
     def __len__(self) -> int:
         """Number of tracks alive, tentative ones included."""
@@ -102,7 +117,7 @@ class Tracker:
 
     @property
     def unconfirmed(self) -> int:
-        """Tracks begun since the last `reset` that were never seen in `n_init` frames on end, so not reported."""
+        """Tracks begun since the last `reset` that were not seen for `n_init` on end, so not reported."""
         return self._died_unconfirmed + int(np.count_nonzero(~self._confirmed))
 
     def update(
@@ -110,6 +125,7 @@ class Tracker:
         detections: Any,
         camera_motion: npt.ArrayLike | None = None,
         embed: Embed | None = None,
+        time: float | None = None,
     ) -> Tracks:
         """Track one frame.
 
@@ -134,6 +150,9 @@ class Tracker:
                 to position, velocity and covariance of all tracks before they are predicted. None: the camera rests.
             embed: gives the features, (k, D) float32, of detections by their positions in `detections`, (k,) int64;
                 called at most three times per frame.
+            time: when the frame was taken, in seconds from anywhere, later in every frame. A step in which
+                1 / `nominal_fps` passes (1 / 25 s where that is not set) is predicted as the paper predicts a frame;
+                longer ones move further and become less certain. None, of all frames alike: each is such a step.
 
         Returns:
             Confirmed tracks matched in this frame or in the previous one. The latter carry a predicted box and
@@ -141,20 +160,20 @@ class Tracker:
 
         Raises:
             InputError: if features change their dimension before `reset()`.
-            ValueError: if `detections` or what `embed` returns have another shape, `camera_motion` is no similarity, or
-                both features and `embed` are given.
+            ValueError: if `detections` or what `embed` returns have another shape, `camera_motion` is no similarity,
+                both features and `embed` are given, `time` is not later than that of the frame before, not finite or
+                told of some frames only, or nothing tells it though settings are in seconds.
         """
         detections = Detections.of(detections)
         if embed is not None and detections.features is not None:
             raise ValueError("give features with the detections or embed, not both")
         motion = None if camera_motion is None else kalman.similarity(camera_motion)
+        time = self._clock.check(time)
         full, low = self._split(detections)
         lazy = self.settings.refresh_every is not None
         looks = Looks(full, detections.features, embed, lazy, self._gallery.set_size)
 
-        self._frame += 1
-        self._move_on(motion)
-        self._time_since_update += 1
+        self._move_on(motion, time, looked=True)
 
         tracks, columns, unmatched = self._associate(full, looks)
         self._update_matched(tracks, columns, full)
@@ -174,30 +193,35 @@ class Tracker:
         self.embedded += looks.embedded
         return self._report()
 
-    def coast(self, camera_motion: npt.ArrayLike | None = None) -> Tracks:
+    def coast(self, camera_motion: npt.ArrayLike | None = None, time: float | None = None) -> Tracks:
         """Pass over a frame in which nobody looked: tracks move on as predicted, and none counts as missed.
 
         For detectors that run on every n-th frame only. Everything the settings count in frames (`max_age`, `n_init`,
-        …) counts the frames looked at, those given to `update`.
+        …) counts the frames looked at, those given to `update`; what they say in seconds goes on.
 
         Args:
-            camera_motion: as in `update`.
+            camera_motion, time: as in `update`.
 
         Returns:
             The tracks of the last `update`, at their predicted places; `detection_index` is −1, and
             `time_since_update` is still that of the last frame looked at.
 
         Raises:
-            ValueError: if `camera_motion` is no similarity.
+            ValueError: if `camera_motion` is no similarity, or `time` is not as `update` wants it.
         """
-        self._move_on(None if camera_motion is None else kalman.similarity(camera_motion))
+        motion = None if camera_motion is None else kalman.similarity(camera_motion)
+        self._move_on(motion, self._clock.check(time), looked=False)
         return self._report()
 
-    def _move_on(self, motion: FloatArray | None) -> None:
-        """One frame ahead, with the (2, 3) motion of the camera."""
+    def _move_on(self, motion: FloatArray | None, time: float | None, *, looked: bool) -> None:
+        """On to the next frame, which may be looked at, with the (2, 3) motion of the camera."""
+        frames = self._clock.advance(time, looked=looked)
+        self._time_since_update += looked
+        if self._max_age.in_seconds:
+            self._delete(self._clock.now - self._last_time > self._max_age.longest)
         if motion is not None:
             kalman.move_camera(self._state, motion)
-        kalman.predict(self._state)
+        kalman.predict(self._state, frames)
         self._detection_index[:] = -1
 
     def _split(self, detections: Detections) -> tuple[Observation, Observation | None]:
@@ -226,7 +250,7 @@ class Tracker:
         tracks = np.concatenate([won, candidates[rows]])
         taken = np.concatenate([taken, unmatched[columns]])
         unmatched = unmatched[rest]
-        if self.settings.overlap_age > 1:
+        if self._overlap_age.in_seconds or self._overlap_age.amount > 1:
             again, columns, unmatched = self._match_lost(leftover, seen, looks, unmatched)
             tracks, taken = np.concatenate([tracks, again]), np.concatenate([taken, columns])
         return tracks, taken, unmatched
@@ -234,9 +258,9 @@ class Tracker:
     def _match_lost(
         self, leftover: IntArray, seen: Observation, looks: Looks, unmatched: IntArray
     ) -> tuple[IntArray, IntArray, IntArray]:
-        """Overlap once more, for tracks lost up to `overlap_age` frames, in pairs of which appearance says nothing."""
-        ages = self._time_since_update[leftover]
-        lost = np.sort(leftover[(ages > 1) & (ages <= self.settings.overlap_age)])
+        """Overlap once more, for tracks lost up to `overlap_age`, in pairs of which appearance says nothing."""
+        missed = leftover[self._time_since_update[leftover] > 1]
+        lost = np.sort(missed[self._lost_for(missed, self._overlap_age) <= self._overlap_age.longest])
         cost = self._overlap_cost(lost, seen, unmatched)
         known = looks.known[unmatched] | (looks.lazy and looks.possible)
         cost[np.outer(~self._gallery.is_empty(self._slots[lost]), known)] = np.inf
@@ -266,14 +290,16 @@ class Tracker:
             keep = looks.known[columns] | settled[rows]
             rows, columns = rows[keep], columns[keep]
 
+        ages = self._time_since_update[confirmed]
         won, taken, unmatched = cascade(
-            self._time_since_update[confirmed],
+            ages,
             len(seen),
             rows,
             columns,
             self._costs(confirmed, seen, looks, settled),
             settings.appearance_threshold,
-            settings.max_age,
+            # Tracks beyond an age in seconds are deleted by now.
+            int(ages.max(initial=0) if self._max_age.in_seconds else self._max_age.amount),
         )
         return confirmed[won], taken, unmatched
 
@@ -322,7 +348,22 @@ class Tracker:
         self._scores[tracks] = seen.scores[columns]
         self._class_ids[tracks] = seen.class_ids[columns]
         self._detected[tracks] = seen.boxes[columns]
-        self._confirmed[tracks] |= self._hits[tracks] >= self.settings.n_init
+        self._last_time[tracks] = self._clock.now
+        if self._n_init.in_seconds:
+            enough = self._clock.now - self._first_time[tracks] >= self._n_init.shortest
+        else:
+            enough = self._hits[tracks] >= self._n_init.amount
+        self._confirm(tracks[enough])
+
+    def _confirm(self, tracks: IntArray) -> None:
+        """Confirm those of these tracks that are not confirmed yet."""
+        new = tracks[~self._confirmed[tracks]]
+        self._confirmed[new] = True
+        self._confirmed_in[new] = self._clock.frame
+
+    def _lost_for(self, tracks: IntArray, age: Age) -> FloatArray | IntArray:
+        """How long ago these tracks were seen last, in the unit of an age."""
+        return self._clock.now - self._last_time[tracks] if age.in_seconds else self._time_since_update[tracks]
 
     def _learn(self, tracks: IntArray, columns: IntArray, looks: Looks) -> None:
         """Add the looks of detections to the galleries of their tracks; embed those that are due."""
@@ -330,11 +371,11 @@ class Tracker:
             return
         if looks.lazy:
             assert self.settings.refresh_every is not None
-            due = self._frame - self._last_look[tracks] >= self.settings.refresh_every
+            due = self._clock.frame - self._last_look[tracks] >= self.settings.refresh_every
             looks.look(columns[due & self._confirmed[tracks]])
         keep = looks.known[columns]
         self._gallery.append(self._slots[tracks[keep]], looks.features[columns[keep]])
-        self._last_look[tracks[keep]] = self._frame
+        self._last_look[tracks[keep]] = self._clock.frame
 
     def _continue_with(self, low: Observation) -> None:
         """Second association: low-scored detections continue confirmed tracks that were seen in the previous frame."""
@@ -343,25 +384,32 @@ class Tracker:
         self._update_matched(tracks[rows], columns, low)
 
     def _delete_lost(self) -> None:
-        """A tentative track dies on its first miss, a confirmed one after `max_age` frames without a detection."""
-        limit = np.where(self._confirmed, self.settings.max_age, 0)
-        alive = self._time_since_update <= limit
-        if alive.all():
+        """A tentative track dies on its first miss, a confirmed one after `max_age` without a detection."""
+        limit = np.where(self._confirmed, np.inf if self._max_age.in_seconds else self._max_age.amount, 0)
+        self._delete(self._time_since_update > limit)
+
+    def _delete(self, dead: Mask) -> None:
+        """Delete tracks, and remember the confirmed ones of them where they may return."""
+        if not dead.any():
             return
-        self._died_unconfirmed += int(np.count_nonzero(~alive & ~self._confirmed))
-        if self.settings.reentry_age:
-            for row in np.flatnonzero(~alive & self._confirmed).tolist():
-                self._lost.add(
-                    track_id=int(self._ids[row]),
-                    class_id=int(self._class_ids[row]),
-                    last_seen=self._frame - int(self._time_since_update[row]),
-                    frame=self._frame,
-                    features=self._gallery.features(int(self._slots[row])),
-                )
-        self._gallery.release(self._slots[~alive])
-        self._state = self._state[alive]
+        self._died_unconfirmed += int(np.count_nonzero(dead & ~self._confirmed))
+        if self._reentry_age.amount:
+            self._remember(np.flatnonzero(dead & self._confirmed))
+        self._gallery.release(self._slots[dead])
+        self._state = self._state[~dead]
         for name in _PER_TRACK:
-            setattr(self, name, getattr(self, name)[alive])
+            setattr(self, name, getattr(self, name)[~dead])
+
+    def _remember(self, tracks: IntArray) -> None:
+        now = self._clock.now if self._reentry_age.in_seconds else self._clock.frame
+        for row in tracks.tolist():
+            self._lost.add(
+                track_id=int(self._ids[row]),
+                class_id=int(self._class_ids[row]),
+                last_seen=self._clock.frame - int(self._time_since_update[row]),
+                deleted=now,
+                features=self._gallery.features(int(self._slots[row])),
+            )
 
     def _begin(self, columns: IntArray, seen: Observation) -> IntArray:
         """Begin a track with each of these detections; returns their positions among all tracks."""
@@ -369,7 +417,11 @@ class Tracker:
         self._state = self._state.joined(kalman.initiate(seen.measurements[columns]))
         new = {
             "_ids": np.arange(self._next_id, self._next_id + n),
-            "_confirmed": np.full(n, self.settings.n_init <= 1),
+            "_confirmed": np.zeros(n, bool),
+            "_confirmed_in": np.zeros(n, np.int64),
+            "_first_frame": np.full(n, self._clock.frame),
+            "_first_time": np.full(n, self._clock.now),
+            "_last_time": np.full(n, self._clock.now),
             "_hits": np.ones(n, np.int64),
             "_time_since_update": np.zeros(n, np.int64),
             "_scores": seen.scores[columns],
@@ -383,16 +435,18 @@ class Tracker:
             setattr(self, name, np.concatenate([getattr(self, name), new[name]]))
         self._next_id += n
         self.begun += n
-        return np.arange(len(self) - n, len(self))
+        begun = np.arange(len(self) - n, len(self))
+        if self.settings.n_init == 1:
+            self._confirm(begun)
+        return begun
 
     def _recognise_returned(self) -> None:
         """Give tracks confirmed in this frame the id of a deleted track that looks like them."""
         if len(self._lost) == 0:
             return
-        self._lost.expire(self._frame)
+        self._lost.expire(self._clock.now if self._reentry_age.in_seconds else self._clock.frame)
         settings = self.settings
-        confirmed_now = self._confirmed & (self._hits == settings.n_init) & (self._time_since_update == 0)
-        tracks = np.flatnonzero(confirmed_now)
+        tracks = np.flatnonzero(self._confirmed_in == self._clock.frame)
         if len(tracks) == 0:
             return
         # No motion gate narrows this search down, so the default is stricter than that of the cascade.
@@ -402,8 +456,7 @@ class Tracker:
         found = self._lost.claim(
             [self._gallery.features(slot) for slot in self._slots[tracks].tolist()],
             self._class_ids[tracks],
-            # A tentative track is matched in every frame.
-            first_seen=self._frame - settings.n_init + 1,
+            first_seen=self._first_frame[tracks],
             threshold=threshold,
             per_class=settings.per_class,
         )
@@ -430,6 +483,10 @@ class Tracker:
 _PER_TRACK = (
     "_ids",
     "_confirmed",
+    "_confirmed_in",
+    "_first_frame",
+    "_first_time",
+    "_last_time",
     "_hits",
     "_time_since_update",
     "_scores",

@@ -13,14 +13,14 @@ def gallery_of(*looks: int, age: int = 100, frame: int = 50) -> LostGallery:
     """A lost gallery with track 1 of the first look, 2 of the second, …, last seen in frame 10."""
     lost = LostGallery(age)
     for number, look in enumerate(looks, start=1):
-        lost.add(number, class_id=0, last_seen=10, frame=frame, features=LOOK[[look]])
+        lost.add(number, class_id=0, last_seen=10, deleted=frame, features=LOOK[[look]])
     return lost
 
 
 def claim(lost: LostGallery, *looks: np.ndarray, first_seen: int = 60, threshold: float = 0.3, **options: object):  # type: ignore[no-untyped-def]
     classes = options.get("class_ids", np.zeros(len(looks), np.int64))
     per_class = bool(options.get("per_class", False))
-    return lost.claim(list(looks), classes, first_seen, threshold, per_class)  # type: ignore[arg-type]
+    return lost.claim(list(looks), classes, np.full(len(looks), first_seen), threshold, per_class)  # type: ignore[arg-type]
 
 
 def test_the_same_look_gets_its_id_once() -> None:

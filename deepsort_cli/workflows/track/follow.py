@@ -31,11 +31,12 @@ class Follower:
         seconds: how long each stage worked.
     """
 
-    def __init__(self, parts: Parts, counter: RegionCounter | None, *, matched_only: bool) -> None:
+    def __init__(self, parts: Parts, counter: RegionCounter | None, *, fps: float, matched_only: bool) -> None:
+        """Begin before the first frame of a source with so many frames per second of its own."""
         self._parts = parts
         self._counter = counter
         self._matched_only = matched_only
-        self._tracker = Tracker(parts.tracker)
+        self._tracker = Tracker(parts.tracker.at_rate(fps))
         self._meter = _Meter()
         self.frames = self.rows = self.detected = 0
         self.ids: set[int] = set()
@@ -74,12 +75,13 @@ class Follower:
             with clock(embedding, "embed"):
                 return self._parts.embedder(seen.frame.image, seen.detections.boxes[positions])
 
+        moment = seen.frame.time if self._parts.tracker.needs_time else None
         with clock(self.seconds, "track"):
             if seen.detections is None:
-                tracks = self._tracker.coast(seen.motion)
+                tracks = self._tracker.coast(seen.motion, moment)
             else:
                 on_demand = self._parts.embeds_on_demand and seen.detections.features is None
-                tracks = self._tracker.update(seen.detections, seen.motion, embed if on_demand else None)
+                tracks = self._tracker.update(seen.detections, seen.motion, embed if on_demand else None, moment)
         self.seconds["track"] -= embedding["embed"]
         self.seconds["embed"] += embedding["embed"]
         return tracks

@@ -68,7 +68,8 @@ class OneSource:
         self._parts = parts
         self._settings = settings
         self._listener = listener
-        self.follower = Follower(parts, task.counter, matched_only=settings.output.emit == "matched")
+        matched_only = settings.output.emit == "matched"
+        self.follower = Follower(parts, task.counter, fps=task.source.fps, matched_only=matched_only)
         self.summary: Summary | None = None
 
     def frames(self, *, shared: bool) -> Iterator[tuple[Frame, Tracks]]:
