@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deepsort_cli.core.boxes import iou, tlwh_to_xyxy
+from deepsort_cli.core.row_data import RowData, aligned, picked
 from deepsort_cli.core.types import Detections, FloatArray, IntArray, Tracks
 from deepsort_cli.tracking import kalman
 from deepsort_cli.tracking.association import Costs, Mask, cascade, match, settled_rows
@@ -90,6 +91,8 @@ class Tracker:
         self._detection_index: IntArray = np.empty(0, np.int64)
         self._detected: FloatArray = np.empty((0, 4))
         """Left, top, width, height of each track's last detection."""
+        self._carried: RowData = {}
+        """What detections of the last frame looked at carry along; without rows between them."""
         self._slots: IntArray = np.empty(0, np.int64)
         self._last_look: IntArray = np.empty(0, np.int64)
         """Number of the frame that gave each track its newest feature."""
@@ -172,6 +175,8 @@ class Tracker:
         self._recognise_returned()
         self.seen += len(full)
         self.embedded += looks.embedded
+        # Names known once stay: whoever reads them every frame finds them also where nobody was detected.
+        self._carried = picked(self._carried, slice(0)) | detections.data
         return self._report()
 
     def coast(self, camera_motion: npt.ArrayLike | None = None) -> Tracks:
@@ -424,6 +429,7 @@ class Tracker:
             class_ids=self._class_ids[shown],
             time_since_update=self._time_since_update[shown],
             detection_index=self._detection_index[shown],
+            data=aligned(self._carried, self._detection_index[shown]),
         )
 
 
