@@ -476,6 +476,7 @@ def track(
     low_score: float | None = None,
     reentry: int = 0,
     box: Literal["kalman", "detection"] = "kalman",
+    dense_ids: bool = False,
     camera_motion: Literal["none", "flow", "ecc"] | CameraMotionSettings | Mapping[str, Any] = "none",
     save: _Path | None = None,
     save_txt: _Path | None = None,
@@ -548,6 +549,7 @@ def track(
         low_score: Detections scored from here to high_score may continue tracks by overlap, no more; None: off.
         reentry: Frames for which a deleted track may get its id back by appearance; 0: off.
         box: Box reported of a track seen in this frame: the filter's, or its detection's own.
+        dense_ids: Number people when they are confirmed, 1, 2, 3, …; the original numbers every beginning of a track.
         camera_motion: Compensate a moving camera: none, flow (follows corners of the background), ecc (aligns images).
         save: Annotated video; H.264 for .mp4, .mov and .mkv, VP9 for .webm, MPEG-4 for .avi.
         save_txt: Tracks as MOTChallenge text.

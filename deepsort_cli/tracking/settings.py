@@ -92,6 +92,10 @@ class TrackerSettings(Settings):
         "kalman", description="Box reported of a track seen in this frame: the filter's, or its detection's own."
     )
     per_class: bool = Field(False, description="Match detections with tracks of their own class only.")
+    dense_ids: bool = Field(
+        False,
+        description="Number people when they are confirmed, 1, 2, 3, …; the original numbers every beginning of a track.",
+    )
     reentry_age: int = Field(
         0, ge=0, description="Frames for which a deleted track may get its id back by appearance; 0: off."
     )
