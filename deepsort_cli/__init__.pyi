@@ -469,13 +469,15 @@ def track(
     max_cosine_distance: float | None = None,
     nn_budget: int | None = 100,
     max_iou_distance: float = 0.7,
-    max_age: int = 30,
-    n_init: int = 3,
+    max_age: str | int = 30,
+    n_init: str | int = 3,
+    clock: Literal["frames", "time"] | None = None,
     gating: bool = True,
     start_score: float | None = None,
     low_score: float | None = None,
-    reentry: int = 0,
+    reentry: str | int = 0,
     box: Literal["kalman", "detection"] = "kalman",
+    dense_ids: bool = False,
     camera_motion: Literal["none", "flow", "ecc"] | CameraMotionSettings | Mapping[str, Any] = "none",
     save: _Path | None = None,
     save_txt: _Path | None = None,
@@ -541,13 +543,16 @@ def track(
         max_cosine_distance: Largest cosine distance at which an appearance may match; None: the model's own, else 0.2.
         nn_budget: Appearance features kept per track, newest first; None: all.
         max_iou_distance: Largest 1 − IoU at which boxes may match.
-        max_age: Frames a confirmed track survives without a detection.
-        n_init: Detections that confirm a track, the first one included.
+        max_age: How long a confirmed track survives without a detection: frames looked at, or seconds as in 1.2s.
+        n_init: Detections that confirm a track, the first one included; or seconds it is seen on end, as in 0.1s.
+        clock: Predict tracks by one step a frame, as in the paper, or by the time that passed between frames; None:
+            frames.
         gating: Refuse appearance matches that the motion model finds implausible.
         start_score: A track begins only with a detection scored at least this; None: with any full one.
         low_score: Detections scored from here to high_score may continue tracks by overlap, no more; None: off.
-        reentry: Frames for which a deleted track may get its id back by appearance; 0: off.
+        reentry: How long a deleted track may get its id back by appearance: frames, or seconds as in 12s; 0: off.
         box: Box reported of a track seen in this frame: the filter's, or its detection's own.
+        dense_ids: Number people when they are confirmed, 1, 2, 3, …; the original numbers every beginning of a track.
         camera_motion: Compensate a moving camera: none, flow (follows corners of the background), ecc (aligns images).
         save: Annotated video; H.264 for .mp4, .mov and .mkv, VP9 for .webm, MPEG-4 for .avi.
         save_txt: Tracks as MOTChallenge text.

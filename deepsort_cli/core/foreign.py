@@ -1,20 +1,38 @@
 """Detections in the shapes that other libraries give them, by their attributes: none of them is imported.
 
-supervision's `Detections` have `xyxy`, `confidence` and `class_id`; Ultralytics' `Results` have `boxes` (or `obb`), and
-those `xyxy`, `conf` and `cls`, which may be tensors on a GPU.
+supervision's `Detections` have `xyxy`, `confidence`, `class_id`, `mask` and `data`, its `KeyPoints` have `xy`;
+Ultralytics' `Results` have `boxes` (or `obb`), and those `xyxy`, `conf` and `cls`, which may be tensors on a GPU;
+beside them are `masks` and `keypoints`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from deepsort_cli.core.masks import Mask, traced
+from deepsort_cli.core.row_data import CORNERS, KEYPOINTS, MASKS, plain
+
 Array = npt.NDArray[np.float64]
-Columns = tuple[Array, Array, npt.NDArray[np.int64]]
-"""(N, 4) boxes x1 y1 x2 y2, (N,) scores (1 where there are none), (N,) class ids (0 where there are none)."""
+
+
+class Columns(NamedTuple):
+    """(N, 4) boxes x1 y1 x2 y2, (N,) scores (1 where there are none), (N,) class ids (0 where there are none), and what
+    else there is of each."""
+
+    boxes: Array
+    scores: Array
+    class_ids: npt.NDArray[np.int64]
+    data: dict[str, Any]
+
+
+SUPERVISION_DATA = {"xyxyxyxy": CORNERS}
+"""Names in the `data` of supervision that mean what others mean here."""
+NAMES_ONLY = "class_name"
+"""What supervision's `data` says of classes: names go by their numbers."""
 
 EXPECTED = "expected (N, 4), (N, 5) or (N, 6): x1 y1 x2 y2, then a score, then a class"
 
@@ -25,11 +43,8 @@ def as_array(value: Any) -> Array:
     Raises:
         ValueError: they are no numbers, or rows of different lengths.
     """
-    for step in ("detach", "cpu", "numpy"):
-        if hasattr(value, step):
-            value = getattr(value, step)()
     try:
-        numbers = np.asarray(value)
+        numbers = np.asarray(plain(value))
         if numbers.dtype.kind == "c":
             raise TypeError
         return numbers.astype(np.float64, copy=False)
@@ -49,6 +64,8 @@ def columns_of(answer: Any) -> Columns:
         answer = answer[0]  # Ultralytics models answer with a list, one item per picture
     if is_ultralytics(answer):
         return ultralytics_columns(answer)
+    if _are_keypoints(answer):
+        return keypoints_columns(answer)
     return supervision_columns(answer) if is_supervision(answer) else xyxy_columns(answer)
 
 
@@ -65,8 +82,13 @@ def _are_boxes(answer: Any) -> bool:
     return all(hasattr(answer, name) for name in ("xyxy", "conf", "cls"))
 
 
+def _are_keypoints(answer: Any) -> bool:
+    """Whether these are supervision's `KeyPoints`, which have no boxes."""
+    return all(hasattr(answer, name) for name in ("xy", "class_id", "data")) and not hasattr(answer, "xyxy")
+
+
 def _is_foreign(answer: Any) -> bool:
-    return is_supervision(answer) or is_ultralytics(answer)
+    return is_supervision(answer) or is_ultralytics(answer) or _are_keypoints(answer)
 
 
 def xyxy_columns(answer: Any) -> Columns:
@@ -87,15 +109,45 @@ def xyxy_columns(answer: Any) -> Columns:
 def supervision_columns(detections: Any) -> Columns:
     """Of supervision's `Detections`; a class that is None there is 0, a confidence 1."""
     scores, class_ids = detections.confidence, detections.class_id
+    data = _supervision_data(detections)
+    masks = getattr(detections, "mask", None)
+    if masks is not None:
+        data[MASKS] = masks
     return _filled(
         as_array(detections.xyxy).reshape(-1, 4),
         None if scores is None else as_array(scores),
         None if class_ids is None else as_array(class_ids),
+        data,
     )
 
 
+def keypoints_columns(found: Any) -> Columns:
+    """Of supervision's `KeyPoints`: boxes around the points seen (those at 0, 0 are not), scored by their mean."""
+    points = as_array(found.xy)
+    points = points.reshape(0, 0, 2) if not points.size else points
+    seen = (points != 0).any(axis=2)
+    usual = found.confidence if hasattr(found, "confidence") else None
+    given = getattr(found, "keypoint_confidence", usual)
+    certainty = np.ones(seen.shape) if given is None else as_array(given)
+    low = np.where(seen[..., None], points, np.inf).min(axis=1, initial=np.inf)
+    high = np.where(seen[..., None], points, -np.inf).max(axis=1, initial=-np.inf)
+    boxes = np.concatenate([low, high], axis=1)
+    boxes[~seen.any(axis=1)] = 0.0  # without area: the tracker leaves it out and says so
+    total = np.where(seen, certainty, 0.0).sum(axis=1) / np.maximum(seen.sum(axis=1), 1)
+    whole = getattr(found, "detection_confidence", None)
+    data = _supervision_data(found) | {KEYPOINTS: np.concatenate([points, certainty[..., None]], axis=2)}
+    class_ids = None if found.class_id is None else as_array(found.class_id)
+    return _filled(boxes, total if whole is None else as_array(whole), class_ids, data)
+
+
+def _supervision_data(found: Any) -> dict[str, Any]:
+    """What it carries along, under the names that are usual here."""
+    data = getattr(found, "data", None) or {}
+    return {SUPERVISION_DATA.get(name, name): values for name, values in data.items() if name != NAMES_ONLY}
+
+
 def ultralytics_columns(results: Any) -> Columns:
-    """Of Ultralytics' `Results` of one picture; of rotated boxes, the upright ones around them.
+    """Of Ultralytics' `Results` of one picture; of rotated boxes, the upright ones around them, and their corners.
 
     Raises:
         ValueError: they have no boxes, as those of classification.
@@ -105,7 +157,27 @@ def ultralytics_columns(results: Any) -> Columns:
         boxes = getattr(results, "obb", None)
     if boxes is None:
         raise ValueError("results without boxes; is it a model that detects?")
-    return _filled(as_array(boxes.xyxy).reshape(-1, 4), as_array(boxes.conf), as_array(boxes.cls))
+    upright = as_array(boxes.xyxy).reshape(-1, 4)
+    data: dict[str, Any] = {}
+    if getattr(boxes, "xyxyxyxy", None) is not None:
+        data[CORNERS] = as_array(boxes.xyxyxyxy).reshape(-1, 4, 2)
+    for name, found in ((KEYPOINTS, getattr(results, "keypoints", None)), (MASKS, getattr(results, "masks", None))):
+        if found is not None and len(upright):
+            maps = plain(found.data)
+            data[name] = maps if name == KEYPOINTS else _in_picture(maps, upright, results.orig_shape)
+    return _filled(upright, as_array(boxes.conf), as_array(boxes.cls), data)
+
+
+def _in_picture(maps: Any, boxes: Array, picture: tuple[int, int]) -> list[Mask]:
+    """Masks of Ultralytics, (N, h, w): of the picture, or of the network's input, in whose middle the picture lies."""
+    height, width = maps.shape[1:]
+    scale = min(height / picture[0], width / picture[1])
+    pads = ((side - round(whole * scale)) / 2 for side, whole in zip((width, height), picture[::-1], strict=True))
+    left, top = (round(pad - 0.1) for pad in pads)
+    return [
+        traced(np.asarray(part, np.float32) - 0.5, box, (int(picture[0]), int(picture[1])), (scale, scale), (left, top))
+        for part, box in zip(maps, boxes, strict=True)
+    ]
 
 
 def class_names_in(answer: Any) -> dict[int, str]:
@@ -122,7 +194,9 @@ def class_names_in(answer: Any) -> dict[int, str]:
     return {}
 
 
-def _filled(boxes: Array, scores: Array | None = None, classes: Array | None = None) -> Columns:
+def _filled(
+    boxes: Array, scores: Array | None = None, classes: Array | None = None, data: dict[str, Any] | None = None
+) -> Columns:
     """The columns, with what is not known as it is for all detections without.
 
     Raises:
@@ -132,8 +206,9 @@ def _filled(boxes: Array, scores: Array | None = None, classes: Array | None = N
         raise ValueError("scores that are no numbers")
     if classes is not None and not np.isfinite(classes).all():
         raise ValueError("classes that are no numbers")
-    return (
+    return Columns(
         boxes,
         np.ones(len(boxes)) if scores is None else scores,
         np.zeros(len(boxes), np.int64) if classes is None else classes.astype(np.int64),
+        {} if data is None else data,
     )

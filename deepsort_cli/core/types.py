@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from deepsort_cli.core import foreign
+from deepsort_cli.core import foreign, row_data
 from deepsort_cli.core.errors import InputError
+from deepsort_cli.core.row_data import RowData
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -62,6 +63,9 @@ class Detections:
         scores: (N,) float64 confidences; ones when not given.
         class_ids: (N,) int64; zeros when not given.
         features: (N, D) float32 appearance embeddings, or None when appearance is unknown.
+        data: what else is known of each, by name, an array or list with a value per box: `masks` ((N, H, W) arrays or
+            `core.masks.Mask`, kept as the latter), `keypoints` ((N, K, 2) x y, or (N, K, 3) with a confidence),
+            `corners` ((N, P, 2) of turned boxes), all in pixels, and anything under other names. Tracks bring it along.
 
     Raises:
         ValueError: if the arrays do not agree in length or shape.
@@ -71,6 +75,7 @@ class Detections:
     scores: FloatArray = None  # type: ignore[assignment]  # filled in below, so that readers always see an array
     class_ids: IntArray = None  # type: ignore[assignment]
     features: npt.NDArray[np.float32] | None = None
+    data: RowData = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         boxes = np.asarray(self.boxes, dtype=np.float64)
@@ -95,6 +100,7 @@ class Detections:
         object.__setattr__(self, "scores", scores)
         object.__setattr__(self, "class_ids", class_ids)
         object.__setattr__(self, "features", features)
+        object.__setattr__(self, "data", row_data.checked(self.data, n))
 
     @classmethod
     def empty(cls) -> Detections:
@@ -111,7 +117,7 @@ class Detections:
         Raises:
             ValueError: it is nothing of these, naming its shape.
         """
-        return answer if isinstance(answer, Detections) else cls(*foreign.columns_of(answer))
+        return answer if isinstance(answer, Detections) else cls._of(foreign.columns_of(answer))
 
     @classmethod
     def from_xyxy(cls, table: npt.ArrayLike) -> Detections:
@@ -120,21 +126,27 @@ class Detections:
         Raises:
             ValueError: the shape is none of (N, 4), (N, 5), (N, 6).
         """
-        return cls(*foreign.xyxy_columns(table))
+        return cls._of(foreign.xyxy_columns(table))
 
     @classmethod
     def from_supervision(cls, detections: Any) -> Detections:
-        """From `supervision.Detections`: its boxes, confidences and classes."""
-        return cls(*foreign.supervision_columns(detections))
+        """From `supervision.Detections`: its boxes, confidences, classes, masks and `data`."""
+        return cls._of(foreign.supervision_columns(detections))
 
     @classmethod
     def from_ultralytics(cls, results: Any) -> Detections:
         """From Ultralytics' `Results` of one picture, an item of what a model answers.
 
+        Masks, key points and corners of turned boxes come along.
+
         Raises:
             ValueError: they have no boxes.
         """
-        return cls(*foreign.ultralytics_columns(results))
+        return cls._of(foreign.ultralytics_columns(results))
+
+    @classmethod
+    def _of(cls, columns: foreign.Columns) -> Detections:
+        return cls(columns.boxes, columns.scores, columns.class_ids, data=columns.data)
 
     def __len__(self) -> int:
         return len(self.boxes)
@@ -142,11 +154,16 @@ class Detections:
     def __getitem__(self, index: Index) -> Detections:
         """The detections at a slice, boolean mask or array of positions."""
         features = None if self.features is None else self.features[index]
-        return Detections(self.boxes[index], self.scores[index], self.class_ids[index], features)
+        data = row_data.picked(self.data, index)
+        return Detections(self.boxes[index], self.scores[index], self.class_ids[index], features, data)
 
     def with_features(self, features: npt.NDArray[np.float32] | None) -> Detections:
         """The same detections with other appearance embeddings, (N, D) float32 or None."""
-        return Detections(self.boxes, self.scores, self.class_ids, features)
+        return replace(self, features=features)
+
+    def with_data(self, data: Mapping[str, Any]) -> Detections:
+        """The same detections that carry something else along."""
+        return replace(self, data=dict(data))
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +177,8 @@ class Tracks:
         class_ids: (T,) int64, class of the last matched detection.
         time_since_update: (T,) int64 frames since the last matched detection; 0 means matched in this frame.
         detection_index: (T,) int64 row of the matched detection in this frame's input, −1 when predicted only.
+        data: what those detections carry along (`Detections.data`), in the order of the tracks. Where there is none,
+            arrays of floats have NaN, and lists, which all other values come in, None.
     """
 
     ids: IntArray
@@ -168,6 +187,7 @@ class Tracks:
     class_ids: IntArray
     time_since_update: IntArray
     detection_index: IntArray
+    data: RowData = field(default_factory=dict)
 
     @classmethod
     def empty(cls) -> Tracks:
@@ -186,6 +206,7 @@ class Tracks:
             self.class_ids[index],
             self.time_since_update[index],
             self.detection_index[index],
+            row_data.picked(self.data, index),
         )
 
     def copy(self) -> Tracks:
@@ -193,7 +214,9 @@ class Tracks:
         return self[np.arange(len(self))]
 
     def to_supervision(self) -> Any:
-        """As `supervision.Detections`: boxes, scores, classes, and the ids as `tracker_id`.
+        """As `supervision.Detections`: boxes, scores, classes, masks, and the ids as `tracker_id`.
+
+        All else that tracks carry is in its `data`. A track without a mask in this frame has an empty one.
 
         Raises:
             InputError: supervision is not installed.
@@ -202,9 +225,17 @@ class Tracks:
             supervision = importlib.import_module("supervision")
         except ImportError:
             raise InputError("supervision is not installed: pip install supervision") from None
+        data = dict(self.data)
+        masks = data.pop(row_data.MASKS, None)
         return supervision.Detections(
+            mask=None if masks is None else row_data.mask_array(masks),
+            data={_SUPERVISION.get(name, name): values for name, values in data.items()},
             xyxy=self.boxes.copy(),
             confidence=self.scores.copy(),
             class_id=self.class_ids.copy(),
             tracker_id=self.ids.copy(),
         )
+
+
+_SUPERVISION = {new: old for old, new in foreign.SUPERVISION_DATA.items()}
+"""What supervision calls what is carried along, where it has another name for it."""

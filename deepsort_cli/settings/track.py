@@ -90,6 +90,7 @@ OPTIONS = (
     Option("tracker.low_score", "low_score", TRACKER),
     Option("tracker.reentry_age", "reentry", TRACKER, metavar="FRAMES|Ns"),
     Option("tracker.box", "box", TRACKER),
+    Option("tracker.dense_ids", "dense_ids", TRACKER),
     Option("camera_motion.method", "camera_motion", TRACKER),
     Option("output.save_video", "save", OUTPUT, daily=True, short="o", metavar="FILE"),
     *_saved(),

@@ -109,6 +109,10 @@ class TrackerSettings(Settings):
         "kalman", description="Box reported of a track seen in this frame: the filter's, or its detection's own."
     )
     per_class: bool = Field(False, description="Match detections with tracks of their own class only.")
+    dense_ids: bool = Field(
+        False,
+        description="Number people when they are confirmed, 1, 2, 3, …; the original numbers every beginning of a track.",
+    )
     reentry_age: FramesOrSecondsOrNone = Field(
         0,
         description="How long a deleted track may get its id back by appearance: frames, or seconds as in 12s; 0: off.",

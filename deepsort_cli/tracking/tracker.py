@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deepsort_cli.core.boxes import iou, tlwh_to_xyxy
+from deepsort_cli.core.row_data import RowData, aligned, picked
 from deepsort_cli.core.types import Detections, FloatArray, IntArray, Tracks
 from deepsort_cli.tracking import kalman
 from deepsort_cli.tracking.ages import Age
@@ -51,6 +52,7 @@ class Tracker:
       those just lost. The paper looks once, in the frame after the last.
     - `box`: a track seen in this frame is reported where its detection was, not where the filter puts it.
     - `per_class`: tracks and detections of different classes never match.
+    - `dense_ids`: tracks are numbered when they are confirmed, not when they begin, so that ids count those reported.
     - `reentry_age`: a track deleted after `max_age` gets its id back when a new track, at the moment it is confirmed,
       looks like it (`lost.LostGallery`). Ids are reported from then on only, so no reported id ever changes.
 
@@ -59,7 +61,7 @@ class Tracker:
         seen: detections since the last `reset` that could be embedded: usable boxes, low-scored ones left out.
         embedded: how many of them `embed` was asked for; the rest was saved.
         unusable: detections since then whose boxes were ignored, see `update`.
-        begun: tracks begun since then, ids that were never reported included.
+        begun: tracks begun since then, those that were never reported included.
         held_back: detections since then that were left over and, scored below `start_score`, began no track.
 
     Examples:
@@ -88,6 +90,8 @@ class Tracker:
         self._died_unconfirmed = 0
         self._clock = FrameClock(self.settings)
         self._next_id = 1
+        self._numbered = 0
+        """How many tracks were numbered when they were confirmed, with `dense_ids`."""
         self._state = kalman.KalmanState.empty()
         self._ids: IntArray = np.empty(0, np.int64)
         self._confirmed: Mask = np.empty(0, bool)
@@ -105,6 +109,8 @@ class Tracker:
         self._detection_index: IntArray = np.empty(0, np.int64)
         self._detected: FloatArray = np.empty((0, 4))
         """Left, top, width, height of each track's last detection."""
+        self._carried: RowData = {}
+        """What detections of the last frame looked at carry along; without rows between them."""
         self._slots: IntArray = np.empty(0, np.int64)
         self._last_look: IntArray = np.empty(0, np.int64)
         """Number of the frame that gave each track its newest feature."""
@@ -189,8 +195,11 @@ class Tracker:
             begun = self._begin(unmatched, full)
             self._learn(begun, unmatched, looks)
         self._recognise_returned()
+        self._number_confirmed()
         self.seen += len(full)
         self.embedded += looks.embedded
+        # Names known once stay: whoever reads them every frame finds them also where nobody was detected.
+        self._carried = picked(self._carried, slice(0)) | detections.data
         return self._report()
 
     def coast(self, camera_motion: npt.ArrayLike | None = None, time: float | None = None) -> Tracks:
@@ -416,7 +425,7 @@ class Tracker:
         n = len(columns)
         self._state = self._state.joined(kalman.initiate(seen.measurements[columns]))
         new = {
-            "_ids": np.arange(self._next_id, self._next_id + n),
+            "_ids": np.arange(self._next_id, self._next_id + n) * (-1 if self.settings.dense_ids else 1),
             "_confirmed": np.zeros(n, bool),
             "_confirmed_in": np.zeros(n, np.int64),
             "_first_frame": np.full(n, self._clock.frame),
@@ -463,6 +472,12 @@ class Tracker:
         for position, old_id in found.items():
             self._ids[tracks[position]] = old_id
 
+    def _number_confirmed(self) -> None:
+        """Number tracks confirmed in this frame, oldest first; until then ids are negative, and nobody sees them."""
+        new = np.flatnonzero(self._confirmed & (self._ids < 0))
+        self._ids[new] = self._numbered + 1 + np.arange(len(new))
+        self._numbered += len(new)
+
     def _report(self) -> Tracks:
         shown = np.flatnonzero(self._confirmed & (self._time_since_update <= 1))
         shown = shown[np.argsort(self._ids[shown])]  # an id that came back is not in its place
@@ -477,6 +492,7 @@ class Tracker:
             class_ids=self._class_ids[shown],
             time_since_update=self._time_since_update[shown],
             detection_index=self._detection_index[shown],
+            data=aligned(self._carried, self._detection_index[shown]),
         )
 
 

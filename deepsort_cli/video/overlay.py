@@ -1,4 +1,7 @@
-"""Drawing into frames: tracks with box, label and fading trail of their own colour, lines and zones with counts."""
+"""Drawing into frames: tracks with box, label and fading trail of their own colour, lines and zones with counts.
+
+What detections carry along is drawn as well: masks, key points, corners of turned boxes (`video.carried`).
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ import numpy.typing as npt
 
 from deepsort_cli.core.regions import Counts, Line, Zone
 from deepsort_cli.core.types import Image, Tracks
+from deepsort_cli.video.carried import draw_corners, draw_keypoints, draw_mask
 from deepsort_cli.video.colours import Colour, colour_of
 from deepsort_cli.video.labels import Labels, clamped, text_size
 from deepsort_cli.video.plates import plate_of, put, tint
@@ -61,7 +65,11 @@ class Overlay:
         # Nearer people, lower in the picture, come last and lie on top.
         order = np.argsort(tracks.boxes[:, 3], kind="stable")
         for i in order.tolist():
+            if tracks.data:
+                draw_mask(image, tracks, i)
             self._draw_box(image, tracks, i, fine[i])
+            if tracks.data:
+                draw_keypoints(image, tracks, i, fine[i])
         self._labels.draw(image, tracks, order[::-1].tolist(), size)
         if counts is not None:
             _draw_counts(image, counts, size)
@@ -110,6 +118,8 @@ class Overlay:
     def _draw_box(self, image: Image, tracks: Tracks, i: int, size: float) -> None:
         box = clamped(tracks.boxes[i], image)
         if box is None:
+            return
+        if tracks.data and draw_corners(image, tracks, i, size):
             return
         colour = colour_of(int(tracks.ids[i]))
         if tracks.time_since_update[i] > 0:

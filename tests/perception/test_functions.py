@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from deepsort_cli.core import Detections, Frame, InputError
 from deepsort_cli.perception.functions import FunctionDetector, FunctionEmbedder
@@ -110,3 +112,19 @@ def test_an_embedder_answers_a_row_per_box() -> None:
         with pytest.raises(InputError) as error:
             wrong(IMAGE, boxes)
         assert f"an array of shape {answer.shape}; expected (2, D)" in str(error.value)
+
+
+@given(st.lists(st.tuples(st.integers(0, 60), st.floats(0, 1), st.integers(0, 2)), max_size=12), st.booleans())
+def test_what_is_kept_keeps_what_it_carries(rows: list[tuple[int, float, int]], array: bool) -> None:
+    """Confidence, class and NMS choose; every value still belongs to its box."""
+    left = np.array([row[0] for row in rows], float)
+    boxes = np.stack([left, left * 0, left + 20, left * 0 + 40], axis=1)
+    marks = [f"{i}" for i in range(len(rows))]
+    data = {"mark": np.array(marks) if array else marks, "keypoints": np.tile(left[:, None, None], (1, 3, 2))}
+    answer = Detections(boxes, [row[1] for row in rows], [row[2] for row in rows], data=data)  # type: ignore[arg-type]
+    wanted = DetectorSettings(conf=0.3, iou=0.4, classes=("0", "1"))
+    found = FunctionDetector(lambda image: answer, wanted, threading.Lock())(IMAGE)
+    assert len(found.data["mark"]) == len(found.data["keypoints"]) == len(found)
+    for i, mark in enumerate(found.data["mark"]):
+        assert (found.boxes[i, 0], found.scores[i], found.class_ids[i]) == rows[int(mark)]
+        assert (found.data["keypoints"][i] == found.boxes[i, 0]).all()

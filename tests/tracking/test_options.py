@@ -557,3 +557,25 @@ def test_all_options_together(options: dict[str, Any], lazy: bool, seed: int) ->
             if options["per_class"]:
                 now = tracks.time_since_update == 0
                 assert (tracks.class_ids[now] == detections.class_ids[index]).all()
+
+
+@settings(max_examples=15, deadline=None)
+@given(OPTIONS, st.integers(0, 2**32 - 1))
+def test_dense_ids_are_the_same_people_numbered_as_they_are_confirmed(options: dict[str, Any], seed: int) -> None:
+    """Decisions do not change; ids are 1, 2, 3, … in the order of their first appearance, and only those reported."""
+    usual, dense = Tracker(TrackerSettings(**options)), Tracker(TrackerSettings(**options, dense_ids=True))
+    number: dict[int, int] = {}
+    for detections in scene(seed, n=8, frames=40):
+        one, other = usual.update(detections), dense.update(detections)
+        for track_id in one.ids.tolist():
+            number.setdefault(track_id, len(number) + 1)
+        order = np.argsort([number[track_id] for track_id in one.ids.tolist()]).astype(int)
+        assert [number[track_id] for track_id in one.ids[order].tolist()] == other.ids.tolist()
+        np.testing.assert_array_equal(one.boxes[order], other.boxes)
+        np.testing.assert_array_equal(one.detection_index[order], other.detection_index)
+    assert usual.begun == dense.begun
+    dense.reset()
+    again = [
+        track_id for detections in scene(seed, n=8, frames=9) for track_id in dense.update(detections).ids.tolist()
+    ]
+    assert set(again) == set(range(1, len(set(again)) + 1))

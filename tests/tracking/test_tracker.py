@@ -360,3 +360,32 @@ def test_tracks_that_are_never_confirmed_are_counted() -> None:
     assert (tracker.begun, tracker.unconfirmed) == (3, 2)
     tracker.reset()
     assert (tracker.begun, tracker.unconfirmed, tracker.unusable) == (0, 0, 0)
+
+
+def test_tracks_bring_along_what_their_detections_carry() -> None:
+    """Through shuffled and unusable detections, frames with none or without anything, and frames nobody looked at."""
+    rng = np.random.default_rng(0)
+    tracker = Tracker(TrackerSettings(n_init=1))
+    for frame in range(30):
+        people = np.flatnonzero(rng.random(5) < 0.8)
+        boxes = np.stack([people * 100.0 + frame, people * 0.0, people * 100.0 + frame + 40, people * 0.0 + 90], axis=1)
+        boxes = np.concatenate([boxes, [[5, 5, 5, 5]]])
+        order = rng.permutation(len(boxes))
+        names = np.array([*people, 9])[order]
+        data = {"person": names, "places": names[:, None].astype(float), "mark": [f"{i}" for i in names]}
+        given = Detections(boxes[order], data={} if frame % 10 == 9 else data)
+        tracks = tracker.coast() if frame % 7 == 3 else tracker.update(given)
+        assert set(tracks.data) == {"person", "places", "mark"}
+        for i, index in enumerate(tracks.detection_index.tolist()):
+            told = tracks.data["person"][i], tracks.data["mark"][i]
+            if index < 0 or frame % 10 == 9:
+                assert told == (None, None)
+                assert np.isnan(tracks.data["places"][i]).all()
+                continue
+            person = int((tracks.boxes[i, 0] + 20) // 100)
+            assert told == (person, f"{person}")
+            assert tracks.data["places"][i] == [person]
+        seen = tracks[tracks.detection_index >= 0]
+        assert len(seen.data["mark"]) == len(seen)
+    tracker.reset()
+    assert tracker.update([[0, 0, 10, 20]]).data == {}

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from deepsort_cli.core.masks import Mask
 from deepsort_cli.core.regions import Counts, Line, LineCount, Zone, ZoneCount
 from deepsort_cli.core.types import Tracks
 from deepsort_cli.video.colours import colour_of
@@ -196,3 +199,47 @@ def test_regions_of_any_shape_can_be_drawn(corners: list) -> None:
         assert (seen != GREY).any(), "every corner is on a line, or under the plate with the counts"
     assert (large[90:] == GREY).all()
     assert (Overlay(PLAIN).draw(blank(40, 40), Tracks.empty(), counts=counts) != GREY).any()
+
+
+def test_masks_tint_what_they_cover_and_nothing_else() -> None:
+    picture = np.zeros((240, 320), bool)
+    picture[100:150, 110:140] = True
+    tracks = replace(tracks_of([[100, 80, 160, 200]], ids=[7]), data={"masks": [Mask.of(picture)]})
+    changed = Overlay(PLAIN).draw(blank(), tracks) != Overlay(PLAIN).draw(blank(), replace(tracks, data={}))
+    np.testing.assert_array_equal(changed.any(axis=2), picture)
+    image = Overlay(PLAIN).draw(blank(), tracks)
+    assert not coloured(image, colour_of(7))[105:145, 115:135].any()  # seen through
+    elsewhere = replace(tracks, data={"masks": [Mask.of(picture[:100])]})
+    bare = Overlay(PLAIN).draw(blank(), replace(tracks, data={}))
+    np.testing.assert_array_equal(Overlay(PLAIN).draw(blank(), elsewhere), bare)
+
+
+def test_key_points_are_dots_and_cocos_have_bones() -> None:
+    box = [[60, 20, 260, 230]]
+    places = np.stack([70 + 11.0 * np.arange(17), 40 + 37.0 * np.arange(17) % 170, np.ones(17)], axis=1)
+    places[3] = np.nan
+    places[4, 2] = 0.1
+
+    def drawn(points: np.ndarray) -> np.ndarray:
+        tracks = replace(tracks_of(box, ids=[7]), data={"keypoints": points[None]})
+        bare = Overlay(PLAIN).draw(blank(), replace(tracks, data={}))
+        return np.asarray((Overlay(PLAIN).draw(blank(), tracks) != bare).any(axis=2))
+
+    def at(where: np.ndarray, i: int) -> bool:
+        return bool(where[round(places[i, 1]), round(places[i, 0])])
+
+    others, coco = drawn(places[:16]), drawn(places)
+    assert [at(coco, i) for i in (5, 9, 16)] == [True, True, True]
+    assert not at(others, 4)
+    assert coco.sum() > 2 * others.sum()
+    assert not drawn(np.full((17, 3), np.nan)).any()
+
+
+def test_turned_boxes_are_drawn_by_their_corners() -> None:
+    corners = np.array([[[130.0, 60], [180, 130], [130, 200], [80, 130]]])
+    tracks = replace(tracks_of([[80, 60, 180, 200]], ids=[7]), data={"corners": corners})
+    where = coloured(Overlay(OutputSettings(trail=0, labels="none")).draw(blank(), tracks), colour_of(7))
+    assert where[95, 103:108].any()
+    assert not where[60, 80:100].any()
+    lost = replace(tracks, data={"corners": corners * np.nan})
+    assert coloured(Overlay(PLAIN).draw(blank(), lost), colour_of(7))[60, 90:120].any()

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from deepsort_cli.core.types import Detections, FloatArray, Image, IntArray
+from deepsort_cli.core.types import Detections, Image
 
 
-def clipped(boxes: FloatArray, scores: FloatArray, class_ids: IntArray, image: Image) -> Detections:
+def clipped(found: Detections, image: Image) -> Detections:
     """Detections with boxes cut at the image's edge; those with nothing left inside go."""
     height, width = image.shape[:2]
-    boxes = np.clip(boxes, 0.0, (width, height, width, height))
+    boxes = np.clip(found.boxes, 0.0, (width, height, width, height))
     inside = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
-    return Detections(boxes[inside], scores[inside], class_ids[inside])
+    return replace(found, boxes=boxes)[inside]

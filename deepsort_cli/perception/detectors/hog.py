@@ -96,7 +96,7 @@ class HogDetector(ImageDetector):
         boxes, scores, class_ids = _averaged(boxes[chosen], evidence[chosen]), scores[chosen], class_ids[chosen]
         best = nms(boxes, scores, class_ids, self._iou)
         keep = best[: self._max_det]
-        kept = clipped(boxes[keep], scores[keep], class_ids[keep], image)
+        kept = clipped(Detections(boxes[keep], scores[keep], class_ids[keep]), image)
         self.tally.add(counts.resolved(len(best), len(keep), len(kept)))
         return kept
 

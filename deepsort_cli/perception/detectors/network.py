@@ -14,6 +14,7 @@ from deepsort_cli.perception.classes import names_for, parse_literal, parse_name
 from deepsort_cli.perception.detectors.base import ImageDetector
 from deepsort_cli.perception.detectors.clipping import clipped
 from deepsort_cli.perception.detectors.tally import FLOOR, Tally
+from deepsort_cli.perception.extras import in_picture
 from deepsort_cli.perception.heads import Output, Seen, recognise
 from deepsort_cli.perception.heads.base import Outputs
 from deepsort_cli.perception.letterbox import GREY, Letterbox, Pixels
@@ -81,17 +82,21 @@ class OnnxDetector(ImageDetector):
         outputs: Outputs = self._session.run(blob)
         index, scores, class_ids = self.head.read(outputs, self._floor)
         chosen, counts = self.tally.choose(scores, class_ids, self.conf, self._wanted)
-        boxes = self.head.locate(outputs, index[chosen], size)
-        scores, class_ids = scores[chosen], class_ids[chosen]
+        rows, scores, class_ids = index[chosen], scores[chosen], class_ids[chosen]
+        boxes = self.head.locate(outputs, rows, size)
         finite = np.isfinite(boxes).all(axis=1)
         if not finite.all():
-            boxes, scores, class_ids = boxes[finite], scores[finite], class_ids[finite]
+            boxes, scores, class_ids, rows = boxes[finite], scores[finite], class_ids[finite], rows[finite]
         if self.head.needs_nms or self._agnostic:
             keep = nms(boxes, scores, None if self._agnostic else class_ids, self._iou)
         else:
             keep = np.argsort(-scores, kind="stable")
         limited = keep[: self._max_det]
-        found = clipped(geometry.to_image(boxes[limited]), scores[limited], class_ids[limited], image)
+        found = Detections(geometry.to_image(boxes[limited]), scores[limited], class_ids[limited])
+        if self.head.tell is not None:
+            extras = self.head.tell(outputs, rows[limited], size)
+            found = found.with_data(in_picture(extras, geometry, found.boxes, size))
+        found = clipped(found, image)
         self.tally.add(counts.resolved(len(keep), len(limited), len(found)))
         return found
 

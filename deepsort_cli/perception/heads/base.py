@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from deepsort_cli.core.types import FloatArray, IntArray
-from deepsort_cli.perception.classes import parse_names
+from deepsort_cli.perception.classes import parse_literal, parse_names
+from deepsort_cli.perception.extras import Extras, Tell, from_prototypes
 from deepsort_cli.perception.letterbox import Pixels
 
 Array = npt.NDArray[Any]
@@ -28,6 +29,8 @@ Size = tuple[int, int]
 IMAGENET_MEAN, IMAGENET_STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 IMAGENET = Pixels(mean=IMAGENET_MEAN, std=IMAGENET_STD, fit="stretch")
 STRETCHED = Pixels(fit="stretch")
+
+COCO_KEYPOINTS = 17
 
 MOST_LISTED = 3000
 """A head that has sorted its candidates gives few rows, usually 100 or 300."""
@@ -54,6 +57,7 @@ class Head:
         needs_nms: whether one object may have several candidates.
         coco91: whether unnamed classes are COCO's ids (1 is the person) rather than positions (0 is the person).
         doubt: what had to be assumed, for a warning; empty where the outputs leave no choice.
+        tell: masks, key points or corners of rows; None where there are none.
     """
 
     name: str
@@ -64,6 +68,7 @@ class Head:
     needs_nms: bool = True
     coco91: bool = False
     doubt: str = ""
+    tell: Tell | None = None
 
 
 class Output(NamedTuple):
@@ -119,6 +124,14 @@ class Seen:
         maps = [output.value for output in self.outputs if output.value.ndim == 4]
         alone = len(maps) == 1 and len(self.outputs) == 2 and min(maps[0].shape[2:]) > 1
         return maps[0].shape[1] if alone else 0
+
+    @property
+    def keypoints(self) -> tuple[int, int]:
+        """How many key points the metadata speaks of, and how many numbers there are of each: x, y, confidence."""
+        shape = parse_literal(self.metadata.get("kpt_shape"))
+        if isinstance(shape, list | tuple) and len(shape) == 2 and all(isinstance(n, int) and n > 0 for n in shape):
+            return shape[0], shape[1]
+        return COCO_KEYPOINTS, 3
 
     def of_rank(self, ndim: int) -> list[int]:
         return [i for i, output in enumerate(self.outputs) if output.value.ndim == ndim]
@@ -272,6 +285,56 @@ def listed(scores: Array, labels: Array, floor: float) -> Scored:
     count = min(len(scores), len(labels))
     index = np.flatnonzero((scores[:count] >= floor) & (labels[:count] >= 0))
     return Scored(index, scores[index].astype(np.float64), np.rint(labels[index]).astype(np.int64))
+
+
+# --- masks and key points behind the boxes of a table --------------------------------------------------------------
+
+
+def tell_columns(seen: Seen, rows: Callable[[Outputs], Array], first: int, width: int) -> Tell | None:
+    """What the columns of a table from `first` on tell, of `width` columns in all: key points or coefficients of masks.
+
+    Args:
+        seen: what is known of the model. Ultralytics' metadata names task and layout; without it, 51 columns are COCO's
+            key points.
+        rows: the (n, width) table in the outputs.
+    """
+    left = width - first
+    if seen.masks and left == seen.masks:
+        beside = next(i for i, output in enumerate(seen.outputs) if output.value.ndim == 4)
+
+        def masks(outputs: Outputs, index: IntArray, size: Size) -> Extras:
+            return Extras(maps=from_prototypes(rows(outputs)[index, first:], outputs[beside][0]))
+
+        return masks
+    count, numbers = seen.keypoints
+    if left != count * numbers or numbers not in (2, 3) or seen.task not in ("pose", ""):
+        return None
+
+    def points(outputs: Outputs, index: IntArray, size: Size) -> Extras:
+        return Extras(keypoints=rows(outputs)[index, first:].astype(np.float64).reshape(-1, count, numbers))
+
+    return points
+
+
+def tell_maps(seen: Seen, rows: int, *, names: tuple[str, ...] = ("masks",)) -> Tell | None:
+    """Masks in an output of their own, a map over the whole input for each of so many rows: probabilities or logits."""
+    position = seen.find(*names)
+    if position is None:
+        return None
+    shape = seen.outputs[position].value.shape
+    size = seen.size[0] / seen.size[1]
+    if len(shape) not in (3, 4) or rows not in shape[:-2] or min(shape[-2:]) < 2:
+        return None
+    if shape[-2:] != seen.size and abs(shape[-2] / shape[-1] - size) > 0.02 * size:
+        return None  # maps over boxes, as they leave a network's last layer
+    values = seen.outputs[position].value
+    level = 0.5 if values.dtype.kind != "f" or (values.min(initial=0.0) >= 0 and values.max(initial=1.0) <= 1) else 0.0
+
+    def masks(outputs: Outputs, index: IntArray, size: Size) -> Extras:
+        maps = outputs[position].reshape(-1, *outputs[position].shape[-2:])
+        return Extras(maps=lambda i: np.asarray(maps[index[i]], np.float32) - np.float32(level))
+
+    return masks
 
 
 # --- boxes ------------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 * `rfdetr`: `dets` (1, k, 4) and `labels` (1, k, C) of roboflow/rf-detr, or logits and boxes of 91 classes: sigmoid,
   COCO's ids, ImageNet's mean and deviation, stretched. Deformable and Conditional DETR of Hugging Face are the same.
+  `masks` (1, k, h, w) of its segmentation may stand beside.
 * `detr`: `logits` (1, k, C + 1) and `pred_boxes` of facebookresearch/detr, YOLOS and their Hugging Face exports:
   softmax whose last column is no object, COCO's ids, ImageNet's mean and deviation.
 * `rtdetr_logits`: `logits` (1, k, C) and `pred_boxes` of RT-DETR and D-FINE from Hugging Face: sigmoid, RGB 0-1,
@@ -33,6 +34,7 @@ from deepsort_cli.perception.heads.base import (
     corners,
     scaled,
     softmax_best,
+    tell_maps,
 )
 
 RFDETR, DETR, RTDETR = "rfdetr", "detr", "rtdetr_logits"
@@ -69,7 +71,7 @@ def _match(seen: Seen, name: str) -> Match | None:
         pixels = replace(IMAGENET, fit="centre")
     doubt = "" if by_name or seen.forced else f"its boxes and logits have no names that tell; they are read as {name}"
     head = Head(name, classes, read, locate, pixels, needs_nms=False, coco91=classes == COCO_IDS, doubt=doubt)
-    return Match(3 if by_name else 2, head)
+    return Match(3 if by_name else 2, replace(head, tell=tell_maps(seen, len(values))))
 
 
 def _find(seen: Seen) -> tuple[int, int, bool] | None:

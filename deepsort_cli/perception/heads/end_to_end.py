@@ -18,6 +18,7 @@ from functools import partial
 import numpy as np
 
 from deepsort_cli.core.types import FloatArray, IntArray
+from deepsort_cli.perception.extras import Extras, turned_corners
 from deepsort_cli.perception.heads.base import (
     IMAGENET,
     MOST_LISTED,
@@ -36,6 +37,7 @@ from deepsort_cli.perception.heads.base import (
     hull,
     listed,
     scaled,
+    tell_columns,
 )
 from deepsort_cli.perception.letterbox import Pixels
 
@@ -93,8 +95,15 @@ def _match_yolov10(seen: Seen) -> Match | None:
         boxes = scaled(found[:, :4], size, unit=None)
         return hull(boxes, found[:, -1]) if turned and columns >= 7 else boxes
 
+    def tell_corners(outputs: Outputs, index: IntArray, size: Size) -> Extras:
+        found = outputs[position][0][index].astype(np.float64)
+        return Extras(corners=turned_corners(scaled(found[:, :4], size, unit=None), found[:, -1]))
+
     read = partial(_read, position=position, score=4, label=5)
-    return Match(3 if declared else 2, Head(YOLOV10, None, read, locate, needs_nms=False))
+    tell = tell_columns(seen, lambda outputs: np.asarray(outputs[position][0]), 6, columns)
+    if turned and columns >= 7:
+        tell = tell_corners
+    return Match(3 if declared else 2, Head(YOLOV10, None, read, locate, needs_nms=False, tell=tell))
 
 
 def _match_seven(seen: Seen, name: str) -> Match | None:

@@ -1,13 +1,17 @@
 """Separate outputs for boxes, scores and classes of finished detections.
 
-* `mmdeploy`: `dets` (1, k, 5) x1 y1 x2 y2 score and `labels` (1, k): RTMDet and other exports of open-mmlab/mmdeploy.
+* `mmdeploy`: `dets` (1, k, 5) x1 y1 x2 y2 score and `labels` (1, k): RTMDet and other exports of open-mmlab/mmdeploy;
+  `masks` (1, k, H, W) of RTMDet-Ins may stand beside.
+* `rtmo`: `dets` (1, k, 5) and `keypoints` (1, k, 17, 3): RTMO of mmpose, and others that mmdeploy exports for poses, as
+  rtmlib shows and reads them.
 * `efficient_nms`: `num_dets`, `det_boxes`, `det_scores`, `det_classes` (YOLOv6, v7, DAMO-YOLO, with or without the
   prefix: mmyolo), `graph2_num_predictions`, … (YOLO-NAS of super-gradients).
 * `rtdetr`: `labels`, `boxes`, `scores`, each (1, k …): RT-DETR, D-FINE, DEIM with `orig_target_sizes`.
 * `tensorflow`: `detection_boxes` (1, k, 4) y1 x1 y2 x2 in 0-1, `detection_classes` from 1, `detection_scores`,
   `num_detections`: SSD, EfficientDet and Faster R-CNN of TensorFlow's Object Detection API; TFLite's four outputs
   number classes from 0.
-* `torchvision`: `boxes` (k, 4), `labels` (k,) COCO's ids, `scores` (k,).
+* `torchvision`: `boxes` (k, 4), `labels` (k,) COCO's ids, `scores` (k,); `masks` (k, 1, H, W) of Mask R-CNN or
+  `keypoints` (k, 17, 3) of Keypoint R-CNN may stand beside.
 """
 
 from __future__ import annotations
@@ -18,6 +22,7 @@ from functools import partial
 import numpy as np
 
 from deepsort_cli.core.types import FloatArray, IntArray
+from deepsort_cli.perception.extras import Extras, Tell
 from deepsort_cli.perception.heads.base import (
     STRETCHED,
     Array,
@@ -32,11 +37,14 @@ from deepsort_cli.perception.heads.base import (
     flat,
     listed,
     scaled,
+    tell_maps,
 )
 from deepsort_cli.perception.letterbox import Pixels
 
 MMDEPLOY, NMS, RTDETR, TENSORFLOW, TORCHVISION = "mmdeploy", "efficient_nms", "rtdetr", "tensorflow", "torchvision"
+RTMO = "rtmo"
 RTMDET = Pixels(rgb=False, mean=(103.53, 116.28, 123.675), std=(57.375, 57.12, 58.395), fit="corner")
+RAW_BGR = Pixels(rgb=False, std=(1.0, 1.0, 1.0), fit="corner")
 BYTES = Pixels(std=(1.0, 1.0, 1.0), fit="stretch")
 
 
@@ -87,7 +95,34 @@ def _match_mmdeploy(seen: Seen) -> Match | None:
     read = partial(_read, scores=dets, labels=labels, column=4)
     doubt = "" if seen.forced else "taken for RTMDet, which is shown BGR with ImageNet's mean and deviation"
     head = Head(MMDEPLOY, None, read, partial(_locate, boxes=dets), RTMDET, needs_nms=False, doubt=doubt)
+    head = replace(head, tell=tell_maps(seen, table.shape[-2]))
     return Match(3 if "dets" in seen.outputs[dets].name else 2, head)
+
+
+def _match_rtmo(seen: Seen) -> Match | None:
+    dets, points = seen.find("dets"), seen.find("keypoints")
+    if dets is None or points is None or len(seen.outputs) != 2:
+        return None
+    table, places = seen.outputs[dets].value, seen.outputs[points].value
+    if table.ndim != 3 or table.shape[2] != 5 or places.ndim != 4 or places.shape[3] not in (2, 3):
+        return None
+    _check(RTMO, table[0, :, 4])
+
+    def read(outputs: Outputs, floor: float) -> Scored:
+        scores = outputs[dets][0][:, 4]
+        return listed(scores, np.zeros(len(scores)), floor)
+
+    head = Head(RTMO, None, read, partial(_locate, boxes=dets), RAW_BGR, needs_nms=False)
+    return Match(3, replace(head, tell=_tell_points(points)))
+
+
+def _tell_points(position: int) -> Tell:
+    """Key points in an output of their own: (k, K, 2 or 3), also of a batch."""
+
+    def tell(outputs: Outputs, index: IntArray, size: Size) -> Extras:
+        return Extras(keypoints=flat(outputs[position], 3)[index].astype(np.float64))
+
+    return tell
 
 
 def _match_nms(seen: Seen) -> Match | None:
@@ -144,7 +179,9 @@ def _match_torchvision(seen: Seen) -> Match | None:
     _check(TORCHVISION, seen.outputs[scores].value)
     read = partial(_read, scores=scores, labels=labels)
     head = Head(TORCHVISION, None, read, partial(_locate, boxes=boxes), Pixels(), needs_nms=False, coco91=True)
-    return Match(2, head)
+    points = next((i for i in seen.of_rank(3) if seen.outputs[i].value.shape[2] == 3), None)
+    tell = tell_maps(seen, len(seen.outputs[boxes].value)) if points is None else _tell_points(points)
+    return Match(2, replace(head, tell=tell))
 
 
 def _match_tensorflow(seen: Seen) -> Match | None:
@@ -186,6 +223,7 @@ def _tflite(seen: Seen) -> tuple[list[int | None], int | None]:
 
 HEADS = (
     Format(MMDEPLOY, "dets (1, k, 5), labels (1, k): x1 y1 x2 y2 score (RTMDet)", _match_mmdeploy),
+    Format(RTMO, "dets (1, k, 5), keypoints (1, k, 17, 3): x1 y1 x2 y2 score; x y confidence", _match_rtmo),
     Format(NMS, "num_dets, det_boxes, det_scores, det_classes; also YOLO-NAS's num_predictions …", _match_nms),
     Format(RTDETR, "labels (1, k), boxes (1, k, 4), scores (1, k) (RT-DETR, D-FINE, DEIM)", _match_rtdetr),
     Format(TENSORFLOW, "detection_boxes, _classes, _scores, num_detections (SSD, EfficientDet)", _match_tensorflow),

@@ -1,6 +1,7 @@
 """Ultralytics YOLOv8, v9, v11, v12, YOLO-World and their like: (1, 4 + C, n), cx cy w h and one probability per class.
 
-Masks, key points or the angle of turned boxes (OBB) follow in further rows; of a turned box, the upright hull is used.
+Coefficients of masks, key points or the angle of turned boxes (OBB) follow in further rows; a turned box is tracked by
+its upright hull and keeps its corners.
 The head with rows and columns swapped, (1, n, 4 + C), and the RT-DETR of Ultralytics, (1, 300, 4 + C) with boxes in
 0-1 and pictures stretched to a square, are read here, too.
 """
@@ -13,9 +14,12 @@ import numpy as np
 
 from deepsort_cli.core.types import FloatArray, IntArray
 from deepsort_cli.perception.classes import COCO_NAMES
+from deepsort_cli.perception.extras import Extras, Tell, turned_corners
 from deepsort_cli.perception.heads.base import (
+    COCO_KEYPOINTS,
     MOST_LISTED,
     STRETCHED,
+    UNIT_LIMIT,
     Array,
     Format,
     Head,
@@ -32,6 +36,7 @@ from deepsort_cli.perception.heads.base import (
     hull,
     is_grid,
     scaled,
+    tell_columns,
     unit_of,
 )
 from deepsort_cli.perception.letterbox import Pixels
@@ -83,9 +88,10 @@ def _match_rtdetr(seen: Seen) -> Match | None:
 def _head(seen: Seen, position: int, *, swapped: bool) -> Head:
     table = _table(seen.outputs[position].value, swapped)
     turned = seen.task == "obb"
-    classes = seen.named or max(table.shape[1] - 4 - turned - seen.masks, 1)
+    posed = _is_pose(seen, table)
+    classes = seen.named or (1 if posed else max(table.shape[1] - 4 - turned - seen.masks, 1))
     doubt = ""
-    if not (seen.task or seen.masks) and table.shape[1] > 4 + classes:
+    if not (seen.task or seen.masks or posed) and table.shape[1] > 4 + classes:
         doubt = (
             f"its metadata names {classes} classes, but it has {table.shape[1] - 4}: those without names are ignored"
         )
@@ -100,7 +106,24 @@ def _head(seen: Seen, position: int, *, swapped: bool) -> Head:
         boxes = scaled(rows[:, :4], size, unit=unit)
         return hull(boxes, rows[:, 4 + classes]) if turned else corners(boxes)
 
-    return Head(NAME, classes, read, locate, Pixels(), doubt=doubt)
+    def tell_corners(outputs: Outputs, index: IntArray, size: Size) -> Extras:
+        rows = _table(outputs[position], swapped)[index].astype(np.float64)
+        return Extras(corners=turned_corners(scaled(rows[:, :4], size, unit=unit), rows[:, 4 + classes]))
+
+    def whole(outputs: Outputs) -> Array:
+        return _table(outputs[position], swapped)
+
+    tell: Tell | None = tell_corners if turned else None
+    if not turned and (posed or seen.masks):
+        tell = tell_columns(seen, whole, 4 + classes, table.shape[1])
+    return Head(NAME, classes, read, locate, Pixels(), doubt=doubt, tell=tell)
+
+
+def _is_pose(seen: Seen, table: Array) -> bool:
+    """Whether 51 columns behind one class are key points: by the metadata, or because they are no confidences."""
+    if seen.task or seen.named > 1:
+        return seen.task == "pose"
+    return table.shape[1] == 5 + 3 * COCO_KEYPOINTS and float(np.abs(table[:, 5:]).max(initial=0.0)) > UNIT_LIMIT
 
 
 def _table(output: Array, swapped: bool) -> Array:

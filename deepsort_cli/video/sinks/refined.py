@@ -9,15 +9,18 @@ import numpy as np
 
 from deepsort_cli.core.boxes import tlwh_to_xyxy, xyxy_to_tlwh
 from deepsort_cli.core.regions import Counts
+from deepsort_cli.core.row_data import aligned, in_turn
 from deepsort_cli.core.types import FloatArray, Frame, Tracks
 from deepsort_cli.video.sinks.base import Sink
+
+_COLUMNS = ("ids", "boxes", "scores", "class_ids", "time_since_update", "detection_index")
 
 
 class RefinedSink(Sink):
     """Holds tracks back until the end, has them refined, and then gives them to other sinks frame by frame.
 
-    Rows filled in by the refinement have no score, no detection, and `time_since_update` counted from the track's last
-    row before them.
+    Rows filled in by the refinement have no score, no detection and nothing that one would carry; their
+    `time_since_update` is counted from the track's last row before them.
     """
 
     def __init__(self, refine: Callable[[FloatArray], FloatArray], sinks: Sequence[Sink]) -> None:
@@ -50,12 +53,8 @@ class RefinedSink(Sink):
 
     def _refined(self) -> list[Tracks]:
         given = [tracks for _, tracks, _ in self._frames]
-        everything = Tracks(
-            *(
-                np.concatenate([getattr(tracks, name) for tracks in given])
-                for name in ("ids", "boxes", "scores", "class_ids", "time_since_update", "detection_index")
-            )
-        )
+        columns = {name: np.concatenate([getattr(tracks, name) for tracks in given]) for name in _COLUMNS}
+        everything = Tracks(**columns, data=dict(in_turn([(tracks.data, len(tracks)) for tracks in given])))
         numbers = np.repeat(np.arange(1, len(given) + 1), [len(tracks) for tracks in given])
         rows = np.arange(len(everything))
         table = np.column_stack([numbers, everything.ids, xyxy_to_tlwh(everything.boxes), rows])
@@ -69,6 +68,7 @@ class RefinedSink(Sink):
             class_ids=everything.class_ids[origin],
             time_since_update=everything.time_since_update[origin] + late,
             detection_index=np.where(late > 0, -1, everything.detection_index[origin]),
+            data=aligned(everything.data, np.where(late > 0, -1, origin)),
         )
         ends = np.searchsorted(refined[:, 0], np.arange(1, len(given) + 2))
         return [all_tracks[first:last] for first, last in zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)]

@@ -12,6 +12,7 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +22,8 @@ from deepsort_cli.core.mot import format_rows
 from deepsort_cli.core.regions import Counts
 from deepsort_cli.core.types import FloatArray, Frame, Tracks
 from deepsort_cli.video.demo import GroundTruth
-from deepsort_cli.video.sinks.base import ClassNames, Job, Output, Sink, TemporaryFile, write_error
+from deepsort_cli.video.sinks.base import ClassNames, Job, Output, Say, Sink, TemporaryFile, write_error
+from deepsort_cli.video.sinks.carried import CarriedAsJson
 
 STDOUT = Path("-")
 """The path that means standard output."""
@@ -128,16 +130,20 @@ class JsonlSink(Sink):
     """One JSON object per frame, also for frames without tracks.
 
     Keys: `frame` (from 1), `time` (seconds) and `tracks`, a list of `id`, `box` ([x1, y1, x2, y2] in pixels), `score`
-    (null where unknown), `class_id`, `class` and `time_since_update`. Where people are counted also `counts`, those of
-    all lines and zones after the frame.
+    (null where unknown), `class_id`, `class` and `time_since_update`. Where detections carry anything along
+    (`Detections.data`) also `data`, an object with a value per name, null where the track has no detection in this
+    frame: masks as COCO's `{"size": [height, width], "counts": …}`, everything else as lists and numbers. Where people
+    are counted also `counts`, those of all lines and zones after the frame.
     """
 
-    def __init__(self, path: Path, class_names: ClassNames | None = None) -> None:
+    def __init__(self, path: Path, class_names: ClassNames | None = None, warn: Say = lambda message: None) -> None:
+        """Prepare; `warn` is told what cannot be written as JSON."""
         self._file = open_lines(path)
         self._names = {} if class_names is None else class_names
+        self._carried = CarriedAsJson(warn)
 
     def write(self, frame: Frame, tracks: Tracks, counts: Counts | None = None) -> None:
-        listed = [
+        listed: list[dict[str, Any]] = [
             {
                 "id": track_id,
                 "box": [round(value, 2) for value in box],
@@ -148,6 +154,9 @@ class JsonlSink(Sink):
             }
             for track_id, box, score, class_id, age in track_rows(tracks)
         ]
+        if tracks.data:
+            for row, carried in zip(listed, self._carried(tracks), strict=True):
+                row["data"] = carried
         record = {"frame": frame.index + 1, "time": round(frame.time, 4), "tracks": listed}
         if counts is not None:
             record["counts"] = counts.as_json()
@@ -243,7 +252,7 @@ def _check_ground_truth(job: Job) -> None:
 
 OUTPUTS = (
     Output("save_txt", "tables", lambda job: MotSink(job.path), lines=True),
-    Output("save_jsonl", "tables", lambda job: JsonlSink(job.path, job.class_names), lines=True),
+    Output("save_jsonl", "tables", lambda job: JsonlSink(job.path, job.class_names, job.warn), lines=True),
     Output("save_csv", "tables", lambda job: CsvSink(job.path, job.class_names), lines=True),
     Output(
         "save_gt",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,16 @@ def linear(table: np.ndarray) -> np.ndarray:
 
 
 class TestRefined:
+    def test_what_detections_carry_stays_with_their_rows(self, tmp_path: Path) -> None:
+        """Rows that were filled in carry nothing; a frame whose detector told of nothing has none either."""
+        with RefinedSink(linear, [JsonlSink(tmp_path / "a.jsonl")]) as sink:
+            for index, places in ((0, {1: 10.0, 2: 90.0}), (1, {2: 91.0}), (2, {1: 16.0, 2: 92.0}), (3, {2: 93.0})):
+                data = {"team": [f"{index}{i}" for i in places]} if index < 3 else {}
+                sink.write(frame(index), replace(at(places), data=data))
+        rows = [json.loads(line)["tracks"] for line in (tmp_path / "a.jsonl").read_text().splitlines()]
+        carried = [{row["id"]: row["data"]["team"] for row in frame_rows} for frame_rows in rows]
+        assert carried == [{1: "01", 2: "02"}, {1: None, 2: "12"}, {1: "21", 2: "22"}, {2: None}]
+
     def test_all_tables_get_the_refined_tracks(self, tmp_path: Path) -> None:
         """Every second frame of a video is tracked; id 1 is missing in two of them, id 2 is seen once."""
         paths = [tmp_path / name for name in ("a.txt", "a.jsonl", "a.csv")]

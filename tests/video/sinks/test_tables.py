@@ -6,12 +6,14 @@ import csv
 import errno
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from deepsort_cli.core.errors import InputError, RunError
+from deepsort_cli.core.masks import Mask
 from deepsort_cli.core.mot import read_table
 from deepsort_cli.video.demo import GroundTruth
 from deepsort_cli.video.sinks import STDOUT, CsvSink, GroundTruthSink, JsonlSink, MotSink, tables
@@ -51,6 +53,36 @@ def test_jsonl_has_every_frame(tmp_path: Path) -> None:
         ],
     }
     assert second == {"frame": 6, "time": 0.2, "tracks": []}
+
+
+def test_jsonl_has_what_detections_carry(tmp_path: Path) -> None:
+    """Also for a track without a detection in this frame, which has none; what JSON does not know is told once."""
+    picture = np.zeros((4, 5), bool)
+    picture[1:3, 2:4] = True
+    data = {
+        "masks": [Mask.of(picture), None],
+        "keypoints": np.array([[[1.234, 2, 0.98765], [np.nan, 3, 1]], [[np.nan] * 3] * 2]),
+        "team": ["red", None],
+        "thing": [object(), None],
+        "note": [{"a": np.int64(1), "b": (np.float32(0.5), True)}, None],
+    }
+    told: list[str] = []
+    with JsonlSink(tmp_path / "out.jsonl", NAMES, told.append) as sink:
+        for index in range(2):
+            sink.write(frame_of(index), replace(tracks_of(3, 4), data=data))
+        sink.write(frame_of(2), tracks_of())
+    first, second, third = map(json.loads, (tmp_path / "out.jsonl").read_text().splitlines())
+    seen, unseen = (track["data"] for track in first["tracks"])
+    assert np.asarray(Mask.from_coco(seen.pop("masks"))).tolist() == picture.tolist()
+    assert seen == {
+        "keypoints": [[1.23, 2.0, 0.99], [None, 3.0, 1.0]],
+        "team": "red",
+        "note": {"a": 1, "b": [0.5, True]},
+    }
+    assert unseen == {"masks": None, "keypoints": None, "team": None, "note": None}
+    assert second["tracks"][1] == first["tracks"][1]
+    assert third["tracks"] == []
+    assert told == ["`output.save_jsonl`: what detections carry as 'thing' is left out: a object has no form in JSON."]
 
 
 def test_csv_can_be_read_as_a_table(tmp_path: Path) -> None:
