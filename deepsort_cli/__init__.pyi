@@ -485,6 +485,7 @@ def track(
     save_gt: _Path | None = None,
     save_summary: _Path | None = None,
     save_timeline: _Path | None = None,
+    save_detections: _Path | None = None,
     audio: bool = True,
     emit: Literal["matched", "paper"] = "matched",
     display: bool = False,
@@ -557,6 +558,7 @@ def track(
         save_gt: Exact ground truth of the demo scene, as MOTChallenge text.
         save_summary: CSV table with one row per track: when, how long, how far, mean score.
         save_timeline: Picture with a bar per track over time; .png, .svg or .pdf.
+        save_detections: Recording of all detections and embeddings, .npz; `detections` tracks it again.
         audio: Keep the source's sound in the video.
         emit: Tracks to output: matched in this frame, or also one predicted row after a miss as in the paper.
         display: Show a live window; q or Esc stops.

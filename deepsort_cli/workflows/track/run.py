@@ -342,11 +342,13 @@ def _plan(
 ) -> list[Outputs]:
     """The outputs of every source."""
     many = len(sources) > 1
+    facts = parts.facts if settings.output.save_detections is not None else {}
     plans = [
         Outputs.plan(
             source,
             settings.output,
             parts.detector.class_names,
+            facts=facts,
             suffix=name if many else None,
             warn=listener.warn,
             note=listener.note,
