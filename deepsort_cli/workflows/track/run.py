@@ -226,6 +226,11 @@ class Run:
         self.close()
 
     @property
+    def is_endless(self) -> bool:
+        """Whether nobody knows when a source ends."""
+        return any(_is_endless(task.source) for task in self._tasks)
+
+    @property
     def counts(self) -> Counts | None:
         return None if self._current is None else self._current.follower.counts
 
