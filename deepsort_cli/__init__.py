@@ -44,6 +44,7 @@ _HOMES = {
     "Tracker": "tracking.tracker",
     "TrackerSettings": "tracking.settings",
     "Tracks": "core.types",
+    "calibrate": "workflows.calibrate",
     "evaluate": "workflows.evaluate",
     "export": "workflows.export",
     "finetune": "workflows.finetune",

@@ -42,6 +42,7 @@ from deepsort_cli.tracking.settings import TrackerSettings as TrackerSettings
 from deepsort_cli.tracking.tracker import Tracker as Tracker
 from deepsort_cli.video.settings import DemoSettings, SourceSettings
 from deepsort_cli.video.settings import OutputSettings as OutputSettings
+from deepsort_cli.workflows.calibrate import Calibration
 from deepsort_cli.workflows.evaluate import Evaluated
 from deepsort_cli.workflows.export import Exported
 from deepsort_cli.workflows.finetune import Finetuned
@@ -66,6 +67,7 @@ __all__ = [
     "Tracker",
     "TrackerSettings",
     "Tracks",
+    "calibrate",
     "evaluate",
     "export",
     "finetune",
@@ -77,6 +79,56 @@ __all__ = [
     "track",
     "train",
 ]
+
+def calibrate(
+    *sources: Any,
+    listener: Listener | None = None,
+    source: str | Sequence[Any] = ...,
+    start: int = 0,
+    stride: int = 1,
+    max_frames: int | None = None,
+    detector: str | None | DetectorSettings | Mapping[str, Any] = None,
+    classes: str | Sequence[str] = ...,
+    reid: str | None | EmbedderSettings | Mapping[str, Any] = None,
+    preset: Literal["deepsort", "strong", "fast"] = "deepsort",
+    nn_budget: int | None = 100,
+    output: _Path | None = None,
+    plot: _Path | None = None,
+    overwrite: bool = False,
+    device: str = "auto",
+    input: SourceSettings | Mapping[str, Any] = ...,
+    demo: DemoSettings | Mapping[str, Any] = ...,
+    runtime: RuntimeSettings | Mapping[str, Any] = ...,
+    tracker: TrackerSettings | Mapping[str, Any] = ...,
+) -> Calibration:
+    """Measure the appearance threshold on sources of one's own, as `deepsort calibrate` does.
+
+    Args:
+        sources: videos, folders, …, or recordings of such.
+        listener: told how far it is, and what speaks against the result; None: the logger `deepsort` is.
+        source: Video, image folder, camera number, URL, or a recording (.npz) of one; repeat for several.
+        start: Frames to skip at the beginning.
+        stride: Process every n-th frame.
+        max_frames: Stop after this many processed frames; None: all.
+        detector: ONNX detector file, a model's name as yolox_nano (fetched once), or hog, which is built in. Default:
+            yolox_nano where it has been fetched, else hog.
+        classes: Names or numbers of the classes kept, or all; by default person where the model knows it.
+        reid: Re-ID ONNX model, the name of a bundled one, or none: motion and overlap only. Default: bundled.
+        preset: deepsort: as in the paper; strong: more accurate; fast: at least twice the frames per second.
+        nn_budget: Appearance features kept per track, newest first; None: all.
+        output: Settings for config, .yaml; or a copy of the Re-ID model with the threshold inside, .onnx.
+        plot: Picture of the distances, .png.
+        overwrite: Replace outputs that exist.
+        device: auto, cpu, cuda, tensorrt, coreml, openvino, directml, rocm, migraphx; cuda:1: second GPU.
+        input: Section: Which frames of the source.
+        demo: Section: The generated scene, source demo.
+        runtime: Section: Device and threads of the networks.
+        tracker: Section: The tracker: nn_budget and ema_alpha matter.
+
+    Raises:
+        InputError: something given cannot be used, or too little was seen to measure anything.
+        RunError: a source failed, or an output cannot be written.
+    """
 
 def evaluate(
     model: Path | str | None = None,
@@ -487,6 +539,7 @@ def track(
     save_gt: _Path | None = None,
     save_summary: _Path | None = None,
     save_timeline: _Path | None = None,
+    save_detections: _Path | None = None,
     audio: bool = True,
     emit: Literal["matched", "paper"] = "matched",
     display: bool = False,
@@ -562,6 +615,7 @@ def track(
         save_gt: Exact ground truth of the demo scene, as MOTChallenge text.
         save_summary: CSV table with one row per track: when, how long, how far, mean score.
         save_timeline: Picture with a bar per track over time; .png, .svg or .pdf.
+        save_detections: Recording of all detections and embeddings, .npz; `detections` tracks it again.
         audio: Keep the source's sound in the video.
         emit: Tracks to output: matched in this frame, or also one predicted row after a miss as in the paper.
         display: Show a live window; q or Esc stops.

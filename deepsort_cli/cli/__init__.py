@@ -23,6 +23,7 @@ COMMANDS = {
     "export": "Turn a checkpoint into an ONNX model for the tracker, and verify it.",
     "eval": "Evaluate a Re-ID model and recommend a threshold for the tracker.",
     "track": "Track people (or anything a detector finds) in video.",
+    "calibrate": "Measure the appearance threshold on your own camera, without labels.",
     "models": "List the models known by name, fetch and keep them.",
     "refine": "Fill gaps in tracking results, smooth them, drop short tracks.",
     "score": "Score tracking results against ground truth: HOTA, MOTA, IDF1.",

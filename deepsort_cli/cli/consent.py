@@ -1,4 +1,4 @@
-"""The one question `deepsort track` asks: whether to fetch a detector where none is named and none is at hand."""
+"""The one question that is asked: whether to fetch a detector where none is named and none is at hand."""
 
 from __future__ import annotations
 
@@ -15,25 +15,26 @@ from deepsort_cli.core.errors import DeepsortError
 if TYPE_CHECKING:
     from deepsort_cli.perception.catalogue import CatalogueModel
     from deepsort_cli.perception.settings import DetectorSettings
-    from deepsort_cli.settings.track import TrackSettings
 
 DECLINED = "declined.txt"
 """In the cache folder: names of the models that were offered and not wanted."""
 
 
-def settle_detector(settings: TrackSettings, report: Reporter) -> DetectorSettings:
+def settle_detector(detector: DetectorSettings, report: Reporter, *, needed: bool) -> DetectorSettings:
     """The detector's settings, with its file fetched where that was asked for.
 
     A detector that is named is fetched. Where none is named, the usual one is offered once, and only where somebody
     sits at a terminal; without an answer nothing is fetched.
+
+    Args:
+        needed: there is something to detect in.
     """
     from deepsort_cli.perception.catalogue import DEFAULT_DETECTOR, OFFLINE, find
 
-    detector = settings.detector
     name = detector.model_path
     model = find(DEFAULT_DETECTOR if name is None else name)
-    if not settings.source or settings.detections is not None:
-        return detector  # nothing to detect in
+    if not needed:
+        return detector
     if model is None or model.task != "detector" or model.cached() is not None:
         return detector
     if name is not None:

@@ -84,6 +84,7 @@ OTHER_COMMANDS = {
     "scan": "check validate-dataset inspect info stats dataset",
     "reorganize": "reorganise organize organise sort restructure",
     "models": "model zoo list ls download weights catalogue catalog",
+    "calibrate": "threshold cosine max_cosine_distance autocalibrate",
     "refine": "interpolate smooth postprocess post-process",
 }
 """Our command and what others call it."""

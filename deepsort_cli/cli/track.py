@@ -52,7 +52,8 @@ def track(
     from deepsort_cli.workflows.track import run_track
 
     _check_stdout(settings, report.json)
-    settings = settings.model_copy(update={"detector": settle_detector(settings, report)})
+    needed = bool(settings.source) and settings.detections is None
+    settings = settings.model_copy(update={"detector": settle_detector(settings.detector, report, needed=needed)})
     with _screen(report) as screen:
         run = run_track(settings, screen).finish()
     data = [_as_json(summary) for summary in run.summaries]

@@ -86,7 +86,7 @@ def draw(
 ) -> bytes:
     """One picture as PNG bytes; `plot` is a key of `TITLES`."""
     shown: Shown = [(name, evaluation), *([] if other is None else [other])]
-    with mpl.rc_context(_style(theme)):
+    with mpl.rc_context(drawing_style(theme)):
         figure = _DRAWINGS[plot](shown, theme)
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", dpi=100 if plot == "retrievals" else 150, metadata={"Software": None})
@@ -126,7 +126,7 @@ def typical_queries(evaluation: Evaluation) -> dict[str, list[int]]:
     return {kind: chosen[kind] for kind in ("best", "median", "worst")}
 
 
-def _style(theme: Theme) -> dict[Any, Any]:
+def drawing_style(theme: Theme) -> dict[Any, Any]:
     return {
         "figure.facecolor": theme.background,
         "axes.facecolor": theme.background,

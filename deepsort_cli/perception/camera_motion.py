@@ -39,6 +39,7 @@ class CameraMotion:
     """
 
     def __init__(self, settings: CameraMotionSettings) -> None:
+        self.method = settings.method
         self._size = settings.size
         self._estimate = {"flow": _by_flow, "ecc": _by_ecc}[settings.method]
 

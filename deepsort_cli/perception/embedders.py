@@ -62,6 +62,7 @@ class Embedder:
 
     Attributes:
         name: the model's file name.
+        file: the model's file.
         metadata: what the model says about itself, completed from its graph.
         embedding_size: length of an embedding.
         threshold: recommended max_cosine_distance, or None where the model does not say.
@@ -79,6 +80,7 @@ class Embedder:
     ) -> None:
         settings = settings or EmbedderSettings()
         self.name = session.path.name
+        self.file: Path | None = session.path
         self.device = session.device
         self._session = session
         batch, _, height, width = session.input_shape

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -76,10 +77,12 @@ class FunctionEmbedder:
     Attributes:
         name: what to call it in messages.
         threshold: None: nobody knows which distances its features have.
+        file: None: it comes from none.
     """
 
     in_turn = True
     threshold: float | None = None
+    file: Path | None = None
 
     def __init__(self, function: Embed, lock: threading.Lock) -> None:
         self.name = name_of(function)

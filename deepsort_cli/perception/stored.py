@@ -14,6 +14,7 @@ from deepsort_cli.core.box_tables import LAST_FRAME, NORMALISED, ROW_FORMAT, Box
 from deepsort_cli.core.boxes import tlwh_to_xyxy
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.files import look
+from deepsort_cli.core.recording import KEY, Recording, read_recording
 from deepsort_cli.core.types import Detections, FloatArray, Frame, IntArray
 from deepsort_cli.perception.detectors.base import Detector
 from deepsort_cli.perception.detectors.selection import Selection
@@ -33,6 +34,7 @@ class StoredDetections(Detector):
         embedding_size: its length D; 0 without features.
         tally: what became of the detections of the frames asked for.
         notes: what was assumed when the file was read.
+        recording: what else was recorded with them, where the file is one; see `core.recording`.
     """
 
     name = "stored detections"
@@ -62,6 +64,7 @@ class StoredDetections(Detector):
         self.has_features = detections.features is not None
         self.embedding_size = 0 if detections.features is None else detections.features.shape[1]
         self.notes: list[str] = []
+        self.recording: Recording | None = None
         self.class_names = class_names or {}
         self.tally = Tally(0.0, self.class_names)
         self._frames = frames
@@ -75,17 +78,19 @@ class StoredDetections(Detector):
         path: str | Path,
         *,
         conf: float | None = None,
+        usual: float | None = None,
         iou: float | None = None,
         classes: Collection[int] | None = None,
         class_names: Mapping[int, str] | None = None,
     ) -> StoredDetections:
-        """Read a detections file; filters as in the constructor.
+        """Read a detections file; filters as in the constructor. `usual` is the `conf` of files that are no recording
+        and so have none of their own, where none is given.
 
         `.npy` is an array of 7 + D columns (frame, id, left, top, width, height, confidence, features) or of 10 + D
-        columns (three more before the features, as the original DeepSORT stores them); `.npz` holds `det`, (N, 7) or
-        (N, 10), and `features`, (N, D); any other file is a MOTChallenge text table (`core.box_tables.read_boxes`).
-        Column 8 is the class where it holds whole numbers from 0. Where column 7 is −1 in every row there are no
-        confidences: all detections get 1, and `notes` says so.
+        columns (three more before the features, as the original DeepSORT stores them); `.npz` is a recording
+        (`core.recording`), or holds `det`, (N, 7) or (N, 10), and `features`, (N, D); any other file is a MOTChallenge
+        text table (`core.box_tables.read_boxes`). Column 8 is the class where it holds whole numbers from 0. Where
+        column 7 is −1 in every row there are no confidences: all detections get 1, and `notes` says so.
 
         Raises:
             InputError: naming the file and the line or row: it is missing or of another format, has a wrong number of
@@ -98,11 +103,16 @@ class StoredDetections(Detector):
             what = "this is a folder, not a detections file" if path.is_dir() else "no such file"
             raise InputError(f"`detections` {path}: {what}.")
         suffix = path.suffix.lower()
-        text = None
+        text, given = None, conf
+        conf = usual if conf is None else conf
         if suffix == ".npy":
             table, features = _split_columns(path, _load_npy(path))
         elif suffix == ".npz":
-            table, features = _load_npz(path)
+            found = _load_npz(path)
+            if isinstance(found, Recording):
+                names = {**(class_names or {}), **found.origin.class_names}
+                return cls.of(found, conf=given, iou=iou, classes=classes, class_names=names)
+            table, features = found
         else:
             text = read_boxes(path, min_columns=7)
             if text.form != "mot":
@@ -134,6 +144,69 @@ class StoredDetections(Detector):
                 "to 1. Divide them by 100 where they are percent."
             )
         return stored
+
+    @classmethod
+    def of(
+        cls,
+        recording: Recording,
+        *,
+        conf: float | None = None,
+        iou: float | None = None,
+        classes: Collection[int] | None = None,
+        class_names: Mapping[int, str] | None = None,
+    ) -> StoredDetections:
+        """The detections of a recording; filters as in the constructor, `conf` None as in the run recorded."""
+        own = recording.origin.full_conf if conf is None else conf
+        stored = cls(
+            recording.frame + 1, recording.detections, conf=own, iou=iou, classes=classes, class_names=class_names
+        )
+        stored.recording = recording
+        if conf is not None and conf < recording.origin.conf:
+            stored.notes.append(
+                f"recorded from a score of {recording.origin.conf:g} on, so a lower `detector.conf`={conf:g} finds no "
+                "more."
+            )
+        return stored
+
+    @property
+    def full_conf(self) -> float | None:
+        """Lowest score of a full detection in the run that was recorded; None where unknown."""
+        return None if self.recording is None else self.recording.origin.full_conf
+
+    @property
+    def threshold(self) -> float | None:
+        """The `max_cosine_distance` of the Re-ID model that the features are of; None where unknown."""
+        return None if self.recording is None else self.recording.origin.threshold
+
+    @property
+    def method(self) -> str | None:
+        """How the camera's motion was measured that the file holds; None where it holds none."""
+        return None if self.recording is None else self.recording.origin.camera_motion
+
+    @property
+    def stride(self) -> int:
+        """Of how many frames one was recorded."""
+        return 1 if self.recording is None else self.recording.origin.stride
+
+    def looked(self, frame_index: int) -> bool:
+        """Whether a detector looked at this frame; at one that was not recorded, it did not."""
+        position = self._position(frame_index)
+        return self.recording is None or (position is not None and bool(self.recording.looked[position]))
+
+    def motion(self, frame_index: int) -> FloatArray | None:
+        """(2, 3) motion of the camera to this frame from the recorded one before; None where unknown."""
+        position = self._position(frame_index)
+        if self.recording is None or self.recording.motions is None or position is None:
+            return None
+        motion = self.recording.motions[position]
+        return motion if np.isfinite(motion).all() else None
+
+    def _position(self, frame_index: int) -> int | None:
+        if self.recording is None:
+            return None
+        frames = self.recording.frames
+        position = int(np.searchsorted(frames, frame_index))
+        return position if position < len(frames) and frames[position] == frame_index else None
 
     def __len__(self) -> int:
         """How many detections are left after the confidence and class filters."""
@@ -190,9 +263,11 @@ def _load_npy(path: Path) -> npt.NDArray[np.generic]:
     return array
 
 
-def _load_npz(path: Path) -> tuple[FloatArray, npt.NDArray[np.float32] | None]:
+def _load_npz(path: Path) -> Recording | tuple[FloatArray, npt.NDArray[np.float32] | None]:
     try:
         with np.load(path, allow_pickle=False) as archive:
+            if KEY in archive:
+                return read_recording(path, {name: archive[name] for name in archive.files})
             if "det" not in archive:
                 found = ", ".join(archive.files) or "nothing"
                 raise InputError(f"`detections` {path}: no array `det` inside (found {found}).")

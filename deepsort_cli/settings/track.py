@@ -20,7 +20,7 @@ from deepsort_cli.tracking.settings import CountingSettings, RefinementSettings,
 from deepsort_cli.video.settings import DemoSettings, OutputSettings, SourceSettings
 
 
-def _one_or_many(value: Any) -> Any:
+def as_sources(value: Any) -> Any:
     """A single source may be written without brackets; a camera number may be a number."""
     values = value if isinstance(value, list | tuple) else [value]
     return [str(item) if isinstance(item, int | Path) else item for item in values]
@@ -123,7 +123,7 @@ class TrackSettings(CommandSettings):
         "deepsort",
         description="deepsort: as in the paper; strong: more accurate; fast: at least twice the frames per second.",
     )
-    source: Annotated[tuple[str, ...], BeforeValidator(_one_or_many)] = Field(
+    source: Annotated[tuple[str, ...], BeforeValidator(as_sources)] = Field(
         (), description="Camera number, video, image folder or glob, MOT sequence, URL, or demo; repeat for several."
     )
     detections: Path | None = Field(

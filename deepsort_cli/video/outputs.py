@@ -6,16 +6,16 @@ Which outputs there are is the table `sinks.outputs`; nothing here knows one of 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from deepsort_cli.core import Frame, InputError, Tracks
 from deepsort_cli.core.files import check_output_file, check_output_folder, is_same_file, look, remove_abandoned
 from deepsort_cli.core.regions import Counts
 from deepsort_cli.core.streams import clock
-from deepsort_cli.core.types import FloatArray
+from deepsort_cli.core.types import Detections, FloatArray
 from deepsort_cli.video.overlay import Overlay
 from deepsort_cli.video.settings import OutputSettings
 from deepsort_cli.video.sinks import (
@@ -24,6 +24,7 @@ from deepsort_cli.video.sinks import (
     DisplaySink,
     Job,
     Output,
+    RecordingSink,
     RefinedSink,
     Sink,
     output_path,
@@ -60,6 +61,7 @@ class Outputs:
         settings: what to write.
         paths: where each output goes.
         class_names: name by class number.
+        facts: what the run's models are, for recordings.
         warn, note: take what is to be said about an output.
     """
 
@@ -67,6 +69,7 @@ class Outputs:
     settings: OutputSettings
     paths: Sequence[tuple[Output, Path]]
     class_names: ClassNames
+    facts: Mapping[str, Any]
     warn: Say
     note: Say
 
@@ -77,6 +80,7 @@ class Outputs:
         settings: OutputSettings,
         class_names: ClassNames | None = None,
         *,
+        facts: Mapping[str, Any] | None = None,
         suffix: str | None = None,
         warn: Say = lambda message: None,
         note: Say = lambda message: None,
@@ -87,7 +91,8 @@ class Outputs:
             return path if path == STDOUT else output_path(path, suffix or "", suffix is not None)
 
         paths = [(output, place(getattr(settings, output.field))) for output in asked_for(settings)]
-        return cls(source, settings, paths, {} if class_names is None else class_names, warn, note)
+        names = {} if class_names is None else class_names
+        return cls(source, settings, paths, names, {} if facts is None else facts, warn, note)
 
     @property
     def written(self) -> list[Path]:
@@ -145,7 +150,7 @@ class Outputs:
                 return sink
 
             display = add(DisplaySink(f"deepsort: {self.source.name}")) if settings.display else None
-            sinks: dict[str, list[Sink]] = {"tables": list(extra), "frames": [], "pictures": []}
+            sinks: dict[str, list[Any]] = {"tables": list(extra), "frames": [], "pictures": [], "detections": []}
             for output, path in self.paths:
                 sinks[output.sees].append(add(output.open(self._job(output, path))))
             tables = sinks["tables"]
@@ -153,20 +158,22 @@ class Outputs:
                 tables = [RefinedSink(refine, tables)]
             pictures = sinks["pictures"] if display is None else [display, *sinks["pictures"]]
             opened.pop_all()
-            return Sinks([*tables, *sinks["frames"]], pictures, display, Overlay(settings, self.class_names))
+            data, overlay = [*tables, *sinks["frames"]], Overlay(settings, self.class_names)
+            return Sinks(data, pictures, display, overlay, sinks["detections"])
 
     def _job(self, output: Output, path: Path) -> Job:
-        return Job(output, path, self.source, self.settings, self.class_names, self.warn, self.note)
+        return Job(output, path, self.source, self.settings, self.class_names, self.facts, self.warn, self.note)
 
 
 @dataclass
 class Sinks:
-    """All sinks of one source. Data sinks see the clean frame, picture sinks the annotated one."""
+    """All sinks of a source. Data sinks see the clean frame, picture sinks the annotated one."""
 
     data: list[Sink]
     pictures: list[Sink]
     display: DisplaySink | None
     overlay: Overlay
+    records: list[RecordingSink] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=lambda: {"write": 0.0, "draw": 0.0, "encode": 0.0})
 
     def write(self, item: tuple[Frame, Tracks, Counts | None, float | None]) -> None:
@@ -182,10 +189,15 @@ class Sinks:
                 for sink in self.pictures:
                     sink.write(Frame(frame.index, image, frame.time), tracks, counts)
 
+    def see(self, frame: Frame, detections: Detections | None, motion: FloatArray | None) -> None:
+        """Record what was found in a frame; `detections` is None where the detector did not look."""
+        for record in self.records:
+            record.see(frame, detections, motion)
+
     def close(self) -> None:
         """Close every sink, also when one of them fails; the first failure is raised at the end."""
         with contextlib.ExitStack() as stack:
-            for sink in (*self.data, *self.pictures):
+            for sink in (*self.data, *self.pictures, *self.records):
                 stack.callback(sink.close)
 
     def __enter__(self) -> Sinks:

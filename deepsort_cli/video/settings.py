@@ -72,6 +72,9 @@ class OutputSettings(Settings):
         None, description="CSV table with one row per track: when, how long, how far, mean score."
     )
     save_timeline: Path | None = Field(None, description="Picture with a bar per track over time; .png, .svg or .pdf.")
+    save_detections: Path | None = Field(
+        None, description="Recording of all detections and embeddings, .npz; `detections` tracks it again."
+    )
     emit: Literal["matched", "paper"] = Field(
         "matched",
         description="Tracks to output: matched in this frame, or also one predicted row after a miss as in the paper.",

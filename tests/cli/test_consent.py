@@ -61,7 +61,8 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CatalogueModel:
 def settle(terminal: Terminal, *, quiet: bool = False, json: bool = False, **flags: object) -> str | None:
     settings = resolve(TrackSettings, flags={"source": ["demo"], **flags})
     report = Reporter(json, quiet, console=terminal)  # type: ignore[arg-type]
-    return settle_detector(settings, report).model_path
+    needed = settings.detections is None
+    return settle_detector(settings.detector, report, needed=needed).model_path
 
 
 @pytest.fixture(autouse=True)

@@ -19,16 +19,17 @@ EVERYWHERE = {
     "--amp": {"train", "finetune"},
     "--batch-size": {"train", "finetune", "eval"},
     "--workers": {"scan", "train", "finetune", "eval"},
-    "--output": {"finetune", "export", "refine"},
+    "--output": {"finetune", "export", "refine", "calibrate"},
     "--output-dir": {"train", "finetune", "eval"},
-    "--overwrite": {"scan", "finetune", "export", "track", "refine", "score"},
-    "--device": {"train", "finetune", "eval", "track"},
+    "--overwrite": {"scan", "finetune", "export", "track", "refine", "score", "calibrate"},
+    "--device": {"train", "finetune", "eval", "track", "calibrate"},
     "--root": {"scan", "train", "finetune", "eval", "export"},
     "--layout": {"scan", "reorganize"},
 }
 """Flags and the commands that have to have them."""
 
 DIFFERENT = {
+    "--source": "what is only measured on may be a recording",
     "--epochs": "training chooses where none is given, fine-tuning has a default",
     "--val-ratio": "training chooses a share where none is given",
     "--batch-size": "a step of training or of an evaluation",

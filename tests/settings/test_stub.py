@@ -12,7 +12,7 @@ from deepsort_cli.settings import settings_of
 from deepsort_cli.settings.stub import COMMANDS, stub_text
 
 STUB = Path(deepsort_cli.__file__).with_suffix(".pyi")
-VERBS = ("track", "scan", "train", "finetune", "evaluate", "export", "score", "refine", "reorganize")
+VERBS = ("track", "scan", "train", "finetune", "evaluate", "export", "score", "refine", "reorganize", "calibrate")
 
 
 @pytest.fixture(scope="module")

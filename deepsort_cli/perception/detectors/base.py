@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from pathlib import Path
 
 from deepsort_cli.core.types import Detections, Frame, Image
 from deepsort_cli.perception.detectors.tally import Tally
@@ -19,6 +20,7 @@ class Detector(ABC):
         conf: lowest confidence of what it gives.
         stored: its detections were computed earlier: it needs no image, and asking it costs nothing.
         has_features: its detections come with appearance embeddings.
+        file: the model's file; None where there is none.
         in_turn: it has to be asked for one frame after the other, in their order.
     """
 
@@ -28,6 +30,7 @@ class Detector(ABC):
     conf: float
     stored = False
     has_features = False
+    file: Path | None = None
     in_turn = False
 
     @abstractmethod

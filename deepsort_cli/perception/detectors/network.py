@@ -50,6 +50,7 @@ class OnnxDetector(ImageDetector):
 
     def __init__(self, session: Session, settings: DetectorSettings, warn: Warn = lambda message: None) -> None:
         self.name = session.path.name
+        self.file = session.path
         self.device = session.device
         self._session = session
         self.conf = settings.lowest_confidence()

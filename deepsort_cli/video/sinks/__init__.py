@@ -19,6 +19,7 @@ from deepsort_cli.video.sinks.comparison import ComparisonSink
 from deepsort_cli.video.sinks.crops import CropSink, remove_old_crops
 from deepsort_cli.video.sinks.encoder import check_video
 from deepsort_cli.video.sinks.names import output_path, unique_names
+from deepsort_cli.video.sinks.recording import RecordingSink
 from deepsort_cli.video.sinks.refined import RefinedSink
 from deepsort_cli.video.sinks.rows import ROW, RowsSink
 from deepsort_cli.video.sinks.summary import SummarySink
@@ -40,6 +41,7 @@ __all__ = [
     "JsonlSink",
     "MotSink",
     "Output",
+    "RecordingSink",
     "RefinedSink",
     "RowsSink",
     "Sink",

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO, Any, Literal
 
 from deepsort_cli.core.errors import InputError, RunError
 from deepsort_cli.core.files import claim, temporary_beside, write_failure
@@ -48,7 +48,7 @@ class Output:
     Attributes:
         field: its path in `OutputSettings`.
         sees: `tables` see tracks, refined where that is wanted; `frames` see tracks and clean frames as they come;
-            `pictures` see annotated frames.
+            `pictures` see annotated frames; `detections` see what was found in each frame, by a method `see`.
         open: makes the sink.
         check: refuses, before anything is written, what cannot become such an output, with an `InputError`.
         lines: it is written in whole lines, frame by frame, so that it can go to standard output.
@@ -57,7 +57,7 @@ class Output:
     """
 
     field: str
-    sees: Literal["tables", "frames", "pictures"]
+    sees: Literal["tables", "frames", "pictures", "detections"]
     open: Callable[[Job], Sink]
     check: Callable[[Job], None] = lambda job: None
     lines: bool = False
@@ -80,6 +80,7 @@ class Job:
         source: what is tracked.
         settings: of all outputs.
         class_names: name by class number.
+        facts: what the run's models are, as `core.recording.Origin` calls it.
         warn, note: take what is to be said about it.
     """
 
@@ -88,6 +89,7 @@ class Job:
     source: Source
     settings: OutputSettings
     class_names: ClassNames
+    facts: Mapping[str, Any]
     warn: Say
     note: Say
 

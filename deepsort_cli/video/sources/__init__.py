@@ -18,7 +18,7 @@ from deepsort_cli.core.files import at_home, look
 from deepsort_cli.core.urls import hide_secrets, scheme_of
 from deepsort_cli.video.settings import DemoSettings, SourceSettings
 from deepsort_cli.video.sources.base import Source, Warn, silent
-from deepsort_cli.video.sources.blank import BlankSource
+from deepsort_cli.video.sources.blank import BlankSource, RecordedSource
 from deepsort_cli.video.sources.demo import DemoSource
 from deepsort_cli.video.sources.images import ImagesSource, images_of_pattern, natural_order
 from deepsort_cli.video.sources.live import LiveSource, open_camera
@@ -27,7 +27,16 @@ from deepsort_cli.video.sources.pictures import IMAGE_SUFFIXES
 from deepsort_cli.video.sources.sequence import open_folder
 from deepsort_cli.video.sources.video import STDIN, VideoSource, open_stdin, open_video
 
-__all__ = ["BlankSource", "DemoSource", "ImagesSource", "LiveSource", "Source", "VideoSource", "open_source"]
+__all__ = [
+    "BlankSource",
+    "DemoSource",
+    "ImagesSource",
+    "LiveSource",
+    "RecordedSource",
+    "Source",
+    "VideoSource",
+    "open_source",
+]
 
 
 def open_source(

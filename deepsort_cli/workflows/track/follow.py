@@ -50,7 +50,7 @@ class Follower:
         self.seconds["detect"] += seen.detect_seconds
         self.seconds["embed"] += seen.embed_seconds
         self.detected += seen.detections is not None
-        if self._parts.camera is not None and seen.frame.image is not None:
+        if self._parts.recorded_motion or (self._parts.camera is not None and seen.frame.image is not None):
             self.seconds["camera"] += seen.camera_seconds
             self.measured = (self.measured or 0) + (seen.motion is not None)
         tracks = self._track(seen)

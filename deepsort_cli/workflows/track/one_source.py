@@ -90,6 +90,7 @@ class OneSource:
                 for seen in self._perceived(stack):
                     tracks = self.follower(seen)
                     last_frame = seen.frame.index + self._settings.input.stride
+                    sinks.see(seen.frame, seen.detections, seen.motion)
                     write(seen.frame, tracks)
                     self._listener.happened(self._progress(len(tracks)))
                     yield seen.frame, tracks

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from typing import Any
 
-from deepsort_cli.core import InputError
+from deepsort_cli.core import Frame, InputError
 from deepsort_cli.core.cpus import available_cpus
 from deepsort_cli.core.events import Listener
+from deepsort_cli.core.files import file_sha256
 from deepsort_cli.perception.camera_motion import CameraMotion
 from deepsort_cli.perception.catalogue import default_detector
 from deepsort_cli.perception.classes import COCO_NAMES, select_classes
@@ -20,6 +22,12 @@ from deepsort_cli.settings.track import TrackSettings
 from deepsort_cli.tracking import TrackerSettings
 
 MOST_WORKERS = 8
+_MODELS = ("detector", "detector_sha256", "embedder", "embedder_sha256", "threshold")
+EMBEDS_ALL = "all detections are embedded, as they are recorded: `tracker.refresh_every` is left out of this run"
+OTHER_STRIDE = (
+    "`detections` {}: the camera's motion was recorded between frames less than `input.stride` apart, so it is not "
+    "compensated"
+)
 
 
 @dataclass(frozen=True)
@@ -43,7 +51,8 @@ class Parts:
         detector: live, stored, or a function.
         embedder: None: tracking goes without one.
         own_features: the detections' own features are used where they bring some, since no embedder is named.
-        camera: None: the camera's motion is not compensated.
+        camera: None: the camera's motion is not measured.
+        recorded_motion: it is taken from the recording.
         tracker: settings of the tracker, with nothing left open.
         interval: the detector looks at every so many frames.
         workers: how many frames are perceived at once.
@@ -53,6 +62,7 @@ class Parts:
     embedder: Embedder | FunctionEmbedder | None
     own_features: bool
     camera: CameraMotion | None
+    recorded_motion: bool
     tracker: TrackerSettings
     interval: int
     workers: int
@@ -71,13 +81,47 @@ class Parts:
         return self.own_features and self.detector.has_features
 
     @property
+    def compensates(self) -> bool:
+        """The camera's motion is known, or measured."""
+        return self.camera is not None or self.recorded_motion
+
+    @property
     def embeds_on_demand(self) -> bool:
         return self.embedder is not None and self.tracker.refresh_every is not None
+
+    def looks_at(self, position: int, frame: Frame) -> bool:
+        """Whether the detector looks at a frame, the `position`-th of the source."""
+        return position % self.interval == 0 and (self.stored is None or self.stored.looked(frame.index))
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What a recording says of these parts; see `core.recording.Origin`."""
+        detector, embedder = self.detector, self.embedder
+        low = self.tracker.low_score
+        facts: dict[str, Any] = {"detector": detector.name, "conf": float(max(detector.conf, 0.0))}
+        facts["full_conf"] = facts["conf"] if low is None else self.tracker.full_score
+        if detector.file is not None:
+            facts["detector_sha256"] = file_sha256(detector.file)
+        if embedder is not None and not self.brings_features:
+            facts |= {"embedder": embedder.name, "threshold": embedder.threshold}
+            if embedder.file is not None:
+                facts["embedder_sha256"] = file_sha256(embedder.file)
+        before = None if self.stored is None else self.stored.recording
+        if before is not None:  # a part of a recording is recorded again
+            same = ("detector", "detector_sha256") if embedder is not None else _MODELS
+            facts |= before.origin.model_dump(include=set(same))
+        if self.camera is not None:
+            facts["camera_motion"] = self.camera.method
+        elif self.recorded_motion and before is not None:
+            facts["camera_motion"] = before.origin.camera_motion
+        return facts
 
     @property
     def appearance(self) -> str | None:
         """Where features come from; None where there are none."""
         if self.brings_features:
+            if self.stored is not None and self.stored.recording is not None and self.stored.recording.origin.embedder:
+                return f"recorded features of {self.stored.recording.origin.embedder}"
             return "stored features" if self.detector.stored else f"features of {self.detector.name}"
         return None if self.embedder is None else self.embedder.name
 
@@ -102,12 +146,19 @@ def open_parts(settings: TrackSettings, functions: Functions, listener: Listener
         embedder = FunctionEmbedder(functions.embed, lock)
     elif named or not detector.stored:  # what is stored is replayed as it is, often without images
         embedder = open_embedder(settings.reid, runtime, listener.warn)
+    method = settings.camera_motion.method
+    stored = detector if isinstance(detector, StoredDetections) else None
+    recorded = stored is not None and method != "none" and stored.method == method
+    if recorded and stored is not None and settings.input.stride > stored.stride:
+        listener.warn(OTHER_STRIDE.format(settings.detections))
+        method, recorded = "none", False
     return Parts(
         detector=detector,
         embedder=embedder,
         own_features=not named,
-        camera=CameraMotion(settings.camera_motion) if settings.camera_motion.method != "none" else None,
-        tracker=_filled(settings, detector, embedder),
+        camera=CameraMotion(settings.camera_motion) if method != "none" and not recorded else None,
+        recorded_motion=recorded,
+        tracker=_filled(settings, detector, embedder, listener),
         interval=1 if detector.stored else settings.detector.interval,
         workers=workers,
     )
@@ -138,10 +189,14 @@ def usual(detector: DetectorSettings) -> DetectorSettings:
 def _load(settings: TrackSettings, listener: Listener) -> StoredDetections:
     detector, low = settings.detector, settings.tracker.low_score
     wanted = select_classes(COCO_NAMES, detector.classes) if detector.classes else None
-    conf = detector.lowest_confidence(stored=True) if low is None else low
     assert settings.detections is not None
     stored = StoredDetections.load(
-        settings.detections, conf=conf, iou=detector.iou, classes=wanted, class_names=COCO_NAMES
+        settings.detections,
+        conf=detector.conf if low is None else low,
+        usual=detector.lowest_confidence(stored=True),
+        iou=detector.iou,
+        classes=wanted,
+        class_names=COCO_NAMES,
     )
     for note in stored.notes:
         listener.warn(note)
@@ -149,14 +204,22 @@ def _load(settings: TrackSettings, listener: Listener) -> StoredDetections:
 
 
 def _filled(
-    settings: TrackSettings, detector: Detector, embedder: Embedder | FunctionEmbedder | None
+    settings: TrackSettings, detector: Detector, embedder: Embedder | FunctionEmbedder | None, listener: Listener
 ) -> TrackerSettings:
     """The tracker's settings, with what they leave open from detector and embedder."""
+    tracker = settings.tracker
+    if settings.output.save_detections is not None and tracker.refresh_every is not None:
+        listener.note(EMBEDS_ALL)
+        tracker = tracker.model_copy(update={"refresh_every": None})
+    threshold = None if embedder is None else embedder.threshold
+    if embedder is None and isinstance(detector, StoredDetections):
+        threshold = detector.threshold
     known = isinstance(detector, StoredDetections | FunctionDetector)
     wanted = settings.detector if known else usual(settings.detector)
+    conf = wanted.lowest_confidence(stored=known)
+    if isinstance(detector, StoredDetections) and wanted.conf is None and detector.full_conf is not None:
+        conf = detector.full_conf
     try:
-        return settings.tracker.filled(
-            wanted.lowest_confidence(stored=known), None if embedder is None else embedder.threshold
-        )
+        return tracker.filled(conf, threshold)
     except ValueError as error:
         raise InputError(f"tracker.{error}.") from None

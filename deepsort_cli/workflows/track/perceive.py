@@ -49,7 +49,7 @@ def glances(parts: Parts, frames: Iterable[Frame]) -> Iterator[Glance]:
     before = None
     for position, frame in enumerate(frames):
         now = parts.camera.shrink(frame.image) if parts.camera is not None and frame.image is not None else None
-        yield Glance(frame, position % parts.interval == 0, before, now)
+        yield Glance(frame, parts.looks_at(position, frame), before, now)
         before = now
 
 
@@ -82,6 +82,8 @@ def _features(parts: Parts, frame: Frame, found: Detections) -> Features | None:
 
 def _motion(parts: Parts, glance: Glance, boxes: FloatArray | None) -> FloatArray | None:
     image = glance.frame.image
+    if parts.recorded_motion and parts.stored is not None:
+        return parts.stored.motion(glance.frame.index)
     if parts.camera is None or image is None or glance.before is None or glance.now is None:
         return None
     return parts.camera(glance.before, glance.now, image.shape[:2], boxes)

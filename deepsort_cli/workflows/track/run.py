@@ -226,6 +226,11 @@ class Run:
         self.close()
 
     @property
+    def is_endless(self) -> bool:
+        """Whether nobody knows when a source ends."""
+        return any(_is_endless(task.source) for task in self._tasks)
+
+    @property
     def counts(self) -> Counts | None:
         return None if self._current is None else self._current.follower.counts
 
@@ -342,11 +347,13 @@ def _plan(
 ) -> list[Outputs]:
     """The outputs of every source."""
     many = len(sources) > 1
+    facts = parts.facts if settings.output.save_detections is not None else {}
     plans = [
         Outputs.plan(
             source,
             settings.output,
             parts.detector.class_names,
+            facts=facts,
             suffix=name if many else None,
             warn=listener.warn,
             note=listener.note,

@@ -18,7 +18,7 @@ from deepsort_cli.core.truth_files import find_truth
 from deepsort_cli.perception.stored import StoredDetections
 from deepsort_cli.settings.track import TrackSettings
 from deepsort_cli.video.outputs import needs_pixels
-from deepsort_cli.video.sources import BlankSource, Source, open_source
+from deepsort_cli.video.sources import BlankSource, RecordedSource, Source, open_source
 from deepsort_cli.workflows.track.parts import Parts
 
 NO_IMAGES = "{}: no images, so the camera's motion is not compensated (name them with `source`)."
@@ -82,10 +82,12 @@ def _blank(settings: TrackSettings, parts: Parts, pixels: bool, listener: Listen
     assert stored is not None
     if pixels:
         raise InputError("`source` is missing: a Re-ID model, video, crops or a window need the frames' images.")
-    if stored.last_frame == 0:
+    if stored.last_frame == 0 and stored.recording is None:
         raise InputError(f"`detections` {path}: holds no detection, and no `source` says how long to run.")
     if parts.camera is not None:
         listener.warn(NO_IMAGES.format(path.stem))
+    if stored.recording is not None:
+        return RecordedSource(path.stem, stored.recording, settings.input)
     return BlankSource(path.stem, stored.last_frame, settings.input)
 
 

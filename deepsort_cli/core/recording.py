@@ -1,0 +1,295 @@
+"""What was seen in every frame of a source, in one file: detections, embeddings, times, camera motion.
+
+A recording is a NumPy archive (`.npz`) without Python objects. Tracking it again gives the rows that tracking the
+source gave, and needs neither pictures nor networks. Its arrays, for F frames and N detections:
+
+| array | shape, type | meaning |
+|---|---|---|
+| `recording` | text | JSON: what was recorded and how, see `Origin` |
+| `frame_index` | (F,) int64 | position of the frame in its source, from 0, ascending |
+| `frame_time` | (F,) float64 | its time in seconds, by the source's clock |
+| `frame_looked` | (F,) bool | whether the detector looked at it |
+| `frame_motion` | (F, 2, 3) float64 | camera motion from the recorded frame before, NaN where unknown; may be absent |
+| `frame` | (N,) int64 | the `frame_index` of a detection, ascending |
+| `boxes` | (N, 4) float64 | x1, y1, x2, y2 in pixels |
+| `scores` | (N,) float64 | confidences |
+| `classes` | (N,) int64 | class numbers |
+| `features` | (N, D) float32 | appearance embeddings, NaN where unknown; absent without appearance |
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field, ValidationError
+
+from deepsort_cli.core.errors import InputError
+from deepsort_cli.core.settings import Settings
+from deepsort_cli.core.types import Detections, FloatArray, Frame, IntArray
+
+KEY = "recording"
+"""The array that makes an archive a recording."""
+VERSION = 1
+LONGEST_TEXT = 1_000_000
+LAST_INDEX = 10**9
+_ARRAYS = ("frame_index", "frame_time", "frame_looked", "frame", "boxes", "scores", "classes")
+
+
+class Origin(Settings):
+    """What was recorded, and with what."""
+
+    version: int = Field(VERSION, ge=1, description="Version of this format.")
+    source: str = Field("", description="Name of the source.")
+    kind: str = Field("", description="Kind of the source: video, camera, sequence, …")
+    fps: float = Field(25.0, gt=0, le=1e6, description="Frames per second of the source, on average.")
+    width: int = Field(0, ge=0, le=1_000_000, description="Width of its pictures in pixels; 0 where none were read.")
+    height: int = Field(0, ge=0, le=1_000_000, description="Height of its pictures in pixels; 0 likewise.")
+    stride: int = Field(1, ge=1, description="Every n-th frame was recorded.")
+    detector: str = Field("", description="Name of the detector.")
+    detector_sha256: str = Field("", description="SHA-256 of its file; empty where it is no file.")
+    conf: float = Field(0.0, description="Lowest score recorded.")
+    full_conf: float | None = Field(None, description="Lowest score of a full detection in the run; null: unknown.")
+    embedder: str | None = Field(None, description="Name of the Re-ID model; null: no features, or others' own.")
+    embedder_sha256: str = Field("", description="SHA-256 of its file.")
+    threshold: float | None = Field(None, ge=0, le=2, description="The model's own max_cosine_distance.")
+    camera_motion: str | None = Field(None, description="How the camera's motion was measured; null: it was not.")
+    class_names: dict[int, str] = Field({}, description="Name by class number, of the classes that occur.")
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A recording in memory.
+
+    Attributes:
+        origin: what was recorded.
+        frames: (F,) int64 positions of the frames in their source, from 0, ascending.
+        times: (F,) float64 seconds.
+        looked: (F,) whether the detector looked.
+        motions: (F, 2, 3) float64 from the frame before, NaN where unknown; None where it was not measured.
+        frame: (N,) int64 position in the source of each detection's frame, ascending.
+        detections: the N detections.
+    """
+
+    origin: Origin
+    frames: IntArray
+    times: FloatArray
+    looked: npt.NDArray[np.bool_]
+    motions: FloatArray | None
+    frame: IntArray
+    detections: Detections
+
+    def __len__(self) -> int:
+        """Number of frames."""
+        return len(self.frames)
+
+    def at(self, index: int) -> Detections:
+        """The detections of the frame at this position in the source."""
+        first, last = np.searchsorted(self.frame, [index, index + 1])
+        return self.detections[first:last]
+
+    def part(self, first: int, last: int) -> Recording:
+        """The recorded frames from the `first`-th to before the `last`-th; camera motion to the first is unknown."""
+        frames = self.frames[first:last]
+        motions = None if self.motions is None else self.motions[first:last].copy()
+        if motions is not None and len(motions):
+            motions[0] = np.nan
+        bounds = (frames[0], frames[-1] + 1) if len(frames) else (0, 0)
+        low, high = np.searchsorted(self.frame, bounds)
+        return Recording(
+            self.origin,
+            frames,
+            self.times[first:last],
+            self.looked[first:last],
+            motions,
+            self.frame[low:high],
+            self.detections[low:high],
+        )
+
+
+def read_recording(path: Path, archive: Mapping[str, npt.NDArray[Any]]) -> Recording:
+    """Check the arrays of an opened `.npz` file.
+
+    Raises:
+        InputError: naming the file and the array: one is missing, has another shape or type, or makes no sense.
+    """
+    origin = _read_origin(path, archive[KEY])
+    arrays = {name: _array(path, archive, name) for name in _ARRAYS}
+    frames, frame = arrays["frame_index"].astype(np.int64), arrays["frame"].astype(np.int64)
+    features = _array(path, archive, "features").astype(np.float32) if "features" in archive else None
+    motions = _array(path, archive, "frame_motion").astype(np.float64) if "frame_motion" in archive else None
+    count, found = len(frames), len(frame)
+    shapes = {
+        "frame_time": (count,),
+        "frame_looked": (count,),
+        "boxes": (found, 4),
+        "scores": (found,),
+        "classes": (found,),
+    }
+    for name, expected in shapes.items():
+        if arrays[name].shape != expected:
+            raise _fault(path, name, f"has shape {arrays[name].shape}, expected {expected}")
+    if features is not None and (features.ndim != 2 or len(features) != found):
+        raise _fault(path, "features", f"has shape {features.shape}, expected ({found}, D)")
+    if motions is not None and motions.shape != (count, 2, 3):
+        raise _fault(path, "frame_motion", f"has shape {motions.shape}, expected ({count}, 2, 3)")
+    for name in ("frame_time", "boxes", "scores"):
+        if not np.isfinite(arrays[name]).all():
+            raise _fault(path, name, "has NaN or infinite values")
+    if features is not None and np.isinf(features).any():
+        raise _fault(path, "features", "has infinite values")
+    if count and (frames[0] < 0 or frames[-1] > LAST_INDEX or (np.diff(frames) <= 0).any()):
+        raise _fault(path, "frame_index", f"must ascend, within 0 to {LAST_INDEX:,}")
+    if (np.diff(frame) < 0).any() or not np.isin(frame, frames).all():
+        raise _fault(path, "frame", "must ascend, and hold positions of `frame_index` only")
+    detections = Detections(arrays["boxes"], arrays["scores"], arrays["classes"].astype(np.int64), features)
+    return Recording(
+        origin,
+        frames,
+        arrays["frame_time"].astype(np.float64),
+        arrays["frame_looked"].astype(bool),
+        motions,
+        frame,
+        detections,
+    )
+
+
+def _read_origin(path: Path, array: npt.NDArray[Any]) -> Origin:
+    if array.shape != () or array.dtype.kind != "U" or array.dtype.itemsize > 4 * LONGEST_TEXT:
+        raise _fault(path, KEY, "is not one JSON text")
+    try:
+        values = json.loads(str(array))
+    except (ValueError, RecursionError):
+        raise _fault(path, KEY, "is not valid JSON") from None
+    version = values.get("version", 0) if isinstance(values, dict) else None
+    if not isinstance(version, int):
+        raise _fault(path, KEY, "is not a JSON object with a version")
+    if version > VERSION:
+        raise InputError(
+            f"`detections` {path}: a recording of format {version}; this program reads up to {VERSION}. Update it, or "
+            "record anew."
+        )
+    try:
+        return Origin(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise _fault(path, KEY, f"says {first['loc'][0]}: {first['msg'].lower()}") from None
+
+
+def _array(path: Path, archive: Mapping[str, npt.NDArray[Any]], name: str) -> npt.NDArray[Any]:
+    if name not in archive:
+        raise InputError(f"`detections` {path}: a recording without the array `{name}`: it is damaged. Record anew.")
+    array = archive[name]
+    if array.dtype.kind not in "fiub":
+        raise _fault(path, name, f"holds {array.dtype}, expected numbers")
+    return array
+
+
+def _fault(path: Path, name: str, what: str) -> InputError:
+    return InputError(f"`detections` {path}: the array `{name}` {what}. Record anew.")
+
+
+@dataclass
+class RecordingWriter:
+    """Gathers what is seen frame by frame; features, which take most of the room, wait in a file.
+
+    Attributes:
+        folder: where that file may be; it has no name, and goes by itself.
+        origin: what is recorded.
+        class_names: name by class number, as known when the recording ends; those that occur are recorded.
+    """
+
+    folder: Path
+    origin: Origin
+    class_names: Mapping[int, str] = field(default_factory=dict)
+    _indices: list[int] = field(default_factory=list)
+    _times: list[float] = field(default_factory=list)
+    _looked: list[bool] = field(default_factory=list)
+    _motions: list[FloatArray] = field(default_factory=list)
+    _counts: list[int] = field(default_factory=list)
+    _boxes: list[FloatArray] = field(default_factory=list)
+    _scores: list[FloatArray] = field(default_factory=list)
+    _classes: list[IntArray] = field(default_factory=list)
+    _spool: IO[bytes] | None = None
+    _size: int = 0
+    _behind: int = 0
+    """Detections without features so far, before the first that has some."""
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    def add(self, frame: Frame, detections: Detections | None, motion: FloatArray | None) -> None:
+        """Take one frame; `detections` is None where the detector did not look.
+
+        Raises:
+            OSError: the features cannot be stored.
+        """
+        self._indices.append(frame.index)
+        self._times.append(frame.time)
+        self._looked.append(detections is not None)
+        self._motions.append(np.full((2, 3), np.nan) if motion is None else motion)
+        found = Detections.empty() if detections is None else detections
+        self._counts.append(len(found))
+        self._boxes.append(found.boxes)
+        self._scores.append(found.scores)
+        self._classes.append(found.class_ids)
+        self._store(found)
+
+    def _store(self, found: Detections) -> None:
+        features = found.features
+        if features is not None and features.size and self._spool is None:
+            self._size = features.shape[1]
+            self._spool = tempfile.TemporaryFile(dir=self.folder)  # noqa: SIM115 (closed by `close`)
+            np.full((self._behind, self._size), np.nan, np.float32).tofile(self._spool)
+        if self._spool is None:
+            self._behind += len(found)
+            return
+        if features is None or not features.size:
+            features = np.full((len(found), self._size), np.nan, np.float32)
+        self._spool.write(np.ascontiguousarray(features, np.float32).tobytes())
+
+    def write(self, stream: IO[bytes]) -> None:
+        """Write the archive; the same frames give the same bytes."""
+        indices = np.array(self._indices, np.int64)
+        classes = np.concatenate([np.empty(0, np.int64), *self._classes])
+        names = {number: self.class_names.get(number) for number in np.unique(classes).tolist()}
+        origin = self.origin.model_copy(update={"class_names": {key: name for key, name in names.items() if name}})
+        arrays: dict[str, npt.NDArray[Any]] = {
+            KEY: np.array(origin.model_dump_json()),
+            "frame_index": indices,
+            "frame_time": np.array(self._times, np.float64),
+            "frame_looked": np.array(self._looked, bool),
+            "frame": np.repeat(indices, np.array(self._counts, np.int64)),
+            "boxes": np.concatenate([np.empty((0, 4)), *self._boxes]),
+            "scores": np.concatenate([np.empty(0), *self._scores]),
+            "classes": classes,
+        }
+        if self.origin.camera_motion is not None:
+            arrays["frame_motion"] = np.array(self._motions, np.float64).reshape(-1, 2, 3)
+        with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
+            for name, array in arrays.items():
+                with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
+                    np.lib.format.write_array(member, array, allow_pickle=False)
+            if self._spool is not None:
+                self._write_features(archive, len(classes))
+
+    def _write_features(self, archive: zipfile.ZipFile, count: int) -> None:
+        assert self._spool is not None
+        self._spool.seek(0)
+        header = {"descr": "<f4", "fortran_order": False, "shape": (count, self._size)}
+        with archive.open(zipfile.ZipInfo("features.npy"), "w", force_zip64=True) as member:
+            np.lib.format.write_array_header_1_0(member, header)
+            shutil.copyfileobj(self._spool, member, 1 << 20)
+
+    def close(self) -> None:
+        """Let go of the features."""
+        if self._spool is not None:
+            self._spool.close()

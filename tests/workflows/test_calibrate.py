@@ -1,0 +1,119 @@
+"""`calibrate`: what is measured, where it is written, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+import deepsort_cli as deepsort
+from deepsort_cli.cli.calibrate import app
+from deepsort_cli.core.embedder_metadata import EmbedderMetadata
+from deepsort_cli.core.errors import InputError
+from deepsort_cli.core.recording import Origin, RecordingWriter
+from deepsort_cli.core.types import Detections, Frame
+from deepsort_cli.perception.settings import EmbedderSettings
+from deepsort_cli.settings import resolve
+from deepsort_cli.settings.track import TrackSettings
+from deepsort_cli.workflows.calibrate import calibrate
+
+
+def recorded(path: Path, people: int = 8, features: bool = True, **origin: object) -> Path:
+    """A recording of people who walk apart from each other for 5 s, with looks of their own."""
+    rng = np.random.default_rng(0)
+    own = rng.normal(size=(people, 32))
+    writer = RecordingWriter(path.parent, Origin(source=path.stem, fps=10, **{"embedder": "reid.onnx", **origin}))
+    for index in range(50):
+        left = 80.0 * np.arange(people) + index
+        boxes = np.stack([left, np.full(people, 20.0), left + 30, np.full(people, 100.0)], axis=1)
+        looks = own + rng.normal(0, 0.3, own.shape)
+        found = Detections(boxes, np.full(people, 0.9), None, looks.astype(np.float32) if features else None)
+        writer.add(Frame(index, None, index / 10), found, None)
+    with path.open("wb") as stream:
+        writer.write(stream)
+    writer.close()
+    return path
+
+
+def test_settings_and_picture_are_written_and_track_takes_the_settings(tmp_path: Path) -> None:
+    first, second = recorded(tmp_path / "a.npz"), recorded(tmp_path / "b.npz")
+    output, plot = tmp_path / "new" / "street.yaml", tmp_path / "looks.png"
+    done = calibrate(first, second, preset="strong", output=output, plot=plot)
+    assert (done.sources, done.looks.tracklets, len(done.looks.couples)) == (("a", "b"), 16, 2 * 56)
+    assert done.outputs == (output, plot)
+    assert plot.read_bytes().startswith(b"\x89PNG")
+    settings = resolve(TrackSettings, config=output)
+    assert (settings.preset, settings.tracker.max_cosine_distance) == ("strong", done.threshold.value)
+    assert "measured without labels on a, b" in output.read_text()
+    assert calibrate(first).threshold == calibrate(first).threshold
+    with pytest.raises(InputError, match="`output` .*street.yaml: the file exists"):
+        calibrate(first, output=output)
+    assert yaml.safe_load(output.read_text())["tracker"]["max_cosine_distance"] == done.threshold.value
+
+
+def test_a_copy_of_the_model_brings_the_threshold(tmp_path: Path, colour_model: Path) -> None:
+    from deepsort_cli.core.files import file_sha256
+
+    seen = recorded(tmp_path / "a.npz", embedder_sha256=file_sha256(colour_model))
+    copy = tmp_path / "copy.onnx"
+    done = calibrate(seen, reid=colour_model, output=copy)
+    from deepsort_cli.perception.embedders import open_embedder
+
+    embedder = open_embedder(EmbedderSettings(model_path=str(copy)))
+    assert embedder is not None
+    assert embedder.threshold == done.threshold.value
+    assert isinstance(embedder.metadata, EmbedderMetadata)
+    assert "without labels" in embedder.metadata.threshold_source
+    for other in ({}, {"embedder_sha256": "0" * 64}):
+        with pytest.raises(InputError, match=r"was recorded with(out saying with which| another) model"):
+            calibrate(recorded(tmp_path / "b.npz", **other), reid=colour_model, output=tmp_path / "no.onnx")
+    assert not (tmp_path / "no.onnx").exists()
+    with pytest.raises(InputError, match="this is the model itself"):
+        calibrate(seen, reid=copy, output=copy, overwrite=True)
+
+
+def test_a_source_is_watched_where_there_is_no_recording(tmp_path: Path, colour_model: Path) -> None:
+    with pytest.raises(InputError, match="`source` demo: nothing was detected in 3 frames"):
+        calibrate("demo", reid=colour_model, max_frames=3, demo={"width": 160, "height": 120, "people": 0})
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("keywords", "message"),
+    [
+        ({}, "no source is given"),
+        ({"source": "a.npz", "reid": "none"}, "nothing to calibrate without"),
+        ({"source": "a.npz", "output": "out.txt"}, r"`output` out.txt: the name must end in .yaml or .yml or .onnx"),
+        ({"source": "a.npz", "plot": "out.jpg"}, r"`plot` out.jpg: the name must end in .png"),
+        ({"source": "bare.npz"}, "recorded without embeddings"),
+        ({"source": ["a.npz", "other.npz"]}, "recorded with 2 Re-ID models"),
+        ({"source": "few.npz"}, "2 people followed without doubt"),
+        ({"source": "none.npz"}, "none.npz: no such file"),
+    ],
+    ids=str,
+)
+def test_what_cannot_work_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keywords: dict[str, object], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    recorded(Path("a.npz"))
+    recorded(Path("bare.npz"), features=False)
+    recorded(Path("other.npz"), embedder="other.onnx")
+    recorded(Path("few.npz"), people=2)
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(InputError, match=message):
+        calibrate(**keywords)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_the_command_prints_what_it_found(tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, [str(recorded(tmp_path / "a.npz", threshold=0.3)), "--json"])
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    assert found["interval"][0] <= found["max_cosine_distance"] <= found["interval"][1]
+    assert (found["model"], found["model_threshold"], found["tracklets"]) == ("reid.onnx", 0.3, 8)
+    assert deepsort.calibrate is calibrate
