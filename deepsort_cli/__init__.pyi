@@ -553,6 +553,7 @@ def track(
     min_length: int = 1,
     score: bool = False,
     gt: _Path | None = None,
+    jobs: int | None = None,
     device: str = "auto",
     input: SourceSettings | Mapping[str, Any] = ...,
     demo: DemoSettings | Mapping[str, Any] = ...,
@@ -573,7 +574,8 @@ def track(
 
     Args:
         sources: videos, folders, MOTChallenge sequences, camera numbers, URLs, or `demo`; or one list of them. Several
-            are tracked one after the other, each with fresh ids and its own outputs.
+            have ids and outputs of their own. Cameras and streams are tracked all at once, recordings `jobs` at a time
+            (None: as many as there are cores, and one where a function is given); what they give is the same as alone.
         listener: is told what happens: `Progress` and `Summary`, notes and warnings. None: those go to the logger
             `deepsort`.
         detector: a model's name or path, settings, or a function from a (H, W, 3) uint8 BGR image to `Detections`, an
@@ -629,6 +631,7 @@ def track(
         min_length: Drop tracks with boxes in fewer frames than this.
         score: Score the tracks against ground truth at the end: of a MOT sequence, or of the demo scene.
         gt: Ground truth to score against, for a source without its own: a file or a sequence folder.
+        jobs: Videos tracked at once; None: as many as there are cores. Cameras always are.
         device: auto, cpu, cuda, tensorrt, coreml, openvino, directml, rocm, migraphx; cuda:1: second GPU.
         input: Section: Which frames of the source.
         demo: Section: The generated scene, source demo.

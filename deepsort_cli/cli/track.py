@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,11 +15,12 @@ from deepsort_cli.cli.listeners import Told
 from deepsort_cli.cli.options import Flags, command_app, examples
 from deepsort_cli.cli.score import print_scores, rounded, tell
 from deepsort_cli.cli.wording import worded
-from deepsort_cli.core.errors import InputError
+from deepsort_cli.core.errors import DeepsortError, InputError
 from deepsort_cli.settings.track import TrackSettings
 
 if TYPE_CHECKING:
-    from deepsort_cli.workflows.track import Progress, Summary
+    from deepsort_cli.evaluation.mot_score import Scoring
+    from deepsort_cli.workflows.track import Live, Progress, Run, Summary
 
 app = command_app()
 flags = Flags(TrackSettings)
@@ -55,15 +57,30 @@ def track(
     needed = bool(settings.source) and settings.detections is None
     settings = settings.model_copy(update={"detector": settle_detector(settings.detector, report, needed=needed)})
     with _screen(report) as screen:
-        run = run_track(settings, screen).finish()
+        run = run_track(settings, screen)
+        try:
+            run.finish()
+        except (DeepsortError, KeyboardInterrupt):  # of one source among several, or whoever has seen enough
+            screen.stop()
+            if run.summaries:
+                _print(run, report, None)
+            raise
+    _print(run, report, run.scoring)
+
+
+def _print(run: Run, report: Reporter, scoring: Scoring | None) -> None:
+    """What came of all sources."""
+    if len(run.summaries) > 1 and not report.quiet:
+        report.table(_overview(run.summaries))
     data = [_as_json(summary) for summary in run.summaries]
-    scoring = run.scoring
     if scoring is not None:
         tell(scoring, report)
         print_scores(scoring, report)
-        for entry, one in zip(data, scoring.scores, strict=False):
-            entry["scores"] = rounded(one)
-        data += [{"source": one.sequence, "scores": rounded(one)} for one in scoring.scores[len(data) :]]
+        scores = {one.sequence: rounded(one) for one in scoring.scores}
+        for entry in data:
+            if entry["source"] in scores:
+                entry["scores"] = scores.pop(entry["source"])
+        data += [{"source": name, "scores": figures} for name, figures in scores.items()]
     report.result(data)
 
 
@@ -80,11 +97,18 @@ def _check_stdout(settings: TrackSettings, json: bool) -> None:
 @contextlib.contextmanager
 def _screen(report: Reporter) -> Iterator[_Screen]:
     """The display, as long as something runs."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TextColumn, TimeRemainingColumn
+    from rich.text import Text
+
+    class OfKnownLength(BarColumn):
+        """No bar for cameras: their counters need the room."""
+
+        def render(self, task: Task) -> Any:
+            return Text("") if task.total is None else super().render(task)
 
     bars = Progress(
         TextColumn("{task.description}"),
-        BarColumn(bar_width=30),
+        OfKnownLength(bar_width=30),
         MofNCompleteColumn(),
         TextColumn("{task.fields[counters]}"),
         TimeRemainingColumn(),
@@ -102,6 +126,7 @@ class _Screen(Told):
     def __init__(self, report: Reporter, bars: Any) -> None:
         super().__init__(report)
         self._bars = bars
+        self._tasks: dict[str, Any] = {}
 
     def happened(self, event: object) -> None:
         from deepsort_cli.workflows.track import Progress, Summary
@@ -111,15 +136,22 @@ class _Screen(Told):
         elif isinstance(event, Summary):
             self._finish(event)
 
+    def stop(self) -> None:
+        """Take the bars away, which would catch what goes to stdout."""
+        self._bars.stop()
+
     def _advance(self, progress: Progress) -> None:
-        if not progress.frames:
-            self._task = self._bars.add_task(progress.source, total=progress.total, counters="")
-            return
+        if progress.source not in self._tasks:
+            self._tasks[progress.source] = self._bars.add_task(progress.source, total=progress.total, counters="")
         counters = f"{progress.fps:.1f} fps  {progress.present} present  {progress.tracks} tracks"
-        self._bars.update(self._task, completed=progress.frames, total=progress.total, counters=counters)
+        if progress.live is not None:
+            counters += "".join(f"  {words}" for words in _keeping_up(progress.live))
+        task = self._tasks[progress.source]
+        self._bars.update(task, completed=progress.frames, total=progress.total, counters=counters)
 
     def _finish(self, summary: Summary) -> None:
-        self._bars.remove_task(self._task)
+        if summary.source in self._tasks:
+            self._bars.remove_task(self._tasks.pop(summary.source))
         if not self.report.quiet:
             self._bars.stop()  # they would catch what goes to stdout
             self.report.table(_table(summary))
@@ -131,11 +163,46 @@ class _Screen(Told):
             self.report.info(f"frames with ground truth left out of the scores, because not tracked: {left_out}")
 
 
+def _keeping_up(live: Live) -> list[str]:
+    """How a camera keeps up, in a few words each."""
+    words = [] if live.latency_ms is None else [f"{live.latency_ms:.0f} ms behind"]
+    words.append(f"{live.skipped:,} skipped")
+    if live.reconnects:
+        words.append(f"{live.reconnects} reconnects")
+    return words if live.connected else [*words, "NOT CONNECTED"]
+
+
+def _overview(summaries: Sequence[Summary]) -> Any:
+    """A line for each of several sources."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    cameras = any(summary.live is not None for summary in summaries)
+    headings = ("source", "frames", "fps", "tracks", "people now")
+    table = Table(*headings, *(("latency ms", "95 %", "skipped", "reconnects") if cameras else ()), "ended")
+    for column in table.columns[1:-1]:
+        column.justify = "right"
+    for summary in summaries:
+        live = summary.live
+        figures: tuple[str, ...] = ("",) * 4 if cameras else ()
+        if live is not None:
+            times = ["" if value is None else f"{value:.0f}" for value in (live.latency_ms, live.latency_p95_ms)]
+            figures = (*times, f"{live.skipped:,}", str(live.reconnects))
+        counts = (str(summary.frames), f"{summary.fps:.1f}", str(summary.tracks), str(summary.present))
+        table.add_row(escape(summary.source), *counts, *figures, summary.ending)
+    return table
+
+
 def _table(summary: Summary) -> Any:
     from rich.markup import escape
     from rich.table import Table
 
-    endings = {"quit": " (stopped in the window)", "interrupted": " (interrupted)", "stopped": " (stopped)"}
+    endings = {
+        "quit": " (stopped in the window)",
+        "interrupted": " (interrupted)",
+        "stopped": " (stopped)",
+        "failed": " (failed)",
+    }
     table = Table(title=escape(summary.source), title_justify="left", show_header=False)
     table.add_row("frames", f"{summary.frames}{endings.get(summary.ending, '')}")
     table.add_row("tracks", str(summary.tracks))
@@ -144,6 +211,8 @@ def _table(summary: Summary) -> Any:
     table.add_row("speed", f"{summary.fps:.1f} fps over {summary.seconds:.1f} s")
     stages = "  ".join(f"{stage} {value:.1f}" for stage, value in summary.stage_ms.items())
     table.add_row("ms per frame", stages)
+    if summary.live is not None:
+        table.add_row("live", ", ".join(_keeping_up(summary.live)))
     if summary.counts is not None:
         for line in summary.counts.lines:
             table.add_row(escape(line.line.name), f"{line.inward} in, {line.outward} out")
@@ -186,5 +255,15 @@ def _as_json(summary: Summary) -> dict[str, Any]:
         "embeddings_skipped": summary.embeddings_skipped,
         "camera_motions": summary.camera_motions,
         **counts,
+        "people_now": summary.present,
+        "live": None if summary.live is None else _live_as_json(summary.live),
+        "error": None if summary.error is None else worded(summary.error),
         "outputs": [str(path) for path in summary.outputs],
+    }
+
+
+def _live_as_json(live: Live) -> dict[str, Any]:
+    return {
+        key: None if value is None else round(value, 1) if isinstance(value, float) else value
+        for key, value in asdict(live).items()
     }

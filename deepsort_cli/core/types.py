@@ -30,11 +30,15 @@ class Frame:
         index: 0-based position in the source; the MOT frame number is `index + 1`.
         image: (H, W, 3) uint8 BGR, or None where nothing downstream needs pixels.
         time: seconds since the start of the source, by the source's own clock.
+        source: name of the source in a run; empty elsewhere.
+        arrived: when it came from a camera or stream, by `time.monotonic`; None for what is recorded.
     """
 
     index: int
     image: Image | None
     time: float
+    source: str = ""
+    arrived: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

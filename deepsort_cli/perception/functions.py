@@ -54,7 +54,7 @@ class FunctionDetector(ImageDetector):
                 raise InputError(f"`detector.{name}`: a function given as detector sees to that itself. Leave it out.")
         self.conf = settings.conf or 0.0
         self.tally = Tally(0.0, self.class_names)
-        self._select = Selection(settings.conf, settings.iou, _wanted(self.class_names, settings.classes), self.tally)
+        self._select = Selection(settings.conf, settings.iou, _wanted(self.class_names, settings.classes))
         self._function = function
         self._lock = lock
 
@@ -68,7 +68,7 @@ class FunctionDetector(ImageDetector):
         for number, name in class_names_in(answer).items():
             self.class_names.setdefault(number, name)
         self.has_features = self.has_features or found.features is not None
-        return self._select(found)
+        return self._select(found, self.tally)
 
 
 class FunctionEmbedder:

@@ -69,7 +69,7 @@ class StoredDetections(Detector):
         self.tally = Tally(0.0, self.class_names)
         self._frames = frames
         self._detections = detections
-        self._select = Selection(conf, iou, classes, self.tally)
+        self._select = Selection(conf, iou, classes)
         self.conf = self._select.conf
 
     @classmethod
@@ -248,7 +248,7 @@ class StoredDetections(Detector):
     def detections(self, frame_index: int) -> Detections:
         """The detections of a frame by its 0-based index: boxes x1 y1 x2 y2; none for a frame not in the file."""
         first, last = np.searchsorted(self._frames, [frame_index + 1, frame_index + 2])
-        return self._select(self._detections[first:last])
+        return self._select(self._detections[first:last], self.tally)
 
 
 def _load_npy(path: Path) -> npt.NDArray[np.generic]:

@@ -107,6 +107,7 @@ OPTIONS = (
     Option("refinement.min_length", "min_length", AFTERWARDS),
     Option("score", "score", AFTERWARDS, daily=True),
     Option("gt", "gt", AFTERWARDS, metavar="PATH"),
+    Option("jobs", "jobs", "General", daily=True, metavar="N"),
     Option("runtime.device", "device", "General", daily=True, metavar="DEVICE"),
 )
 """The flags and keywords of the command, in the order of its help."""
@@ -134,6 +135,9 @@ class TrackSettings(CommandSettings):
     )
     gt: Path | None = Field(
         None, description="Ground truth to score against, for a source without its own: a file or a sequence folder."
+    )
+    jobs: int | None = Field(
+        None, ge=1, description="Videos tracked at once; null: as many as there are cores. Cameras always are."
     )
     input: SourceSettings = Field(SourceSettings(), description="Which frames of the source.")
     demo: DemoSettings = Field(DemoSettings(), description="The generated scene, source demo.")

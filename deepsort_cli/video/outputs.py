@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -187,7 +187,7 @@ class Sinks:
                 image = self.overlay.draw(frame.image, tracks, fps=fps, counts=counts)
             with clock(self.seconds, "encode"):
                 for sink in self.pictures:
-                    sink.write(Frame(frame.index, image, frame.time), tracks, counts)
+                    sink.write(replace(frame, image=image), tracks, counts)
 
     def see(self, frame: Frame, detections: Detections | None, motion: FloatArray | None) -> None:
         """Record what was found in a frame; `detections` is None where the detector did not look."""

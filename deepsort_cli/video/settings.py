@@ -31,8 +31,8 @@ class SourceSettings(Settings):
     newest: bool = Field(
         True, description="Cameras and streams: skip to the newest frame when processing is slower than the source."
     )
-    reconnect_attempts: int = Field(
-        10, ge=0, description="Cameras and streams: attempts in a row to reconnect before giving up."
+    reconnect_attempts: int | None = Field(
+        10, ge=0, description="Cameras and streams: attempts in a row to reconnect before giving up; null: for ever."
     )
     reconnect_delay: float = Field(
         0.5, gt=0, le=60, description="Seconds before the first attempt to reconnect; doubled each time, up to 10."

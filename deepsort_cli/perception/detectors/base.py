@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TypeVar
 
 from deepsort_cli.core.types import Detections, Frame, Image
 from deepsort_cli.perception.detectors.tally import Tally
+
+Same = TypeVar("Same", bound="Detector")
 
 
 class Detector(ABC):
@@ -36,6 +40,12 @@ class Detector(ABC):
     @abstractmethod
     def detect(self, frame: Frame) -> Detections:
         """What is in a frame."""
+
+    def fresh(self: Same) -> Same:
+        """The same detector, counting from 0: for another source, at the same time."""
+        twin = copy.copy(self)
+        twin.tally = self.tally.fresh()
+        return twin
 
     def after(self, frame: int) -> int:
         """How many detections are known of frames behind this one, counted from 1; none but by stored detections."""

@@ -18,21 +18,20 @@ class Selection:
         conf: keep scores of at least this much; None keeps all.
         iou: drop a box that overlaps a better one of its class by more; None or 1 keeps all.
         classes: class ids to keep; None keeps all.
-        tally: is told what became of all.
     """
 
-    def __init__(self, conf: float | None, iou: float | None, classes: Collection[int] | None, tally: Tally) -> None:
+    def __init__(self, conf: float | None, iou: float | None, classes: Collection[int] | None) -> None:
         self.conf = -np.inf if conf is None else conf
         self.wanted = None if classes is None else frozenset(classes)
         self._iou = iou if iou is not None and iou < 1 else None
-        self._tally = tally
 
-    def __call__(self, found: Detections) -> Detections:
-        chosen, counts = self._tally.choose(found.scores, found.class_ids, self.conf, self.wanted)
+    def __call__(self, found: Detections, tally: Tally) -> Detections:
+        """Those kept; `tally` is told what became of all."""
+        chosen, counts = tally.choose(found.scores, found.class_ids, self.conf, self.wanted)
         if len(chosen) < len(found):
             found = found[chosen]
         kept = found
         if self._iou is not None and len(found) > 1:
             kept = found[np.sort(nms(found.boxes, found.scores, found.class_ids, self._iou))]
-        self._tally.add(counts.resolved(len(kept), len(kept), len(kept)))
+        tally.add(counts.resolved(len(kept), len(kept), len(kept)))
         return kept

@@ -82,11 +82,9 @@ class Tally:
                 named[self._names.get(number, f"class {number}")] += count
             return replace(self._counts, classes=dict(named.most_common()))
 
-    def reset(self) -> None:
-        """Begin again, for another source."""
-        with self._lock:
-            self._counts = DetectionCounts(floor=self._counts.floor)
-            self._classes.clear()
+    def fresh(self) -> Tally:
+        """Another one for the same detector, with nothing counted."""
+        return Tally(self._counts.floor, self._names)
 
     def choose(
         self, scores: FloatArray, class_ids: IntArray, conf: float, wanted: frozenset[int] | None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -37,7 +38,7 @@ class RefinedSink(Sink):
         self._closed = False
 
     def write(self, frame: Frame, tracks: Tracks, counts: Counts | None = None) -> None:
-        self._frames.append((Frame(frame.index, None, frame.time), tracks, counts))
+        self._frames.append((replace(frame, image=None), tracks, counts))
 
     def close(self) -> None:
         if self._closed:

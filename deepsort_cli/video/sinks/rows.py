@@ -30,15 +30,14 @@ ROW = np.dtype(
 class RowsSink(Sink):
     """Keeps a row per track and frame."""
 
-    def __init__(self, source: int) -> None:
-        self._source = source
+    def __init__(self) -> None:
         self._rows: list[npt.NDArray[np.void]] = []
 
     def write(self, frame: Frame, tracks: Tracks, counts: Counts | None = None) -> None:
         if not len(tracks):
             return
         rows = np.empty(len(tracks), ROW)
-        rows["source"], rows["frame"], rows["time"] = self._source, frame.index + 1, frame.time
+        rows["source"], rows["frame"], rows["time"] = 0, frame.index + 1, frame.time
         rows["id"], rows["score"] = tracks.ids, tracks.scores
         rows["x1"], rows["y1"], rows["x2"], rows["y2"] = tracks.boxes.T
         rows["class_id"], rows["time_since_update"] = tracks.class_ids, tracks.time_since_update
@@ -48,5 +47,5 @@ class RowsSink(Sink):
         """Nothing to finish: `table` gives what came."""
 
     def table(self) -> npt.NDArray[np.void]:
-        """(N,) rows of `ROW`, in the order of the frames."""
+        """(N,) rows of `ROW`, in the order of the frames; `source` is 0."""
         return np.concatenate([np.empty(0, ROW), *self._rows])

@@ -33,6 +33,9 @@ class Source(ABC):
         frame_count_exact: they were counted. Else the number is what a file's header lets one expect: good for a
             progress bar, and for nothing else; the frames end when iteration ends.
         is_live: frames arrive in real time; they are numbered in the order they are yielded.
+        skipped: of a live source, frames passed over so far for newer ones.
+        reconnects: how often it was lost and found again.
+        connected: whether it is there now.
         sequence: `seqinfo.ini` of a MOTChallenge sequence.
         ground_truth_file: its `gt/gt.txt`, where there is one.
         media: the container behind a recorded video; None for everything else.
@@ -40,6 +43,8 @@ class Source(ABC):
 
     kind: str
     is_live = False
+    skipped = reconnects = 0
+    connected = True
     sequence: SequenceInfo | None = None
     ground_truth_file: Path | None = None
     media: Media | None = None
@@ -81,6 +86,9 @@ class Source(ABC):
     def ground_truth(self, index: int) -> GroundTruth | None:
         """Who really is where in a frame; known for the demo scene only."""
         return None
+
+    def wait(self) -> None:  # noqa: B027 (most never wait)
+        """Return when the next frame can be had at once, or when none comes any more."""
 
     def stop(self) -> None:  # noqa: B027 (most never wait)
         """Let an iteration in another thread that waits for more data end."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
 import os
 import sys
@@ -27,6 +28,9 @@ from deepsort_cli.video.sources.pictures import quiet_opencv
 
 CAMERA_FPS = 30.0
 MAX_RECONNECT_DELAY = 10.0
+CLOSING_SECONDS = 2.0
+TOLD_ATTEMPTS = 10
+"""How many attempts in a row to reconnect are told one by one; later only every tenth, about every other minute."""
 MOST_APART = 60.0
 """Seconds between two frames by the sender's clock; more is a clock that was set."""
 
@@ -92,32 +96,49 @@ class LiveSource(Source):
         self._captured = 0
         self._time: float | None = None
         self._stamp: float | None = None
-        self._newest: tuple[Image, float] | None = None
+        self._newest: tuple[Image, float, float] | None = None
         self._error: Exception | None = None
         self._stop = threading.Event()
+        self._stopped_at = 0.0
         self._changed = threading.Condition()
         self._offer(image)
         self._thread = threading.Thread(target=self._read_forever, name=f"reader of {self.name}", daemon=True)
 
     def __iter__(self) -> Iterator[Frame]:
-        self._thread.start()
+        self._start()
         index = 0
         while self.settings.max_frames is None or index < self.settings.max_frames:
             taken = self._take()
             if taken is None:
                 return
-            yield Frame(index, *taken)
+            image, moment, arrived = taken
+            yield Frame(index, image, moment, arrived=arrived)
             index += 1
 
-    def close(self) -> None:
-        self._stop.set()
+    def wait(self) -> None:
+        self._start()
+        with self._changed:
+            while self._newest is None and self._error is None and not self._stop.is_set():
+                self._changed.wait(0.5)
+
+    def stop(self) -> None:
+        if not self._stop.is_set():
+            self._stopped_at = time.monotonic()
+            self._stop.set()
         with self._changed:
             self._changed.notify_all()
+
+    def close(self) -> None:
+        self.stop()
         if self._thread.is_alive():
             # A read that hangs ends by its own timeout; the thread is a daemon and releases the connection itself.
-            self._thread.join(timeout=2.0)
+            self._thread.join(timeout=max(0.1, self._stopped_at + CLOSING_SECONDS - time.monotonic()))
         else:
             self._reader.close()
+
+    def _start(self) -> None:
+        if self._thread.ident is None:
+            self._thread.start()
 
     def _read_forever(self) -> None:
         try:
@@ -141,10 +162,13 @@ class LiveSource(Source):
         attempts, delay = self.settings.reconnect_attempts, self.settings.reconnect_delay
         before = self._reader
         before.close()
-        for attempt in range(1, attempts + 1):
+        self.connected = False
+        for attempt in itertools.count(1) if attempts is None else range(1, attempts + 1):
             if self._stop.is_set():
                 return None
-            self._warn(f"{self._shown}: no frame comes; attempt {attempt} of {attempts} to reconnect in {delay:g} s.")
+            if attempt <= TOLD_ATTEMPTS or attempt % 10 == 0:
+                number = f"{attempt}" if attempts is None else f"{attempt} of {attempts}"
+                self._warn(f"{self._shown}: no frame comes; attempt {number} to reconnect in {delay:g} s.")
             if self._stop.wait(delay):
                 return None
             reader = self._connect()
@@ -156,11 +180,16 @@ class LiveSource(Source):
                     self._warn(f"{self._shown}: begins anew, so it was a recording, and it has ended.")
                     return None
                 self._warn(f"{self._shown}: connected again.")
+                self.connected = True
+                self.reconnects += 1
                 return image
             if reader is not None:
                 reader.close()
             delay = min(2 * delay, MAX_RECONNECT_DELAY)
-        raise RunError(f"{self._shown}: lost, and {attempts} attempts to reconnect failed. Results so far are kept.")
+        raise RunError(
+            f"{self._shown}: lost, and {attempts} attempts to reconnect failed. Results so far are kept. "
+            "`input.reconnect_attempts`=null would go on trying."
+        )
 
     def _offer(self, image: Image) -> None:
         moment = self._moment()
@@ -172,7 +201,8 @@ class LiveSource(Source):
         with self._changed:
             while not self.settings.newest and self._newest is not None and not self._stop.is_set():
                 self._changed.wait(0.5)
-            self._newest = image, moment
+            self.skipped += self._newest is not None
+            self._newest = image, moment, time.monotonic()
             self._changed.notify_all()
 
     def _moment(self) -> float:
@@ -187,7 +217,7 @@ class LiveSource(Source):
         self._time, self._stamp = now, stamp
         return now
 
-    def _take(self) -> tuple[Image, float] | None:
+    def _take(self) -> tuple[Image, float, float] | None:
         with self._changed:
             while self._newest is None:
                 if self._error is not None:

@@ -5,15 +5,16 @@
                         measure camera motion
 
 Several frames are perceived at once, one by each worker with single-threaded networks: small networks gain little from
-many threads each, but frames are independent. Short queues join the threads, so memory does not grow; frames stay in
-order. An error in any thread ends the run in yours; whatever ends it, outputs are closed and usable.
+many threads each, but frames are independent. Several sources have a reader and a writer thread each and share the
+workers, in fair turns. Short queues join the threads, so memory does not grow; frames of a source stay in order. An
+error in any thread surfaces in yours and ends its source; whatever ends it, outputs are closed and usable.
 
-Read `run` first: it checks everything, then goes from source to source. `parts` opens detector and embedder, `sources`
-the sources; `perceive` is what workers do, `follow` what your thread does, `one_source` joins them with threads.
+Read `run` first: it checks everything. `parts` opens detector and embedder, `sources` the sources; `perceive` is what
+workers do, `follow` what your thread does, `one_source` joins them with threads, `together` goes from source to source.
 """
 
-from deepsort_cli.workflows.track.events import Ending, Progress, Summary
+from deepsort_cli.workflows.track.events import Ending, Live, Progress, Summary
 from deepsort_cli.workflows.track.parts import Functions
 from deepsort_cli.workflows.track.run import Run, run_track, track
 
-__all__ = ["Ending", "Functions", "Progress", "Run", "Summary", "run_track", "track"]
+__all__ = ["Ending", "Functions", "Live", "Progress", "Run", "Summary", "run_track", "track"]

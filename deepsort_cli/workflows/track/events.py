@@ -10,13 +10,34 @@ from deepsort_cli.core.mot import Comparison
 from deepsort_cli.core.regions import Counts
 from deepsort_cli.perception.fate import Fate
 
-Ending = Literal["end", "quit", "interrupted", "stopped"]
-"""The source ended; the user quit the window; Ctrl-C; the loop over the run was left."""
+Ending = Literal["end", "quit", "interrupted", "stopped", "failed"]
+"""The source ended; the user quit the window; Ctrl-C; the loop over the run was left; an error, which hurt no other
+source."""
+
+
+@dataclass(frozen=True)
+class Live:
+    """How a camera or stream keeps up.
+
+    Attributes:
+        latency_ms: milliseconds from when a frame had come to when its tracks were there, the median; None before the
+            first frame.
+        latency_p95_ms: what 95 in 100 frames kept to.
+        skipped: frames passed over for newer ones.
+        reconnects: how often it was lost and found again.
+        connected: whether it is there now; of a summary, whether it was at the end.
+    """
+
+    latency_ms: float | None
+    latency_p95_ms: float | None
+    skipped: int
+    reconnects: int
+    connected: bool
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a source is: told with 0 frames before its first, and after every frame.
+    """How far a source is: told with 0 frames before its first, after every frame, and while a camera is silent.
 
     Attributes:
         source: name of the source.
@@ -25,6 +46,7 @@ class Progress:
         tracks: people reported so far (distinct ids).
         present: tracks in the last frame.
         fps: frames per second lately.
+        live: what a camera or stream is like; None for what is recorded.
     """
 
     source: str
@@ -33,6 +55,7 @@ class Progress:
     tracks: int = 0
     present: int = 0
     fps: float = 0.0
+    live: Live | None = None
 
 
 @dataclass(frozen=True)
@@ -50,6 +73,9 @@ class Summary:
             detected and embedded at once.
         outputs: files and folders written.
         ending: what ended it.
+        present: tracks in the last frame.
+        live: how a camera or stream has kept up; None for what is recorded.
+        error: what went wrong, of a source that failed while others went on.
         detector, embedder: what was used; embedder is None without appearance.
         max_cosine_distance: the appearance threshold in force.
         frames_detected: frames the detector looked at; all of them unless `DetectorSettings.interval` says otherwise.
@@ -80,6 +106,9 @@ class Summary:
     counts: Counts | None = None
     comparison: Comparison | None = None
     fate: Fate | None = None
+    present: int = 0
+    live: Live | None = None
+    error: str | None = None
 
     @property
     def fps(self) -> float:

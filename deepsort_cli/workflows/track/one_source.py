@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -13,21 +13,26 @@ from deepsort_cli.core.box_tables import BoxTable
 from deepsort_cli.core.events import Listener
 from deepsort_cli.core.mot import Comparison
 from deepsort_cli.core.regions import Counts
-from deepsort_cli.core.streams import Ahead, Behind, InParallel, timed
+from deepsort_cli.core.streams import Behind, timed
+from deepsort_cli.core.turns import FairPool, Lane
 from deepsort_cli.settings.track import TrackSettings
 from deepsort_cli.tracking.counting import RegionCounter
 from deepsort_cli.tracking.refinement import refine
 from deepsort_cli.video.outputs import Outputs, Sinks, needs_pixels
 from deepsort_cli.video.sinks import ComparisonSink, RowsSink, Sink
 from deepsort_cli.video.sources import Source
-from deepsort_cli.workflows.track.events import Ending, Progress, Summary
+from deepsort_cli.workflows.track.events import Ending, Live, Progress, Summary
 from deepsort_cli.workflows.track.follow import Follower
+from deepsort_cli.workflows.track.latency import Latencies
 from deepsort_cli.workflows.track.parts import Parts
 from deepsort_cli.workflows.track.perceive import Glance, Perceived, glances, perceive
 
 READ_AHEAD = 4
 WRITE_BEHIND = 8
-LIVE_WORKERS = 2
+WRITE_BEHIND_EACH = 3
+"""Frames that wait to be written: of the only source, and of each of several, whose pictures all lie in memory."""
+LIVE_IN_FLIGHT = 2
+SILENT_SECONDS = 1.0
 
 Written = tuple[Frame, Tracks, Counts | None, float | None]
 
@@ -56,102 +61,159 @@ class Task:
 
 
 class OneSource:
-    """A source being tracked.
+    """A source being tracked, one frame whenever `step` is called.
 
     Attributes:
-        summary: what came of it; None before its outputs are closed, and after an error.
+        task: the source, and what is to become of it.
+        parts: those of the run, with a detector that counts for this source alone.
+        lane: what is seen in its frames, once it has started.
         follower: its tracker.
     """
 
+    lane: Lane[Glance, Perceived]
+
     def __init__(self, task: Task, parts: Parts, settings: TrackSettings, listener: Listener) -> None:
-        self._task = task
-        self._parts = parts
+        self.task = task
+        self.parts = replace(parts, detector=parts.detector.fresh())
         self._settings = settings
         self._listener = listener
         matched_only = settings.output.emit == "matched"
-        self.follower = Follower(parts, task.counter, fps=task.source.fps, matched_only=matched_only)
-        self.summary: Summary | None = None
+        self.follower = Follower(self.parts, task.counter, fps=task.source.fps, matched_only=matched_only)
+        self._latencies = Latencies()
+        self._opened = contextlib.ExitStack()
+        self._sinks: Sinks | None = None
+        self._last_frame = self._present = 0
+        self._begin = self._stepped = time.perf_counter()
 
-    def frames(self, *, shared: bool) -> Iterator[tuple[Frame, Tracks]]:
-        """Track frame by frame. Leaving the iteration, however that happens, closes all outputs.
+    def start(self, pool: FairPool[Glance, Perceived], *, shared: bool, alone: bool) -> None:
+        """Open all outputs, and let the workers begin.
 
         Args:
-            shared: whoever iterates may draw into images and change the arrays of tracks: outputs get copies.
+            shared: whoever gets the frames may draw into images and change the arrays of tracks: outputs get copies.
+            alone: there is no other source.
         """
-        task, last_frame = self._task, 0
-        ending: Ending = "end"
-        self._parts.detector.tally.reset()
         self._listener.happened(self._progress(0))
-        begin = time.perf_counter()
-        sinks = self._open_sinks()
-        with task.source, sinks, contextlib.ExitStack() as stack:
-            write = self._writer(sinks, stack, shared)
-            try:
-                for seen in self._perceived(stack):
-                    tracks = self.follower(seen)
-                    last_frame = seen.frame.index + self._settings.input.stride
-                    sinks.see(seen.frame, seen.detections, seen.motion)
-                    write(seen.frame, tracks)
-                    self._listener.happened(self._progress(len(tracks)))
-                    yield seen.frame, tracks
-                    if sinks.display is not None and sinks.display.stopped:
-                        ending = "quit"
-                        break
-            except KeyboardInterrupt:
-                ending = "interrupted"
-            except GeneratorExit:
-                ending = "stopped"
-        whole = ending == "end" and self._settings.input.max_frames is None
-        elapsed = time.perf_counter() - begin
-        self.summary = self._summary(ending, elapsed, sinks.seconds, last_frame if whole else None)
+        self._begin = self._stepped = time.perf_counter()
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(self.task.source)
+            self._sinks = stack.enter_context(self._open_sinks())
+            put, has_room = self._writer(stack, self._sinks, pool, WRITE_BEHIND if alone else WRITE_BEHIND_EACH)
+            self._write = self._giving(put, shared)
+            self.lane = self._open_lane(stack, pool, has_room)
+            self._opened = stack.pop_all()
+
+    def step(self) -> tuple[Frame, Tracks] | None:
+        """The next frame and its tracks, when the pool has named the lane; None at the end.
+
+        Raises:
+            DeepsortError: the source, a model or an output failed.
+        """
+        seen = self.lane.take()
+        if seen is None:
+            return None
+        tracks = self.follower(seen)
+        self._last_frame = seen.frame.index + self._settings.input.stride
+        self._sinks.see(seen.frame, seen.detections, seen.motion)
+        self._write(seen.frame, tracks)
+        if seen.frame.arrived is not None:
+            self._latencies.add(time.monotonic() - seen.frame.arrived)
+        self._present, self._stepped = len(tracks), time.perf_counter()
+        self._listener.happened(self._progress(len(tracks)))
+        return seen.frame, tracks
+
+    def tick(self) -> None:
+        """Say how it is, where no frame has come for a while."""
+        if self.task.source.is_live and time.perf_counter() - self._stepped > SILENT_SECONDS:
+            self._listener.happened(replace(self._progress(self._present), fps=0.0))
+
+    @property
+    def quits(self) -> bool:
+        """The user has closed its window."""
+        return self._sinks is not None and self._sinks.display is not None and self._sinks.display.stopped
+
+    def finish(self, error: BaseException | None = None) -> None:
+        """Close all outputs, which then hold every frame until here.
+
+        Args:
+            error: what ended it, if that was one.
+
+        Raises:
+            DeepsortError: an output could not be finished.
+        """
+        if error is None:
+            self._opened.close()
+        else:
+            self._opened.__exit__(type(error), error, error.__traceback__)
 
     def _open_sinks(self) -> Sinks:
-        task, refinement = self._task, self._settings.refinement
+        task, refinement = self.task, self._settings.refinement
         extra: Sequence[Sink] = [sink for sink in (task.comparison, task.rows) if sink is not None]
         refined = (lambda table: refine(table, refinement)) if refinement.wanted else None
         return task.outputs.open(refine=refined, extra=extra)
 
-    def _writer(self, sinks: Sinks, stack: contextlib.ExitStack, shared: bool) -> Callable[[Frame, Tracks], None]:
-        """What takes every frame and its tracks to the outputs."""
-        output, put = self._settings.output, sinks.write
-        if sinks.display is None:  # a window must be served by the main thread; without one, writing has its own
-            put = stack.enter_context(Behind(sinks.write, WRITE_BEHIND)).put
+    def _writer(
+        self, stack: contextlib.ExitStack, sinks: Sinks, pool: FairPool[Glance, Perceived], behind: int
+    ) -> tuple[Callable[[Written], None], Callable[[], bool]]:
+        """What takes frames to the outputs, and whether it would do so at once."""
+        if sinks.display is not None:  # a window must be served by the main thread; else writing has its own
+            return sinks.write, lambda: True
+        writer = stack.enter_context(Behind(sinks.write, behind, pool.nudge))
+        return writer.put, writer.has_room
+
+    def _giving(self, put: Callable[[Written], None], shared: bool) -> Callable[[Frame, Tracks], None]:
+        """What gives every frame and its tracks to the outputs."""
+        output = self._settings.output
         copies = shared and needs_pixels(output)
 
         def write(frame: Frame, tracks: Tracks) -> None:
             if shared:
                 tracks = tracks.copy()
             if copies and frame.image is not None:
-                frame = Frame(frame.index, frame.image.copy(), frame.time)
+                frame = replace(frame, image=frame.image.copy())
             put((frame, tracks, self.follower.counts, self.follower.fps if output.show_fps else None))
 
         return write
 
-    def _perceived(self, stack: contextlib.ExitStack) -> Iterable[Perceived]:
-        """What is seen in the frames, in their order, from threads that `stack` ends."""
-        parts, source = self._parts, self._task.source
+    def _open_lane(
+        self, stack: contextlib.ExitStack, pool: FairPool[Glance, Perceived], has_room: Callable[[], bool]
+    ) -> Lane[Glance, Perceived]:
+        """What is seen in the frames, in their order; `stack` ends it."""
+        parts, source = self.parts, self.task.source
+        named = (replace(frame, source=self.task.name) for frame in source)
+        seen = timed(glances(parts, named), self.follower.seconds, "read")
         look = partial(perceive, parts)
-        seen: Iterable[Glance] = timed(glances(parts, source), self.follower.seconds, "read")
-        if source.is_live:  # cameras and streams have a reading thread of their own; few frames in flight, no delay
-            return stack.enter_context(InParallel(look, seen, min(parts.workers, LIVE_WORKERS), waiting=0))
-        seen = stack.enter_context(Ahead(seen, READ_AHEAD))
-        stack.callback(source.stop)  # a pipe may be silent for ever, and leaving `Ahead` waits for its thread
         # Frames between detections cost the workers nothing, and embedding on demand keeps this thread busy: enough
         # frames have to wait for the workers not to run dry meanwhile.
         bursts = parts.interval > 1 or parts.embeds_on_demand
         waiting = 2 * parts.workers * parts.interval if bursts else 1
-        return stack.enter_context(InParallel(look, seen, parts.workers, waiting))
+        if source.is_live:  # it has a reading thread of its own; few frames under way, no delay
+            lane = pool.open(look, seen, in_flight=LIVE_IN_FLIGHT, arrival=source.wait, takes=has_room)
+        else:
+            lane = pool.open(look, seen, in_flight=parts.workers + waiting, ahead=READ_AHEAD, takes=has_room)
+        stack.callback(lane.close)
+        stack.callback(source.stop)  # a pipe or a camera may be silent for ever, and closing waits for the thread
+        return lane
 
     def _progress(self, present: int) -> Progress:
-        follower, total = self.follower, self._task.source.frame_count
+        follower, total = self.follower, self.task.source.frame_count
         if total is not None and follower.frames > total:
             total = None  # it was an estimate, and too low
-        return Progress(self._task.name, total, follower.frames, len(follower.ids), present, follower.fps)
+        live = self._live(self._latencies.lately)
+        return Progress(self.task.name, total, follower.frames, len(follower.ids), present, follower.fps, live)
 
-    def _summary(self, ending: Ending, elapsed: float, writing: dict[str, float], last_frame: int | None) -> Summary:
-        task, parts, follower = self._task, self._parts, self.follower
+    def _live(self, latency: Callable[[float], float | None]) -> Live | None:
+        source = self.task.source
+        if not source.is_live:
+            return None
+        return Live(latency(0.5), latency(0.95), source.skipped, source.reconnects, source.connected)
+
+    def summary(self, ending: Ending, error: BaseException | None = None) -> Summary:
+        """What came of it, after `finish`."""
+        whole = ending == "end" and self._settings.input.max_frames is None
+        elapsed = time.perf_counter() - self._begin
+        task, parts, follower = self.task, self.parts, self.follower
         count = max(follower.frames, 1)
-        stages = {**follower.seconds, **writing}
+        stages = {**follower.seconds, **({} if self._sinks is None else self._sinks.seconds)}
         embedded, skipped = follower.embedded
         return Summary(
             source=task.name,
@@ -171,12 +233,15 @@ class OneSource:
             embeddings_skipped=skipped,
             camera_motions=follower.measured,
             counts=follower.counts,
-            comparison=self._comparison(),
-            fate=follower.fate(last_frame),
+            comparison=self._comparison() if error is None else None,
+            fate=follower.fate(self._last_frame if whole else None),
+            present=self._present,
+            live=self._live(self._latencies.overall),
+            error=None if error is None else str(error),
         )
 
     def _comparison(self) -> Comparison | None:
-        task = self._task
+        task = self.task
         if task.comparison is None:
             return None
         found = task.comparison.comparison()

@@ -34,6 +34,7 @@ from deepsort_cli.workflows.track.events import Summary
 from deepsort_cli.workflows.track.one_source import OneSource, Task
 from deepsort_cli.workflows.track.parts import Functions, Parts, open_parts
 from deepsort_cli.workflows.track.sources import ground_truth, open_one, tell_misplaced, wanted_sources
+from deepsort_cli.workflows.track.together import Together
 
 NOTHING_KEPT = (
     "the tracks will not be kept, only summed up at the end: no output is asked for. "
@@ -69,7 +70,8 @@ def track(
 
     Args:
         sources: videos, folders, MOTChallenge sequences, camera numbers, URLs, or `demo`; or one list of them. Several
-            are tracked one after the other, each with fresh ids and its own outputs.
+            have ids and outputs of their own. Cameras and streams are tracked all at once, recordings `jobs` at a time
+            (None: as many as there are cores, and one where a function is given); what they give is the same as alone.
         listener: is told what happens: `Progress` and `Summary`, notes and warnings. None: those go to the logger
             `deepsort`.
         detector: a model's name or path, settings, or a function from a (H, W, 3) uint8 BGR image to `Detections`, an
@@ -154,10 +156,14 @@ def run_track(
                 counter=regions.start(),
                 comparison=_comparison(source, names[i], truths[i]) if wants_scores else None,
                 truth=truths[i],
-                rows=RowsSink(i) if keep_rows and not _is_endless(source) else None,
+                rows=RowsSink() if keep_rows and not _is_endless(source) else None,
             )
             for i, source in enumerate(sources)
         ]
+        recorded = sum(not source.is_live for source in sources)
+        if recorded > 1:
+            at_once = min(recorded, settings.jobs or parts.workers)
+            listener.note(f"{recorded} recordings are tracked, {at_once} of them at once (`jobs`)")
         return Run(tasks, parts, settings, listener, stack.pop_all())
 
 
@@ -165,7 +171,8 @@ class Run:
     """Tracking of one or several sources, done while somebody iterates over it, once.
 
     `for frame, tracks in run` gives every `Frame` and the `Tracks` reported in it, which are those that outputs get:
-    matched in this frame, unless `output.emit` says otherwise. Image and tracks are yours to change; `Frame.image` is
+    matched in this frame, unless `output.emit` says otherwise. Frames of several sources come by turns, those of one
+    in their order; `frame.source` says whose it is. Image and tracks are yours to change; `Frame.image` is
     None where neither a model nor an output needs pixels, as with stored detections. Leaving the loop, by its
     end, `break`, an error or Ctrl-C, closes all outputs, which then hold the frames until there. A `with` block around
     it closes what is open, too, also where nobody iterated.
@@ -173,9 +180,9 @@ class Run:
     Meanwhile OpenCV runs with one thread, where several frames are perceived at once.
 
     Attributes:
-        source: name of the source being tracked; of the last one afterwards.
-        counts: of lines and zones after the last frame; None where there are none.
-        summaries: what came of each source that was tracked.
+        source: name of the source of the last frame given.
+        counts: of its lines and zones after that frame; None where there are none.
+        summaries: what came of each source that was tracked, in the order in which they were given.
     """
 
     def __init__(
@@ -193,9 +200,10 @@ class Run:
         self._listener = listener
         self._close_sources = weakref.finalize(self, opened.close)
         self._iteration: weakref.ref[Iterator[Any]] | None = None  # weak: a loop that is left must be able to end it
-        self._current: OneSource | None = None
         self._scoring: Scoring | None = None
-        self.source = tasks[0].name
+        self._together = Together(
+            tasks, parts, settings, listener, at_once=settings.jobs or parts.workers, told=self._tell_summary
+        )
         self.summaries: list[Summary] = []
 
     def __iter__(self) -> Iterator[tuple[Frame, Tracks]]:
@@ -205,7 +213,7 @@ class Run:
         """Track everything that there is, where that is not done yet, and return this run.
 
         Raises:
-            RunError: a source or an output failed; finished parts are kept.
+            RunError: a source or an output failed; what is written is kept, and other sources are finished first.
             KeyboardInterrupt: after everything was closed properly.
         """
         if not self._is_finished:
@@ -231,8 +239,14 @@ class Run:
         return any(_is_endless(task.source) for task in self._tasks)
 
     @property
+    def source(self) -> str:
+        current = self._together.current
+        return self._tasks[0].name if current is None else current.task.name
+
+    @property
     def counts(self) -> Counts | None:
-        return None if self._current is None else self._current.follower.counts
+        current = self._together.current
+        return None if current is None else current.follower.counts
 
     @property
     def summary(self) -> Summary:
@@ -266,7 +280,13 @@ class Run:
                 "rows of this run are not kept in memory, because it may go on for ever. Set `input.max_frames`, or "
                 "write them into a file: `output.save_csv`."
             )
-        return np.concatenate([np.empty(0, ROW), *(task.rows.table() for task in self._tasks if task.rows is not None)])
+        places = {summary.source: place for place, summary in enumerate(self.summaries)}
+        tables = [np.empty(0, ROW)]
+        for task in self._tasks:
+            assert task.rows is not None
+            tables.append(task.rows.table())
+            tables[-1]["source"] = places.get(task.name, 0)
+        return np.concatenate(tables)
 
     @property
     def scoring(self) -> Scoring | None:
@@ -301,27 +321,16 @@ class Run:
             if self._parts.workers > 1:  # the workers use the cores, OpenCV's own threads would be in their way
                 stack.callback(cv2.setNumThreads, cv2.getNumThreads())
                 cv2.setNumThreads(1)
-            for task in self._tasks:
-                self.source = task.name
-                self._current = OneSource(task, self._parts, self._settings, self._listener)
-                try:
-                    yield from self._current.frames(shared=shared)
-                finally:
-                    self._tell_summary(self._current.summary)
-                if self.summaries[-1].ending == "interrupted":
-                    raise KeyboardInterrupt
-                if self.summaries[-1].ending == "quit":
-                    break
+            yield from self._together.frames(shared=shared)
 
-    def _tell_summary(self, summary: Summary | None) -> None:
-        """Of a source that was tracked without an error."""
-        if summary is None:
-            return
-        parts = self._parts
+    def _tell_summary(self, one: OneSource, summary: Summary) -> None:
+        parts = one.parts
         foreign = parts.brings_features and not parts.detector.stored and parts.embedder is not None
         if foreign and self._settings.tracker.max_cosine_distance is None and not self.summaries:
             self._listener.warn(FOREIGN_FEATURES.format(parts.embedder.name))  # type: ignore[union-attr]
+        order = {task.name: position for position, task in enumerate(self._tasks)}
         self.summaries.append(summary)
+        self.summaries.sort(key=lambda one: order[one.source])
         self._listener.happened(summary)
         for remark in summary.warnings():
             self._listener.warn(remark)

@@ -52,5 +52,4 @@ def test_threads_lose_nothing_and_a_new_source_starts_at_zero() -> None:
     counts = tally.counts
     assert (counts.frames, counts.found, counts.suppressed, counts.kept) == (400, 2400, 400, 800)
     assert counts.classes == {"truck": 400}
-    tally.reset()
-    assert tally.counts == DetectionCounts()
+    assert tally.fresh().counts == DetectionCounts()

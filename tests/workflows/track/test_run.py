@@ -205,19 +205,6 @@ class TestLoop:
         capture = cv2.VideoCapture(str(tmp_path / "out.mp4"))
         assert all(capture.read()[1].mean() > 20 for _ in range(DEMO.frames))
 
-    def test_several_sources_come_one_after_the_other(self, tmp_path: Path) -> None:
-        heard = Heard()
-        run = made("demo", "demo", listener=heard, output=OutputSettings(save_txt=tmp_path / "out.txt"))
-        assert [run.source for _ in run] == ["demo"] * 30 + ["demo-2"] * 30
-        assert [summary.source for summary in run.summaries] == ["demo", "demo-2"]
-        assert np.bincount(run.table()["source"]).tolist() == [28, 28]
-        assert {path.name for path in tmp_path.iterdir()} == {"out_demo.txt", "out_demo-2.txt"}
-        first, second = (summary.fate for summary in run.summaries)
-        assert first is not None and second is not None
-        assert first.begun == second.begun == 1, "every source has its own counts"
-        with pytest.raises(InputError, match="2 sources: ask for its summaries"):
-            _ = run.summary
-
     def test_nothing_to_ask_for_before_the_end(self) -> None:
         with made() as run:
             with pytest.raises(InputError, match="no summary yet"):
