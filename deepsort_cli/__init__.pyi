@@ -546,6 +546,7 @@ def track(
     show_fps: bool = False,
     labels: Literal["auto", "full", "id", "none"] = "auto",
     overwrite: bool = False,
+    rotate: str | None = None,
     line: str | Sequence[Any] = ...,
     zone: str | Sequence[Any] = ...,
     interpolate: Literal["linear", "gaussian"] | None = None,
@@ -624,6 +625,7 @@ def track(
         show_fps: Draw the processing speed into the picture.
         labels: On boxes: id, class and score (full), the id alone, none, or what leaves people visible.
         overwrite: Replace outputs that exist.
+        rotate: Begin new files at whole times (15m, 1h, 1d) or when they get large (500MB); None: one file each.
         line: Count who crosses the line x1,y1,x2,y2 in pixels, or name=x1,y1,x2,y2; repeat for several.
         zone: Count who is inside x1,y1,x2,y2,x3,y3,… around a zone, or name=x1,y1,…; repeat for several.
         interpolate: Fill gaps in tracks: linear, or gaussian, which also smooths the boxes; None: not at all.

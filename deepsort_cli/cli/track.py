@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 app = command_app()
 flags = Flags(TrackSettings)
 
+MOST_NAMED = 24
+"""Files of one source that are named one by one at the end."""
+
 
 @flags.command(
     app,
@@ -156,7 +159,11 @@ class _Screen(Told):
             self._bars.stop()  # they would catch what goes to stdout
             self.report.table(_table(summary))
             self._bars.start()
-        for path in summary.outputs:
+        written = summary.outputs
+        if len(written) > MOST_NAMED:
+            self.report.info(f"wrote {len(written)} files, {written[0]} to {written[-1]}")
+            written = []
+        for path in written:
             self.report.info(f"wrote {path}")
         if summary.comparison is not None and summary.comparison.left_out:
             left_out = summary.comparison.left_out

@@ -101,10 +101,14 @@ def claim(temporary: Path) -> IO[bytes]:
     return stream
 
 
-def remove_abandoned(target: Path) -> list[Path]:
-    """Delete the temporaries beside `target` that killed programs left behind; those in use are left alone."""
+def remove_abandoned(target: Path, between: str = "") -> list[Path]:
+    """Delete the temporaries beside `target` that killed programs left behind; those in use are left alone.
+
+    Args:
+        between: a regular expression of what may stand between the target's stem and suffix.
+    """
     stem, suffix = _short_name(target)
-    name = re.compile(re.escape(f".{stem}.deepsort-") + "[0-9a-f]{8}" + re.escape(suffix))
+    name = re.compile(re.escape(f".{stem}") + between + r"\.deepsort-[0-9a-f]{8}" + re.escape(suffix))
     try:
         found = sorted(path for path in target.parent.iterdir() if name.fullmatch(path.name))
     except OSError:

@@ -100,6 +100,7 @@ OPTIONS = (
     Option("output.show_fps", "show_fps", OUTPUT),
     Option("output.labels", "labels", OUTPUT, daily=True),
     Option("output.overwrite", "overwrite", OUTPUT, daily=True),
+    Option("output.rotate", "rotate", OUTPUT, metavar="TIME|SIZE"),
     Option("counting.lines", "line", COUNTING, daily=True, metavar="LINE", repeat=True),
     Option("counting.zones", "zone", COUNTING, daily=True, metavar="ZONE", repeat=True),
     Option("refinement.interpolate", "interpolate", AFTERWARDS),

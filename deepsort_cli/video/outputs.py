@@ -6,7 +6,7 @@ Which outputs there are is the table `sinks.outputs`; nothing here knows one of 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,16 +19,21 @@ from deepsort_cli.core.types import Detections, FloatArray
 from deepsort_cli.video.overlay import Overlay
 from deepsort_cli.video.settings import OutputSettings
 from deepsort_cli.video.sinks import (
+    ANY_LABEL,
     STDOUT,
     ClassNames,
     DisplaySink,
     Job,
     Output,
+    PartClock,
     RecordingSink,
     RefinedSink,
+    RotatingSink,
     Sink,
+    WhileRoomSink,
     output_path,
     outputs,
+    parts_of,
 )
 from deepsort_cli.video.sources import Source
 
@@ -63,6 +68,8 @@ class Outputs:
         class_names: name by class number.
         facts: what the run's models are, for recordings.
         warn, note: take what is to be said about an output.
+        refined: tables are refined at the end, and so written as a whole.
+        parts: the files of outputs that are written in several, by their fields, from the oldest to the newest.
     """
 
     source: Source
@@ -72,6 +79,8 @@ class Outputs:
     facts: Mapping[str, Any]
     warn: Say
     note: Say
+    refined: bool = False
+    parts: dict[str, list[Path]] = field(default_factory=dict)
 
     @classmethod
     def plan(
@@ -84,6 +93,7 @@ class Outputs:
         suffix: str | None = None,
         warn: Say = lambda message: None,
         note: Say = lambda message: None,
+        refined: bool = False,
     ) -> Outputs:
         """The outputs that the settings ask for; their names get the suffix, where there are several sources."""
 
@@ -92,12 +102,15 @@ class Outputs:
 
         paths = [(output, place(getattr(settings, output.field))) for output in asked_for(settings)]
         names = {} if class_names is None else class_names
-        return cls(source, settings, paths, names, {} if facts is None else facts, warn, note)
+        return cls(source, settings, paths, names, {} if facts is None else facts, warn, note, refined)
 
     @property
     def written(self) -> list[Path]:
         """The files and folders that are there now."""
-        return [path for _, path in self.paths if path != STDOUT and path.exists()]
+        found = []
+        for output, path in self.paths:
+            found += self.parts.get(output.field, [path] if path != STDOUT else [])
+        return [path for path in found if path.exists()]
 
     def check(self, place: Path | None) -> None:
         """Refuse outputs that cannot be written, that exist, or that are the source itself, which lies at `place`.
@@ -116,9 +129,35 @@ class Outputs:
             if output.folder:
                 check_output_folder(path, key=output.key)
                 continue
-            check_output_file(path, overwrite=self.settings.overwrite, key=output.key)
-            for left in remove_abandoned(path):
+            rotates = self._rotates(output, path)
+            if rotates:
+                self._check_parts(output, path, place)
+            else:
+                check_output_file(path, overwrite=self.settings.overwrite, key=output.key)
+            for left in remove_abandoned(path, ANY_LABEL if rotates else ""):
                 self.note(f"removed {left}, left behind by a run that was killed")
+
+    def _check_parts(self, output: Output, path: Path, place: Path | None) -> None:
+        """Refuse an output in several files that cannot be written, or some of which are there."""
+        check_output_folder(path.parent, key=output.key)
+        look(path.with_name(f"{path.stem}_2000-01-01_00-00-00-10{path.suffix}"), key=output.key)  # the longest name
+        there = [] if self.source.is_live else parts_of(path)  # those of cameras have a date, none is in the way
+        for part in there:
+            if place is not None and is_same_file(part, place):
+                raise InputError(f"`{output.key}` {path}: {part} is the source itself. Choose another name.")
+        if there and not self.settings.overwrite:
+            raise InputError(
+                f"`{output.key}` {path}: there is {there[0]} already. Set `output.overwrite`=true to replace it and "
+                "all other parts, or choose another name."
+            )
+
+    def _rotates(self, output: Output, path: Path) -> bool:
+        """Whether an output is written in several files, one after the other."""
+        rotation = self.settings.rotation
+        whole = output.sees == "detections" or (output.sees == "tables" and self.refined)
+        if rotation is None or output.folder or path == STDOUT or whole:
+            return False
+        return output.grows or rotation.seconds is not None
 
     def _check_path(self, output: Output, path: Path, place: Path | None, seen: dict[Path, str]) -> None:
         """Refuse a path by itself; `seen` are those of other outputs."""
@@ -142,7 +181,7 @@ class Outputs:
                 and crops show them as they are during the run.
             extra: sinks that see what tables see.
         """
-        settings = self.settings
+        settings, parts_clock = self.settings, PartClock(self.source.is_live)
         with contextlib.ExitStack() as opened:  # if one cannot be opened, those before it are closed
 
             def add(sink: AnySink) -> AnySink:
@@ -152,7 +191,7 @@ class Outputs:
             display = add(DisplaySink(f"deepsort: {self.source.name}")) if settings.display else None
             sinks: dict[str, list[Any]] = {"tables": list(extra), "frames": [], "pictures": [], "detections": []}
             for output, path in self.paths:
-                sinks[output.sees].append(add(output.open(self._job(output, path))))
+                sinks[output.sees].append(add(self._open(output, path, parts_clock)))
             tables = sinks["tables"]
             if refine is not None and tables:
                 tables = [RefinedSink(refine, tables)]
@@ -161,8 +200,56 @@ class Outputs:
             data, overlay = [*tables, *sinks["frames"]], Overlay(settings, self.class_names)
             return Sinks(data, pictures, display, overlay, sinks["detections"])
 
+    def _open(self, output: Output, path: Path, clock: PartClock) -> Sink:
+        """The sink of an output, in one file or in several."""
+        if not self._rotates(output, path):
+            return self._one(output, self._job(output, path))
+        replaces = self.settings.overwrite and not self.source.is_live
+        if replaces:
+            for old in parts_of(path):
+                old.unlink()
+        rotation, spoken = self.settings.rotation, _Once(self.warn, self.note)
+        assert rotation is not None
+
+        def open_part(part: Path, first: bool) -> Sink:
+            with spoken.only_if(first):
+                job = self._job(output, part)
+                return self._one(output, replace(job, part=True, warn=spoken.warn, note=spoken.note))
+
+        parts = self.parts.setdefault(output.field, [])
+        return RotatingSink(path, rotation, clock, open_part, replaces=replaces, began=parts.append)
+
+    def _one(self, output: Output, job: Job) -> Sink:
+        sink = output.open(job)
+        return WhileRoomSink(sink, job.path, output.field.removeprefix("save_"), job.warn) if output.bulky else sink
+
     def _job(self, output: Output, path: Path) -> Job:
         return Job(output, path, self.source, self.settings, self.class_names, self.facts, self.warn, self.note)
+
+
+class _Once:
+    """Says what the first part of an output says when it is opened, and not again for every other part."""
+
+    def __init__(self, warn: Say, note: Say) -> None:
+        self._warn, self._note = warn, note
+        self._silent = False
+
+    def warn(self, message: str) -> None:
+        if not self._silent:
+            self._warn(message)
+
+    def note(self, message: str) -> None:
+        if not self._silent:
+            self._note(message)
+
+    @contextlib.contextmanager
+    def only_if(self, spoken: bool) -> Iterator[None]:
+        """Silent within the block, unless `spoken`."""
+        self._silent = not spoken
+        try:
+            yield
+        finally:
+            self._silent = False
 
 
 @dataclass

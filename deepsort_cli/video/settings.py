@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from deepsort_cli.core.settings import Settings
+from deepsort_cli.video.rotation import Rotation, parse_rotation
 
 
 class SourceSettings(Settings):
@@ -80,6 +81,10 @@ class OutputSettings(Settings):
         description="Tracks to output: matched in this frame, or also one predicted row after a miss as in the paper.",
     )
     overwrite: bool = Field(False, description="Replace outputs that exist.")
+    rotate: str | None = Field(
+        None,
+        description="Begin new files at whole times (15m, 1h, 1d) or when they get large (500MB); null: one file each.",
+    )
     display: bool = Field(False, description="Show a live window; q or Esc stops.")
     show_fps: bool = Field(False, description="Draw the processing speed into the picture.")
     labels: Literal["auto", "full", "id", "none"] = Field(
@@ -101,3 +106,15 @@ class OutputSettings(Settings):
     preset: Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"] = (
         Field("veryfast", description="Speed of the H.264 encoder, from ultrafast to veryslow.")
     )
+
+    @field_validator("rotate")
+    @classmethod
+    def _check_rotate(cls, value: str | None) -> str | None:
+        if value is not None:
+            parse_rotation(value)
+        return value
+
+    @property
+    def rotation(self) -> Rotation | None:
+        """What `rotate` says."""
+        return None if self.rotate is None else parse_rotation(self.rotate)

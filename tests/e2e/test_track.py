@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -234,6 +235,37 @@ class TestInterruption:
         lines = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
         assert [line["frame"] for line in lines] == list(range(1, len(lines) + 1))
         assert cv2.VideoCapture(str(tmp_path / "out.mp4")).get(cv2.CAP_PROP_FRAME_COUNT) == len(lines) > 3
+
+    def test_what_a_killed_run_has_rotated_is_there_and_plays(self, tmp_path: Path) -> None:
+        """Also the part that was being written, under its own name; nothing of it was asked to end."""
+        det_file(tmp_path, frames=20)
+        process = subprocess.Popen(
+            [str(Path(sys.executable).with_name("deepsort")), "track", "--source", "demo", "--set", "demo.frames=99999",
+             "--set", "demo.width=160", "--set", "demo.height=120", "--detections", "det.txt", "--reid", "none",
+             "--rotate", "4s", "--save", "out.mp4", "--save-jsonl", "out.jsonl"],
+            cwd=tmp_path, stderr=subprocess.PIPE, env={**os.environ, "NO_COLOR": "1"},
+        )  # fmt: skip
+        deadline = time.monotonic() + 600
+        while time.monotonic() < deadline and process.poll() is None:
+            grown = sorted(path for path in tmp_path.glob("out_*.mp4") if path.stat().st_size > 10_000)
+            if len(grown) >= 3:
+                break
+            time.sleep(0.05)
+        process.kill()
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode == -signal.SIGKILL, errors
+        films = sorted(tmp_path.glob("*.mp4"))
+        assert [film.name for film in films[:3]] == ["out_00-00-00.mp4", "out_00-00-04.mp4", "out_00-00-08.mp4"]
+        counts = []
+        for film in films:
+            lines = film.with_suffix(".jsonl").read_text().splitlines()
+            with av.open(str(film)) as container:
+                counts.append((sum(1 for _ in container.decode(video=0)), len(lines)))
+            assert all(json.loads(line)["frame"] for line in lines), "whole lines"
+        assert counts[0] == (100, 100)
+        played, written = counts[-1]
+        assert written - 60 <= played <= written, "at most about two seconds are lost"
+        assert sum(played for played, _ in counts) > 200
 
     def test_truncated_video_is_tracked_to_its_end(self, deepsort: Run, tmp_path: Path) -> None:
         assert deepsort("track", "--source", "demo", "--max-frames", 60, "--save", "a.mkv").returncode == 0

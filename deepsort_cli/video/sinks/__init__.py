@@ -21,7 +21,9 @@ from deepsort_cli.video.sinks.encoder import check_video
 from deepsort_cli.video.sinks.names import output_path, unique_names
 from deepsort_cli.video.sinks.recording import RecordingSink
 from deepsort_cli.video.sinks.refined import RefinedSink
+from deepsort_cli.video.sinks.rotating import ANY_LABEL, PartClock, RotatingSink, parts_of
 from deepsort_cli.video.sinks.rows import ROW, RowsSink
+from deepsort_cli.video.sinks.space import WhileRoomSink
 from deepsort_cli.video.sinks.summary import SummarySink
 from deepsort_cli.video.sinks.tables import STDOUT, CsvSink, GroundTruthSink, JsonlSink, MotSink, ground_truth_rows
 from deepsort_cli.video.sinks.timeline import TimelineSink
@@ -29,6 +31,7 @@ from deepsort_cli.video.sinks.video import VideoSink
 from deepsort_cli.video.sinks.window import DisplaySink, window_problem
 
 __all__ = [
+    "ANY_LABEL",
     "ROW",
     "STDOUT",
     "ClassNames",
@@ -41,18 +44,22 @@ __all__ = [
     "JsonlSink",
     "MotSink",
     "Output",
+    "PartClock",
     "RecordingSink",
     "RefinedSink",
+    "RotatingSink",
     "RowsSink",
     "Sink",
     "SummarySink",
     "TemporaryFile",
     "TimelineSink",
     "VideoSink",
+    "WhileRoomSink",
     "check_video",
     "ground_truth_rows",
     "output_path",
     "outputs",
+    "parts_of",
     "remove_old_crops",
     "unique_names",
     "window_problem",

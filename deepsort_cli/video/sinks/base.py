@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -54,6 +56,8 @@ class Output:
         lines: it is written in whole lines, frame by frame, so that it can go to standard output.
         folder: it is a folder, not a file.
         pixels: it needs the frames' images.
+        grows: its file grows while it is written; else it is written as a whole at the end.
+        bulky: it fills disks, and ends before text when there is little room left.
     """
 
     field: str
@@ -63,6 +67,8 @@ class Output:
     lines: bool = False
     folder: bool = False
     pixels: bool = False
+    grows: bool = False
+    bulky: bool = False
 
     @property
     def key(self) -> str:
@@ -82,6 +88,8 @@ class Job:
         class_names: name by class number.
         facts: what the run's models are, as `core.recording.Origin` calls it.
         warn, note: take what is to be said about it.
+        part: it is one of several files, one after the other: one that grows lies under its own name from the
+            beginning, in a form that can be used at any time.
     """
 
     output: Output
@@ -92,18 +100,22 @@ class Job:
     facts: Mapping[str, Any]
     warn: Say
     note: Say
+    part: bool = False
 
 
 class TemporaryFile:
-    """A file under a hidden name beside its final one, which it gets with `publish`.
+    """A file under a hidden name beside its final one, which it gets with `publish`; or under its final one at once.
 
     Attributes:
         path: where to write.
         stream: the file itself, open as long as it is written, also where another library writes to `path`.
     """
 
-    def __init__(self, final: Path) -> None:
+    def __init__(self, final: Path, *, in_place: bool = False) -> None:
         """Create it, and the folder where that is missing.
+
+        Args:
+            in_place: it has its final name from the beginning; what was there is replaced now.
 
         Raises:
             InputError: `final` is something that must not be replaced: a folder, a device.
@@ -112,28 +124,44 @@ class TemporaryFile:
         if final.exists() and not final.is_file():
             raise InputError(f"{final}: not a regular file; choose another name.")
         self._final = final
-        self.path = temporary_beside(final)
+        self.path = final if in_place else temporary_beside(final)
         try:
             final.parent.mkdir(parents=True, exist_ok=True)
+            if in_place:
+                final.unlink(missing_ok=True)
             self.stream: IO[bytes] = claim(self.path)
         except OSError as error:
             raise write_error(final, error) from None
 
     def publish(self) -> None:
-        """Give it its final name.
+        """Bring it to the disk and give it its final name.
 
         Raises:
-            RunError: that is not possible any more.
+            RunError: that is not possible any more; where it can still be named, it is.
         """
-        self.stream.close()
+        failure: OSError | None = None
+        try:
+            with self.stream:
+                os.fsync(self.stream.fileno())
+        except OSError as error:
+            if error.errno not in {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS}:  # not every file system can
+                failure = error
         try:
             self.path.replace(self._final)
         except OSError as error:
-            raise write_error(self._final, error) from None
+            failure = failure or error
+        if failure is not None:
+            raise write_error(self._final, failure) from None
 
     def remove(self) -> None:
         self.stream.close()
         self.path.unlink(missing_ok=True)
+
+    def give_way(self) -> None:
+        """Another file is about to take the final name."""
+        self.stream.close()
+        if self.path != self._final:
+            self.path.unlink(missing_ok=True)
 
 
 def write_error(path: Path, error: Exception) -> RunError:

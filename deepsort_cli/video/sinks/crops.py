@@ -79,4 +79,4 @@ def _open(job: Job) -> CropSink:
     return CropSink(job.path)
 
 
-OUTPUTS = (Output("save_crops", "frames", _open, check=_check, folder=True, pixels=True),)
+OUTPUTS = (Output("save_crops", "frames", _open, check=_check, folder=True, pixels=True, bulky=True),)

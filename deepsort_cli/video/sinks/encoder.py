@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,12 @@ class Encoding:
     def keeps_shape(self) -> bool:
         """Whether it can say that pixels are not square."""
         return self.codec == "mpeg4" or self.codec.startswith(("libx264", "libx265", "h264_", "hevc_"))
+
+    def without_delay(self) -> Encoding:
+        """The same, every frame written as soon as it came, in a somewhat larger file."""
+        if self.codec in {"libx264", "libx265"}:
+            return replace(self, options={**self.options, "tune": "zerolatency"})
+        return replace(self, options={**self.options, "lag-in-frames": "0"}) if self.codec == "libvpx-vp9" else self
 
     def pace(self) -> Pace:
         """What places the frames of one video."""

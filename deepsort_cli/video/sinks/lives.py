@@ -42,7 +42,7 @@ class Lives:
     def __init__(self) -> None:
         self.of: dict[int, Life] = {}
         self.frames = 0
-        self.end = 0.0
+        self.begin = self.end = 0.0
         self._present: list[int] = []
         self._steps: deque[float] = deque(maxlen=15)
 
@@ -50,6 +50,8 @@ class Lives:
         if self.frames:
             self._steps.append(frame.time - self.end)
             self._prolong(frame.time)
+        else:
+            self.begin = frame.time
         number, self.frames, self.end = self.frames, self.frames + 1, frame.time
         self._present = tracks.ids.tolist()
         for i, (left, _, right, bottom) in enumerate(tracks.boxes.tolist()):

@@ -7,7 +7,10 @@ from pathlib import Path
 
 SUFFIXES = frozenset({".mp4", ".m4v", ".mov"})
 
-FRAGMENTS = {"movflags": "empty_moov+default_base_moof", "frag_duration": "1000000"}
+AT_ONCE = {"flush_packets": "1"}
+"""Options of FFmpeg: what is written is in the file, not in the memory of a program that may be killed."""
+
+FRAGMENTS = {"movflags": "empty_moov+default_base_moof", "frag_duration": "1000000", **AT_ONCE}
 """Options of FFmpeg: fragments of a second carry their own index, so that a file cut off anywhere still plays."""
 
 INDEX_FIRST = {"movflags": "+faststart"}

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import csv
-import errno
 import io
 import json
 import math
-import os
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
@@ -47,9 +45,9 @@ class Lines(ABC):
         """Finish. Can be called again."""
 
 
-def open_lines(path: Path, header: str = "") -> Lines:
-    """Where lines for `path` go: a file that appears when it is closed, or standard output at once for `-`."""
-    return _StdoutLines(header) if path == STDOUT else _FileLines(path, header)
+def open_lines(path: Path, header: str = "", *, in_place: bool = False) -> Lines:
+    """Where lines for `path` go: a file that appears when it is closed, or at once; or standard output for `-`."""
+    return _StdoutLines(header) if path == STDOUT else _FileLines(path, header, in_place)
 
 
 class _StdoutLines(Lines):
@@ -75,10 +73,10 @@ class _StdoutLines(Lines):
 class _FileLines(Lines):
     """Appends whole lines to a temporary file that takes its final name on `close`, if anything was ever appended."""
 
-    def __init__(self, path: Path, header: str) -> None:
+    def __init__(self, path: Path, header: str, in_place: bool) -> None:
         super().__init__(header)
         self.path = path
-        self._file = TemporaryFile(path)
+        self._file = TemporaryFile(path, in_place=in_place)
         # Unbuffered: one system call per frame, and after a failure it is known what reached the file.
         self._stream = self._file.stream
         self._complete = 0
@@ -99,25 +97,17 @@ class _FileLines(Lines):
     def close(self) -> None:
         if self._stream.closed:
             return
-        failure: OSError | None = None
-        try:
-            os.fsync(self._stream.fileno())
-        except OSError as error:
-            if error.errno not in {errno.EINVAL, errno.ENOTSUP}:  # not every file system can
-                failure = error
         if self._used:
             self._file.publish()
         else:
             self._file.remove()
-        if failure is not None:
-            raise write_error(self.path, failure)
 
 
 class MotSink(Sink):
     """MOTChallenge results: `frame,id,left,top,width,height,1,-1,-1,-1`, frames and ids from 1."""
 
-    def __init__(self, path: Path) -> None:
-        self._file = open_lines(path)
+    def __init__(self, path: Path, *, in_place: bool = False) -> None:
+        self._file = open_lines(path, in_place=in_place)
 
     def write(self, frame: Frame, tracks: Tracks, counts: Counts | None = None) -> None:
         self._file.append(format_rows(frame.index + 1, tracks.ids, xyxy_to_tlwh(tracks.boxes)))
@@ -136,9 +126,16 @@ class JsonlSink(Sink):
     are counted also `counts`, those of all lines and zones after the frame.
     """
 
-    def __init__(self, path: Path, class_names: ClassNames | None = None, warn: Say = lambda message: None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        class_names: ClassNames | None = None,
+        warn: Say = lambda message: None,
+        *,
+        in_place: bool = False,
+    ) -> None:
         """Prepare; `warn` is told what cannot be written as JSON."""
-        self._file = open_lines(path)
+        self._file = open_lines(path, in_place=in_place)
         self._names = {} if class_names is None else class_names
         self._carried = CarriedAsJson(warn)
 
@@ -171,8 +168,8 @@ class CsvSink(Sink):
 
     COLUMNS = ("frame", "time", "id", "x1", "y1", "x2", "y2", "score", "class_id", "class", "time_since_update")
 
-    def __init__(self, path: Path, class_names: ClassNames | None = None) -> None:
-        self._file = open_lines(path, header=",".join(self.COLUMNS) + "\n")
+    def __init__(self, path: Path, class_names: ClassNames | None = None, *, in_place: bool = False) -> None:
+        self._file = open_lines(path, header=",".join(self.COLUMNS) + "\n", in_place=in_place)
         self._names = {} if class_names is None else class_names
 
     def write(self, frame: Frame, tracks: Tracks, counts: Counts | None = None) -> None:
@@ -202,8 +199,10 @@ class GroundTruthSink(Sink):
     Column 7 is 0, which tells scorers to leave the row out, where nothing of the figure can be seen.
     """
 
-    def __init__(self, path: Path, ground_truth: Callable[[int], GroundTruth | None]) -> None:
-        self._file = open_lines(path)
+    def __init__(
+        self, path: Path, ground_truth: Callable[[int], GroundTruth | None], *, in_place: bool = False
+    ) -> None:
+        self._file = open_lines(path, in_place=in_place)
         self._ground_truth = ground_truth
 
     def write(self, frame: Frame, tracks: Tracks, counts: Counts | None = None) -> None:
@@ -251,14 +250,27 @@ def _check_ground_truth(job: Job) -> None:
 
 
 OUTPUTS = (
-    Output("save_txt", "tables", lambda job: MotSink(job.path), lines=True),
-    Output("save_jsonl", "tables", lambda job: JsonlSink(job.path, job.class_names, job.warn), lines=True),
-    Output("save_csv", "tables", lambda job: CsvSink(job.path, job.class_names), lines=True),
+    Output("save_txt", "tables", lambda job: MotSink(job.path, in_place=job.part), lines=True, grows=True),
+    Output(
+        "save_jsonl",
+        "tables",
+        lambda job: JsonlSink(job.path, job.class_names, job.warn, in_place=job.part),
+        lines=True,
+        grows=True,
+    ),
+    Output(
+        "save_csv",
+        "tables",
+        lambda job: CsvSink(job.path, job.class_names, in_place=job.part),
+        lines=True,
+        grows=True,
+    ),
     Output(
         "save_gt",
         "frames",
-        lambda job: GroundTruthSink(job.path, job.source.ground_truth),
+        lambda job: GroundTruthSink(job.path, job.source.ground_truth, in_place=job.part),
         check=_check_ground_truth,
         lines=True,
+        grows=True,
     ),
 )

@@ -14,15 +14,22 @@ SUFFIXES = (".png", ".svg", ".pdf")
 
 
 class TimelineSink(LivesSink):
-    """A picture with a bar for every track over time, interrupted where it was not seen."""
+    """A picture with a bar for every track over time, interrupted where it was not seen.
 
-    def __init__(self, path: Path, title: str, fps: float) -> None:
+    Args:
+        part: it shows a part of a longer run: time does not begin at 0.
+    """
+
+    def __init__(self, path: Path, title: str, fps: float, *, part: bool = False) -> None:
         super().__init__(path)
+        self._part = part
         self._title = title
         self._frame_seconds = 1 / fps
 
     def _finish(self, path: Path, lives: Lives) -> None:
         lives.finish(self._frame_seconds)
+        if not self._part:
+            lives.begin = 0.0
         _draw_timeline(path, self._title, lives)
 
 
@@ -42,7 +49,7 @@ def _draw_timeline(path: Path, title: str, lives: Lives) -> None:
     every = math.ceil(0.13 / inches_a_bar)  # numbers would overlap on bars thinner than that
     axes.set_yticks(range(0, len(tracks), every), [str(track_id) for track_id, _ in tracks[::every]], fontsize=8)
     axes.set_ylim(max(len(tracks), 1) - 0.3, -0.7)
-    axes.set_xlim(min(0.0, lives.end), max(0.0, lives.end))
+    axes.set_xlim(min(lives.begin, lives.end), max(lives.begin, lives.end))
     axes.xaxis.set_major_locator(MaxNLocator(12, steps=[1, 2, 3, 6, 10] if lives.end >= 60 else None))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _clock(value) if lives.end >= 60 else f"{value:g}"))
     axes.set_xlabel("time" if lives.end >= 60 else "seconds")
@@ -72,7 +79,7 @@ OUTPUTS = (
     Output(
         "save_timeline",
         "tables",
-        lambda job: TimelineSink(job.path, job.source.name, job.source.output_fps),
+        lambda job: TimelineSink(job.path, job.source.name, job.source.output_fps, part=job.part),
         check=_check,
     ),
 )

@@ -23,6 +23,7 @@ from deepsort_cli.video.sinks.pace import EvenPace
 from deepsort_cli.video.sinks.pictures import even, fit, written_size
 from deepsort_cli.video.sinks.remux import Span, remux
 from deepsort_cli.video.sinks.sound import FAILURES, Sound, find_sound, format_of, reason_of
+from deepsort_cli.video.sinks.space import room_for
 
 
 class VideoSink(Sink):
@@ -43,6 +44,7 @@ class VideoSink(Sink):
         media: Media | None = None,
         warn: Say = lambda message: None,
         note: Say = lambda message: None,
+        in_place: bool = False,
     ) -> None:
         """Prepare the file; the encoder starts with the first frame.
 
@@ -52,6 +54,7 @@ class VideoSink(Sink):
             media: the recording that the frames come from, for its sound and the shape of its pixels.
             warn: takes messages about what the file will be without.
             note: takes facts worth a line.
+            in_place: the file lies under its own name from the beginning; as mp4 or mkv it plays as far as it got.
 
         Raises:
             InputError: unknown suffix or codec.
@@ -60,10 +63,12 @@ class VideoSink(Sink):
         self._path = path
         self._warn = warn
         encoding = choose_encoding(path, fps, settings)
+        if in_place:
+            encoding = encoding.without_delay()
         shape = media.sample_aspect_ratio if media is not None else Fraction(1)
         if shape != 1 and not encoding.keeps_shape:
             note(f"{path}: pixels are made square, because {encoding.codec} cannot say that they are {shape}")
-        self._encoder = _Encoder(path, encoding, shape, settings.max_side)
+        self._encoder = _Encoder(path, encoding, shape, settings.max_side, in_place)
         self._sound: Sound | None = None
         if media is not None and media.audio and settings.audio:
             self._sound = find_sound(media, path, warn, note)
@@ -97,6 +102,12 @@ class VideoSink(Sink):
 
     def _last_form(self, file: TemporaryFile, span: Span, is_mp4: bool) -> TemporaryFile:
         """The same video with sound, and with its index first where there is one; itself where that fails."""
+        if not room_for(
+            self._path, file.path.stat().st_size
+        ):  # it is a second file for a while; fragments play as well
+            if self._sound is not None:
+                self._warn(f"{self._path}: without the source's sound, because the disk is nearly full.")
+            return file
         if self._sound is not None:
             try:
                 return self._remuxed(file, span, self._sound)
@@ -115,7 +126,7 @@ class VideoSink(Sink):
         except BaseException:
             copy.remove()
             raise
-        file.remove()
+        file.give_way()
         return copy
 
     def _tell_what_did_not_fit(self) -> None:
@@ -130,8 +141,9 @@ class VideoSink(Sink):
 class _Encoder:
     """Encodes pictures into a temporary file, each shown until the next one comes."""
 
-    def __init__(self, path: Path, encoding: Encoding, shape: Fraction, max_side: int | None) -> None:
+    def __init__(self, path: Path, encoding: Encoding, shape: Fraction, max_side: int | None, in_place: bool) -> None:
         self._path = path
+        self._in_place = in_place
         self._encoding = encoding
         self._shape = shape
         self._max_side = max_side
@@ -193,10 +205,14 @@ class _Encoder:
         stored, squared = (self._shape, Fraction(1)) if self._encoding.keeps_shape else (Fraction(1), self._shape)
         self._given = (width, height)
         self._size = written_size(width, height, self._max_side, squared)
-        self.file = TemporaryFile(self._path)
-        options = mp4.FRAGMENTS if self._path.suffix.lower() in mp4.SUFFIXES else {}
+        self.file = TemporaryFile(self._path, in_place=self._in_place)
+        options = mp4.FRAGMENTS if self._path.suffix.lower() in mp4.SUFFIXES else mp4.AT_ONCE
+        if self._in_place and self._path.suffix.lower() in {".mkv", ".webm"}:
+            options = {**options, "cluster_time_limit": "1000"}  # milliseconds; what is not in a cluster is lost
         self._container = av.open(str(self.file.path), "w", format=format_of(self._path), options=options)
         self._stream = self._encoding.add_to(self._container, *self._size, stored)
+        if self._in_place:
+            self._container.start_encoding()  # so that it can be opened from now on
 
     def _scaled(self, image: Image) -> Image:
         if (given := fit(image, *self._given)).shape[1::-1] == self._size:
@@ -223,7 +239,8 @@ def _check(job: Job) -> None:
 
 def _open(job: Job) -> VideoSink:
     fps = job.source.output_fps
-    return VideoSink(job.path, fps, settings=job.settings, media=_media(job), warn=job.warn, note=job.note)
+    media = _media(job)
+    return VideoSink(job.path, fps, settings=job.settings, media=media, warn=job.warn, note=job.note, in_place=job.part)
 
 
 def _media(job: Job) -> Media | None:
@@ -240,4 +257,4 @@ def _media(job: Job) -> Media | None:
     return replace(media, audio=False)
 
 
-OUTPUTS = (Output("save_video", "pictures", _open, check=_check, pixels=True),)
+OUTPUTS = (Output("save_video", "pictures", _open, check=_check, pixels=True, grows=True, bulky=True),)

@@ -111,6 +111,7 @@ class OneSource:
         seen = self.lane.take()
         if seen is None:
             return None
+        assert self._sinks is not None
         tracks = self.follower(seen)
         self._last_frame = seen.frame.index + self._settings.input.stride
         self._sinks.see(seen.frame, seen.detections, seen.motion)

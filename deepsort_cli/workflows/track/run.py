@@ -47,6 +47,10 @@ WEAK_DETECTOR = (
 NO_MODEL = "no Re-ID model: tracking by motion and overlap (name one with `reid.model_path`=MODEL.onnx)"
 TABLES_ONLY = "refinement changes text outputs only, and none is asked for: {}"
 REFINED = "text outputs get refined tracks at the end; pictures, counts and the summary are of the run itself"
+ROTATED = (
+    "outputs begin new files (`output.rotate`={}), whose names end with the time at which they begin: of day for "
+    "cameras and streams (out_2026-05-01_14-00-00.csv), else within the recording (out_01-00-00.csv)"
+)
 FOREIGN_FEATURES = (
     "the detector's answers bring features, and those were used. `tracker.max_cosine_distance` was that of {}, which "
     "need not suit them: set it, or `reid.model_path`=none to do without features"
@@ -366,6 +370,7 @@ def _plan(
             suffix=name if many else None,
             warn=listener.warn,
             note=listener.note,
+            refined=settings.refinement.wanted,
         )
         for source, name in zip(sources, names, strict=True)
     ]
@@ -383,8 +388,12 @@ def _tell(settings: TrackSettings, parts: Parts, listener: Listener, *, kept: bo
     if settings.refinement.wanted:
         if kept or any(output.sees == "tables" for output in outputs):
             listener.note(REFINED)
+            if settings.output.rotate is not None:
+                listener.warn("`output.rotate`: refined text outputs are written at the end, each into one file.")
         else:
             listener.warn(TABLES_ONLY.format("`output.save_txt`, `output.save_csv`, `output.save_jsonl`, …"))
+    if settings.output.rotate is not None and outputs:
+        listener.note(ROTATED.format(settings.output.rotate))
     better = find(DEFAULT_DETECTOR)
     if isinstance(parts.detector, HogDetector) and settings.detector.model_path is None and better is not None:
         listener.note(WEAK_DETECTOR.format(size=better.megabytes, licence=better.licence, name=better.name))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import errno
 import json
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from deepsort_cli.core.errors import InputError, RunError
 from deepsort_cli.core.masks import Mask
 from deepsort_cli.core.mot import read_table
 from deepsort_cli.video.demo import GroundTruth
-from deepsort_cli.video.sinks import STDOUT, CsvSink, GroundTruthSink, JsonlSink, MotSink, tables
+from deepsort_cli.video.sinks import STDOUT, CsvSink, GroundTruthSink, JsonlSink, MotSink
 
 from .helpers import NAMES, fill_disk, frame_of, left_over, tracks_of
 
@@ -171,7 +172,7 @@ def test_a_write_that_fails_only_when_flushed_is_not_hidden(tmp_path: Path, monk
 
     sink = MotSink(tmp_path / "out.txt")
     sink.write(frame_of(0), tracks_of(1))
-    monkeypatch.setattr(tables.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(RunError, match="the disk is full"):
         sink.close()
     assert left_over(tmp_path) == ["out.txt"]

@@ -25,6 +25,8 @@ from deepsort_cli.video.settings import DemoSettings, OutputSettings, SourceSett
 from deepsort_cli.video.sources import live
 from deepsort_cli.workflows.track import Functions, Progress, Run, Summary, run_track, track
 
+from .helpers import Heard
+
 DEMO = DemoSettings(width=320, height=240, people=3, frames=30)
 IMAGE = np.full((240, 320, 3), 90, np.uint8)
 STANDING = [[100.0, 60.0, 140.0, 160.0, 0.9]]
@@ -38,33 +40,6 @@ def _no_thread_survives() -> Iterator[None]:
     while threading.active_count() > 1 and time.monotonic() < deadline:
         time.sleep(0.02)
     assert threading.active_count() == 1, threading.enumerate()
-
-
-class Heard(Listener):
-    """Remembers everything; calls `then` with every event, `alarm` with every warning."""
-
-    def __init__(self, then: Callable[[object], None] | None = None, alarm: Callable[[str], None] | None = None):
-        self.notes: list[str] = []
-        self.warnings: list[str] = []
-        self.events: list[object] = []
-        self._then, self._alarm = then, alarm
-
-    def note(self, message: str) -> None:
-        self.notes.append(message)
-
-    def warn(self, message: str) -> None:
-        self.warnings.append(message)
-        if self._alarm is not None:
-            self._alarm(message)
-
-    def happened(self, event: object) -> None:
-        self.events.append(event)
-        if self._then is not None:
-            self._then(event)
-
-    @property
-    def summaries(self) -> list[Summary]:
-        return [event for event in self.events if isinstance(event, Summary)]
 
 
 def standing(image: np.ndarray) -> list[list[float]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,32 +19,10 @@ from deepsort_cli.video.settings import OutputSettings, SourceSettings
 from deepsort_cli.workflows.track import Functions, Progress, Run, Summary, run_track, track
 
 from .cameras import Cameras, serving
+from .helpers import Heard
 
 STANDING = [[60.0, 30.0, 100.0, 110.0, 0.9]]
 FAST = {"reconnect_delay": 0.02, "timeout": 0.6}
-
-
-class Heard(Listener):
-    """Remembers warnings, notes and what happened; calls `then` with every event."""
-
-    def __init__(self, then: Callable[[object], None] = lambda event: None) -> None:
-        self.warnings: list[str] = []
-        self.notes: list[str] = []
-        self.events: list[object] = []
-        self._then = then
-
-    def note(self, message: str) -> None:
-        self.notes.append(message)
-
-    def warn(self, message: str) -> None:
-        self.warnings.append(message)
-
-    def happened(self, event: object) -> None:
-        self.events.append(event)
-        self._then(event)
-
-    def progress_of(self, source: str) -> list[Progress]:
-        return [event for event in self.events if isinstance(event, Progress) and event.source == source]
 
 
 @pytest.fixture

@@ -1,0 +1,117 @@
+"""A disk that gets full: video ends before text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+
+from deepsort_cli.settings.track import TrackSettings
+from deepsort_cli.video.settings import DemoSettings, OutputSettings
+from deepsort_cli.video.sinks import space
+from deepsort_cli.video.sinks.space import Space, room_for, space_of
+from deepsort_cli.workflows.track import Functions, Run, run_track
+
+from ...workflows.track.helpers import Heard
+
+GB = 10**9
+Fill = Callable[[Iterator[Space | None]], None]
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Fill:
+    """Lets the disk have what comes next from an iterator, each time somebody asks."""
+
+    def fill(states: Iterator[Space | None]) -> None:
+        monkeypatch.setattr(space, "space_of", lambda folder: next(states))
+
+    return fill
+
+
+def states(*found: Space | None) -> Iterator[Space | None]:
+    """These, and the last of them for ever."""
+    yield from found
+    while True:
+        yield found[-1]
+
+
+def tracked(folder: Path, heard: Heard, **output: Any) -> Run:
+    settings = TrackSettings(
+        source=("demo",), demo=DemoSettings(width=64, height=64, frames=60), reid={"model_path": "none"},
+        output=OutputSettings(save_video=folder / "o.mp4", save_jsonl=folder / "o.jsonl", **output),
+    )  # fmt: skip
+    return run_track(settings, heard, Functions(lambda image: [[10, 10, 30, 50, 0.9]])).finish()
+
+
+def played(path: Path) -> int:
+    with av.open(str(path)) as container:
+        return sum(1 for _ in container.decode(video=0))
+
+
+@pytest.mark.parametrize(
+    ("total", "free", "size", "expected"),
+    [
+        (100 * GB, 501 * 10**6, 0, True),
+        (100 * GB, 499 * 10**6, 0, False),
+        (100 * GB, 2 * GB, 1900 * 10**6, False),
+        (1 * GB, 11 * 10**6, 0, True),  # a small disk: a hundredth of it
+        (1 * GB, 9 * 10**6, 0, False),
+    ],
+)
+def test_what_is_left_free(disk: Fill, tmp_path: Path, total: int, free: int, size: int, expected: bool) -> None:
+    disk(states(Space(total, free)))
+    assert room_for(tmp_path / "o.mp4", size) is expected
+
+
+def test_a_disk_that_does_not_say_has_room(disk: Fill, tmp_path: Path) -> None:
+    found = space_of(tmp_path / "not" / "there" / "yet")
+    assert found is not None and 0 < found.free <= found.total
+    disk(states(None))
+    assert room_for(tmp_path / "o.mp4")
+
+
+def test_video_ends_and_text_goes_on(disk: Fill, tmp_path: Path) -> None:
+    heard = Heard()
+    disk(states(Space(100 * GB, GB), Space(100 * GB, GB), Space(100 * GB, 10**6)))
+    run = tracked(tmp_path, heard, save_crops=tmp_path / "crops")
+    assert run.summary.frames == len((tmp_path / "o.jsonl").read_text().splitlines()) == 60
+    assert 10 < played(tmp_path / "o.mp4") < 40
+    told = [warning for warning in heard.warnings if "the disk is nearly full" in warning]
+    assert len(told) == 2, "video and crops, once each"
+    assert any("o.mp4: the disk is nearly full, so video ends here (frame " in warning for warning in told)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["crops", "o.jsonl", "o.mp4"], "no second file was made"
+
+
+def test_a_disk_that_is_full_already_gets_no_video(disk: Fill, tmp_path: Path) -> None:
+    heard = Heard()
+    disk(states(Space(100 * GB, 10**6)))
+    run = tracked(tmp_path, heard)
+    assert [path.name for path in run.summary.outputs] == ["o.jsonl"]
+    assert any("so video is not begun (frame 1); text goes on" in warning for warning in heard.warnings)
+
+
+def test_with_parts_video_begins_again_when_there_is_room(disk: Fill, tmp_path: Path) -> None:
+    """The second of three parts finds the disk full."""
+    heard = Heard()
+    good, full = Space(100 * GB, GB), Space(100 * GB, 10**6)
+    asked = 0
+
+    def by_part() -> Iterator[Space]:
+        nonlocal asked
+        while True:
+            asked += 1
+            parts = len(list(tmp_path.glob("o_*.jsonl")))
+            yield full if parts == 2 else good
+
+    disk(by_part())
+    run = tracked(tmp_path, heard, rotate="1s")
+    films = [path.name for path in run.summary.outputs if path.suffix == ".mp4"]
+    assert films == ["o_00-00-00.mp4", "o_00-00-02.mp4"]
+    lines = [json.loads(line)["frame"] for path in sorted(tmp_path.glob("*.jsonl")) for line in path.open()]
+    assert lines == list(range(1, 61))
+    assert len([warning for warning in heard.warnings if "nearly full" in warning]) == 1
+    assert asked >= 3
