@@ -93,6 +93,7 @@ class Sequence:
         motions: camera motion to each frame from the one before, by method; empty without images.
         ground_truth: MOTChallenge rows.
         live: whether a detector runs in each frame, which costs time, or its detections are stored.
+        images: gives its pictures, one after the other; None where there are none.
     """
 
     group: str
@@ -101,6 +102,7 @@ class Sequence:
     motions: dict[str, list[FloatArray | None]]
     ground_truth: FloatArray
     live: bool
+    images: Callable[[], Iterator[Image]] | None = None
 
 
 def settings_for(values: list[str], threshold: float | None) -> TrackSettings:
@@ -169,7 +171,7 @@ class Recorder:
             method: [None if np.isnan(motion).any() else motion for motion in arrays[method]] for method in METHODS
         }
         frames = [found[arrays["frames"] == index] for index in range(len(arrays["flow"]))]
-        return Sequence(group, name, frames, motions, truth[truth[:, 0] <= len(frames)], live=True)
+        return Sequence(group, name, frames, motions, truth[truth[:, 0] <= len(frames)], True, images)
 
     def _watch(self, images: Iterator[Image]) -> dict[str, np.ndarray]:
         cameras = {method: CameraMotion(CameraMotionSettings(method=method)) for method in METHODS}

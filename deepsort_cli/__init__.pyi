@@ -540,6 +540,7 @@ def track(
     save_summary: _Path | None = None,
     save_timeline: _Path | None = None,
     save_detections: _Path | None = None,
+    save_heatmap: _Path | None = None,
     audio: bool = True,
     emit: Literal["matched", "paper"] = "matched",
     display: bool = False,
@@ -608,7 +609,7 @@ def track(
         low_score: Detections scored from here to high_score may continue tracks by overlap, no more; None: off.
         reentry: How long a deleted track may get its id back by appearance: frames, or seconds as in 12s; 0: off.
         box: Box reported of a track seen in this frame: the filter's, or its detection's own.
-        dense_ids: Number people when they are confirmed, 1, 2, 3, …; the original numbers every beginning of a track.
+        dense_ids: Number tracks when they are confirmed: 1, 2, 3, … The original numbers all that begin.
         camera_motion: Compensate a moving camera: none, flow (follows corners of the background), ecc (aligns images).
         save: Annotated video; H.264 for .mp4, .mov and .mkv, VP9 for .webm, MPEG-4 for .avi.
         save_txt: Tracks as MOTChallenge text.
@@ -619,6 +620,7 @@ def track(
         save_summary: CSV table with one row per track: when, how long, how far, mean score.
         save_timeline: Picture with a bar per track over time; .png, .svg or .pdf.
         save_detections: Recording of all detections and embeddings, .npz; `detections` tracks it again.
+        save_heatmap: Picture of where people stood and walked, by time; .png, .svg or .pdf. For still cameras.
         audio: Keep the source's sound in the video.
         emit: Tracks to output: matched in this frame, or also one predicted row after a miss as in the paper.
         display: Show a live window; q or Esc stops.

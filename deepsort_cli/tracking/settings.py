@@ -111,7 +111,7 @@ class TrackerSettings(Settings):
     per_class: bool = Field(False, description="Match detections with tracks of their own class only.")
     dense_ids: bool = Field(
         False,
-        description="Number people when they are confirmed, 1, 2, 3, …; the original numbers every beginning of a track.",
+        description="Number tracks when they are confirmed: 1, 2, 3, … The original numbers all that begin.",
     )
     reentry_age: FramesOrSecondsOrNone = Field(
         0,

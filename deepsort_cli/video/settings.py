@@ -76,6 +76,10 @@ class OutputSettings(Settings):
     save_detections: Path | None = Field(
         None, description="Recording of all detections and embeddings, .npz; `detections` tracks it again."
     )
+    save_heatmap: Path | None = Field(
+        None,
+        description="Picture of where people stood and walked, by time; .png, .svg or .pdf. For still cameras.",
+    )
     emit: Literal["matched", "paper"] = Field(
         "matched",
         description="Tracks to output: matched in this frame, or also one predicted row after a miss as in the paper.",

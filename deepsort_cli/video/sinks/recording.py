@@ -9,14 +9,18 @@ from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.recording import Origin, RecordingWriter
 from deepsort_cli.core.regions import Counts
 from deepsort_cli.core.types import Detections, FloatArray, Frame, Tracks
-from deepsort_cli.video.sinks.base import ClassNames, Job, Output, Sink, TemporaryFile, write_error
+from deepsort_cli.video.sinks.base import ClassNames, Job, Output, Say, Sink, TemporaryFile, write_error
 
 
 class RecordingSink(Sink):
     """Records detections, embeddings, times and camera motion; `core.recording` says how they are stored."""
 
-    def __init__(self, path: Path, origin: Origin, class_names: ClassNames | None = None) -> None:
+    def __init__(
+        self, path: Path, origin: Origin, class_names: ClassNames | None = None, note: Say = lambda message: None
+    ) -> None:
         self._path = path
+        self._note = note
+        self._left_out: set[str] = set()
         self._file = TemporaryFile(path)
         self._writer = RecordingWriter(path.parent, origin, {} if class_names is None else class_names)
         self._closed = False
@@ -27,6 +31,10 @@ class RecordingSink(Sink):
         Raises:
             RunError: the disk is full, or the folder gone.
         """
+        new = set() if detections is None else detections.data.keys() - self._left_out
+        if new:
+            self._left_out |= new
+            self._note(f"`output.save_detections`: a recording has no {', '.join(sorted(new))} of detections")
         try:
             self._writer.add(frame, detections, motion)
         except OSError as error:
@@ -67,7 +75,7 @@ def _open(job: Job) -> RecordingSink:
         "height": source.height,
         "stride": source.settings.stride,
     }
-    return RecordingSink(job.path, Origin(**facts | dict(job.facts)), job.class_names)
+    return RecordingSink(job.path, Origin(**facts | dict(job.facts)), job.class_names, job.note)
 
 
 OUTPUTS = (Output("save_detections", "detections", _open, _check),)

@@ -51,7 +51,9 @@ def _draw_timeline(path: Path, title: str, lives: Lives) -> None:
     axes.set_ylim(max(len(tracks), 1) - 0.3, -0.7)
     axes.set_xlim(min(lives.begin, lives.end), max(lives.begin, lives.end))
     axes.xaxis.set_major_locator(MaxNLocator(12, steps=[1, 2, 3, 6, 10] if lives.end >= 60 else None))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _clock(value) if lives.end >= 60 else f"{value:g}"))
+    axes.xaxis.set_major_formatter(
+        FuncFormatter(lambda value, _: clock_text(value) if lives.end >= 60 else f"{value:g}")
+    )
     axes.set_xlabel("time" if lives.end >= 60 else "seconds")
     axes.set_ylabel("track")
     axes.set_title(f"{title}: {len(tracks)} tracks", loc="left", fontsize=11)
@@ -63,14 +65,19 @@ def _draw_timeline(path: Path, title: str, lives: Lives) -> None:
     figure.savefig(path)
 
 
-def _clock(seconds: float) -> str:
+def clock_text(seconds: float) -> str:
     """Minutes and seconds, with hours where there are any: 1:05, 2:00:00."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
-def _check(job: Job) -> None:
+def check_suffix(job: Job) -> None:
+    """Refuse a picture of another kind than matplotlib is to write.
+
+    Raises:
+        InputError: naming the kinds.
+    """
     if job.path.suffix.lower() not in SUFFIXES:
         raise InputError(f"`{job.output.key}` {job.path}: use one of {', '.join(SUFFIXES)}.")
 
@@ -80,6 +87,6 @@ OUTPUTS = (
         "save_timeline",
         "tables",
         lambda job: TimelineSink(job.path, job.source.name, job.source.output_fps, part=job.part),
-        check=_check,
+        check=check_suffix,
     ),
 )
