@@ -15,6 +15,7 @@ from deepsort_cli.cli.options import Flags, command_app, examples
 from deepsort_cli.cli.score import print_scores, rounded, tell
 from deepsort_cli.cli.wording import worded
 from deepsort_cli.core.errors import InputError
+from deepsort_cli.core.text import quantity
 from deepsort_cli.settings.track import TrackSettings
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ class _Screen(Told):
         if not progress.frames:
             self._task = self._bars.add_task(progress.source, total=progress.total, counters="")
             return
-        counters = f"{progress.fps:.1f} fps  {progress.present} present  {progress.tracks} tracks"
+        counters = f"{progress.fps:.1f} fps  {progress.present} present  {quantity(progress.tracks, 'track')}"
         self._bars.update(self._task, completed=progress.frames, total=progress.total, counters=counters)
 
     def _finish(self, summary: Summary) -> None:
@@ -152,7 +153,7 @@ def _table(summary: Summary) -> Any:
     appearance = "none (motion and overlap)"
     if summary.embedder:
         appearance = f"{escape(summary.embedder)}, max cosine distance {summary.max_cosine_distance:g}"
-    seen = f", on {summary.frames_detected} of {summary.frames} frames"
+    seen = f", on {summary.frames_detected} of {quantity(summary.frames, 'frame')}"
     table.add_row("detector", escape(summary.detector) + (seen if summary.frames_detected < summary.frames else ""))
     table.add_row("appearance", appearance)
     if summary.embeddings_skipped:
@@ -160,7 +161,9 @@ def _table(summary: Summary) -> Any:
         part = f"{summary.embeddings_skipped:,} of {kept:,} skipped ({summary.embeddings_skipped / kept:.0%})"
         table.add_row("embeddings", part)
     if summary.camera_motions is not None:
-        table.add_row("camera motion", f"measured in {summary.camera_motions} of {max(0, summary.frames - 1)} frames")
+        table.add_row(
+            "camera motion", f"measured in {summary.camera_motions} of {quantity(max(0, summary.frames - 1), 'frame')}"
+        )
     return table
 
 

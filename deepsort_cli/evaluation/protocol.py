@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from deepsort_cli.core.errors import InputError
+from deepsort_cli.core.text import quantity
 from deepsort_cli.core.types import IntArray
 from deepsort_cli.data.manifest import Manifest
 from deepsort_cli.evaluation.ranking import JUNK
@@ -101,7 +102,7 @@ def prepare(
         )
     if skipped.any():
         notes.append(
-            f"{_count(int(skipped.sum()), 'query', 'queries')} of {len(query)} without a correct gallery image from "
+            f"{quantity(int(skipped.sum()), 'query', 'queries')} of {len(query)} without a correct gallery image from "
             f"{'another camera' if has_cameras else 'another file'} {'is' if skipped.sum() == 1 else 'are'} skipped."
         )
     return EvaluationData(query, gallery, has_cameras, tuple(notes))
@@ -111,7 +112,7 @@ def _without_junk(name: str, images: Manifest, notes: list[str]) -> Manifest:
     junk = images.pids == JUNK
     if not junk.any():
         return images
-    notes.append(f"{_count(int(junk.sum()), 'junk image')} (person id −1) left out of the {name} set.")
+    notes.append(f"{quantity(int(junk.sum()), 'junk image')} (person id −1) left out of the {name} set.")
     return images[~junk]
 
 
@@ -129,8 +130,8 @@ def _check_identities(query: Manifest, gallery: Manifest, notes: list[str]) -> N
         )
     images = int(np.isin(query.pids, missing).sum())
     notes.append(
-        f"{_count(len(missing), 'query identity', 'query identities')} of {len(identities)} "
-        f"({_count(images, 'image')}) not in the gallery: {examples}."
+        f"{quantity(len(missing), 'query identity', 'query identities')} of {len(identities)} "
+        f"({quantity(images, 'image')}) not in the gallery: {examples}."
     )
 
 
@@ -157,7 +158,3 @@ def _without_match(query: Manifest, gallery: Manifest) -> np.ndarray[tuple[int],
             for pid, camid in zip(query.pids.tolist(), query.camids.tolist(), strict=True)
         ]
     )
-
-
-def _count(number: int, singular: str, plural: str | None = None) -> str:
-    return f"{number:,} {singular if number == 1 else plural or singular + 's'}"

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from deepsort_cli.core.embedder_metadata import PREFIX, EmbedderMetadata
 from deepsort_cli.core.errors import DeepsortError, InputError, RunError
+from deepsort_cli.core.text import quantity
 from deepsort_cli.core.types import FloatArray, Image
 from deepsort_cli.perception.bundled import bundled_model, model_file
 from deepsort_cli.perception.features import as_rows, choose_output, faults, probe_crops
@@ -161,7 +162,7 @@ class Embedder:
         """Raw embeddings of at most one batch."""
         rows = as_rows(self._run(crops)[self._output], len(crops))
         if rows is None:
-            raise RunError(f"{self._session.path}: gave no embedding for each of {len(crops)} crops.")
+            raise RunError(f"{self._session.path}: gave no embedding for each of {quantity(len(crops), 'crop')}.")
         return rows
 
     def _run(self, crops: Image) -> list[Features]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.events import Listener, LoggingListener
+from deepsort_cli.core.text import quantity
 from deepsort_cli.settings.keywords import from_keywords
 from deepsort_cli.settings.refine import RefineSettings
 from deepsort_cli.tracking.refinement import Refinement, refine_file
@@ -46,8 +47,9 @@ def run_refine(settings: RefineSettings, listener: Listener) -> Refinement:
         )
     done = refine_file(settings.results, settings.output, settings.refinement, overwrite=settings.overwrite)
     listener.note(
-        f"{done.rows} rows of {done.tracks} tracks: dropped {done.dropped_tracks} tracks, "
-        f"filled {done.filled_rows} rows, wrote {done.written_rows} rows"
+        f"{quantity(done.rows, 'row')} of {quantity(done.tracks, 'track')}: dropped "
+        f"{quantity(done.dropped_tracks, 'track')}, filled {quantity(done.filled_rows, 'row')}, wrote "
+        f"{quantity(done.written_rows, 'row')}"
     )
     listener.note(f"wrote {settings.output}")
     return done

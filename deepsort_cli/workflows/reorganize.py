@@ -8,6 +8,7 @@ from typing import Any
 
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.events import Listener, LoggingListener
+from deepsort_cli.core.text import quantity
 from deepsort_cli.data.finding import count_reasons
 from deepsort_cli.data.reorganize import Outcome, Plan, plan_reorganize
 from deepsort_cli.data.reorganize import reorganize as carry_out
@@ -58,7 +59,7 @@ def run_reorganize(settings: ReorganizeSettings, listener: Listener) -> Reorgani
     reasons = count_reasons(plan.left_out)
     if reasons:
         left = ", ".join(f"{count} {reason}" for reason, count in reasons.items())
-        listener.warn(f"{len(plan.left_out)} files stay behind ({left}).")
+        listener.warn(f"{quantity(len(plan.left_out), 'file stays', 'files stay')} behind ({left}).")
     listener.happened(plan)
     if settings.dry_run:
         return Reorganized(plan, None)

@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 
 from deepsort_cli.core.errors import InputError
+from deepsort_cli.core.text import quantity
 from deepsort_cli.video.colours import colour_of
 from deepsort_cli.video.sinks.base import Job, Output
 from deepsort_cli.video.sinks.lives import Lives, LivesSink
@@ -47,7 +48,7 @@ def _draw_timeline(path: Path, title: str, lives: Lives) -> None:
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _clock(value) if lives.end >= 60 else f"{value:g}"))
     axes.set_xlabel("time" if lives.end >= 60 else "seconds")
     axes.set_ylabel("track")
-    axes.set_title(f"{title}: {len(tracks)} tracks", loc="left", fontsize=11)
+    axes.set_title(f"{title}: {quantity(len(tracks), 'track')}", loc="left", fontsize=11)
     axes.grid(axis="x", color="0.9")
     axes.set_axisbelow(True)
     for edge in ("top", "right", "left"):

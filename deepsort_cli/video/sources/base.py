@@ -10,6 +10,7 @@ from pathlib import Path
 
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.mot import SequenceInfo
+from deepsort_cli.core.text import quantity
 from deepsort_cli.core.types import Frame, Media
 from deepsort_cli.video.demo import GroundTruth
 from deepsort_cli.video.settings import SourceSettings
@@ -102,4 +103,4 @@ class Source(ABC):
 
     def _check_start(self, total: int, what: str) -> None:
         if self.settings.start >= total:
-            raise InputError(f"`input.start` {self.settings.start}: {what} has only {total} frames.")
+            raise InputError(f"`input.start` {self.settings.start}: {what} has only {quantity(total, 'frame')}.")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.mot import DEFAULT_FPS, SequenceInfo, read_seqinfo
+from deepsort_cli.core.text import quantity
 from deepsort_cli.video.settings import SourceSettings
 from deepsort_cli.video.sources.base import Source, Warn
 from deepsort_cli.video.sources.blank import BlankSource
@@ -83,6 +84,6 @@ def _length(images: list[Path]) -> int:
 
 def _tell_missing(folder: Path, images: list[Path], sequence: SequenceInfo | None, warn: Warn) -> None:
     if sequence and len(images) != sequence.length:
-        warn(f"{folder} holds {len(images)} images, but seqinfo.ini says {sequence.length}.")
+        warn(f"{folder} holds {quantity(len(images), 'image')}, but seqinfo.ini says {sequence.length}.")
     elif _length(images) != len(images):
-        warn(f"{folder} holds {len(images)} images numbered up to {_length(images)}; some are missing.")
+        warn(f"{folder} holds {quantity(len(images), 'image')} numbered up to {_length(images)}; some are missing.")

@@ -10,6 +10,7 @@ import numpy as np
 from deepsort_cli.core.events import Listener
 from deepsort_cli.core.images import read_image
 from deepsort_cli.core.preprocess import Float32Array, Preprocess
+from deepsort_cli.core.text import quantity
 from deepsort_cli.core.types import Image
 from deepsort_cli.data.loading import load_manifest
 from deepsort_cli.data.manifest import Manifest
@@ -50,7 +51,7 @@ def collect_crops(data: EvaluationDataSettings, settings: ExportSettings, listen
         crops = generated_crops(wanted)
         return ExportCrops(crops, f"{len(crops)} generated crops", False, None)
     crops = _read_crops(images, wanted)
-    return ExportCrops(crops, f"{len(crops)} crops of {images.root}", True, evaluated)
+    return ExportCrops(crops, f"{quantity(len(crops), 'crop')} of {images.root}", True, evaluated)
 
 
 def generated_crops(count: int, seed: int = 0) -> list[Image]:
