@@ -32,7 +32,14 @@ if TYPE_CHECKING:
 
 ENV_PREFIX = "DEEPSORT_"
 ENV_SWITCHES = frozenset(
-    {"DEEPSORT_TRACEBACK", "DEEPSORT_TEST_DATA", "DEEPSORT_MODELS", "DEEPSORT_MODELS_URL", "DEEPSORT_OFFLINE"}
+    {
+        "DEEPSORT_TRACEBACK",
+        "DEEPSORT_TEST_DATA",
+        "DEEPSORT_MODELS",
+        "DEEPSORT_MODELS_URL",
+        "DEEPSORT_OFFLINE",
+        "DEEPSORT_UNPACK",
+    }
 )
 """Variables with our prefix that are no settings keys."""
 
