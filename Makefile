@@ -1,11 +1,13 @@
 # Every target sets up .venv by itself. Override PYTHON to choose an interpreter: make test PYTHON=python3.12
 PYTHON ?= python3
 VENV := .venv
-BIN := $(VENV)/bin
+BIN = $(VENV)/bin
+# The single file is built in an environment that has nothing but what goes into it.
+BINARY_VENV := build/binary/venv
 # How many processes share the tests: make test TEST_PROCESSES=8
 TEST_PROCESSES ?= 2
 
-.PHONY: help install demo test lint docs package lock bench configs clean
+.PHONY: help install demo test lint docs package binary binary-test lock bench configs clean
 
 help:
 	@echo "make demo     track people in a generated scene; writes .demo/demo.mp4 (base install only)"
@@ -14,6 +16,8 @@ help:
 	@echo "make lint     ruff, mypy and codespell"
 	@echo "make docs     the documentation site, in site/"
 	@echo "make package  source archive and wheel, in dist/, tried in a fresh environment"
+	@echo "make binary   one file that needs no Python, dist/deepsort (PyInstaller and Go; some minutes)"
+	@echo "make binary-test  try that file, in a bare system too (needs bubblewrap)"
 	@echo "make lock     write uv.lock anew (needs uv)"
 	@echo "make bench    all benchmarks; prints ratios measured side by side"
 	@echo "make configs  regenerate examples/configs/*.yaml and the types of the package from the settings"
@@ -51,6 +55,13 @@ $(VENV)/.docs: pyproject.toml uv.lock
 	$(call install,.[docs])
 	@touch $@ $(VENV)/.base
 
+$(BINARY_VENV)/.binary: VENV := $(BINARY_VENV)
+$(BINARY_VENV)/.binary: pyproject.toml uv.lock
+	@echo "Installing deepsort, PyInstaller and Go into $(VENV)"
+	@mkdir -p $(dir $(VENV))
+	$(call install,.[binary])
+	@touch $@
+
 comma := ,
 
 install: $(VENV)/.base
@@ -79,7 +90,8 @@ docs: $(VENV)/.docs
 
 # The wheel is built from the source archive, installed where nothing else is, and run.
 package: $(VENV)/.base
-	rm -rf dist build
+	rm -rf dist/*.whl dist/*.tar.gz build/fresh build/demo.*
+	@mkdir -p build
 	@if command -v uv >/dev/null 2>&1; then \
 	  uv build --quiet && uv venv --quiet --python $(BIN)/python build/fresh && \
 	  uv pip install --quiet --python build/fresh/bin/python dist/*.whl; \
@@ -90,6 +102,12 @@ package: $(VENV)/.base
 	fi
 	cd build && fresh/bin/deepsort track demo --detector hog --max-frames 20 --save demo.mp4 --save-txt demo.txt
 	@ls -l dist
+
+binary: $(BINARY_VENV)/.binary
+	$(BINARY_VENV)/bin/python binary/build.py
+
+binary-test: $(VENV)/.dev
+	$(BIN)/python -m pytest tests/binary
 
 lock:
 	uv lock

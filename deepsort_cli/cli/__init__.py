@@ -15,6 +15,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from deepsort_cli.core.extras import single_file
+
 COMMANDS = {
     "scan": "Check a Re-ID dataset before training on it.",
     "reorganize": "Turn a flat Re-ID dataset into id_xxxx folders.",
@@ -29,6 +31,9 @@ COMMANDS = {
     "score": "Score tracking results against ground truth: HOTA, MOTA, IDF1.",
 }
 """Subcommand → one-line summary. The module of `name` is `deepsort_cli.cli.<name>`, its Typer app is called `app`."""
+
+WITH_TORCH, OUTSIDE = ("train", "finetune", "export"), " Not in this single file: needs the Python package."
+"""Subcommands that need PyTorch, and what is said of them where that cannot be."""
 
 MODULES = {"eval": "evaluate"}
 """Subcommands whose module bears another name, because `eval` and the like are Python's own words."""
@@ -177,7 +182,7 @@ def _register(name: str, summary: str) -> None:
 
 
 for _name, _summary in COMMANDS.items():
-    _register(_name, _summary)
+    _register(_name, f"{_summary}{OUTSIDE if single_file() and _name in WITH_TORCH else ''}")
 
 
 def main() -> None:

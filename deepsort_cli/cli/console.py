@@ -129,7 +129,7 @@ def exit_on_error() -> Iterator[None]:
         raise typer.Exit(error.exit_code) from None
     except ImportError as error:
         # OpenCV's wheels want two libraries that servers without a screen do not have.
-        if not any(library in str(error) for library in ("libGL", "libgthread", "libglib")):
+        if not any(library in str(error) for library in ("libGL", "libgthread", "libglib", "libxcb")):
             raise
         message = (
             f"OpenCV cannot be loaded: {error}. On Debian or Ubuntu: sudo apt-get install -y libgl1 libglib2.0-0. "

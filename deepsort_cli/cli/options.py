@@ -227,7 +227,14 @@ class Command(TyperCommand):
             if len(name) > 2 and name[1] != "-" and f"-{name}" in long and not ctx.resilient_parsing:
                 # It would be read as a short flag with its value: -save as -s ave.
                 raise USAGE_ERROR(f"No such option: {name}. Did you mean -{name}?", ctx=ctx)
-        return list(super().parse_args(ctx, args))
+        given = {word.partition("=")[0] for word in args}
+        ctx.allow_extra_args = True  # refused below, with the flags that were probably left out
+        rest = list(super().parse_args(ctx, args))
+        if rest and not ctx.resilient_parsing:
+            from deepsort_cli.cli.suggestions import no_such_argument
+
+            raise USAGE_ERROR(no_such_argument(rest, long - given, ctx.command_path), ctx=ctx)
+        return rest
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         if ctx.meta.get(_ALL) or not self.daily:

@@ -8,6 +8,7 @@ from typing import Any
 import typer
 
 from deepsort_cli.cli.options import Flags, command_app, examples
+from deepsort_cli.core.counted import counted
 from deepsort_cli.settings.reorganize import ReorganizeSettings
 
 app = command_app()
@@ -46,7 +47,8 @@ def reorganize(
             report.info(f"{printable(move.source)} → {printable(move.target)}")
         report.result(
             {"dry_run": True, **summary},
-            f"Would put {len(plan.moves):,} images of {plan.identities:,} identities into {settings.dst}",
+            f"Would put {counted(len(plan.moves), 'image')} of "
+            f"{counted(plan.identities, 'identity', 'identities')} into {settings.dst}",
         )
         return
     report.result(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -150,6 +151,28 @@ def no_such_flag(name: str, flags: Iterable[str], path: str) -> str:
     if not meant[0].startswith("-"):
         return f"{start} It needs no flag: {path} {meant[0]}"
     return f"{start} Did you mean {_either(meant)}?"
+
+
+def no_such_argument(words: Sequence[str], flags: Iterable[str], path: str) -> str:
+    """The message for words without a flag, beyond those that a command takes.
+
+    Args:
+        words: what is too much.
+        flags: those that were not given.
+        path: the command as it is called, for example `deepsort scan`.
+    """
+    quoted = [shlex.quote(word) for word in words]
+    start = f"{' '.join(quoted)}: no flag stands before {'it' if len(words) == 1 else 'them'}."
+    known = set(flags)
+    groups = WITHOUT_FLAG[::-1] if words[0].endswith((".onnx", ".txt")) else WITHOUT_FLAG
+    wanted = next((left for names in groups if (left := [name for name in names if name in known])), [])
+    if len(words) > len(wanted):
+        return f"{start} What {path} takes: {path} --help"
+    return f"{start} Did you mean {' '.join(f'{flag} {word}' for flag, word in zip(wanted, quoted, strict=False))}?"
+
+
+WITHOUT_FLAG = (("--root", "--test-root"), ("--src", "--dst"), ("--gt", "--results"), ("--output",))
+"""What words without a flag are probably meant for, where a command has the first of these flags."""
 
 
 def no_such_command(words: Sequence[str], commands: Iterable[str]) -> str:

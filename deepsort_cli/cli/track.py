@@ -15,6 +15,7 @@ from deepsort_cli.cli.listeners import Told
 from deepsort_cli.cli.options import Flags, command_app, examples
 from deepsort_cli.cli.score import print_scores, rounded, tell
 from deepsort_cli.cli.wording import worded
+from deepsort_cli.core.counted import counted
 from deepsort_cli.core.errors import DeepsortError, InputError
 from deepsort_cli.settings.track import TrackSettings
 
@@ -146,7 +147,7 @@ class _Screen(Told):
     def _advance(self, progress: Progress) -> None:
         if progress.source not in self._tasks:
             self._tasks[progress.source] = self._bars.add_task(progress.source, total=progress.total, counters="")
-        counters = f"{progress.fps:.1f} fps  {progress.present} present  {progress.tracks} tracks"
+        counters = f"{progress.fps:.1f} fps  {progress.present} present  {counted(progress.tracks, 'track')}"
         if progress.live is not None:
             counters += "".join(f"  {words}" for words in _keeping_up(progress.live))
         task = self._tasks[progress.source]
@@ -229,7 +230,7 @@ def _table(summary: Summary) -> Any:
     appearance = "none (motion and overlap)"
     if summary.embedder:
         appearance = f"{escape(summary.embedder)}, max cosine distance {summary.max_cosine_distance:g}"
-    seen = f", on {summary.frames_detected} of {summary.frames} frames"
+    seen = f", on {summary.frames_detected} of {counted(summary.frames, 'frame')}"
     table.add_row("detector", escape(summary.detector) + (seen if summary.frames_detected < summary.frames else ""))
     table.add_row("appearance", appearance)
     if summary.embeddings_skipped:
@@ -237,7 +238,9 @@ def _table(summary: Summary) -> Any:
         part = f"{summary.embeddings_skipped:,} of {kept:,} skipped ({summary.embeddings_skipped / kept:.0%})"
         table.add_row("embeddings", part)
     if summary.camera_motions is not None:
-        table.add_row("camera motion", f"measured in {summary.camera_motions} of {max(0, summary.frames - 1)} frames")
+        table.add_row(
+            "camera motion", f"measured in {summary.camera_motions} of {counted(max(0, summary.frames - 1), 'frame')}"
+        )
     return table
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 
+from deepsort_cli.core.counted import counted
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.data.checks import find_in_use
 from deepsort_cli.data.checks.unusable import better_root
@@ -152,12 +153,15 @@ def usable_manifest(
         if result.invalid:
             reasons = ", ".join(f"{count} {reason}" for reason, count in count_reasons(result.invalid).items())
             notify(
-                f"{len(result.invalid)} files of {result.root} are left out ({reasons}). "
-                f"`deepsort scan` of that folder lists them."
+                f"{counted(len(result.invalid), 'file')} of {result.root} left out ({reasons}). "
+                "`deepsort scan` of that folder lists them."
             )
         dropped = len(result.images) - len(result.manifest)
         if dropped:
-            notify(f"{dropped} images of identities with fewer than {result.settings.min_samples} images are left out.")
+            notify(
+                f"{counted(dropped, 'image')} of identities with fewer than {result.settings.min_samples} images left "
+                "out."
+            )
     return manifest
 
 

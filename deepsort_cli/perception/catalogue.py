@@ -6,6 +6,7 @@ only if its SHA-256 is the one written here, whoever brought it.
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 from collections.abc import Callable
@@ -77,7 +78,7 @@ class CatalogueModel:
     def cached(self) -> Path | None:
         """Its file in the cache, if that is there and the right one."""
         try:
-            right = self.path.stat().st_size == self.bytes and file_sha256(self.path) == self.sha256
+            right = self.path.stat().st_size == self.bytes and _sum(self.path) == self.sha256
         except OSError:
             return None
         return self.path if right else None
@@ -150,6 +151,17 @@ class CatalogueModel:
     def key(self) -> str:
         """The settings key that names such a model."""
         return f"{self.task}.model_path"
+
+
+def _sum(path: Path) -> str:
+    """The SHA-256 of a file, computed once as long as the file stays the same: a run asks several times."""
+    seen = path.stat()
+    return _sum_of(path, (seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns))
+
+
+@functools.lru_cache(maxsize=32)
+def _sum_of(path: Path, state: tuple[int, ...]) -> str:
+    return file_sha256(path)
 
 
 _YOLOX = "https://github.com/Megvii-BaseDetection/YOLOX/releases/download/0.1.1rc0"

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from deepsort_cli.core.counted import counted
 from deepsort_cli.core.embedder_metadata import PREFIX, EmbedderMetadata
 from deepsort_cli.core.errors import DeepsortError, InputError, RunError
 from deepsort_cli.core.types import FloatArray, Image
@@ -163,7 +164,7 @@ class Embedder:
         """Raw embeddings of at most one batch."""
         rows = as_rows(self._run(crops)[self._output], len(crops))
         if rows is None:
-            raise RunError(f"{self._session.path}: gave no embedding for each of {len(crops)} crops.")
+            raise RunError(f"{self._session.path}: gave no embedding for each of {counted(len(crops), 'crop')}.")
         return rows
 
     def _run(self, crops: Image) -> list[Features]:

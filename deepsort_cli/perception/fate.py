@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from deepsort_cli.core.counted import counted
 from deepsort_cli.perception.detectors.tally import DetectionCounts
 
 
@@ -42,7 +43,7 @@ class Fate:
     def lines(self) -> list[str]:
         """What was found, and where it went: one line for each reason that occurred."""
         counts = self.counts
-        found = f"{counts.found:,} found in {counts.frames:,} frames"
+        found = f"{counts.found:,} found in {counted(counts.frames, 'frame')}"
         if counts.found and counts.best_score:
             found += f", the best of a wanted class scores {counts.best_score:.2f}"
         classes = list(counts.classes.items())
@@ -61,7 +62,8 @@ class Fate:
         lines = [found] + [f"{number:,} {reason}" for number, reason in reasons if number]
         if self.unconfirmed:
             lines.append(
-                f"{self.unconfirmed:,} of {self.begun:,} tracks never confirmed (seen in {self.n_init} frames on end)"
+                f"{self.unconfirmed:,} of {counted(self.begun, 'track')} never confirmed (seen in "
+                f"{counted(self.n_init, 'frame')} on end)"
             )
         return lines
 
@@ -91,12 +93,13 @@ class Fate:
             )
         if self.unconfirmed and counts.frames < self.n_init:
             return (
-                f"only {counts.frames} frames were looked at, and tracks are confirmed when seen in {self.n_init} on "
+                f"only {counted(counts.frames, 'frame was', 'frames were')} looked at, and tracks are confirmed when "
+                f"seen in {self.n_init} on "
                 "end: look at more (`input.max_frames`, `input.stride`), or lower `tracker.n_init`."
             )
         if self.unconfirmed and counts.kept > self.unusable:
             return (
-                f"objects were found, but none overlapped in {self.n_init} frames on end. Lower "
+                f"objects were found, but none overlapped in {counted(self.n_init, 'frame')} on end. Lower "
                 "`tracker.n_init`, raise "
                 "`tracker.max_iou_distance`, or detect and keep more frames (`input.stride`, `detector.interval`, "
                 "`input.max_frames`)."

@@ -15,6 +15,7 @@ import onnxruntime as ort
 
 from deepsort_cli.core.cpus import available_cpus
 from deepsort_cli.core.errors import InputError, RunError
+from deepsort_cli.core.extras import single_file
 from deepsort_cli.core.model_files import model_kind
 from deepsort_cli.perception.model_names import export_advice
 from deepsort_cli.perception.settings import RuntimeSettings
@@ -274,12 +275,19 @@ def choose_providers(device: str, available: Sequence[str], index: int = 0) -> l
     if device not in ("auto", *here):
         raise InputError(
             f"`runtime.device` {device}: the installed ONNX Runtime has no {PROVIDERS[device]}. "
-            f"Available: {', '.join(here)}. For {device} install {PACKAGES[device]} in place of onnxruntime."
+            f"Available: {', '.join(here)}. For {device}{_package(device)}."
         )
     # TensorRT leaves to CUDA what it cannot run itself.
     fallbacks = {"tensorrt": ["cuda", "cpu"]}.get(device, ["cpu"])
     chosen = here if device == "auto" else [device, *(name for name in fallbacks if name in here and name != device)]
     return [(PROVIDERS[name], _provider_options(name, index)) for name in chosen]
+
+
+def _package(device: str) -> str:
+    """How to get a device that the installed ONNX Runtime has not got, continuing a sentence."""
+    if single_file():
+        return f" take the Python package, with {PACKAGES[device]}: nothing can be added to this single file"
+    return f" install {PACKAGES[device]} in place of onnxruntime"
 
 
 def _provider_options(device: str, index: int) -> dict[str, str]:

@@ -24,6 +24,7 @@ from deepsort_cli.core.files import at_home
 from deepsort_cli.core.settings import Settings
 from deepsort_cli.core.urls import hide_in, hide_secrets
 from deepsort_cli.settings.commands import all_commands
+from deepsort_cli.settings.faults import in_words
 from deepsort_cli.settings.words import load_yaml, plain, settle
 
 if TYPE_CHECKING:
@@ -31,7 +32,14 @@ if TYPE_CHECKING:
 
 ENV_PREFIX = "DEEPSORT_"
 ENV_SWITCHES = frozenset(
-    {"DEEPSORT_TRACEBACK", "DEEPSORT_TEST_DATA", "DEEPSORT_MODELS", "DEEPSORT_MODELS_URL", "DEEPSORT_OFFLINE"}
+    {
+        "DEEPSORT_TRACEBACK",
+        "DEEPSORT_TEST_DATA",
+        "DEEPSORT_MODELS",
+        "DEEPSORT_MODELS_URL",
+        "DEEPSORT_OFFLINE",
+        "DEEPSORT_UNPACK",
+    }
 )
 """Variables with our prefix that are no settings keys."""
 
@@ -293,6 +301,14 @@ def setting_keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
             yield from setting_keys(inner, f"{prefix}{name}.")
 
 
+def _field_of(model: type[BaseModel], key: str) -> tuple[Any, Any]:
+    """Type and default of a field; None of a whole section, and of what lies within a mapping."""
+    try:
+        return field_at(model, key).annotation, default_at(model, key)
+    except (AttributeError, KeyError):
+        return None, None
+
+
 def _nearest(model: type[BaseModel], key: str) -> str:
     keys = [*setting_keys(model), *(name for name, field in model.model_fields.items() if submodel(field))]
     match = difflib.get_close_matches(key, keys, n=1, cutoff=0.0)
@@ -342,14 +358,13 @@ def _explain(model: type[BaseModel], error: Any, key: str, where: str) -> str:
     if error["type"] == "extra_forbidden":
         # The keys themselves are meant here, so they are not in backticks, which name a setting in the caller's words.
         return f"{hide_in(where)}: unknown key {hide_secrets(key)}. The nearest valid key is {_nearest(model, key)}."
-    message = error["msg"].removeprefix("Value error, ")
-    if error["type"] == "missing":  # of a pair, say
-        message = f"expected at least {error['loc'][-1] + 1} values"
+    message = in_words(error, *_field_of(model, key))
     label = where if where.endswith(key) or where.startswith("`") else f"{where}: {key}"
     # Of a whole section the message itself says which of its values do not go together.
     whole = error["input"] is PydanticUndefined or isinstance(error["input"], Mapping)
     shown = "" if whole else f" {hide_in(repr(error['input']))}"
-    label = label.strip("`") if whole else label  # which is no setting itself
+    if whole and label == f"`{label[1:-1]}`":  # which is no setting itself
+        label = label[1:-1]
     if whole and message.startswith("`") and label in ("settings", key):
         return f"{message}."
     return f"{label}{shown}: {message[0].lower()}{message[1:]}."

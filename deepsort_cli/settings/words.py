@@ -40,11 +40,32 @@ for _kind in ("bool", "int", "float", "timestamp"):
     _Loader.add_constructor(f"tag:yaml.org,2002:{_kind}", _scalar)
 
 
+def _mapping(loader: _Loader, node: yaml.MappingNode) -> Any:
+    """A mapping whose keys are all different: YAML's own loader lets the last of two win in silence."""
+    seen: dict[str, int] = {}
+    for key, _ in node.value:
+        if not isinstance(key, yaml.ScalarNode) or key.tag == MERGE:
+            continue
+        line = key.start_mark.line + 1
+        if key.value in seen:
+            first = "on this line" if seen[key.value] == line else f"on line {seen[key.value]}"
+            problem = f"{key.value} was given already, {first}; keep one of the two"
+            raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
+        seen[key.value] = line
+    return loader.construct_yaml_map(node)
+
+
+MERGE = "tag:yaml.org,2002:merge"
+"""Of the key `<<`, which brings in another mapping; what is written beside it is meant to win."""
+
+_Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
+
+
 def load_yaml(text: str) -> Any:
     """Like `yaml.safe_load`, with a `Scalar` for each truth value, number and date.
 
     Raises:
-        yaml.YAMLError: it is no YAML.
+        yaml.YAMLError: it is no YAML, or a mapping has a key twice.
     """
     return yaml.load(text, Loader=_Loader)  # a safe loader
 

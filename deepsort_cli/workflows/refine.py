@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from deepsort_cli.core.counted import counted
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.events import Listener, LoggingListener
 from deepsort_cli.settings.keywords import from_keywords
@@ -46,8 +47,9 @@ def run_refine(settings: RefineSettings, listener: Listener) -> Refinement:
         )
     done = refine_file(settings.results, settings.output, settings.refinement, overwrite=settings.overwrite)
     listener.note(
-        f"{done.rows} rows of {done.tracks} tracks: dropped {done.dropped_tracks} tracks, "
-        f"filled {done.filled_rows} rows, wrote {done.written_rows} rows"
+        f"{counted(done.rows, 'row')} of {counted(done.tracks, 'track')}: dropped "
+        f"{counted(done.dropped_tracks, 'track')}, filled {counted(done.filled_rows, 'row')}, wrote "
+        f"{counted(done.written_rows, 'row')}"
     )
     listener.note(f"wrote {settings.output}")
     return done

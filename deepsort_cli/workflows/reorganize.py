@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from deepsort_cli.core.counted import counted
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.events import Listener, LoggingListener
 from deepsort_cli.data.finding import count_reasons
@@ -58,7 +59,7 @@ def run_reorganize(settings: ReorganizeSettings, listener: Listener) -> Reorgani
     reasons = count_reasons(plan.left_out)
     if reasons:
         left = ", ".join(f"{count} {reason}" for reason, count in reasons.items())
-        listener.warn(f"{len(plan.left_out)} files stay behind ({left}).")
+        listener.warn(f"{counted(len(plan.left_out), 'file stays', 'files stay')} behind ({left}).")
     listener.happened(plan)
     if settings.dry_run:
         return Reorganized(plan, None)

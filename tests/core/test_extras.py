@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import re
+import sys
 
+import pytest
+
+from deepsort_cli.cli.requirements import require_torch
+from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.extras import PACKAGE, install
+from deepsort_cli.perception.runtime import choose_providers
 from tests.conftest import REPOSITORY
 
 PROJECT = (REPOSITORY / "pyproject.toml").read_text(encoding="utf-8")
@@ -14,6 +20,16 @@ MODULES = sorted((REPOSITORY / "deepsort_cli").rglob("*.py"))
 def test_the_command_is_named_for_a_clone_and_for_an_installed_package() -> None:
     assert install("train") == "pip install 'deepsort-cli[train]', or in a clone of the source: pip install '.[train]'"
     assert f'name = "{PACKAGE}"' in PROJECT
+
+
+def test_nothing_can_be_installed_into_the_single_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    assert install("train").startswith("in the Python package, as nothing can be added to this single file: pip")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"training needs PyTorch.*in the Python package.*pip install 'deepsort-cli"):
+        require_torch("training")
+    with pytest.raises(InputError, match=r"For cuda take the Python package, with onnxruntime-gpu: nothing can be"):
+        choose_providers("cuda", ["CPUExecutionProvider"])
 
 
 def test_all_messages_come_from_here_and_name_extras_there_are() -> None:

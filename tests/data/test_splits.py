@@ -177,7 +177,7 @@ def test_left_out_files_are_mentioned(tmp_path: Path, write_flat: Callable[..., 
     result = load_manifest(root, ScanSettings(use_cache=False, drop_small=True), notify=said.append)
     assert result.pids.tolist() == [1, 1]
     assert "1 empty" in said[0]
-    assert "1 images of identities with fewer than 2" in said[1]
+    assert "1 image of identities with fewer than 2" in said[1]
 
 
 def test_progress_reaches_the_total(

@@ -39,7 +39,7 @@ def test_gaps_are_filled_and_short_tracks_dropped(deepsort: Run, tmp_path: Path)
         (["in.txt", "-o", "in.txt", "--interpolate", "linear"], "--overwrite"),
         (["no.txt", "-o", "out.txt", "--interpolate", "linear"], "no such file"),
         (["in.txt", "-o", "out.txt", "--interpolate", "cubic"], "'linear' or 'gaussian'"),
-        (["in.txt", "-o", "out.txt", "--max-gap", "0"], "greater than or equal to 1"),
+        (["in.txt", "-o", "out.txt", "--max-gap", "0"], "at least 1"),
     ],
 )
 def test_bad_input(deepsort: Run, tmp_path: Path, arguments: list[str], word: str) -> None:

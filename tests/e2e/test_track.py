@@ -182,7 +182,7 @@ class TestSources:
             (["--source", "demo", "--reid", "model.pth"], ["model.pth", "deepsort export"]),
             (["--source", "demo", "--classes", "dragon"], ["dragon"]),
             (["--source", "demo", "--device", "abacus"], ["abacus"]),
-            (["--source", "demo", "--conf", "1.5"], ["--conf 1.5", "less than or equal to 1"]),
+            (["--source", "demo", "--conf", "1.5"], ["--conf 1.5", "at most 1"]),
             (["--source", "demo", "--emit", "all"], ["--emit", "matched"]),
             (["--source", "demo", "--set", "tracker.max_agee=3"], ["tracker.max_agee", "tracker.max_age"]),
             (["--source", "demo", "--config", "bad.yaml"], ["bad.yaml", "not valid YAML"]),

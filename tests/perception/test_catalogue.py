@@ -78,6 +78,22 @@ def test_a_changed_file_is_not_taken_for_the_published_one(cache: Path, brought:
     assert model.cached() is None
 
 
+def test_a_file_is_hashed_once_as_long_as_it_stays_the_same(
+    cache: Path, brought: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = published(brought)
+    path = model.add(brought)
+    hashed: list[Path] = []
+    monkeypatch.setattr(catalogue, "file_sha256", lambda path: hashed.append(path) or file_sha256(path))
+    assert [model.cached() for _ in range(3)] == [path] * 3
+    assert hashed == [path]
+    content = bytearray(path.read_bytes())
+    content[500] ^= 1
+    path.write_bytes(content)
+    assert model.cached() is None, "another file of the same size"
+    assert len(hashed) == 2
+
+
 def test_where_fetched_models_are_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("DEEPSORT_MODELS", "~/models")
     assert cache_folder() == Path("~/models").expanduser()

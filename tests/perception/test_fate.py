@@ -25,7 +25,8 @@ def fate(unusable: int = 0, begun: int = 0, unconfirmed: int = 0, beyond: int = 
             "7 below `detector.conf`=0.3",
             "no confidence (column 7) is above 0",
         ),
-        (fate(frames=2, found=2, kept=2, begun=1, unconfirmed=1), "1 of 1 tracks", "only 2 frames were looked at"),
+        (fate(frames=2, found=2, kept=2, begun=1, unconfirmed=1), "1 of 1 track never", "only 2 frames were looked at"),
+        (fate(frames=1, found=2, kept=2, begun=1, unconfirmed=1), "2 found in 1 frame,", "only 1 frame was looked at"),
         (fate(found=7, other_class=7, classes={"car": 7}), "7 of other classes (car 7)", "`detector.classes` car"),
         (
             fate(found=7, below_conf_other_class=7),

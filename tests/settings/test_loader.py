@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from deepsort_cli.settings import (
     settings_of,
     to_yaml,
 )
+from deepsort_cli.settings.loader import setting_keys
 from deepsort_cli.settings.track import TrackSettings
 from deepsort_cli.tracking import TrackerSettings
 
@@ -76,7 +78,7 @@ class TestPresets:
             assert resolve(TrackSettings, flags={"preset": preset}).overruled() == []
 
     def test_unknown(self, tmp_path: Path) -> None:
-        with pytest.raises(InputError, match=r"config.yaml: preset 'best': input should be 'deepsort', 'strong'"):
+        with pytest.raises(InputError, match=r"config.yaml: preset 'best': must be 'deepsort', 'strong'"):
             resolve(TrackSettings, config=write(tmp_path, "preset: best"))
 
 
@@ -104,8 +106,13 @@ def test_without_layers_all_is_default() -> None:
     [
         ("tracker: {max_agee: 3}", r"unknown key tracker.max_agee. The nearest valid key is tracker.max_age\."),
         ("max_age: 3", r"nearest valid key is tracker.max_age\."),
-        ("tracker: {max_age: many}", "config.yaml: tracker.max_age 'many': input should be a valid integer"),
-        ("tracker: {max_age: 0}", "greater than or equal to 1"),
+        ("tracker: {max_age: many}", "config.yaml: tracker.max_age 'many': must be a whole number"),
+        ("tracker: {max_age: 0}", "at least 1"),
+        ("tracker:\n  max_age: 3\n  n_init: 2\n  max_age: 4", "line 4, .*max_age was given already, on line 2"),
+        ("tracker: {n_init: 1, n_init: 2}", "line 1, .*n_init was given already, on this line"),
+        ("seed: 1\ntracker: {}\nseed: 1", "line 3, .*seed was given already, on line 1"),
+        ("tracker: 3", "tracker 3: must be a section"),
+        ("detector: {classes: {a: 1}}", "detector.classes: must be one value or several, separated by commas"),
         ("- a\n- b", "expected `key: value` lines, found a list"),
         ("tracker: [", "line 1, column .*not valid YAML"),
         ("a: !!python/object/apply:os.system ['true']", "not valid YAML"),
@@ -115,6 +122,40 @@ def test_faults_in_yaml_name_file_and_remedy(tmp_path: Path, text: str, message:
     with pytest.raises(InputError, match=message) as caught:
         resolve(TrackSettings, config=write(tmp_path, text))
     assert "config.yaml" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("aspect=0.5", "`set` data.scan.aspect 0.5: must be 2 values, for example 1.3,4.5."),
+        ("aspect=1,2,3", "`set` data.scan.aspect ['1', '2', '3']: must be 2 values, for example 1.3,4.5."),
+        ("aspect=[1]", "`set` data.scan.aspect [1]: must be 2 values, for example 1.3,4.5."),
+        ("aspect=wide,tall", "`set` data.scan.aspect 'wide': must be a number."),
+        ("min_samples=1.5", "`set` data.scan.min_samples 1.5: must be a whole number."),
+        ("paranoid=7", "`set` data.scan.paranoid 7: must be true or false."),
+        ("cache_dir=[1]", "`set` data.scan.cache_dir ['1']: must be a file or folder."),
+        ("pattern=[1, 2]", "`set` data.scan.pattern ['1', '2']: must be text."),
+        ("min_side=0", "`set` data.scan.min_side 0: must be at least 1."),
+    ],
+)
+def test_faults_are_told_in_words_of_users(override: str, message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        resolve(settings_of("scan"), overrides=[f"data.scan.{override}"])
+    assert str(caught.value).startswith(message)
+
+
+def test_no_message_speaks_of_python() -> None:
+    """Whatever a field is given that it cannot be."""
+    for command in COMMAND_SETTINGS:
+        model = settings_of(command)
+        for key in setting_keys(model):
+            for value in ("{a: {b: 1}}", "[[1], {c: 2}]", "–", "nan", "-1e400", "[]", "7.5"):
+                try:
+                    resolve(model, overrides=[f"{key}={value}"])
+                except InputError as error:
+                    assert not re.search(r"tuple|dictionary|instance of|\bvalid\b|input should", str(error), re.I), (
+                        error
+                    )
 
 
 def test_missing_and_unreadable_config(tmp_path: Path) -> None:

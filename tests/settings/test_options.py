@@ -91,7 +91,7 @@ class TestKeywords:
 
     def test_none_is_a_value(self) -> None:
         assert from_keywords(TrackSettings, {"nn_budget": None}).tracker.nn_budget is None
-        with pytest.raises(InputError, match="^`max_age` None: input should be a valid integer"):
+        with pytest.raises(InputError, match="^`max_age` None: must be a whole number"):
             from_keywords(TrackSettings, {"max_age": None})
 
     def test_read_neither_environment_nor_home(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -109,12 +109,12 @@ class TestKeywords:
             ({"traker": {"max_age": 3}}, "`traker`: unknown keyword. The nearest is `tracker`."),  # codespell:ignore
             ({"trail": 9}, '`trail`: unknown keyword. It is a key of a section: output={"trail": …}.'),
             ({"tracker": {"max_agee": 3}}, "`tracker.max_agee`: unknown key tracker.max_agee. The nearest"),
-            ({"max_age": 0}, "`max_age` 0: input should be greater than or equal to 1."),
-            ({"max_age": True}, "`max_age` 'True': input should be a valid integer"),
-            ({"tracker": {"n_init": 0}}, "`tracker.n_init` 0: input should be greater than or equal to 1."),
-            ({"preset": "best"}, "`preset` 'best': input should be 'deepsort', 'strong' or 'fast'."),
-            ({"max_age": {"a": 1}}, "max_age: input should be a valid integer"),
-            ({"tracker": 3}, "`tracker` 3: input should be a valid dictionary"),
+            ({"max_age": 0}, "`max_age` 0: must be at least 1."),
+            ({"max_age": True}, "`max_age` 'True': must be a whole number"),
+            ({"tracker": {"n_init": 0}}, "`tracker.n_init` 0: must be at least 1."),
+            ({"preset": "best"}, "`preset` 'best': must be 'deepsort', 'strong' or 'fast'."),
+            ({"max_age": {"a": 1}}, "max_age: must be a whole number"),
+            ({"tracker": 3}, "`tracker` 3: must be a section"),
             ({"max_age": 1, "tracker.max_age": 2}, "`max_age` and `tracker.max_age` are the same; give one of them."),
         ],
     )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from deepsort_cli.core.counted import counted
 from deepsort_cli.core.files import printable
 from deepsort_cli.data.checks.facts import Facts, check, check_in_use
 from deepsort_cli.data.finding import Finding
@@ -91,7 +92,7 @@ def people_in_names(facts: Facts) -> Iterator[Finding]:
             "warning",
             f"Folders taken for people, with files of the same {len(shared):,} numbers in each",
             len(numbers),
-            tuple(printable(f"{name}: {len(files):,} images") for name, files in numbers.items()),
+            tuple(printable(f"{name}: {counted(len(files), 'image')}") for name, files in numbers.items()),
             "If the numbers are the people and the folders cameras, call the folders cam1, cam2, …, or say how to read "
             "paths with `data.scan.pattern`='(?P<camid>…)/(?P<pid>…)'.",
         )
@@ -154,6 +155,6 @@ def _no_people(facts: Facts, code: str, title: str, names: list[str], remedy: st
         "error" if len(names) >= MOST_FOLDERS * people else "warning",
         title,
         len(names),
-        tuple(printable(f"{name}: {counts[name]:,} images") for name in names),
+        tuple(printable(f"{name}: {counted(counts[name], 'image')}") for name in names),
         remedy,
     )

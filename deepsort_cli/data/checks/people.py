@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from deepsort_cli.core.counted import counted
 from deepsort_cli.data.checks.facts import Facts, check, check_in_use
 from deepsort_cli.data.finding import Finding
 from deepsort_cli.data.naming import ZERO_PERSON
@@ -96,7 +97,7 @@ def imbalance(facts: Facts) -> Iterator[Finding]:
                 "info",
                 f"{several} with over {IMBALANCE:.0f} times the images of the median {what}",
                 len(heavy),
-                tuple(f"{name}: {counts[i]} images" for name, i in zip(named, order, strict=True)),
+                tuple(f"{name}: {counted(int(counts[i]), 'image')}" for name, i in zip(named, order, strict=True)),
                 "The sampler draws identities evenly, so this is a matter of variety, not of weight."
                 if what == "identity"
                 else "Watch the figures per camera pair; the model will know this camera's look best.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+from deepsort_cli.core.counted import counted
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.video.colours import colour_of
 from deepsort_cli.video.sinks.base import Job, Output
@@ -56,7 +57,7 @@ def _draw_timeline(path: Path, title: str, lives: Lives) -> None:
     )
     axes.set_xlabel("time" if lives.end >= 60 else "seconds")
     axes.set_ylabel("track")
-    axes.set_title(f"{title}: {len(tracks)} tracks", loc="left", fontsize=11)
+    axes.set_title(f"{title}: {counted(len(tracks), 'track')}", loc="left", fontsize=11)
     axes.grid(axis="x", color="0.9")
     axes.set_axisbelow(True)
     for edge in ("top", "right", "left"):

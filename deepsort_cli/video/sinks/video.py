@@ -12,6 +12,7 @@ import av
 import cv2
 import numpy as np
 
+from deepsort_cli.core.counted import counted
 from deepsort_cli.core.errors import RunError
 from deepsort_cli.core.regions import Counts
 from deepsort_cli.core.types import Frame, Image, Media, Tracks
@@ -133,7 +134,8 @@ class VideoSink(Sink):
         pace = self._encoder.pace
         if isinstance(pace, EvenPace) and (pace.dropped or pace.holes):
             self._warn(
-                f"{self._path}: has one frame rate, its source has not: {pace.dropped} frames were left out and "
+                f"{self._path}: has one frame rate, its source has not: "
+                f"{counted(pace.dropped, 'frame was', 'frames were')} left out and "
                 f"{pace.holes} repeated to keep the pace. An .mp4 or .mkv keeps every frame at its time."
             )
 

@@ -10,6 +10,7 @@ import sys
 import cv2
 
 from deepsort_cli.core.errors import InputError
+from deepsort_cli.core.extras import single_file
 from deepsort_cli.core.regions import Counts
 from deepsort_cli.core.types import Frame, Tracks
 from deepsort_cli.video.sinks.base import Sink
@@ -61,8 +62,10 @@ def window_problem() -> str | None:
         return "no screen is available (neither DISPLAY nor WAYLAND_DISPLAY is set)."
     # Tried in another process: where the screen cannot be reached, the window library ends the whole process.
     code = "import cv2; cv2.namedWindow('deepsort'); cv2.waitKey(1); cv2.destroyAllWindows()"
+    # The single file is no Python: it knows this module by name, and nothing else.
+    command = [sys.executable, *(("-m", __name__) if single_file() else ("-c", code))]
     try:
-        tried = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+        tried = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return "no window could be opened."
     if tried.returncode == 0:
@@ -70,3 +73,9 @@ def window_problem() -> str | None:
     if "not implemented" in tried.stderr:
         return "this OpenCV is the headless build (pip install opencv-python instead of opencv-python-headless)."
     return "no window could be opened; the screen cannot be reached."
+
+
+if __name__ == "__main__":
+    cv2.namedWindow("deepsort")
+    cv2.waitKey(1)
+    cv2.destroyAllWindows()

@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from deepsort_cli.core.counted import counted
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.mot import SequenceInfo
 from deepsort_cli.core.types import Frame, Media
@@ -110,4 +111,4 @@ class Source(ABC):
 
     def _check_start(self, total: int, what: str) -> None:
         if self.settings.start >= total:
-            raise InputError(f"`input.start` {self.settings.start}: {what} has only {total} frames.")
+            raise InputError(f"`input.start` {self.settings.start}: {what} has only {counted(total, 'frame')}.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from deepsort_cli.core.counted import counted
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.mot import DEFAULT_FPS, SequenceInfo, read_seqinfo
 from deepsort_cli.video.settings import SourceSettings
@@ -83,6 +84,6 @@ def _length(images: list[Path]) -> int:
 
 def _tell_missing(folder: Path, images: list[Path], sequence: SequenceInfo | None, warn: Warn) -> None:
     if sequence and len(images) != sequence.length:
-        warn(f"{folder} holds {len(images)} images, but seqinfo.ini says {sequence.length}.")
+        warn(f"{folder} holds {counted(len(images), 'image')}, but seqinfo.ini says {sequence.length}.")
     elif _length(images) != len(images):
-        warn(f"{folder} holds {len(images)} images numbered up to {_length(images)}; some are missing.")
+        warn(f"{folder} holds {counted(len(images), 'image')} numbered up to {_length(images)}; some are missing.")

@@ -15,6 +15,7 @@ from typing import Any
 
 import av
 
+from deepsort_cli.core.counted import counted
 from deepsort_cli.core.errors import InputError, RunError
 from deepsort_cli.core.files import is_file
 from deepsort_cli.core.mot import DEFAULT_FPS
@@ -79,7 +80,7 @@ class VideoSource(Source):
             raise
         if decoder.headless and decoder.starts_at_key:
             warn(
-                f"{self._shown} begins in the middle: its first {decoder.headless} {_frames(decoder.headless)} need "
+                f"{self._shown} begins in the middle: its first {counted(decoder.headless, 'frame')} need "
                 "pictures that were not recorded, and are left out."
             )
         if decoder.other_videos > 0:
@@ -133,7 +134,7 @@ class VideoSource(Source):
                 return item
         if count == 0:
             raise InputError(f"`source` {self._shown}: no frame can be decoded. The file is damaged or no video.")
-        raise InputError(f"`input.start` {start}: {self._shown} has only {count} frames.")
+        raise InputError(f"`input.start` {start}: {self._shown} has only {counted(count, 'frame')}.")
 
     def __iter__(self) -> Iterator[Frame]:
         item, self._first = self._first, None
@@ -158,11 +159,12 @@ class VideoSource(Source):
             return
         parts = []
         if damage.lost:
-            parts.append(f"{damage.lost} {_frames(damage.lost)} could not be decoded and {_are(damage.lost)} left out")
+            what = "could not be decoded and"
+            parts.append(counted(damage.lost, f"frame {what} is left out", f"frames {what} are left out"))
         if damage.missing:
-            parts.append(f"about {damage.missing} {_frames(damage.missing)} {_are(damage.missing)} missing")
+            parts.append(f"about {counted(damage.missing, 'frame is', 'frames are')} missing")
         if damage.flawed:
-            parts.append(f"{damage.flawed} {_frames(damage.flawed)} {_are(damage.flawed)} partly made up")
+            parts.append(f"{counted(damage.flawed, 'frame is', 'frames are')} partly made up")
         text = f"{self._shown} is damaged: {', '.join(parts)}" if parts else f"{self._shown} breaks off"
         if damage.at:
             text += f", at {damage.where(self._clock.origin)}"
@@ -194,14 +196,6 @@ class VideoSource(Source):
     def close(self) -> None:
         self.stop()
         self._decoder.close()
-
-
-def _frames(count: int) -> str:
-    return "frame" if count == 1 else "frames"
-
-
-def _are(count: int) -> str:
-    return "is" if count == 1 else "are"
 
 
 def open_video(

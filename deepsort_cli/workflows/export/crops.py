@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from deepsort_cli.core.counted import counted
 from deepsort_cli.core.events import Listener
 from deepsort_cli.core.images import read_image
 from deepsort_cli.core.preprocess import Float32Array, Preprocess
@@ -50,7 +51,7 @@ def collect_crops(data: EvaluationDataSettings, settings: ExportSettings, listen
         crops = generated_crops(wanted)
         return ExportCrops(crops, f"{len(crops)} generated crops", False, None)
     crops = _read_crops(images, wanted)
-    return ExportCrops(crops, f"{len(crops)} crops of {images.root}", True, evaluated)
+    return ExportCrops(crops, f"{counted(len(crops), 'crop')} of {images.root}", True, evaluated)
 
 
 def generated_crops(count: int, seed: int = 0) -> list[Image]:

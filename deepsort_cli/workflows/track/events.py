@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from deepsort_cli.core.counted import counted
 from deepsort_cli.core.mot import Comparison
 from deepsort_cli.core.regions import Counts
 from deepsort_cli.perception.fate import Fate
@@ -122,17 +123,18 @@ class Summary:
         if self.rows == 0:
             return [f"{self.source}: no tracks: {fate.remedy()}"]
         if fate.beyond:
-            found.append(f"{self.source}: {fate.beyond:,} detections are in frames behind its last one.")
+            beyond = counted(fate.beyond, "detection is", "detections are")
+            found.append(f"{self.source}: {beyond} in frames behind its last one.")
         if fate.unusable:
-            found.append(
-                f"{self.source}: {fate.unusable:,} of {fate.counts.kept:,} detections were ignored: {fate.no_area()}"
-            )
+            kept = counted(fate.counts.kept, "detection")
+            ignored = counted(fate.unusable, f"of {kept} was ignored", f"of {kept} were ignored")
+            found.append(f"{self.source}: {ignored}: {fate.no_area()}")
         return found
 
     def __str__(self) -> str:
         ending = "" if self.ending == "end" else f" ({self.ending})"
         written = ", ".join(map(str, self.outputs))
         return (
-            f"{self.source}: {self.tracks} tracks in {self.frames} frames{ending}, {self.fps:.1f} frames per second"
-            + (f"; wrote {written}" if written else "")
+            f"{self.source}: {counted(self.tracks, 'track')} in {counted(self.frames, 'frame')}{ending}, "
+            f"{self.fps:.1f} frames per second" + (f"; wrote {written}" if written else "")
         )

@@ -188,7 +188,7 @@ class TestLoop:
             next(iterator)
             with pytest.raises(InputError, match="no table yet"):
                 run.table()
-        assert "1 frames (stopped)" in str(run.summary)
+        assert "in 1 frame (stopped)" in str(run.summary)
 
     def test_finishing_what_is_finished_does_nothing(self) -> None:
         run = made()

@@ -1,0 +1,3 @@
+module deepsort
+
+go 1.22
