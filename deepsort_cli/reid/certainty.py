@@ -9,11 +9,9 @@ import numpy as np
 
 from deepsort_cli.core.types import FloatArray, IntArray
 from deepsort_cli.evaluation.bootstrap import Difference, Interval, difference, interval, resample, resampled_means
+from deepsort_cli.reid.settings import FEW_HELD_OUT
 
 SAMPLES, SEED = 1000, 0
-
-FEW_PEOPLE = 20
-"""Held-out people below which a bootstrap interval is clearly too narrow: it knows no others than these."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +41,7 @@ class Certainty:
     @property
     def doubt(self) -> str:
         """What to know about these intervals before trusting them; empty with enough people."""
-        if self.people >= FEW_PEOPLE:
+        if self.people >= FEW_HELD_OUT:
             return ""
         return (
             f"{self.people} held-out people say little of others: the intervals know these alone and are too narrow, "

@@ -282,7 +282,7 @@ class Trainer:
         halved = max(min(half, settings.length) - epoch, 0) * steps
         if halved:
             halved -= step
-        validations = held_validations(coming, settings.eval_every, settings.length) * self.validator.seconds
+        validations = held_validations(coming, settings.validation_interval, settings.length) * self.validator.seconds
         seconds = seconds_of(rate, settings.images_per_step)
         to_go = len(coming) * steps - step
         said = self.timer.forecast(seconds, to_go, halved, self.position.is_half(epoch), validations)
@@ -295,7 +295,7 @@ class Trainer:
         whole = self.meter.read_epoch(stop=self.stop.requested)
         self._check_loss(whole.figures["loss"], epoch, steps)
         row: Row = {"epoch": epoch + 1, "height": self._input(epoch).height, "steps": steps, "lr": lr, **whole.figures}
-        if (epoch + 1) % settings.eval_every == 0 or epoch + 1 == settings.length:
+        if (epoch + 1) % settings.validation_interval == 0 or epoch + 1 == settings.length:
             row |= self._validate(epoch)
         history = [*self.position.history, row]
         best = best_row(history, random_start=self.random_start)
