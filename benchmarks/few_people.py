@@ -29,10 +29,9 @@ import deepsort_cli as deepsort
 from deepsort_cli.core.types import FloatArray
 from deepsort_cli.data.loading import load_manifest, load_query_gallery
 from deepsort_cli.evaluation.ranking import rank
-from deepsort_cli.reid.certainty import People
+from deepsort_cli.reid.certainty import People, signed
 from deepsort_cli.reid.checkpoint import load_model
 from deepsort_cli.reid.extract import extract_features
-from deepsort_cli.reid.validation import signed
 
 DATA = Path(os.environ.get("DEEPSORT_TEST_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 

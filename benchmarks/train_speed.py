@@ -26,7 +26,7 @@ from deepsort_cli.reid.distributed import Ranks, choose_device
 from deepsort_cli.reid.events import StepReport
 from deepsort_cli.reid.learner import Learner
 from deepsort_cli.reid.settings import AugmentSettings, TrainConfig
-from deepsort_cli.reid.trainer import train
+from deepsort_cli.reid.training import train
 
 WARM_UP = 3
 """Reports left out at the beginning."""

@@ -333,7 +333,8 @@ def finetune(
             few people, so that 120 batches are seen.
         freeze_epochs: Unfreeze everything after so many epochs; None: never.
         batch_size: Images per step, over all processes: identities × instances; None: 64, fewer for fewer people.
-        lr: Highest learning rate; None: 0.1 for sgd, 0.003 for adam and adamw; less from pretrained weights.
+        lr: Highest learning rate; None: 0.1 for sgd, 0.003 for adam and adamw; from trained weights a tenth, and less
+            still for few people.
         seed: Source of all randomness.
         output_dir: Folder of run folders.
         name: Name of the run folder; default: model and dataset.
@@ -705,7 +706,8 @@ def train(
         epochs: Passes over all identities; None: 120 from random weights, 30 from trained ones, and there up to 120 for
             few people, so that 120 batches are seen.
         batch_size: Images per step, over all processes: identities × instances; None: 64, fewer for fewer people.
-        lr: Highest learning rate; None: 0.1 for sgd, 0.003 for adam and adamw; less from pretrained weights.
+        lr: Highest learning rate; None: 0.1 for sgd, 0.003 for adam and adamw; from trained weights a tenth, and less
+            still for few people.
         seed: Source of all randomness.
         output_dir: Folder of run folders.
         name: Name of the run folder; default: model and dataset.

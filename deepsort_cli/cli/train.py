@@ -51,7 +51,7 @@ def train(
 
 
 def _summary(result: TrainResult) -> dict[str, Any]:
-    from deepsort_cli.cli.train_closing import certainty_summary
+    from deepsort_cli.cli.train_closing import certainty_summary, trial_summary
 
     checkpoints = result.folder / "checkpoints"
     return {
@@ -62,6 +62,7 @@ def _summary(result: TrainResult) -> dict[str, Any]:
         "start": None if result.start is None else dict(result.start),
         "chance": None if result.chance is None else {"mAP": result.chance.mAP, "rank1": result.chance.rank1},
         "certainty": certainty_summary(result.certainty),
+        "trial": trial_summary(result.trial),
         "best_checkpoint": str(checkpoints / "best.pth"),
         "last_checkpoint": str(checkpoints / "last.pth"),
         "held_out_identities": result.held_out,

@@ -16,7 +16,7 @@ from deepsort_cli.core.counted import counted
 from deepsort_cli.reid.settings import TrainConfig
 
 if TYPE_CHECKING:
-    from deepsort_cli.reid.certainty import Certainty
+    from deepsort_cli.reid.certainty import Certainty, Trial
     from deepsort_cli.reid.train_result import TrainResult
 
 
@@ -36,6 +36,13 @@ def close(report: Reporter, result: TrainResult, config: TrainConfig) -> None:
         if sure is not None:
             lines += [worded(line) for line in _about_gain(sure)]
         lines.append(f"model: {best_file}")
+    elif result.trial is not None:
+        lines.append(worded(result.trial.words()))
+        lines.append(
+            f"model: {best_file} (learned from all; itself it was not validated)"
+            if result.best["epoch"]
+            else f"model: {best_file} (the start)"
+        )
     else:
         lines.append(f"model: {best_file} (epoch {result.best['epoch']:.0f}, not validated)")
     tell(report, "\n".join(lines), next_commands(result, config, best_file))
@@ -49,6 +56,19 @@ def _about_gain(sure: Certainty) -> list[str]:
         end = "" if sure.told_apart else ": cannot be told apart from the start"
         lines.append(f"mAP against the start: {points} (95 % intervals over people){end}")
     return lines + ([sure.doubt] if sure.doubt else [])
+
+
+def trial_summary(trial: Trial | None) -> dict[str, Any] | None:
+    """What learning from halves of the people did, for `--json`, fractions."""
+    if trial is None:
+        return None
+    gain = trial.gain
+    return {
+        "people": trial.people,
+        "gain": gain.value,
+        "interval": [gain.low, gain.high],
+        "told_apart_from_start": trial.told_apart,
+    }
 
 
 def certainty_summary(sure: Certainty | None) -> dict[str, Any] | None:

@@ -20,6 +20,10 @@ ENOUGH_TO_LEARN = 10
 """Fewest people that must be left to learn from for others to be held out unasked."""
 
 
+FEWEST_IN_A_HALF = 2
+"""People of a half that is learned from while the other is held out; one alone has nobody to be told apart from."""
+
+
 @dataclass(frozen=True)
 class HoldOut:
     """How many people to hold out, and what there is to say about it.
@@ -102,22 +106,44 @@ def hold_out(manifest: Manifest, identities: int, seed: int) -> tuple[Manifest, 
     Raises:
         ValueError: so many cannot be held out with another left to train on.
     """
-    named = np.flatnonzero(manifest.pids > 0)
-    named = named[np.argsort(manifest.pids[named], kind="stable")]
-    people, starts = np.unique(manifest.pids[named], return_index=True)
-    images_of = dict(zip(people.tolist(), np.split(named, starts[1:]), strict=False))
+    people = np.unique(manifest.pids[manifest.pids > 0])
     able = _able(manifest, people)
     if not 1 <= identities <= min(len(able), len(people) - 1):
         raise ValueError(f"{identities} of {len(people)} identities cannot be held out, {len(able)} could")
     rng = np.random.default_rng(seed)
-    chosen_people = np.sort(rng.choice(able, size=identities, replace=False))
+    return _divide(manifest, np.sort(rng.choice(able, size=identities, replace=False)), rng)
+
+
+def halves(manifest: Manifest, seed: int) -> list[tuple[Manifest, Manifest, Manifest]]:
+    """Divide the identities in two and hold out each half in turn, as `hold_out` does.
+
+    Identities that cannot be queries are learned from both times.
+
+    Returns:
+        train, query, gallery for either half; nothing where there are fewer than `FEWEST_IN_A_HALF` for either.
+    """
+    able = _able(manifest, np.unique(manifest.pids[manifest.pids > 0]))
+    if len(able) < 2 * FEWEST_IN_A_HALF:
+        return []
+    rng = np.random.default_rng(seed)
+    mixed = rng.permutation(able)
+    middle = len(mixed) // 2
+    return [_divide(manifest, np.sort(half), rng) for half in (mixed[:middle], mixed[middle:])]
+
+
+def _divide(manifest: Manifest, held_out: IntArray, rng: np.random.Generator) -> tuple[Manifest, Manifest, Manifest]:
+    """Training, query and gallery with these identities held out."""
+    named = np.flatnonzero(manifest.pids > 0)
+    named = named[np.argsort(manifest.pids[named], kind="stable")]
+    people, starts = np.unique(manifest.pids[named], return_index=True)
+    images_of = dict(zip(people.tolist(), np.split(named, starts[1:]), strict=False))
     query: list[int] = []
     gallery: list[int] = []
-    for pid in chosen_people:
+    for pid in held_out:
         chosen = _choose_queries(manifest, images_of[int(pid)], rng)
         query += chosen
         gallery += [int(i) for i in images_of[int(pid)] if i not in chosen]
-    train = np.sort(named[~np.isin(manifest.pids[named], chosen_people)])
+    train = np.sort(named[~np.isin(manifest.pids[named], held_out)])
     return manifest[train], manifest[sorted(query)], manifest[sorted(gallery)]
 
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from deepsort_cli.core.types import FloatArray, IntArray
 from deepsort_cli.evaluation.bootstrap import Difference, Interval, difference, interval, resample, resampled_means
+from deepsort_cli.reid.settings import FEW_HELD_OUT
 
 SAMPLES, SEED = 1000, 0
-
-FEW_PEOPLE = 20
-"""Held-out people below which a bootstrap interval is clearly too narrow: it knows no others than these."""
 
 
 @dataclass(frozen=True)
@@ -43,12 +42,53 @@ class Certainty:
     @property
     def doubt(self) -> str:
         """What to know about these intervals before trusting them; empty with enough people."""
-        if self.people >= FEW_PEOPLE:
+        if self.people >= FEW_HELD_OUT:
             return ""
         return (
             f"{self.people} held-out people say little of others: the intervals know these alone and are too narrow, "
             "and among so few everybody is found more easily. Validate on more (`data.test_root`, `data.val_ratio`)"
         )
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What learning from either half did for finding the other, in mAP.
+
+    Attributes:
+        people: that were looked for.
+        gain: end minus start, paired over people. Fractions.
+    """
+
+    people: int
+    gain: Interval
+
+    @property
+    def helped(self) -> bool:
+        """Whether what was learned is to be preferred to the start."""
+        return self.gain.value > 0
+
+    @property
+    def told_apart(self) -> bool:
+        """Whether the interval leaves out 0."""
+        return self.gain.low > 0 or self.gain.high < 0
+
+    def words(self) -> str:
+        """For people."""
+        end = "" if self.told_apart else ": cannot be told apart from the start"
+        return (
+            f"learning from each half of the people changed the mAP on the other by {signed(self.gain)} "
+            f"(95 % interval, {self.people} people){end}"
+        )
+
+    def saved(self) -> dict[str, float]:
+        """As a checkpoint keeps it."""
+        gain = self.gain
+        return {"people": self.people, "gain": gain.value, "gain_low": gain.low, "gain_high": gain.high}
+
+    @classmethod
+    def of(cls, saved: Mapping[str, Any]) -> Trial:
+        """From what a checkpoint keeps."""
+        return cls(int(saved["people"]), Interval(saved["gain"], saved["gain_low"], saved["gain_high"]))
 
 
 class People:
@@ -98,3 +138,8 @@ class People:
         if self._weights is None:
             self._weights = resample(int(self._clusters.max()) + 1, SAMPLES, SEED)
         return resampled_means(ap, self._clusters, self._weights)
+
+
+def signed(gain: Interval) -> str:
+    """A difference of two fractions in percentage points, with its interval."""
+    return f"{100 * gain.value:+.1f} [{100 * gain.low:+.1f}, {100 * gain.high:+.1f}]"

@@ -19,6 +19,7 @@ from deepsort_cli.reid.bundled import weights_file
 from deepsort_cli.reid.checkpoint import CheckpointInfo, load_model, save_checkpoint
 from deepsort_cli.reid.run_folder import versions
 from deepsort_cli.reid.sampler import seed_of
+from deepsort_cli.reid.schedule import with_value
 from deepsort_cli.reid.settings import (
     FINETUNING_RATES,
     FinetuneConfig,
@@ -26,6 +27,7 @@ from deepsort_cli.reid.settings import (
     ModelSettings,
     ResetSettings,
     TrainConfig,
+    share_for_people,
 )
 from deepsort_cli.reid.train_data import fit_batches, load_data
 
@@ -109,6 +111,7 @@ def prepare_checkpoint(config: FinetuneConfig, listener: Listener | None = None)
     data = load_data(config.target_dataset, config.training.seed, listener)
     if config.train or len(data.pids) < 2:
         fit_batches(data, config.training)
+    train_config, slowed = _slowed(config, train_config, len(data.pids))
     _check_classifier(source_info, config, data.pids.tolist())
     torch.manual_seed(seed_of(config.training.seed))
     settings = train_config.model
@@ -142,7 +145,7 @@ def prepare_checkpoint(config: FinetuneConfig, listener: Listener | None = None)
         identities=len(data.pids),
         held_out=0 if data.query is None else len(set(data.query.pids.tolist())),
         config=train_config,
-        remarks=(*(() if config.train else data.warnings), *_remarks(config, source_info, tensors)),
+        remarks=(*(() if config.train else data.warnings), *slowed, *_remarks(config, source_info, tensors)),
     )
 
 
@@ -243,6 +246,16 @@ def _check_classifier(source: CheckpointInfo, config: FinetuneConfig, pids: list
             f"{remedy} Else keep fc and neck as they are: `reset.fc`=false, `reset.bnneck`=false, "
             f"`model.neck`={source.neck}."
         )
+
+
+def _slowed(config: FinetuneConfig, training: TrainConfig, people: int) -> tuple[TrainConfig, list[str]]:
+    """The settings of the training with a rate that so many people allow, and a remark where that is a lower one."""
+    share = share_for_people(people)
+    if config.optimizer.lr is not None or share == 1:
+        return training, []
+    rate = float(f"{training.optimizer.highest_lr * share:.2g}")
+    why = f"faster, {people} people would make the network forget all others"
+    return with_value(training, "optimizer.lr", rate), [f"`optimizer.lr` is {rate:g}: {why}"] if config.train else []
 
 
 def _remarks(config: FinetuneConfig, source: CheckpointInfo, tensors: TensorReport) -> list[str]:

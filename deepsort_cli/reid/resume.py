@@ -50,6 +50,7 @@ class Position:
         half: epochs at half size, the first ones.
         resumes: finished epochs at which the run was continued.
         figures: names of what `sums` holds.
+        trial: what learning from halves of the people did, see `halves.Trial.saved`; None where it was not tried.
         found: `start` and `best` → average precision of each validation query then, for how sure the gain is.
     """
 
@@ -63,6 +64,7 @@ class Position:
     resumes: list[int] = field(default_factory=list)
     figures: tuple[str, ...] = field(default_factory=figure_names)
     found: dict[str, list[float]] = field(default_factory=dict)
+    trial: dict[str, float] | None = None
 
     @classmethod
     def start(cls, config: TrainConfig) -> Position:

@@ -13,23 +13,26 @@ from typing import Any
 
 import numpy as np
 
+from deepsort_cli.core.counted import counted
 from deepsort_cli.reid.bundled import has_bundled_weights
 from deepsort_cli.reid.sampler import plan_epoch
 from deepsort_cli.reid.settings import (
     AUTO,
     EPOCHS,
+    FEW_HELD_OUT,
     FEWEST_STEPS,
     INSTANCES,
     LEARNING_RATES,
     TRAINED_EPOCHS,
     TrainConfig,
+    share_for_people,
 )
 from deepsort_cli.reid.train_data import TrainData
 
 LONGEST_WARMUP = 300
 """Steps after which trained weights are used to the new classifier, however long the run is; not measured."""
 
-KEPT = ("training.epochs", "scheduler.warmup_epochs")
+KEPT = ("training.epochs", "training.eval_every", "scheduler.warmup_epochs", "optimizer.lr")
 """Keys that a run keeps when it is continued and nothing else is asked for."""
 
 
@@ -44,6 +47,7 @@ class Facts:
         trained: whether the run starts from trained weights.
         weights: those, for people.
         steps_per_epoch: roughly: it varies by a few with the draw.
+        held_out: people to validate on.
     """
 
     people: int
@@ -52,6 +56,7 @@ class Facts:
     trained: bool
     weights: str
     steps_per_epoch: int
+    held_out: int = 0
 
 
 @dataclass(frozen=True)
@@ -98,6 +103,7 @@ def facts_of(config: TrainConfig, data: TrainData) -> Facts:
         trained=start is not None,
         weights="random weights" if start is None else "the bundled weights" if is_bundled else "trained weights",
         steps_per_epoch=max(len(plan), 1),
+        held_out=0 if data.query is None else len(np.unique(data.query.pids)),
     )
 
 
@@ -113,19 +119,21 @@ def choose_schedule(config: TrainConfig, facts: Facts) -> Schedule:
         choices.append(_warmup(facts, epochs))
     if config.optimizer.lr is None:
         choices.append(_rate(config, facts))
+    if training.eval_every is None and facts.trained and 0 < facts.held_out < FEW_HELD_OUT:
+        choices.append(_validations(facts, epochs))
     if training.images_per_identity < INSTANCES:
         words = f"{training.images_per_identity} images of a person in a batch: nobody has {INSTANCES}"
         choices.append(Choice("training.instances", training.images_per_identity, words))
     by = f"{facts.cameras} cameras" if facts.cameras > 1 else "one camera" if facts.cameras else "unknown cameras"
     return Schedule(
-        f"{facts.people:,} people with {facts.pictures:g} pictures each ({by}): about {steps:,} steps "
+        f"{facts.people:,} people with {facts.pictures:g} pictures each ({by}): about {counted(steps, 'step')} "
         f"from {facts.weights}",
         tuple(choices),
     )
 
 
 def _length(facts: Facts) -> Choice:
-    per_epoch = f"of about {facts.steps_per_epoch:,} steps"
+    per_epoch = f"of about {counted(facts.steps_per_epoch, 'step')}"
     if not facts.trained:
         return Choice("training.epochs", EPOCHS, f"{EPOCHS} epochs {per_epoch}: from random weights")
     needed = math.ceil(FEWEST_STEPS / facts.steps_per_epoch)
@@ -136,7 +144,7 @@ def _length(facts: Facts) -> Choice:
         why = f"epochs of so few people are short, and {FEWEST_STEPS} steps are the fewest"
     else:
         why = "trained weights need no more"
-    return Choice("training.epochs", epochs, f"{epochs} epochs {per_epoch}: {why}")
+    return Choice("training.epochs", epochs, f"{counted(epochs, 'epoch')} {per_epoch}: {why}")
 
 
 def _warmup(facts: Facts, epochs: int) -> Choice:
@@ -150,9 +158,20 @@ def _warmup(facts: Facts, epochs: int) -> Choice:
 
 def _rate(config: TrainConfig, facts: Facts) -> Choice:
     name = config.optimizer.name
-    rate = LEARNING_RATES[name][facts.trained]
-    why = "trained weights are only adapted" if facts.trained else "random weights have far to go"
+    rate, why = LEARNING_RATES[name][facts.trained], "random weights have far to go"
+    if facts.trained:
+        share = share_for_people(facts.people)
+        rate = float(f"{rate * share:.2g}")
+        why = "trained weights are only adapted"
+        if share < 1:
+            why = f"faster, {counted(facts.people, 'person', 'people')} would make the network forget all others"
     return Choice("optimizer.lr", rate, f"learning rate {rate:g} at most ({name}): {why}")
+
+
+def _validations(facts: Facts, epochs: int) -> Choice:
+    people = counted(facts.held_out, "person", "people")
+    words = f"validated at the start and at the end alone: {people} cannot tell one epoch from another"
+    return Choice("training.eval_every", epochs, words)
 
 
 def apply_schedule(config: TrainConfig, schedule: Schedule) -> TrainConfig:

@@ -27,6 +27,10 @@ images themselves are compared instead."""
 LEARNING_RATES = {"sgd": (0.1, 0.01), "adam": (3e-3, 3.5e-4), "adamw": (3e-3, 3.5e-4)}
 """Optimizer → the highest learning rate where none is given: from random weights, from pretrained ones."""
 
+ENOUGH_FOR_FULL_RATE = 35
+"""Fewest people from whom trained weights learn at the full rate. Measured (docs/TRAINING.md, "Few people"): at the
+same rate fewer make the network forget all others within some twenty steps."""
+
 FINETUNING_RATES = {"sgd": 0.03, "adam": 1e-3, "adamw": 1e-3}
 """The same for `deepsort finetune`, whose backbone learns at a fraction of it."""
 
@@ -35,6 +39,13 @@ EPOCHS, TRAINED_EPOCHS = 120, 30
 
 FEWEST_STEPS = 120
 """Batches that a training from trained weights sees where its number of epochs is not given."""
+
+EVAL_EVERY = 5
+"""Epochs between validations where their number is not given and there are enough people to validate on."""
+
+FEW_HELD_OUT = 20
+"""Held-out people below which nothing finer than start against end is to be read from them: a bootstrap interval over
+them is clearly too narrow, and the best of many epochs is the luckiest."""
 
 HALF_SIZE = 0.8
 """Share of the epochs at half size where none is given and weights are random; pretrained ones know their size."""
@@ -192,7 +203,8 @@ class OptimizerSettings(Settings):
     lr: float | None = Field(
         None,
         gt=0,
-        description="Highest learning rate; null: 0.1 for sgd, 0.003 for adam and adamw; less from pretrained weights.",
+        description="Highest learning rate; null: 0.1 for sgd, 0.003 for adam and adamw; from trained weights a tenth, "
+        "and less still for few people.",
     )
     weight_decay: float = Field(5e-4, ge=0, description="Weight decay; BatchNorm and biases get none.")
     momentum: float = Field(0.9, ge=0, lt=1, description="Momentum of sgd.")
@@ -283,7 +295,12 @@ class TrainingSettings(Settings):
         json_schema_extra=SILENT,
     )
     seed: int = Field(0, ge=0, description="Source of all randomness.", json_schema_extra=FIXED)
-    eval_every: int = Field(5, ge=1, description="Epochs between validations; the last one always has one.")
+    eval_every: int | None = Field(
+        None,
+        ge=1,
+        description="Epochs between validations, of which the last one always has one; null: 5, but the last one alone "
+        "where a run from trained weights is validated on fewer than 20 people.",
+    )
     output_dir: Path = Field(Path("runs"), description="Folder of run folders.", json_schema_extra=SILENT)
     name: str | None = Field(
         None, description="Name of the run folder; default: model and dataset.", json_schema_extra=SILENT
@@ -311,6 +328,11 @@ class TrainingSettings(Settings):
     def length(self) -> int:
         """`epochs`, or what suits random weights."""
         return self.epochs or EPOCHS
+
+    @property
+    def validation_interval(self) -> int:
+        """`eval_every`, or what it is where there are enough people."""
+        return self.eval_every or EVAL_EVERY
 
     @property
     def images_per_step(self) -> int:
@@ -482,6 +504,11 @@ class ExportSettings(Settings):
         if self.half and self.int8:
             raise ValueError("`export.half` and `export.int8` exclude each other; choose one")
         return self
+
+
+def share_for_people(people: int) -> float:
+    """Share of the usual learning rate at which trained weights learn from so many people."""
+    return min(1.0, (people / ENOUGH_FOR_FULL_RATE) ** 2)
 
 
 def marked(model: type[BaseModel], mark: Mapping[str, Any], prefix: str = "") -> set[str]:

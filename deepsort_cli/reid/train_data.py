@@ -94,8 +94,7 @@ def load_data(settings: DataSettings, seed: int, listener: Listener) -> TrainDat
         choice = choose_held_out(train, settings.val_ratio)
         held_out = choice.reason
         if choice.doubtful:
-            end = "" if choice.identities else "; nothing tells how well the model finds people it has not seen"
-            warnings.append(f"{choice.reason}{end}")
+            warnings.append(choice.reason)
         if choice.identities:
             train, query, gallery = hold_out(train, choice.identities, seed)
     pids, classes = np.unique(train.pids, return_inverse=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deepsort_cli.evaluation.chance import Chance
-from deepsort_cli.reid.certainty import Certainty
+from deepsort_cli.reid.certainty import Certainty, Trial
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,8 @@ class TrainResult:
         chance: figures of a random ranking of the validation images; None without validation.
         certainty: how sure the mAP of the best epoch is, and its difference to the start; None without validation, on
             one person alone, or where a checkpoint of an earlier version does not tell.
+        trial: what learning from halves of the people did for finding the others, where nobody was held out; None where
+            it was not tried.
         held_out: number of people it was validated on.
         identities: number of people it was trained on.
         seconds: of this call.
@@ -38,6 +40,7 @@ class TrainResult:
     start: Mapping[str, float] | None
     chance: Chance | None
     certainty: Certainty | None
+    trial: Trial | None
     held_out: int
     identities: int
     seconds: float

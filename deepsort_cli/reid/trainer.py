@@ -1,4 +1,4 @@
-"""Training a Re-ID model: the one loop, and what it needs to be stopped and continued at any moment.
+"""The one loop of a training, and what it needs to be stopped and continued at any moment.
 
 No generator state is carried along: every draw comes from a seed derived from (seed, epoch, step). A checkpoint holds
 what was learned and a position, and a run that is killed and started again computes on a CPU, to the last bit, what
@@ -7,7 +7,6 @@ it would have computed uninterrupted.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import time
 from dataclasses import replace
@@ -22,14 +21,15 @@ from deepsort_cli.core.preprocess import Preprocess
 from deepsort_cli.reid.announcement import plan_of
 from deepsort_cli.reid.backbones import Backbone, build_backbone
 from deepsort_cli.reid.bundled import weights_file
+from deepsort_cli.reid.certainty import Trial
 from deepsort_cli.reid.checkpoint import (
     CheckpointInfo,
     load_pretrained,
 )
 from deepsort_cli.reid.crops import EpochBatches, TrainingImages, build_loader
-from deepsort_cli.reid.distributed import Ranks, choose_device, from_main, main_first, process_group
+from deepsort_cli.reid.distributed import Ranks
 from deepsort_cli.reid.events import EpochDone, StartValidated, StepReport
-from deepsort_cli.reid.interruption import Stop, plain_errors, watch_signals
+from deepsort_cli.reid.interruption import Stop
 from deepsort_cli.reid.keeper import Keeper, input_of
 from deepsort_cli.reid.learner import Learner
 from deepsort_cli.reid.loss_watch import check_loss, diverged
@@ -39,84 +39,24 @@ from deepsort_cli.reid.resume import (
     Found,
     Position,
     compare_settings,
-    find_checkpoint,
-    keep_start,
 )
-from deepsort_cli.reid.run_folder import RunFolder, open_log, open_run, versions
-from deepsort_cli.reid.run_images import RunImages, load_images
+from deepsort_cli.reid.run_folder import RunFolder, versions
+from deepsort_cli.reid.run_images import RunImages
 from deepsort_cli.reid.sampler import plan_epoch, seed_of
 from deepsort_cli.reid.schedule import (
     Schedule,
     StepTimer,
-    apply_schedule,
-    choose_schedule,
-    choose_start,
-    facts_of,
     held_validations,
     seconds_of,
 )
 from deepsort_cli.reid.settings import TrainConfig
-from deepsort_cli.reid.train_data import TrainData, fit_batches, load_data
+from deepsort_cli.reid.train_data import TrainData
 from deepsort_cli.reid.train_result import TrainResult
 from deepsort_cli.reid.validation import COLLAPSE_ADVICE, best_row, has_collapsed, verdicts
 from deepsort_cli.reid.validator import Validator
 
-ENOUGH_FOR_RANDOM_WEIGHTS = 100
-"""Fewest people for whom a start from random weights goes without a warning."""
-
 GPU_REPORT_EVERY = 10
 """Updates between two reports on a GPU, which has to wait for each; a CPU reports every one."""
-
-
-def train(config: TrainConfig, listener: Listener | None = None) -> TrainResult:
-    """Train, or continue training, a Re-ID model (recipe: Luo et al. 2019).
-
-    Under torchrun every process calls this; they share the work, and the one of rank 0 reports and writes.
-
-    Raises:
-        InputError: something in `config`, or in the data it names, cannot be used.
-        RunError: the loss diverged, memory ran out, or a file could not be written.
-        KeyboardInterrupt: interrupted; the state was saved.
-    """
-    ranks = Ranks.from_environment()
-    listener = listener if listener is not None and ranks.main else Listener()
-    device = choose_device(config.training.device, ranks)
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(process_group(ranks, device))
-        with main_first(ranks):
-            data = load_data(config.data, config.training.seed, listener)
-        training, remarks = fit_batches(data, config.training, ranks.world)
-        config = config.model_copy(update={"training": training})
-        folder = config.training.output_dir / (config.training.name or default_name(config))
-        run = stack.enter_context(open_run(folder)) if ranks.main else None
-        log = stack.enter_context(open_log(run.logs if run else None))
-        with plain_errors(config, device, log):
-
-            def note(text: str) -> None:
-                log.info(text)
-                listener.note(text)
-
-            found = from_main(None if run is None else find_checkpoint(run, config.training.resume, note), ranks)
-            why, schedule = "", None
-            if found is not None:
-                config = keep_start(config, found, remarks.append)
-            else:
-                config, why = choose_start(config)
-                schedule = choose_schedule(config, facts_of(config, data))
-                config = apply_schedule(config, schedule)
-            config = config.resolved()
-            images = load_images(data, config, listener)
-            trainer = Trainer(config, data, images, device, ranks, folder, run, log, listener, found, why, schedule)
-            if found is None and config.model.pretrained is None and len(data.pids) < ENOUGH_FOR_RANDOM_WEIGHTS:
-                remarks.append(
-                    f"{len(data.pids)} people are too few to learn from random weights, which takes hundreds. Start "
-                    "from trained weights: `model.pretrained` (a file, or a bundled model's name), or "
-                    "`deepsort finetune`"
-                )
-            for remark in (*data.warnings, *remarks):
-                trainer.warn(remark)
-            with watch_signals() as stop:
-                return trainer.run_epochs(stop)
 
 
 class Trainer:
@@ -215,7 +155,7 @@ class Trainer:
                 f"the run is done already, after {counted(settings.length, 'epoch')}. Raise `training.epochs`, or "
                 "choose another `training.name`."
             )
-        elif not self.position.history and self.position.step == 0 and self.images.validation is not None:
+        elif self._begins and self.images.validation is not None:
             # Where the run starts from, to measure it by; and trouble with the validation images shows now, not later.
             row: Row = {"epoch": 0, "height": self._input(0).height, **self._validate(0)}
             self.position.history.append(row)
@@ -224,6 +164,10 @@ class Trainer:
             if not self.random_start:  # random weights are never worth keeping
                 self.position.found["best"] = self.validator.ap
                 self._keep_best(row)
+        elif self._begins and self.position.trial is not None and not self.position.trial["gain"] > 0:
+            row = {"epoch": 0, "height": self._input(0).height}
+            self.position.history.append(row)
+            self._keep_best(row)
 
         for epoch in range(self.position.epoch, settings.length):
             epoch_started = time.perf_counter()
@@ -282,7 +226,7 @@ class Trainer:
         halved = max(min(half, settings.length) - epoch, 0) * steps
         if halved:
             halved -= step
-        validations = held_validations(coming, settings.eval_every, settings.length) * self.validator.seconds
+        validations = held_validations(coming, settings.validation_interval, settings.length) * self.validator.seconds
         seconds = seconds_of(rate, settings.images_per_step)
         to_go = len(coming) * steps - step
         said = self.timer.forecast(seconds, to_go, halved, self.position.is_half(epoch), validations)
@@ -295,7 +239,7 @@ class Trainer:
         whole = self.meter.read_epoch(stop=self.stop.requested)
         self._check_loss(whole.figures["loss"], epoch, steps)
         row: Row = {"epoch": epoch + 1, "height": self._input(epoch).height, "steps": steps, "lr": lr, **whole.figures}
-        if (epoch + 1) % settings.eval_every == 0 or epoch + 1 == settings.length:
+        if (epoch + 1) % settings.validation_interval == 0 or epoch + 1 == settings.length:
             row |= self._validate(epoch)
         history = [*self.position.history, row]
         best = best_row(history, random_start=self.random_start)
@@ -325,6 +269,10 @@ class Trainer:
         if whole.stop and epoch + 1 < settings.length:
             self.log.info("interrupted after epoch %d", epoch + 1)
             raise KeyboardInterrupt
+
+    @property
+    def _begins(self) -> bool:
+        return not self.position.history and self.position.step == 0
 
     @property
     def random_start(self) -> bool:
@@ -426,7 +374,8 @@ class Trainer:
         people, chance = self.validator.held_out, self.validator.chance
         certainty = self.validator.certainty(self.position.found)
         gain = None if certainty is None or certainty.difference is None else certainty.difference.interval
-        judged = verdicts(history, best, chance, random_start=self.random_start, people=people, gain=gain)
+        trial = None if self.position.trial is None else Trial.of(self.position.trial)
+        judged = verdicts(history, best, chance, random_start=self.random_start, people=people, gain=gain, trial=trial)
         for verdict in judged:
             self.warn(verdict)
         return TrainResult(
@@ -437,6 +386,7 @@ class Trainer:
             start=next((row for row in history if row["epoch"] == 0), None),
             chance=chance,
             certainty=certainty,
+            trial=trial,
             held_out=people,
             identities=len(self.data.pids),
             seconds=time.perf_counter() - self.started,
@@ -453,12 +403,6 @@ class Trainer:
         self.warnings.append(text)
         self.log.warning(text)
         self.listener.warn(text)
-
-
-def default_name(config: TrainConfig) -> str:
-    """Name of a run folder: the model and the dataset's folder."""
-    root = config.data.root
-    return config.model.name if root is None else f"{config.model.name}-{root.resolve().name}"
 
 
 def _tensorboard(folder: Path, epoch: int) -> Any:

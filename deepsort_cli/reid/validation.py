@@ -17,6 +17,7 @@ from deepsort_cli.evaluation.bootstrap import Interval
 from deepsort_cli.evaluation.chance import Chance, luck
 from deepsort_cli.evaluation.ranking import rank
 from deepsort_cli.reid.backbones import Backbone
+from deepsort_cli.reid.certainty import Trial, signed
 from deepsort_cli.reid.crops import Crops
 from deepsort_cli.reid.distributed import Ranks, total
 from deepsort_cli.reid.extract import extract_features
@@ -107,15 +108,16 @@ def ranking_metrics(features: np.ndarray, query: Manifest, gallery: Manifest) ->
 def best_row(history: Sequence[Mapping[str, float]], *, random_start: bool = False) -> Mapping[str, float]:
     """The row whose weights are worth keeping; the last row where nothing was validated.
 
-    That of the highest mAP, the earlier of two equal ones; but the start only where no epoch equals it, epochs at half
-    size only until one at full size was validated, and random weights only until any epoch was.
+    Where nothing was validated, epoch 0 is there only if the start is to be kept. Else that of the highest mAP, the
+    earlier of two equal ones; but the start only where no epoch equals it, epochs at half size only until one at full
+    size was validated, and random weights only until any epoch was.
 
     Args:
         random_start: whether epoch 0 stands for random weights.
     """
     found = [row for row in history if "mAP" in row]
     if not found:
-        return history[-1]
+        return history[0] if history[0]["epoch"] == 0 else history[-1]
     if any(row["epoch"] > 0 for row in found):
         if random_start:
             found = [row for row in found if row["epoch"] > 0]
@@ -132,6 +134,7 @@ def verdicts(
     random_start: bool,
     people: int,
     gain: Interval | None = None,
+    trial: Trial | None = None,
 ) -> list[str]:
     """What speaks against the result of a run that is over, as sentences; empty where it improved on its start.
 
@@ -140,8 +143,15 @@ def verdicts(
         chance: None without validation.
         people: how many the run was validated on; the fewer, the further chance itself goes up and down.
         gain: of the best epoch over the start; None where it is not known.
+        trial: what learning from halves of the people did, where it was tried.
     """
     found = _about_loss(history)
+    if chance is None and trial is not None:
+        if not trial.helped:
+            found.append(
+                f"{trial.words()}. So best.pth holds the weights of the start; what was learned from all is in last.pth"
+            )
+        return found
     if chance is None:
         said = "nothing was validated: best.pth holds the weights of the last epoch, however good they are"
         if not random_start:
@@ -176,11 +186,6 @@ def verdicts(
             f"{people} people are too few to tell that from luck"
         )
     return found
-
-
-def signed(gain: Interval) -> str:
-    """A difference of two fractions in percentage points, with its interval."""
-    return f"{100 * gain.value:+.1f} [{100 * gain.low:+.1f}, {100 * gain.high:+.1f}]"
 
 
 def _about_loss(history: Sequence[Mapping[str, float]]) -> list[str]:

@@ -49,7 +49,7 @@ def run_finetune(settings: FinetuneSettings, listener: Listener) -> Finetuned:
         InputError, RunError, KeyboardInterrupt: see `finetune`.
     """
     from deepsort_cli.reid.finetune import prepare_checkpoint
-    from deepsort_cli.reid.trainer import train
+    from deepsort_cli.reid.training import train
 
     prepared = prepare_checkpoint(settings, listener)
     listener.happened(prepared)

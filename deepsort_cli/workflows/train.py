@@ -38,6 +38,6 @@ def run_train(settings: TrainSettings, listener: Listener) -> TrainResult:
     Raises:
         InputError, RunError, KeyboardInterrupt: see `train`.
     """
-    from deepsort_cli.reid.trainer import train as run
+    from deepsort_cli.reid.training import train as run
 
     return run(settings, listener)

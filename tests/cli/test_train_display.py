@@ -109,6 +109,7 @@ def finished(**changes: object) -> TrainResult:
         start={"epoch": 0, "mAP": 0.3, "rank1": 0.25},
         chance=Chance(0.2, 0.1),
         certainty=None,
+        trial=None,
         held_out=5,
         identities=35,
         seconds=1.0,

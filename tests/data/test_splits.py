@@ -15,7 +15,7 @@ from deepsort_cli.data.loading import load_manifest, load_query_gallery
 from deepsort_cli.data.manifest import Manifest
 from deepsort_cli.data.scan import scan_dataset
 from deepsort_cli.data.settings import ScanSettings
-from deepsort_cli.data.splits import choose_held_out, hold_out, split_by_identity, without_cameras
+from deepsort_cli.data.splits import choose_held_out, halves, hold_out, split_by_identity, without_cameras
 
 NO_CACHE = ScanSettings(use_cache=False)
 
@@ -190,3 +190,16 @@ def test_progress_reaches_the_total(
     scan_dataset(root, NO_CACHE, progress=lambda done, total: calls.append((done, total)))
     assert [total for _, total in calls] == [16] * 4
     assert [done for done, _ in calls] == [4, 8, 12, 16]
+
+
+def test_halves_hold_everybody_out_once() -> None:
+    """Those who cannot be queries are learned from both times."""
+    data = manifest([1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6], [1, 2] * 5 + [1])
+    first, second = halves(data, 0)
+    for train, query, gallery in (first, second):
+        held_out = set(query.pids.tolist())
+        assert held_out == set(gallery.pids.tolist())
+        assert set(train.pids.tolist()) == {1, 2, 3, 4, 5, 6} - held_out
+    assert {*first[1].pids, *second[1].pids} == {1, 2, 3, 4, 5}
+    assert halves(data, 0)[0][1].paths == first[1].paths
+    assert halves(manifest([1, 1, 2, 2, 3, 3], [1, 2] * 3), 0) == []

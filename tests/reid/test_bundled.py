@@ -25,7 +25,7 @@ from deepsort_cli.reid.extract import extract_features  # noqa: E402
 from deepsort_cli.reid.finetune import prepare_checkpoint  # noqa: E402
 from deepsort_cli.reid.schedule import choose_start  # noqa: E402
 from deepsort_cli.reid.settings import FinetuneConfig, TrainConfig  # noqa: E402
-from deepsort_cli.reid.trainer import train  # noqa: E402
+from deepsort_cli.reid.training import train  # noqa: E402
 
 NAME = "osnet_x0_25"
 

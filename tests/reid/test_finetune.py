@@ -147,13 +147,14 @@ def test_training_continues_slowly_with_a_frozen_backbone_first(torchreid: Path,
 
 
 @pytest.mark.parametrize(
-    ("optimizer", "rate"), [({}, 0.03), ({"name": "adam"}, 0.001), ({"name": "adamw", "lr": 0.5}, 0.5)]
+    ("optimizer", "rate"), [({}, 0.003), ({"name": "adam"}, 0.000099), ({"name": "adamw", "lr": 0.5}, 0.5)]
 )
-def test_the_learning_rate_suits_the_optimizer(
+def test_the_learning_rate_suits_the_optimizer_and_eleven_people(
     ours: Path, people: Path, tmp_path: Path, optimizer: dict, rate: float
 ) -> None:
-    config = run(ours, people, tmp_path / "a.pth", optimizer=OptimizerSettings(**optimizer)).config
-    assert config.optimizer.lr == rate
+    prepared = run(ours, people, tmp_path / "a.pth", optimizer=OptimizerSettings(**optimizer), train=True)
+    assert prepared.config.optimizer.lr == rate
+    assert any("11 people would make the network forget" in text for text in prepared.remarks) == (rate != 0.5)
 
 
 def test_the_command_that_trains_it(ours: Path, torchreid: Path, people: Path, tmp_path: Path) -> None:
@@ -162,8 +163,8 @@ def test_the_command_that_trains_it(ours: Path, torchreid: Path, people: Path, t
     name = f"finetune-osnet_x0_25-{people.name}"
     assert plain == f"deepsort train --root {people} --pretrained {tmp_path / 'a.pth'} --name {name}"
     other = train_command(run(ours, people, tmp_path / "b.pth"))
-    for words in ("model.feature_dim=64", "model.input.height=64", "model.input.width=32"):
-        assert f"--set {words}" in other
+    for words in ("--set model.feature_dim=64", "--height 64", "--width 32"):
+        assert words in other
     settings = target(people).model_copy(
         update={"scan": ScanSettings(use_cache=False, layout="cuhk03", drop_small=True)}
     )

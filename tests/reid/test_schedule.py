@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -50,21 +51,24 @@ def chosen(people: int, images: int, **settings: Any) -> tuple[TrainConfig, Sche
 
 
 @pytest.mark.parametrize(
-    ("people", "images", "epochs", "steps"),
+    ("people", "images", "epochs", "steps", "rate"),
     [
-        (35, 10, 30, 120),  # 70 groups of four, 4 batches of 16 people
-        (200, 8, 30, 720),
-        (9, 8, 60, 120),
-        (2, 4, 120, 120),
+        (35, 10, 30, 120, 0.01),  # 70 groups of four, 4 batches of 16 people
+        (200, 8, 30, 720, 0.01),
+        (9, 8, 60, 120, 0.00066),
+        (2, 4, 120, 120, 0.000033),
     ],
 )
-def test_few_people_take_more_epochs(people: int, images: int, epochs: int, steps: int) -> None:
+def test_few_people_take_more_epochs_and_a_lower_rate(
+    people: int, images: int, epochs: int, steps: int, rate: float
+) -> None:
     config, schedule = chosen(people, images)
     assert config.training.epochs == epochs
     assert schedule.summary == (
         f"{people} people with {images} pictures each (2 cameras): about {steps} steps from the bundled weights"
     )
-    assert config.optimizer.lr == 0.01
+    assert config.optimizer.lr == rate
+    assert any(f"{people} people would make the network forget" in line for line in schedule.lines()) == (rate < 0.01)
     assert config.scheduler.warmup_epochs == epochs / 10
     assert any(f"rises over about {steps // 10} steps" in line for line in schedule.lines())
 
@@ -79,6 +83,16 @@ def test_random_weights_keep_their_course() -> None:
     config, schedule = chosen(300, 8, model={"pretrained": None})
     assert (config.training.epochs, config.scheduler.warmup_epochs, config.optimizer.lr) == (120, None, 0.1)
     assert schedule.summary.endswith("from random weights")
+
+
+def test_few_people_are_not_asked_which_epoch_is_best() -> None:
+    facts = Facts(35, 10, cameras=2, trained=True, weights="trained weights", steps_per_epoch=4, held_out=5)
+    config = apply_schedule(TrainConfig(), choose_schedule(TrainConfig(), facts))
+    assert (config.training.eval_every, config.training.validation_interval) == (30, 30)
+    for changed in (replace(facts, held_out=20), replace(facts, held_out=0), replace(facts, trained=False)):
+        assert apply_schedule(TrainConfig(), choose_schedule(TrainConfig(), changed)).training.eval_every is None
+    given = TrainConfig.model_validate({"training": {"eval_every": 2}})
+    assert apply_schedule(given, choose_schedule(given, facts)).training.eval_every == 2
 
 
 def test_what_is_set_wins() -> None:
@@ -96,9 +110,9 @@ def test_people_with_few_pictures_make_smaller_groups() -> None:
 
 
 def test_a_run_that_goes_on_keeps_what_was_chosen() -> None:
-    saved = {"training": {"epochs": 60}, "scheduler": {"warmup_epochs": 6.0}}
+    saved = {"training": {"epochs": 60}, "scheduler": {"warmup_epochs": 6.0}, "optimizer": {"lr": 0.0004}}
     kept = keep_schedule(TrainConfig(), saved)
-    assert (kept.training.epochs, kept.scheduler.warmup_epochs) == (60, 6.0)
+    assert (kept.training.epochs, kept.scheduler.warmup_epochs, kept.optimizer.lr) == (60, 6.0, 0.0004)
     longer = keep_schedule(TrainConfig.model_validate({"training": {"epochs": 80}}), saved)
     assert (longer.training.epochs, longer.scheduler.warmup_epochs) == (80, 6.0)
 

@@ -31,7 +31,7 @@ from deepsort_cli.reid.events import RunPlan, StepReport  # noqa: E402
 from deepsort_cli.reid.learner import Learner  # noqa: E402
 from deepsort_cli.reid.resume import flatten  # noqa: E402
 from deepsort_cli.reid.settings import TrainConfig  # noqa: E402
-from deepsort_cli.reid.trainer import train  # noqa: E402
+from deepsort_cli.reid.training import train  # noqa: E402
 from deepsort_cli.reid.validation import best_row, has_collapsed, verdicts  # noqa: E402
 from tests.reid.conftest import make_people  # noqa: E402
 

@@ -1,0 +1,103 @@
+"""Training a Re-ID model: from settings to a finished run."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+
+import numpy as np
+
+from deepsort_cli.core.events import Listener
+from deepsort_cli.reid.distributed import Ranks, choose_device, from_main, main_first, process_group
+from deepsort_cli.reid.halves import TRIAL, Learned, try_halves
+from deepsort_cli.reid.interruption import plain_errors, watch_signals
+from deepsort_cli.reid.resume import find_checkpoint, keep_start
+from deepsort_cli.reid.run_folder import open_log, open_run
+from deepsort_cli.reid.run_images import load_images
+from deepsort_cli.reid.schedule import apply_schedule, choose_schedule, choose_start, facts_of
+from deepsort_cli.reid.settings import TrainConfig
+from deepsort_cli.reid.train_data import TrainData, fit_batches, load_data
+from deepsort_cli.reid.train_result import TrainResult
+from deepsort_cli.reid.trainer import Trainer
+
+ENOUGH_FOR_RANDOM_WEIGHTS = 100
+"""Fewest people for whom a start from random weights goes without a warning."""
+
+NO_LOG = logging.Logger("deepsort.trial")
+NO_LOG.addHandler(logging.NullHandler())
+
+
+def train(config: TrainConfig, listener: Listener | None = None) -> TrainResult:
+    """Train, or continue training, a Re-ID model (recipe: Luo et al. 2019).
+
+    Under torchrun every process calls this; they share the work, and the one of rank 0 reports and writes.
+
+    Raises:
+        InputError: something in `config`, or in the data it names, cannot be used.
+        RunError: the loss diverged, memory ran out, or a file could not be written.
+        KeyboardInterrupt: interrupted; the state was saved.
+    """
+    ranks = Ranks.from_environment()
+    listener = listener if listener is not None and ranks.main else Listener()
+    device = choose_device(config.training.device, ranks)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(process_group(ranks, device))
+        with main_first(ranks):
+            data = load_data(config.data, config.training.seed, listener)
+        training, remarks = fit_batches(data, config.training, ranks.world)
+        config = config.model_copy(update={"training": training})
+        folder = config.training.output_dir / (config.training.name or default_name(config))
+        run = stack.enter_context(open_run(folder)) if ranks.main else None
+        log = stack.enter_context(open_log(run.logs if run else None))
+        with plain_errors(config, device, log):
+
+            def note(text: str) -> None:
+                log.info(text)
+                listener.note(text)
+
+            found = from_main(None if run is None else find_checkpoint(run, config.training.resume, note), ranks)
+            why, schedule = "", None
+            if found is not None:
+                config = keep_start(config, found, remarks.append)
+            else:
+                config, why = choose_start(config)
+                as_given = config
+                schedule = choose_schedule(config, facts_of(config, data))
+                config = apply_schedule(config, schedule)
+            config = config.resolved()
+            images = load_images(data, config, listener)
+            trainer = Trainer(config, data, images, device, ranks, folder, run, log, listener, found, why, schedule)
+            if found is None and config.model.pretrained is None and len(data.pids) < ENOUGH_FOR_RANDOM_WEIGHTS:
+                remarks.append(
+                    f"{len(data.pids)} people are too few to learn from random weights, which takes hundreds. Start "
+                    "from trained weights: `model.pretrained` (a file, or a bundled model's name), or "
+                    "`deepsort finetune`"
+                )
+            for remark in (*data.warnings, *remarks):
+                trainer.warn(remark)
+            with watch_signals() as stop:
+                if found is None and data.query is None and _worth_a_trial(config, ranks):
+
+                    def learn(config: TrainConfig, data: TrainData, listener: Listener) -> Learned:
+                        images = load_images(data, config, Listener())
+                        part = Trainer(config, data, images, device, ranks, folder, None, NO_LOG, listener)
+                        part.run_epochs(stop)
+                        return Learned(np.array(part.position.found["start"]), np.array(part.validator.ap))
+
+                    trainer.note(f"first, whether it helps: {TRIAL}. That takes about as long as the training itself")
+                    trial = try_halves(as_given, data, learn, listener)
+                    if trial is not None:
+                        trainer.note(trial.words())
+                        trainer.position.trial = trial.saved()
+                return trainer.run_epochs(stop)
+
+
+def _worth_a_trial(config: TrainConfig, ranks: Ranks) -> bool:
+    """Whether a run without validation should find out first whether it helps."""
+    return config.model.pretrained is not None and config.data.val_ratio is None and not ranks.several
+
+
+def default_name(config: TrainConfig) -> str:
+    """Name of a run folder: the model and the dataset's folder."""
+    root = config.data.root
+    return config.model.name if root is None else f"{config.model.name}-{root.resolve().name}"
