@@ -14,12 +14,14 @@ from deepsort_cli.core.events import Listener
 from deepsort_cli.core.mot import Comparison
 from deepsort_cli.core.regions import Counts
 from deepsort_cli.core.streams import Ahead, Behind, InParallel, timed
+from deepsort_cli.evaluation.looks import Memory
 from deepsort_cli.settings.track import TrackSettings
 from deepsort_cli.tracking.counting import RegionCounter
 from deepsort_cli.tracking.refinement import refine
 from deepsort_cli.video.outputs import Outputs, Sinks, needs_pixels
 from deepsort_cli.video.sinks import ComparisonSink, RowsSink, Sink
 from deepsort_cli.video.sources import Source
+from deepsort_cli.workflows.track.auto_threshold import AutoThreshold
 from deepsort_cli.workflows.track.events import Ending, Progress, Summary
 from deepsort_cli.workflows.track.follow import Follower
 from deepsort_cli.workflows.track.parts import Parts
@@ -70,6 +72,9 @@ class OneSource:
         self._listener = listener
         matched_only = settings.output.emit == "matched"
         self.follower = Follower(parts, task.counter, fps=task.source.fps, matched_only=matched_only)
+        if settings.tracker.max_cosine_distance == "auto":
+            memory = Memory(parts.tracker.nn_budget, parts.tracker.ema_alpha)
+            self.follower.auto = AutoThreshold(memory, self.follower.threshold, listener.note, listener.warn)
         self.summary: Summary | None = None
 
     def frames(self, *, shared: bool) -> Iterator[tuple[Frame, Tracks]]:
@@ -101,6 +106,8 @@ class OneSource:
                 ending = "interrupted"
             except GeneratorExit:
                 ending = "stopped"
+        if self.follower.auto is not None:
+            self.follower.auto.finish()
         whole = ending == "end" and self._settings.input.max_frames is None
         elapsed = time.perf_counter() - begin
         self.summary = self._summary(ending, elapsed, sinks.seconds, last_frame if whole else None)
@@ -165,7 +172,7 @@ class OneSource:
             ending=ending,
             detector=parts.detector.name,
             embedder=parts.appearance,
-            max_cosine_distance=parts.tracker.appearance_threshold,
+            max_cosine_distance=follower.threshold,
             frames_detected=follower.detected,
             embedded=embedded,
             embeddings_skipped=skipped,
