@@ -519,7 +519,7 @@ def track(
     agnostic_nms: bool = False,
     max_det: int = 300,
     detect_every: int = 1,
-    max_cosine_distance: float | None = None,
+    max_cosine_distance: Literal["auto"] | float | None = None,
     nn_budget: int | None = 100,
     max_iou_distance: float = 0.7,
     max_age: str | int = 30,
@@ -598,7 +598,8 @@ def track(
         agnostic_nms: Boxes suppress each other whatever their classes.
         max_det: Most detections kept per frame.
         detect_every: Run the detector on every n-th frame only; in between, tracks move as predicted.
-        max_cosine_distance: Largest cosine distance at which an appearance may match; None: the model's own, else 0.2.
+        max_cosine_distance: Largest cosine distance at which an appearance may match, or auto: measured on the first
+            minute; None: the model's own, else 0.2.
         nn_budget: Appearance features kept per track, newest first; None: all.
         max_iou_distance: Largest 1 − IoU at which boxes may match.
         max_age: How long a confirmed track survives without a detection: frames looked at, or seconds as in 1.2s.

@@ -23,7 +23,7 @@ import json
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -113,6 +113,40 @@ class Recording:
             self.frame[low:high],
             self.detections[low:high],
         )
+
+
+def recording_of(origin: Origin, seen: Sequence[tuple[Frame, Detections]]) -> Recording:
+    """A recording of frames that the detector looked at, in memory; without camera motion.
+
+    Where some detections have features and others none, the latter's are NaN.
+    """
+    frames = np.array([frame.index for frame, _ in seen], np.int64)
+    found = [detections for _, detections in seen]
+    size = next((one.features.shape[1] for one in found if one.features is not None and one.features.size), 0)
+    features = None
+    if size:
+        unknown = [np.full((len(one), size), np.nan, np.float32) for one in found]
+        features = np.concatenate(
+            [
+                blank if one.features is None else one.features
+                for one, blank in zip(found, unknown, strict=True)
+                if len(one)
+            ]
+        )
+    return Recording(
+        origin,
+        frames,
+        np.array([frame.time for frame, _ in seen]),
+        np.ones(len(seen), bool),
+        None,
+        np.repeat(frames, [len(one) for one in found]),
+        Detections(
+            np.concatenate([np.empty((0, 4)), *(one.boxes for one in found)]),
+            np.concatenate([np.empty(0), *(one.scores for one in found)]),
+            np.concatenate([np.empty(0, np.int64), *(one.class_ids for one in found)]),
+            features,
+        ),
+    )
 
 
 def read_recording(path: Path, archive: Mapping[str, npt.NDArray[Any]]) -> Recording:

@@ -79,7 +79,7 @@ OPTIONS = (
     Option("detector.max_det", "max_det", DETECTOR),
     Option("detector.interval", "detect_every", DETECTOR),
     Option("reid.model_path", "reid", REID, daily=True, metavar="MODEL"),
-    Option("tracker.max_cosine_distance", "max_cosine_distance", REID),
+    Option("tracker.max_cosine_distance", "max_cosine_distance", REID, metavar="DISTANCE|auto"),
     Option("tracker.nn_budget", "nn_budget", REID),
     Option("tracker.max_iou_distance", "max_iou_distance", TRACKER),
     Option("tracker.max_age", "max_age", TRACKER, metavar="FRAMES|Ns"),

@@ -35,6 +35,26 @@ def _is_number(value: Any) -> bool:
     return True
 
 
+def _distance_or_auto(value: Any) -> Any:
+    """Checks a distance here, so that what is wrong with it is said once and not for each alternative."""
+    if value is None or value == "auto":
+        return value
+    try:
+        number = float("nan") if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        number = float("nan")
+    if number != number:
+        raise ValueError("input should be a number from 0 to 2, or auto")
+    if not 0 <= number <= 2:
+        raise ValueError(
+            f"input should be {'greater' if number < 0 else 'less'} than or equal to {0 if number < 0 else 2}"
+        )
+    return number
+
+
+DistanceOrAuto = Annotated[Literal["auto"] | float | None, BeforeValidator(_distance_or_auto)]
+"""A cosine distance, or to be measured while tracking."""
+
 Regions = Annotated[tuple[str, ...], BeforeValidator(_one_or_many)]
 """Lines or zones as text, `[name=]x1,y1,x2,y2,…`; `core.regions` reads it."""
 
@@ -45,11 +65,10 @@ class TrackerSettings(Settings):
     What is None depends on other parts: `filled` takes it from them; a tracker on its own uses the canonical values.
     """
 
-    max_cosine_distance: float | None = Field(
+    max_cosine_distance: DistanceOrAuto = Field(
         None,
-        ge=0.0,
-        le=2.0,
-        description="Largest cosine distance at which an appearance may match; null: the model's own, else 0.2.",
+        description="Largest cosine distance at which an appearance may match, or auto: measured on the first minute; "
+        "null: the model's own, else 0.2.",
     )
     nn_budget: int | None = Field(100, ge=1, description="Appearance features kept per track, newest first; null: all.")
     max_iou_distance: float = Field(0.7, ge=0.0, le=1.0, description="Largest 1 − IoU at which boxes may match.")
@@ -130,7 +149,8 @@ class TrackerSettings(Settings):
     @property
     def appearance_threshold(self) -> float:
         """The `max_cosine_distance` in force."""
-        return CANONICAL_COSINE_DISTANCE if self.max_cosine_distance is None else self.max_cosine_distance
+        known = self.max_cosine_distance
+        return CANONICAL_COSINE_DISTANCE if known is None or known == "auto" else known
 
     @property
     def seconds(self) -> list[str]:
@@ -163,7 +183,7 @@ class TrackerSettings(Settings):
         """
         values = self.model_dump()
         values["clock"] = self.clock or "frames"
-        if self.max_cosine_distance is None:
+        if self.max_cosine_distance in (None, "auto"):
             values["max_cosine_distance"] = CANONICAL_COSINE_DISTANCE if threshold is None else threshold
         if self.high_score is None:
             values["high_score"] = conf

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from deepsort_cli.core.errors import InputError, RunError
 from deepsort_cli.core.events import Listener
 from deepsort_cli.core.files import at_home
 from deepsort_cli.core.mot import DEFAULT_FPS, read_seqinfo
-from deepsort_cli.core.recording import Origin, Recording
-from deepsort_cli.core.types import Detections
+from deepsort_cli.core.recording import Origin, Recording, recording_of
+from deepsort_cli.core.types import Frame
 from deepsort_cli.perception.stored import StoredDetections
 from deepsort_cli.settings.track import TrackSettings
 from deepsort_cli.workflows.track import Progress, run_track
@@ -48,22 +46,10 @@ def _recording_of(path: Path, stored: StoredDetections) -> Recording:
     info = None if folder is None else read_seqinfo(folder)
     fps = DEFAULT_FPS if info is None else info.fps
     length = max(stored.last_frame, 0 if info is None else info.length)
-    parts = [stored.detections(index) for index in range(length)]
-    frames = np.arange(length)
-    joined = [(part.boxes, part.scores, part.class_ids) for part in parts]
-    boxes, scores, classes = (np.concatenate(column) for column in zip(*joined, strict=True))
-    features = [part.features for part in parts if part.features is not None]
     name = path.stem if info is None else info.name
     width, height = (0, 0) if info is None else (info.width, info.height)
-    return Recording(
-        Origin(source=name, kind="sequence", fps=fps, detector=path.name, width=width, height=height),
-        frames,
-        frames / fps,
-        np.ones(length, bool),
-        None,
-        np.repeat(frames, [len(part) for part in parts]),
-        Detections(boxes, scores, classes, np.concatenate(features) if features else None),
-    )
+    origin = Origin(source=name, kind="sequence", fps=fps, detector=path.name, width=width, height=height)
+    return recording_of(origin, [(Frame(i, None, i / fps), stored.detections(i)) for i in range(length)])
 
 
 def watch(settings: TrackSettings, listener: Listener) -> Recording:

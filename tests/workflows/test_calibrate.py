@@ -14,12 +14,14 @@ import deepsort_cli as deepsort
 from deepsort_cli.cli.calibrate import app
 from deepsort_cli.core.embedder_metadata import EmbedderMetadata
 from deepsort_cli.core.errors import InputError
+from deepsort_cli.core.events import Listener
 from deepsort_cli.core.recording import Origin, RecordingWriter
 from deepsort_cli.core.types import Detections, Frame
 from deepsort_cli.perception.settings import EmbedderSettings
 from deepsort_cli.settings import resolve
 from deepsort_cli.settings.track import TrackSettings
 from deepsort_cli.workflows.calibrate import calibrate
+from deepsort_cli.workflows.track import auto_threshold
 
 
 def recorded(path: Path, people: int = 8, features: bool = True, **origin: object) -> Path:
@@ -117,3 +119,47 @@ def test_the_command_prints_what_it_found(tmp_path: Path) -> None:
     assert found["interval"][0] <= found["max_cosine_distance"] <= found["interval"][1]
     assert (found["model"], found["model_threshold"], found["tracklets"]) == ("reid.onnx", 0.3, 8)
     assert deepsort.calibrate is calibrate
+
+
+class Said(Listener):
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def note(self, message: str) -> None:
+        self.lines.append(message)
+
+    warn = note
+
+
+def test_auto_measures_the_threshold_while_tracking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(auto_threshold, "PERIOD", 3.0)
+    seen, said = recorded(tmp_path / "a.npz", threshold=0.3), Said()
+    run = deepsort.track(detections=seen, max_cosine_distance="auto", listener=said).finish()
+    (found,) = (line for line in said.lines if "from now on" in line)
+    measured = run.summary.max_cosine_distance
+    assert f"`tracker.max_cosine_distance`={measured:.3f} from now on (3 s)" in found
+    assert any("until then 0.3 is used" in line for line in said.lines)
+    first = deepsort.track(detections=seen, max_cosine_distance="auto", max_frames=31).finish()
+    assert first.summary.max_cosine_distance == measured
+    plain = deepsort.track(detections=seen).finish()
+    assert plain.summary.max_cosine_distance == 0.3
+    assert np.array_equal(plain.table()["id"], run.table()["id"])
+
+
+def test_auto_says_what_it_could_not_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = Said()
+    run = deepsort.track(detections=recorded(tmp_path / "a.npz"), max_cosine_distance="auto", listener=said).finish()
+    assert "measured nothing: the source ended before. 0.2 was used throughout" in said.lines[-1]
+    assert run.summary.max_cosine_distance == 0.2
+    monkeypatch.setattr(auto_threshold, "PERIOD", 1.0)
+    few = recorded(tmp_path / "few.npz", people=2)
+    deepsort.track(detections=few, max_cosine_distance="auto", listener=said).finish()
+    assert "measured nothing: 2 people followed" in said.lines[-1]
+    bare = recorded(tmp_path / "bare.npz", features=False)
+    with pytest.raises(InputError, match="no appearance to measure"):
+        deepsort.track(detections=bare, max_cosine_distance="auto")
+    with pytest.raises(InputError, match="needs every detection embedded"):
+        deepsort.track("demo", detector="hog", preset="fast", max_cosine_distance="auto")
+    for value, why in (("3", "less than or equal to 2"), ("nearly", "a number from 0 to 2, or auto"), (-1, "greater")):
+        with pytest.raises(InputError, match=f"`max_cosine_distance` .*{why}"):
+            deepsort.track("demo", max_cosine_distance=value)

@@ -14,6 +14,7 @@ from deepsort_cli.perception.fate import Fate
 from deepsort_cli.perception.functions import FunctionDetector
 from deepsort_cli.tracking import Tracker
 from deepsort_cli.tracking.counting import RegionCounter
+from deepsort_cli.workflows.track.auto_threshold import AutoThreshold
 from deepsort_cli.workflows.track.parts import Parts
 from deepsort_cli.workflows.track.perceive import Perceived
 
@@ -29,6 +30,7 @@ class Follower:
         counts: of lines and zones after the last frame; None where there are none.
         fps: frames per second lately.
         seconds: how long each stage worked.
+        auto: measures the appearance threshold while tracking; None: it stays as it is.
     """
 
     def __init__(self, parts: Parts, counter: RegionCounter | None, *, fps: float, matched_only: bool) -> None:
@@ -38,6 +40,7 @@ class Follower:
         self._matched_only = matched_only
         self._tracker = Tracker(parts.tracker.at_rate(fps))
         self._meter = _Meter()
+        self.auto: AutoThreshold | None = None
         self.frames = self.rows = self.detected = 0
         self.ids: set[int] = set()
         self.measured: int | None = None
@@ -54,6 +57,8 @@ class Follower:
             self.seconds["camera"] += seen.camera_seconds
             self.measured = (self.measured or 0) + (seen.motion is not None)
         tracks = self._track(seen)
+        if self.auto is not None and (found := self.auto(seen)) is not None:
+            self._tracker.settings = self._tracker.settings.model_copy(update={"max_cosine_distance": found})
         if self._matched_only:
             tracks = tracks[tracks.time_since_update == 0]
         if self._counter is not None:
@@ -85,6 +90,11 @@ class Follower:
         self.seconds["track"] -= embedding["embed"]
         self.seconds["embed"] += embedding["embed"]
         return tracks
+
+    @property
+    def threshold(self) -> float:
+        """The appearance threshold in force."""
+        return self._tracker.settings.appearance_threshold
 
     @property
     def embedded(self) -> tuple[int, int]:

@@ -15,12 +15,14 @@ from deepsort_cli.core.mot import Comparison
 from deepsort_cli.core.regions import Counts
 from deepsort_cli.core.streams import Behind, timed
 from deepsort_cli.core.turns import FairPool, Lane
+from deepsort_cli.evaluation.looks import Memory
 from deepsort_cli.settings.track import TrackSettings
 from deepsort_cli.tracking.counting import RegionCounter
 from deepsort_cli.tracking.refinement import refine
 from deepsort_cli.video.outputs import Outputs, Sinks, needs_pixels
 from deepsort_cli.video.sinks import ComparisonSink, RowsSink, Sink
 from deepsort_cli.video.sources import Source
+from deepsort_cli.workflows.track.auto_threshold import AutoThreshold
 from deepsort_cli.workflows.track.events import Ending, Live, Progress, Summary
 from deepsort_cli.workflows.track.follow import Follower
 from deepsort_cli.workflows.track.latency import Latencies
@@ -79,6 +81,9 @@ class OneSource:
         self._listener = listener
         matched_only = settings.output.emit == "matched"
         self.follower = Follower(self.parts, task.counter, fps=task.source.fps, matched_only=matched_only)
+        if settings.tracker.max_cosine_distance == "auto":
+            memory = Memory(self.parts.tracker.nn_budget, self.parts.tracker.ema_alpha)
+            self.follower.auto = AutoThreshold(memory, self.follower.threshold, listener.note, listener.warn)
         self._latencies = Latencies()
         self._opened = contextlib.ExitStack()
         self._sinks: Sinks | None = None
@@ -143,6 +148,8 @@ class OneSource:
         """
         if error is None:
             self._opened.close()
+            if self.follower.auto is not None:
+                self.follower.auto.finish()
         else:
             self._opened.__exit__(type(error), error, error.__traceback__)
 
@@ -228,7 +235,7 @@ class OneSource:
             ending=ending,
             detector=parts.detector.name,
             embedder=parts.appearance,
-            max_cosine_distance=parts.tracker.appearance_threshold,
+            max_cosine_distance=follower.threshold,
             frames_detected=follower.detected,
             embedded=embedded,
             embeddings_skipped=skipped,

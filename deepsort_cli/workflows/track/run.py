@@ -30,6 +30,7 @@ from deepsort_cli.tracking.settings import CountingSettings
 from deepsort_cli.video.outputs import Outputs, asked_for, to_stdout
 from deepsort_cli.video.sinks import ROW, ComparisonSink, RowsSink, unique_names
 from deepsort_cli.video.sources import Source
+from deepsort_cli.workflows.track.auto_threshold import PERIOD
 from deepsort_cli.workflows.track.events import Summary
 from deepsort_cli.workflows.track.one_source import OneSource, Task
 from deepsort_cli.workflows.track.parts import Functions, Parts, open_parts
@@ -55,6 +56,8 @@ FOREIGN_FEATURES = (
     "the detector's answers bring features, and those were used. `tracker.max_cosine_distance` was that of {}, which "
     "need not suit them: set it, or `reid.model_path`=none to do without features"
 )
+
+MEASURED = "`tracker.max_cosine_distance`=auto: measured after {:g} s of each source; until then"
 
 Model = str | PathLike[str] | BaseModel | dict[str, Any] | Callable[..., Any] | None
 """What `detector` and `reid` may be: a name or path, settings, or a function."""
@@ -394,11 +397,28 @@ def _tell(settings: TrackSettings, parts: Parts, listener: Listener, *, kept: bo
             listener.warn(TABLES_ONLY.format("`output.save_txt`, `output.save_csv`, `output.save_jsonl`, …"))
     if settings.output.rotate is not None and outputs:
         listener.note(ROTATED.format(settings.output.rotate))
+    if settings.tracker.max_cosine_distance == "auto":
+        _check_auto(parts)
+        listener.note(f"{MEASURED.format(PERIOD)} {parts.tracker.appearance_threshold:g} is used")
     better = find(DEFAULT_DETECTOR)
     if isinstance(parts.detector, HogDetector) and settings.detector.model_path is None and better is not None:
         listener.note(WEAK_DETECTOR.format(size=better.megabytes, licence=better.licence, name=better.name))
     if parts.embedder is None and not parts.brings_features:
         listener.note(NO_MODEL)
+
+
+def _check_auto(parts: Parts) -> None:
+    """Refuse to measure looks that there are none of, or not of everybody."""
+    if parts.embedder is None and not parts.detector.has_features:
+        raise InputError(
+            "`tracker.max_cosine_distance`=auto: there is no appearance to measure. Name a Re-ID model with "
+            "`reid.model_path`, or leave it out."
+        )
+    if parts.embeds_on_demand:
+        raise InputError(
+            "`tracker.max_cosine_distance`=auto needs every detection embedded, and `tracker.refresh_every` (preset "
+            "fast) embeds a few. Measure before, with deepsort calibrate, or leave one of them out."
+        )
 
 
 def _comparison(source: Source, name: str, truth: Any) -> ComparisonSink:
