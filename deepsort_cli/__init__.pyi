@@ -366,10 +366,15 @@ def refine(
     interpolate: Literal["linear", "gaussian"] | None = None,
     max_gap: int = 20,
     min_length: int = 1,
+    link: bool = False,
+    looks: _Path | None = None,
+    link_distance: float | None = None,
+    link_gap: float = 8.0,
+    fps: float | None = None,
     overwrite: bool = False,
     refinement: RefinementSettings | Mapping[str, Any] = ...,
 ) -> Refinement:
-    """Fill gaps in finished tracks, smooth their boxes, drop short ones, as `deepsort refine` does.
+    """Link finished tracks, fill their gaps, smooth their boxes, drop short ones, as `deepsort refine` does.
 
     Args:
         results: tracking results, as MOTChallenge text.
@@ -378,6 +383,11 @@ def refine(
         interpolate: Fill gaps in tracks: linear, or gaussian, which also smooths the boxes; None: not at all.
         max_gap: Longest gap to fill, in missing frames.
         min_length: Drop tracks with boxes in fewer frames than this.
+        link: Join the tracks of one person by looks, time and motion; split tracks of two people.
+        looks: What the tracks looked like, as `output.save_looks` of the run wrote it; for linking.
+        link_distance: Cosine distance at which looks alone tell people apart; None: 1.25 × max_cosine_distance.
+        link_gap: Seconds after which nobody is recognised any more.
+        fps: Frames per second of the results; None: as `looks` says, else 25.
         overwrite: Replace outputs that exist; the output may then be the input itself.
         refinement: Section: What to do to the tracks.
 
@@ -542,6 +552,7 @@ def track(
     save_timeline: _Path | None = None,
     save_detections: _Path | None = None,
     save_heatmap: _Path | None = None,
+    save_looks: _Path | None = None,
     audio: bool = True,
     emit: Literal["matched", "paper"] = "matched",
     display: bool = False,
@@ -554,6 +565,9 @@ def track(
     interpolate: Literal["linear", "gaussian"] | None = None,
     max_gap: int = 20,
     min_length: int = 1,
+    link: bool = False,
+    link_distance: float | None = None,
+    link_gap: float = 8.0,
     score: bool = False,
     gt: _Path | None = None,
     jobs: int | None = None,
@@ -623,6 +637,7 @@ def track(
         save_timeline: Picture with a bar per track over time; .png, .svg or .pdf.
         save_detections: Recording of all detections and embeddings, .npz; `detections` tracks it again.
         save_heatmap: Picture of where people stood and walked, by time; .png, .svg or .pdf. For still cameras.
+        save_looks: What tracks looked like, up to 128 features each, for `refinement.link` later; .npz.
         audio: Keep the source's sound in the video.
         emit: Tracks to output: matched in this frame, or also one predicted row after a miss as in the paper.
         display: Show a live window; q or Esc stops.
@@ -635,6 +650,9 @@ def track(
         interpolate: Fill gaps in tracks: linear, or gaussian, which also smooths the boxes; None: not at all.
         max_gap: Longest gap to fill, in missing frames.
         min_length: Drop tracks with boxes in fewer frames than this.
+        link: Join the tracks of one person by looks, time and motion; split tracks of two people.
+        link_distance: Cosine distance at which looks alone tell people apart; None: 1.25 × max_cosine_distance.
+        link_gap: Seconds after which nobody is recognised any more.
         score: Score the tracks against ground truth at the end: of a MOT sequence, or of the demo scene.
         gt: Ground truth to score against, for a source without its own: a file or a sequence folder.
         jobs: Videos tracked at once; None: as many as there are cores. Cameras always are.

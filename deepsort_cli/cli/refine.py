@@ -20,6 +20,7 @@ flags = Flags(RefineSettings)
     epilog=examples(
         "deepsort refine out.txt -o refined.txt --interpolate linear",
         "deepsort refine out.txt -o refined.txt --interpolate gaussian --max-gap 20 --min-length 10",
+        "deepsort refine out.txt -o refined.txt --link --looks looks.npz",
     ),
 )
 def refine(
@@ -29,9 +30,11 @@ def refine(
     ] = None,
     **_: Any,
 ) -> None:
-    """Fill gaps in finished tracks, smooth their boxes, drop tracks that are too short.
+    """Link finished tracks, fill their gaps, smooth their boxes, drop tracks that are too short.
 
-    Every missing frame of a gap is filled, also where tracking skipped frames with --stride. Ids stay as they are.
+    Every missing frame of a gap is filled, also where tracking skipped frames with --stride. Ids stay as they are,
+    but with --link, which gives every person one: it needs to know what tracks looked like, which
+    deepsort track --save-looks looks.npz writes down.
     """
     settings, report = flags.start(ctx, results=results)
 
@@ -39,4 +42,7 @@ def refine(
     from deepsort_cli.workflows.refine import run_refine
 
     done = run_refine(settings, Told(report))
-    report.result({**asdict(done), "output": str(settings.output)})
+    data = asdict(done)
+    if done.linking is None:
+        del data["linking"]
+    report.result({**data, "output": str(settings.output)})

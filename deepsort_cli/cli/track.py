@@ -214,6 +214,8 @@ def _table(summary: Summary) -> Any:
     table = Table(title=escape(summary.source), title_justify="left", show_header=False)
     table.add_row("frames", f"{summary.frames}{endings.get(summary.ending, '')}")
     table.add_row("tracks", str(summary.tracks))
+    if summary.linking is not None:
+        table.add_row("linked", str(summary.linking))
     if summary.fate is not None and (summary.rows == 0 or summary.fate.beyond):
         table.add_row("detections", escape(worded("\n".join(summary.fate.lines()))))
     table.add_row("speed", f"{summary.fps:.1f} fps over {summary.seconds:.1f} s")
@@ -246,6 +248,7 @@ def _table(summary: Summary) -> Any:
 
 def _as_json(summary: Summary) -> dict[str, Any]:
     counts = {} if summary.counts is None else {"counts": summary.counts.as_json()}
+    linking = {} if summary.linking is None else {"linking": asdict(summary.linking)}
     return {
         "source": summary.source,
         "kind": summary.kind,
@@ -268,6 +271,7 @@ def _as_json(summary: Summary) -> dict[str, Any]:
         "people_now": summary.present,
         "live": None if summary.live is None else _live_as_json(summary.live),
         "error": None if summary.error is None else worded(summary.error),
+        **linking,
         "outputs": [str(path) for path in summary.outputs],
     }
 

@@ -183,6 +183,8 @@ class Tracks:
         detection_index: (T,) int64 row of the matched detection in this frame's input, −1 when predicted only.
         data: what those detections carry along (`Detections.data`), in the order of the tracks. Where there is none,
             arrays of floats have NaN, and lists, which all other values come in, None.
+        features: (T, D) float32 appearance of the matched detections, NaN where unknown; None unless somebody asked
+            for looks: `output.save_looks`, `refinement.link`.
     """
 
     ids: IntArray
@@ -192,6 +194,7 @@ class Tracks:
     time_since_update: IntArray
     detection_index: IntArray
     data: RowData = field(default_factory=dict)
+    features: npt.NDArray[np.float32] | None = None
 
     @classmethod
     def empty(cls) -> Tracks:
@@ -211,7 +214,12 @@ class Tracks:
             self.time_since_update[index],
             self.detection_index[index],
             row_data.picked(self.data, index),
+            None if self.features is None else self.features[index],
         )
+
+    def with_features(self, features: npt.NDArray[np.float32] | None) -> Tracks:
+        """The same tracks with these appearance features, (T, D) float32 or None."""
+        return replace(self, features=features)
 
     def copy(self) -> Tracks:
         """The same tracks in arrays of their own."""

@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 import numpy as np
 
+from deepsort_cli.core.looks import Features
 from deepsort_cli.core.types import FloatArray, IntArray
 from deepsort_cli.tracking import kalman
 from deepsort_cli.tracking.association import Mask, lonely_pairs, weighted_cost
-from deepsort_cli.tracking.gallery import Features, Gallery
+from deepsort_cli.tracking.gallery import Gallery
 
 Motion = Callable[[IntArray, IntArray], FloatArray]
 """Squared Mahalanobis distances of pairs: their rows (P,) and columns (P,) → (P,)."""

@@ -9,9 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from deepsort_cli.core.errors import InputError
+from deepsort_cli.core.looks import Features, normalise
 from deepsort_cli.core.types import FloatArray, IntArray
-
-Features = npt.NDArray[np.float32]
 
 _BLOCK = 256
 """Slots whose features lie in one array."""
@@ -20,22 +19,6 @@ _ROUNDING = 0.01
 """Radians by which angles between float32 unit features are trusted: near 0 and π the arc cosine magnifies rounding."""
 _SHORTEST = 1e-3
 """Features whose mean is shorter than this point everywhere: they have no centre."""
-
-
-def normalise(features: Features) -> tuple[Features, npt.NDArray[np.bool_]]:
-    """Scale (N, D) features to unit length.
-
-    Returns:
-        The unit features, and an (N,) mask of the usable ones: finite, and not of length zero.
-    """
-    with np.errstate(over="ignore", invalid="ignore"):
-        norms = np.linalg.norm(features, axis=1)
-    usable = np.isfinite(norms) & (norms > 0)
-    if usable.all():
-        return features / norms[:, None], usable
-    unit = np.zeros_like(features)
-    unit[usable] = features[usable] / norms[usable, None]
-    return unit, usable
 
 
 class Gallery:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from deepsort_cli.core.looks import Features
 from deepsort_cli.core.types import FloatArray, IntArray
 from deepsort_cli.tracking.association import match
-from deepsort_cli.tracking.gallery import Features
 
 MOST_LOST = 500
 """Tracks remembered at once; the longest gone is forgotten first."""

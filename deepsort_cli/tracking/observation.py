@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from deepsort_cli.core.boxes import xyxy_to_tlwh
+from deepsort_cli.core.looks import Features, normalise
 from deepsort_cli.core.types import Detections, FloatArray, IntArray
-from deepsort_cli.tracking.gallery import Features, normalise
 
 LARGEST_COORDINATE = 1e7
 """Boxes beyond this many pixels are ignored: their squares would drown the rest of the arithmetic."""

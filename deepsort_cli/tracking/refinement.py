@@ -20,6 +20,8 @@ from deepsort_cli.core.box_tables import NORMALISED, check_unique_ids, looks_nor
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.files import atomic_open, check_output_file
 from deepsort_cli.core.types import FloatArray
+from deepsort_cli.tracking.evidence import Evidence
+from deepsort_cli.tracking.linking import Linking, link
 from deepsort_cli.tracking.settings import RefinementSettings
 
 BOX = slice(2, 6)
@@ -34,25 +36,40 @@ NOISE = 1e-10
 
 @dataclass(frozen=True)
 class Refinement:
-    """What came of a refined file: tracks and rows read, tracks dropped, rows filled in, rows written."""
+    """What came of a refined file: tracks and rows read, tracks dropped, rows filled in, rows written.
+
+    With linking, tracks are dropped afterwards, and `linking` says what came of it.
+    """
 
     tracks: int
     rows: int
     dropped_tracks: int
     filled_rows: int
     written_rows: int
+    linking: Linking | None = None
 
 
-def refine_file(results: Path, output: Path, settings: RefinementSettings, *, overwrite: bool = False) -> Refinement:
+def refine_file(
+    results: Path,
+    output: Path,
+    settings: RefinementSettings,
+    evidence: Evidence | None = None,
+    *,
+    overwrite: bool = False,
+) -> Refinement:
     """Refine a MOTChallenge result file into another one; with `overwrite` it may be the same.
 
+    Args:
+        evidence: what linking goes by; needed for it.
+
     Raises:
-        InputError: it cannot be read, an id occurs twice in a frame, nothing is asked for, or `output` exists.
+        InputError: it cannot be read, an id occurs twice in a frame, nothing is asked for, `output` exists, or the
+            looks are not of these tracks.
     """
     if not settings.wanted:
         raise InputError(
-            "nothing to do. Give `refinement.interpolate`=linear, `refinement.interpolate`=gaussian or "
-            "`refinement.min_length`=N."
+            "nothing to do. Give `refinement.interpolate`=linear, `refinement.interpolate`=gaussian, "
+            "`refinement.min_length`=N or `refinement.link`=true."
         )
     boxes = read_boxes(results)
     check_unique_ids(boxes)
@@ -62,20 +79,28 @@ def refine_file(results: Path, output: Path, settings: RefinementSettings, *, ov
     if looks_normalised(table[:, 2:6]):
         raise InputError(f"{results}: {NORMALISED}")
     check_output_file(output, overwrite=overwrite, key="output")
+    ids, linking = boxes.ids, None
+    if settings.link:
+        if evidence is None:
+            raise ValueError("linking needs evidence")
+        table = table.copy()
+        table[:, 1], linking = link(table, evidence.of(boxes), evidence.options)
+        new = int(table[:, 1].max(initial=-1)) + 1 - len(ids)
+        ids = (*ids, *range(ids[-1] + 1, ids[-1] + 1 + new)) if new > 0 else ids
     kept = drop_short(table, settings.min_length)
     refined = refine(table, settings)
     columns = table.shape[1]
     form = ",".join(["%d", "%d", *["%.2f"] * 4, *["%g"] * (columns - 6)])
     with atomic_open(output) as stream:
         for frame, position, *rest in refined.tolist():
-            stream.write(form % (frame, boxes.ids[int(position)], *rest) + "\n")
-    tracks = len(np.unique(table[:, 1]))
+            stream.write(form % (frame, ids[int(position)], *rest) + "\n")
     return Refinement(
-        tracks=tracks,
+        tracks=len(boxes.ids),
         rows=len(table),
-        dropped_tracks=tracks - len(np.unique(kept[:, 1])),
+        dropped_tracks=len(np.unique(table[:, 1])) - len(np.unique(kept[:, 1])),
         filled_rows=len(refined) - len(kept),
         written_rows=len(refined),
+        linking=linking,
     )
 
 

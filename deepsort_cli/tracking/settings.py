@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -11,6 +11,8 @@ from deepsort_cli.tracking.ages import FramesOrSeconds, FramesOrSecondsOrNone
 
 CANONICAL_COSINE_DISTANCE = 0.2
 """Largest cosine distance of the paper's own network, where neither the user nor the Re-ID model says otherwise."""
+PER_THRESHOLD = 1.25
+"""The usual distance between people, as a multiple of the largest cosine distance at which a look matches a track."""
 FULL_SCORE = 0.5
 """Lowest score of a full detection where neither the user nor a detector says otherwise."""
 
@@ -206,6 +208,18 @@ class TrackerSettings(Settings):
 _AGES = ("max_age", "n_init", "overlap_age", "reentry_age")
 
 
+class LinkOptions(NamedTuple):
+    """What `linking.link` goes by.
+
+    Attributes:
+        distance: cosine distance at which looks alone tell people apart.
+        max_gap: seconds after which nobody is recognised any more.
+    """
+
+    distance: float
+    max_gap: float
+
+
 class RefinementSettings(Settings):
     """What is done to finished tracks, when the whole sequence is known."""
 
@@ -214,11 +228,26 @@ class RefinementSettings(Settings):
     )
     max_gap: int = Field(20, ge=1, description="Longest gap to fill, in missing frames.")
     min_length: int = Field(1, ge=1, description="Drop tracks with boxes in fewer frames than this.")
+    link: bool = Field(
+        False, description="Join the tracks of one person by looks, time and motion; split tracks of two people."
+    )
+    link_distance: float | None = Field(
+        None,
+        gt=0.0,
+        le=2.0,
+        description="Cosine distance at which looks alone tell people apart; null: 1.25 × max_cosine_distance.",
+    )
+    link_gap: float = Field(8.0, gt=0.0, description="Seconds after which nobody is recognised any more.")
 
     @property
     def wanted(self) -> bool:
         """Whether anything is to be done at all."""
-        return self.interpolate is not None or self.min_length > 1
+        return self.link or self.interpolate is not None or self.min_length > 1
+
+    def link_options(self, threshold: float) -> LinkOptions:
+        """What linking goes by, where `threshold` is the `max_cosine_distance` of the looks."""
+        distance = PER_THRESHOLD * threshold if self.link_distance is None else self.link_distance
+        return LinkOptions(distance, self.link_gap)
 
 
 class CountingSettings(Settings):

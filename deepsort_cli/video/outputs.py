@@ -35,10 +35,10 @@ from deepsort_cli.video.sinks import (
     outputs,
     parts_of,
 )
+from deepsort_cli.video.sinks.refined import Link, Refine
 from deepsort_cli.video.sources import Source
 
 Say = Callable[[str], None]
-Refine = Callable[[FloatArray], FloatArray]
 AnySink = TypeVar("AnySink", bound=Sink)
 
 
@@ -70,6 +70,7 @@ class Outputs:
         warn, note: take what is to be said about an output.
         refined: tables are refined at the end, and so written as a whole.
         parts: the files of outputs that are written in several, by their fields, from the oldest to the newest.
+        threshold: gives the appearance threshold in force.
     """
 
     source: Source
@@ -81,6 +82,7 @@ class Outputs:
     note: Say
     refined: bool = False
     parts: dict[str, list[Path]] = field(default_factory=dict)
+    threshold: Callable[[], float | None] = lambda: None
 
     @classmethod
     def plan(
@@ -173,12 +175,13 @@ class Outputs:
             raise InputError(f"{name} {path}: this is the source itself. Choose another name.")
         output.check(self._job(output, path))
 
-    def open(self, *, refine: Refine | None = None, extra: Sequence[Sink] = ()) -> Sinks:
+    def open(self, *, refine: Refine | None = None, link: Link | None = None, extra: Sequence[Sink] = ()) -> Sinks:
         """Open all sinks.
 
         Args:
             refine: refines the tracks before they go into tables of any kind, at the end; see `RefinedSink`. Pictures
                 and crops show them as they are during the run.
+            link: with `refine`, gives them other ids before that, which crops get as well.
             extra: sinks that see what tables see.
         """
         settings, parts_clock = self.settings, PartClock(self.source.is_live)
@@ -193,11 +196,12 @@ class Outputs:
             for output, path in self.paths:
                 sinks[output.sees].append(add(self._open(output, path, parts_clock)))
             tables = sinks["tables"]
-            if refine is not None and tables:
-                tables = [RefinedSink(refine, tables)]
+            if refine is not None and (tables or (link is not None and sinks["frames"])):
+                tables = [RefinedSink(refine, tables, link=link, written=sinks["frames"])]
             pictures = sinks["pictures"] if display is None else [display, *sinks["pictures"]]
             opened.pop_all()
-            data, overlay = [*tables, *sinks["frames"]], Overlay(settings, self.class_names)
+            # The last is closed first: who gets other ids at the end can still rename what was written with frames.
+            data, overlay = [*sinks["frames"], *tables], Overlay(settings, self.class_names)
             return Sinks(data, pictures, display, overlay, sinks["detections"])
 
     def _open(self, output: Output, path: Path, clock: PartClock) -> Sink:
@@ -224,7 +228,8 @@ class Outputs:
         return WhileRoomSink(sink, job.path, output.field.removeprefix("save_"), job.warn) if output.bulky else sink
 
     def _job(self, output: Output, path: Path) -> Job:
-        return Job(output, path, self.source, self.settings, self.class_names, self.facts, self.warn, self.note)
+        said = (self.facts, self.warn, self.note)
+        return Job(output, path, self.source, self.settings, self.class_names, *said, threshold=self.threshold)
 
 
 class _Once:

@@ -80,6 +80,9 @@ class OutputSettings(Settings):
         None,
         description="Picture of where people stood and walked, by time; .png, .svg or .pdf. For still cameras.",
     )
+    save_looks: Path | None = Field(
+        None, description="What tracks looked like, up to 128 features each, for `refinement.link` later; .npz."
+    )
     emit: Literal["matched", "paper"] = Field(
         "matched",
         description="Tracks to output: matched in this frame, or also one predicted row after a miss as in the paper.",

@@ -8,18 +8,24 @@ from typing import Any
 from deepsort_cli.core.counted import counted
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.events import Listener, LoggingListener
+from deepsort_cli.core.looks import Looks
 from deepsort_cli.settings.keywords import from_keywords
 from deepsort_cli.settings.refine import RefineSettings
+from deepsort_cli.tracking.evidence import Evidence
 from deepsort_cli.tracking.refinement import Refinement, refine_file
+from deepsort_cli.tracking.settings import CANONICAL_COSINE_DISTANCE, PER_THRESHOLD
+
+USUAL_FPS = 25.0
 
 
 def refine(results: Path | str | None = None, *, listener: Listener | None = None, **keywords: Any) -> Refinement:
-    """Fill gaps in finished tracks, smooth their boxes, drop short ones, as `deepsort refine` does.
+    """Link finished tracks, fill their gaps, smooth their boxes, drop short ones, as `deepsort refine` does.
 
     Args:
         results: tracking results, as MOTChallenge text.
         listener: told what happens; None: remarks go to the logger `deepsort`.
-        keywords: the command's flags with underscores: `output=`, `interpolate="linear"`, `max_gap=`, `min_length=`.
+        keywords: the command's flags with underscores: `output=`, `interpolate="linear"`, `max_gap=`, `min_length=`,
+            `link=True`, `looks="looks.npz"`.
 
     Returns:
         Numbers of rows and tracks.
@@ -45,7 +51,10 @@ def run_refine(settings: RefineSettings, listener: Listener) -> Refinement:
             f"{missing} is missing. Name the file of tracks, and for example `output`=refined.txt and "
             "`refinement.interpolate`=linear."
         )
-    done = refine_file(settings.results, settings.output, settings.refinement, overwrite=settings.overwrite)
+    evidence = _evidence(settings, listener) if settings.refinement.link else None
+    done = refine_file(settings.results, settings.output, settings.refinement, evidence, overwrite=settings.overwrite)
+    if done.linking is not None:
+        listener.note(str(done.linking))
     listener.note(
         f"{counted(done.rows, 'row')} of {counted(done.tracks, 'track')}: dropped "
         f"{counted(done.dropped_tracks, 'track')}, filled {counted(done.filled_rows, 'row')}, wrote "
@@ -53,3 +62,31 @@ def run_refine(settings: RefineSettings, listener: Listener) -> Refinement:
     )
     listener.note(f"wrote {settings.output}")
     return done
+
+
+def _evidence(settings: RefineSettings, listener: Listener) -> Evidence:
+    """What linking goes by.
+
+    Raises:
+        InputError: there are no looks, or they cannot be read.
+    """
+    if settings.looks is None:
+        raise InputError(
+            "`refinement.link`: needs to know what the tracks looked like; where they were is not enough. Track with "
+            "`output.save_looks`=looks.npz, and give that file: `looks`=looks.npz."
+        )
+    looks = Looks.load(settings.looks, key="looks")
+    threshold, fps = looks.max_cosine_distance, settings.fps or looks.fps
+    options = settings.refinement.link_options(CANONICAL_COSINE_DISTANCE if threshold is None else threshold)
+    if settings.refinement.link_distance is not None:
+        why = "`refinement.link_distance`"
+    elif threshold is None:
+        why = f"{PER_THRESHOLD:g} × the paper's {CANONICAL_COSINE_DISTANCE:g}, as {settings.looks} has no threshold"
+    else:
+        why = f"{PER_THRESHOLD:g} × the {threshold:g} that {settings.looks} was tracked with"
+    listener.note(f"people differ where their looks are further apart than {options.distance:g} ({why})")
+    if fps is None:
+        listener.warn(
+            f"{settings.looks} does not say how many frames a second has; {USUAL_FPS:g} are taken. Set `fps`."
+        )
+    return Evidence(settings.looks, looks, fps or USUAL_FPS, options)

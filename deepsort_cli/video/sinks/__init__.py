@@ -18,6 +18,7 @@ from deepsort_cli.video.sinks.base import ClassNames, Job, Output, Sink, Tempora
 from deepsort_cli.video.sinks.comparison import ComparisonSink
 from deepsort_cli.video.sinks.crops import CropSink, remove_old_crops
 from deepsort_cli.video.sinks.encoder import check_video
+from deepsort_cli.video.sinks.looks import LooksSink
 from deepsort_cli.video.sinks.names import output_path, unique_names
 from deepsort_cli.video.sinks.recording import RecordingSink
 from deepsort_cli.video.sinks.refined import RefinedSink
@@ -42,6 +43,7 @@ __all__ = [
     "GroundTruthSink",
     "Job",
     "JsonlSink",
+    "LooksSink",
     "MotSink",
     "Output",
     "PartClock",

@@ -13,7 +13,7 @@ from typing import IO, Any, Literal
 from deepsort_cli.core.errors import InputError, RunError
 from deepsort_cli.core.files import claim, temporary_beside, write_failure
 from deepsort_cli.core.regions import Counts
-from deepsort_cli.core.types import Frame, Tracks
+from deepsort_cli.core.types import Frame, IntArray, Tracks
 from deepsort_cli.video.settings import OutputSettings
 from deepsort_cli.video.sources.base import Source
 
@@ -35,6 +35,15 @@ class Sink(ABC):
     @abstractmethod
     def close(self) -> None:
         """Finish the output. Can be called again."""
+
+    def rename(self, frames: IntArray, old: IntArray, new: IntArray) -> None:  # noqa: B027
+        """Tracks written earlier turned out to be others: (N,) indices of frames, their ids there, and the right ones.
+
+        Told once, before `close`, to sinks that get frames as they come. Most have no way back and do nothing.
+
+        Raises:
+            RunError: the output cannot be written any more.
+        """
 
     def __enter__(self) -> Sink:
         return self
@@ -90,6 +99,7 @@ class Job:
         warn, note: take what is to be said about it.
         part: it is one of several files, one after the other: one that grows lies under its own name from the
             beginning, in a form that can be used at any time.
+        threshold: gives the appearance threshold in force, None without one.
     """
 
     output: Output
@@ -101,6 +111,7 @@ class Job:
     warn: Say
     note: Say
     part: bool = False
+    threshold: Callable[[], float | None] = lambda: None
 
 
 class TemporaryFile:

@@ -12,7 +12,7 @@ import cv2
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.files import look
 from deepsort_cli.core.regions import Counts
-from deepsort_cli.core.types import Frame, Image, Tracks
+from deepsort_cli.core.types import Frame, Image, IntArray, Tracks
 from deepsort_cli.video.sinks.base import Job, Output, Sink, write_error
 from deepsort_cli.video.sinks.tables import track_rows
 
@@ -32,7 +32,7 @@ class CropSink(Sink):
             crop = _cut(frame.image, box)
             if crop is None:
                 continue
-            path = self._folder / f"{track_id:05d}" / f"{frame.index + 1:06d}.jpg"
+            path = self._path(track_id, frame.index)
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(cv2.imencode(".jpg", crop, self._options)[1].tobytes())
@@ -40,6 +40,30 @@ class CropSink(Sink):
                 with contextlib.suppress(OSError):
                     path.unlink(missing_ok=True)
                 raise write_error(path, error) from None
+
+    def rename(self, frames: IntArray, old: IntArray, new: IntArray) -> None:
+        """Move pictures into the folders of the right ids."""
+        moves = []
+        for frame, before, after in zip(frames.tolist(), old.tolist(), new.tolist(), strict=True):
+            source = self._path(before, frame)
+            if source.is_file():
+                target = self._path(after, frame)
+                moves.append((source, target.with_suffix(".moved"), target))
+        try:
+            # Two people may change places, so all have to leave before the first arrives.
+            for source, between, _ in moves:
+                between.parent.mkdir(parents=True, exist_ok=True)
+                source.rename(between)
+            for _, between, target in moves:
+                between.rename(target)
+            for folder in {source.parent for source, _, _ in moves}:
+                with contextlib.suppress(OSError):
+                    folder.rmdir()  # which only an empty one allows
+        except OSError as error:
+            raise write_error(self._folder, error) from None
+
+    def _path(self, track_id: int, index: int) -> Path:
+        return self._folder / f"{track_id:05d}" / f"{index + 1:06d}.jpg"
 
     def close(self) -> None:
         """Every picture is complete when `write` returns."""

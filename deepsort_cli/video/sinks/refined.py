@@ -9,35 +9,55 @@ from dataclasses import replace
 import numpy as np
 
 from deepsort_cli.core.boxes import tlwh_to_xyxy, xyxy_to_tlwh
+from deepsort_cli.core.looks import Features, LookRecord
 from deepsort_cli.core.regions import Counts
 from deepsort_cli.core.row_data import aligned, in_turn
-from deepsort_cli.core.types import FloatArray, Frame, Tracks
+from deepsort_cli.core.types import FloatArray, Frame, IntArray, Tracks
 from deepsort_cli.video.sinks.base import Sink
 
 _COLUMNS = ("ids", "boxes", "scores", "class_ids", "time_since_update", "detection_index")
 
+Refine = Callable[[FloatArray], FloatArray]
+"""Takes and gives (N, 7) rows `frame, id, left, top, width, height, x`; frames count what was tracked from 1, rows
+filled in have the x of the row before their gap."""
+Link = Callable[[FloatArray, FloatArray, IntArray, Features], IntArray]
+"""From such rows, their (N,) seconds, and (K,) positions of rows with their (K, D) looks: the (N,) new ids."""
+
 
 class RefinedSink(Sink):
-    """Holds tracks back until the end, has them refined, and then gives them to other sinks frame by frame.
+    """Holds tracks back until the end, has them linked and refined, and then gives them to other sinks frame by frame.
 
     Rows filled in by the refinement have no score, no detection and nothing that one would carry; their
-    `time_since_update` is counted from the track's last row before them.
+    `time_since_update` is counted from the track's last row before them. Of the looks that tracks bring, those in a
+    `LookRecord` are kept and given on.
     """
 
-    def __init__(self, refine: Callable[[FloatArray], FloatArray], sinks: Sequence[Sink]) -> None:
+    def __init__(
+        self, refine: Refine, sinks: Sequence[Sink], *, link: Link | None = None, written: Sequence[Sink] = ()
+    ) -> None:
         """Prepare.
 
         Args:
-            refine: takes and gives (N, 7) rows `frame, id, left, top, width, height, x`; frames count what was tracked
-                from 1, rows filled in have the x of the row before their gap.
+            refine: changes the rows.
             sinks: take frames without images; closed with this one.
+            link: changes the ids before that.
+            written: sinks that get frames as they come; they are told which ids have changed.
         """
         self._refine = refine
         self._sinks = sinks
+        self._link = link
+        self._written = written
         self._frames: list[tuple[Frame, Tracks, Counts | None]] = []
+        self._rows = 0
+        self._looks = LookRecord()
         self._closed = False
 
     def write(self, frame: Frame, tracks: Tracks, counts: Counts | None = None) -> None:
+        if tracks.features is not None:
+            here = np.arange(self._rows, self._rows + len(tracks))[:, None]
+            self._looks.add(tracks.ids, here.astype(np.float64), tracks.features)
+            tracks = tracks.with_features(None)
+        self._rows += len(tracks)
         self._frames.append((replace(frame, image=None), tracks, counts))
 
     def close(self) -> None:
@@ -59,6 +79,10 @@ class RefinedSink(Sink):
         numbers = np.repeat(np.arange(1, len(given) + 1), [len(tracks) for tracks in given])
         rows = np.arange(len(everything))
         table = np.column_stack([numbers, everything.ids, xyxy_to_tlwh(everything.boxes), rows])
+        where, looks = self._looks.table()
+        seen = where.reshape(-1).astype(np.int64)
+        if self._link is not None:
+            table[:, 1] = self._linked(table, seen, looks)
         refined = self._refine(table)
         origin = refined[:, 6].astype(np.int64)
         late = refined[:, 0].astype(np.int64) - numbers[origin]
@@ -71,5 +95,29 @@ class RefinedSink(Sink):
             detection_index=np.where(late > 0, -1, everything.detection_index[origin]),
             data=aligned(everything.data, np.where(late > 0, -1, origin)),
         )
+        look = np.full(len(everything), -1)
+        look[seen] = np.arange(len(seen))
+        look = np.where(late > 0, -1, look[origin])
         ends = np.searchsorted(refined[:, 0], np.arange(1, len(given) + 2))
-        return [all_tracks[first:last] for first, last in zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)]
+        frames = [slice(*pair) for pair in zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)]
+        return [_with_looks(all_tracks[rows], look[rows], looks) for rows in frames]
+
+    def _linked(self, table: FloatArray, seen: IntArray, looks: Features) -> IntArray:
+        """The new ids of all rows, which sinks that are already written are told as well."""
+        assert self._link is not None
+        frames = [frame for frame, _, _ in self._frames]
+        numbers = table[:, 0].astype(np.int64) - 1
+        ids = self._link(table, np.array([frame.time for frame in frames])[numbers], seen, looks)
+        old = table[:, 1].astype(np.int64)
+        changed = np.flatnonzero(ids != old)
+        indices = np.array([frame.index for frame in frames])[numbers]
+        for sink in self._written:
+            sink.rename(indices[changed], old[changed], ids[changed])
+        return ids
+
+
+def _with_looks(tracks: Tracks, look: IntArray, looks: Features) -> Tracks:
+    """Tracks with the features at these positions, −1 for none."""
+    if not (look >= 0).any():
+        return tracks
+    return tracks.with_features(np.where((look >= 0)[:, None], looks[look], np.float32(np.nan)))

@@ -10,6 +10,7 @@ from deepsort_cli.core.counted import counted
 from deepsort_cli.core.mot import Comparison
 from deepsort_cli.core.regions import Counts
 from deepsort_cli.perception.fate import Fate
+from deepsort_cli.tracking.linking import Linking
 
 Ending = Literal["end", "quit", "interrupted", "stopped", "failed"]
 """The source ended; the user quit the window; Ctrl-C; the loop over the run was left; an error, which hurt no other
@@ -86,6 +87,7 @@ class Summary:
         counts: the final counts of lines and zones, None where there are none.
         comparison: the written tracks beside the ground truth of the same frames, where it was asked for.
         fate: what became of the detections.
+        linking: what came of linking the tracks at the end; None where that was not asked for.
     """
 
     source: str
@@ -110,6 +112,7 @@ class Summary:
     present: int = 0
     live: Live | None = None
     error: str | None = None
+    linking: Linking | None = None
 
     @property
     def fps(self) -> float:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 
-from deepsort_cli.core import Tracks
+import numpy as np
+
+from deepsort_cli.core import Detections, Tracks
 from deepsort_cli.core.regions import Counts
 from deepsort_cli.core.streams import clock
 from deepsort_cli.core.types import IntArray
@@ -33,11 +35,19 @@ class Follower:
         auto: measures the appearance threshold while tracking; None: it stays as it is.
     """
 
-    def __init__(self, parts: Parts, counter: RegionCounter | None, *, fps: float, matched_only: bool) -> None:
-        """Begin before the first frame of a source with so many frames per second of its own."""
+    def __init__(
+        self, parts: Parts, counter: RegionCounter | None, *, fps: float, matched_only: bool, with_looks: bool = False
+    ) -> None:
+        """Begin before the first frame of a source with so many frames per second of its own.
+
+        Args:
+            matched_only: report tracks matched in a frame only.
+            with_looks: report the features of their detections as well.
+        """
         self._parts = parts
         self._counter = counter
         self._matched_only = matched_only
+        self._with_looks = with_looks
         self._tracker = Tracker(parts.tracker.at_rate(fps))
         self._meter = _Meter()
         self.auto: AutoThreshold | None = None
@@ -72,13 +82,16 @@ class Follower:
     def _track(self, seen: Perceived) -> Tracks:
         """The tracker's own answer. Where features are computed on demand, it asks for them: that is here, too."""
         embedding = {"embed": 0.0}
+        known: list[tuple[IntArray, Features]] = []
 
         def embed(positions: IntArray) -> Features:
             assert self._parts.embedder is not None
             assert seen.frame.image is not None
             assert seen.detections is not None
             with clock(embedding, "embed"):
-                return self._parts.embedder(seen.frame.image, seen.detections.boxes[positions])
+                features = self._parts.embedder(seen.frame.image, seen.detections.boxes[positions])
+            known.append((positions, features))
+            return features
 
         moment = seen.frame.time if self._parts.tracker.needs_time else None
         with clock(self.seconds, "track"):
@@ -89,7 +102,7 @@ class Follower:
                 tracks = self._tracker.update(seen.detections, seen.motion, embed if on_demand else None, moment)
         self.seconds["track"] -= embedding["embed"]
         self.seconds["embed"] += embedding["embed"]
-        return tracks
+        return _with_looks(tracks, seen.detections, known) if self._with_looks else tracks
 
     @property
     def threshold(self) -> float:
@@ -121,6 +134,23 @@ class Follower:
             last_resort=isinstance(detector, HogDetector),
             function=isinstance(detector, FunctionDetector),
         )
+
+
+def _with_looks(tracks: Tracks, detections: Detections | None, embedded: list[tuple[IntArray, Features]]) -> Tracks:
+    """Tracks with the features of their detections: those that came with them, or were embedded on demand."""
+    if detections is None:
+        return tracks
+    features = detections.features
+    if features is None and embedded:
+        features = np.full((len(detections), embedded[0][1].shape[1]), np.nan, np.float32)
+        for positions, found in embedded:
+            features[positions] = found
+    if features is None or not features.shape[1]:
+        return tracks
+    looks = np.full((len(tracks), features.shape[1]), np.nan, np.float32)
+    matched = tracks.detection_index >= 0
+    looks[matched] = features[tracks.detection_index[matched]]
+    return tracks.with_features(looks)
 
 
 class _Meter:

@@ -11,13 +11,16 @@ from functools import partial
 from deepsort_cli.core import Frame, Tracks
 from deepsort_cli.core.box_tables import BoxTable
 from deepsort_cli.core.events import Listener
+from deepsort_cli.core.looks import Features
 from deepsort_cli.core.mot import Comparison
 from deepsort_cli.core.regions import Counts
 from deepsort_cli.core.streams import Behind, timed
 from deepsort_cli.core.turns import FairPool, Lane
+from deepsort_cli.core.types import FloatArray, IntArray
 from deepsort_cli.evaluation.looks import Memory
 from deepsort_cli.settings.track import TrackSettings
 from deepsort_cli.tracking.counting import RegionCounter
+from deepsort_cli.tracking.linking import Known, Linking, link
 from deepsort_cli.tracking.refinement import refine
 from deepsort_cli.video.outputs import Outputs, Sinks, needs_pixels
 from deepsort_cli.video.sinks import ComparisonSink, RowsSink, Sink
@@ -79,11 +82,17 @@ class OneSource:
         self.parts = replace(parts, detector=parts.detector.fresh())
         self._settings = settings
         self._listener = listener
-        matched_only = settings.output.emit == "matched"
-        self.follower = Follower(self.parts, task.counter, fps=task.source.fps, matched_only=matched_only)
+        self.follower = Follower(
+            self.parts,
+            task.counter,
+            fps=task.source.fps,
+            matched_only=settings.output.emit == "matched",
+            with_looks=settings.refinement.link or settings.output.save_looks is not None,
+        )
         if settings.tracker.max_cosine_distance == "auto":
             memory = Memory(self.parts.tracker.nn_budget, self.parts.tracker.ema_alpha)
             self.follower.auto = AutoThreshold(memory, self.follower.threshold, listener.note, listener.warn)
+        self._linking: Linking | None = None
         self._latencies = Latencies()
         self._opened = contextlib.ExitStack()
         self._sinks: Sinks | None = None
@@ -156,8 +165,20 @@ class OneSource:
     def _open_sinks(self) -> Sinks:
         task, refinement = self.task, self._settings.refinement
         extra: Sequence[Sink] = [sink for sink in (task.comparison, task.rows) if sink is not None]
-        refined = (lambda table: refine(table, refinement)) if refinement.wanted else None
-        return task.outputs.open(refine=refined, extra=extra)
+        outputs = replace(task.outputs, threshold=lambda: self.follower.threshold)
+        if not refinement.wanted:
+            return outputs.open(extra=extra)
+        link = self._link if refinement.link else None
+        return outputs.open(refine=lambda table: refine(table, refinement), link=link, extra=extra)
+
+    def _link(self, table: FloatArray, seconds: FloatArray, rows: IntArray, looks: Features) -> IntArray:
+        """The ids of people; see `RefinedSink`."""
+        name, options = self.task.name, self._settings.refinement.link_options(self.follower.threshold)
+        ids, self._linking = link(table, Known(seconds, rows, looks), options)
+        self._listener.note(f"{name}: {self._linking}")
+        if not len(rows) and len(table):
+            self._listener.warn(f"{name}: nothing was linked, as of no track is known what it looked like.")
+        return ids
 
     def _writer(
         self, stack: contextlib.ExitStack, sinks: Sinks, pool: FairPool[Glance, Perceived], behind: int
@@ -246,6 +267,7 @@ class OneSource:
             present=self._present,
             live=self._live(self._latencies.overall),
             error=None if error is None else str(error),
+            linking=self._linking,
         )
 
     def _comparison(self) -> Comparison | None:

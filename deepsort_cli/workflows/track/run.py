@@ -23,10 +23,11 @@ from deepsort_cli.evaluation.mot_score import Scoring, score_comparisons
 from deepsort_cli.evaluation.official_scorer import require_trackeval
 from deepsort_cli.perception.catalogue import DEFAULT_DETECTOR, find
 from deepsort_cli.perception.detectors import HogDetector
+from deepsort_cli.perception.functions import FunctionDetector
 from deepsort_cli.settings.keywords import from_keywords
 from deepsort_cli.settings.track import TrackSettings
 from deepsort_cli.tracking.counting import RegionCounter
-from deepsort_cli.tracking.settings import CountingSettings
+from deepsort_cli.tracking.settings import PER_THRESHOLD, CountingSettings
 from deepsort_cli.video.outputs import Outputs, asked_for, to_stdout
 from deepsort_cli.video.sinks import ROW, ComparisonSink, RowsSink, unique_names
 from deepsort_cli.video.sources import Source
@@ -52,6 +53,11 @@ ROTATED = (
     "outputs begin new files (`output.rotate`={}), whose names end with the time at which they begin: of day for "
     "cameras and streams (out_2026-05-01_14-00-00.csv), else within the recording (out_01-00-00.csv)"
 )
+LINKED = (
+    "linking at the end: people differ where their looks are further apart than {}; text outputs and crops get the "
+    "linked ids, pictures, counts and the number of tracks are of the run itself"
+)
+NO_LOOKS = "`{}`: no appearance to go by, as there is no Re-ID model. Give one: `reid.model_path`=MODEL.onnx."
 FOREIGN_FEATURES = (
     "the detector's answers bring features, and those were used. `tracker.max_cosine_distance` was that of {}, which "
     "need not suit them: set it, or `reid.model_path`=none to do without features"
@@ -142,6 +148,7 @@ def run_track(
             require_trackeval()
         wanted = wanted_sources(settings)
         parts = open_parts(settings, functions or Functions(), listener)
+        _check_looks(settings, parts)
         sources = [stack.enter_context(open_one(spec, settings, parts, listener)) for spec in wanted]
         names = unique_names([source.name for source in sources])
         outputs = _plan(settings, sources, names, parts, listener)
@@ -388,9 +395,10 @@ def _tell(settings: TrackSettings, parts: Parts, listener: Listener, *, kept: bo
     outputs = asked_for(settings.output)
     if not outputs and not settings.output.display and not kept:
         listener.note(NOTHING_KEPT)
-    if settings.refinement.wanted:
-        if kept or any(output.sees == "tables" for output in outputs):
-            listener.note(REFINED)
+    refinement, crops = settings.refinement, settings.output.save_crops is not None
+    if refinement.wanted:
+        if kept or any(output.sees == "tables" for output in outputs) or (refinement.link and crops):
+            listener.note(_linked(settings, parts) if refinement.link else REFINED)
             if settings.output.rotate is not None:
                 listener.warn("`output.rotate`: refined text outputs are written at the end, each into one file.")
         else:
@@ -419,6 +427,29 @@ def _check_auto(parts: Parts) -> None:
             "`tracker.max_cosine_distance`=auto needs every detection embedded, and `tracker.refresh_every` (preset "
             "fast) embeds a few. Measure before, with deepsort calibrate, or leave one of them out."
         )
+
+
+def _linked(settings: TrackSettings, parts: Parts) -> str:
+    """What is said about linking before the run."""
+    threshold, given = parts.tracker.appearance_threshold, settings.tracker.max_cosine_distance
+    distance = f"{settings.refinement.link_options(threshold).distance:g}"
+    if settings.refinement.link_distance is not None:
+        return LINKED.format(f"{distance} (`refinement.link_distance`)")
+    usual = f"{PER_THRESHOLD:g} × `tracker.max_cosine_distance`"
+    if given == "auto":
+        return LINKED.format(f"{usual}, as it is measured")
+    own = f", {parts.appearance}'s own" if given is None and parts.embedder and not parts.brings_features else ""
+    return LINKED.format(f"{distance} ({usual}, {threshold:g}{own})")
+
+
+def _check_looks(settings: TrackSettings, parts: Parts) -> None:
+    """Refuse what needs looks where there are none."""
+    if parts.embedder is not None or parts.brings_features or isinstance(parts.detector, FunctionDetector):
+        return
+    keys = {"refinement.link": settings.refinement.link, "output.save_looks": settings.output.save_looks}
+    for key, wanted in keys.items():
+        if wanted:
+            raise InputError(NO_LOOKS.format(key))
 
 
 def _comparison(source: Source, name: str, truth: Any) -> ComparisonSink:

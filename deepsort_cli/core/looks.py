@@ -1,0 +1,187 @@
+"""What tracks looked like: a record of appearance features that stays small, and the file it is kept in."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from deepsort_cli.core.errors import InputError
+from deepsort_cli.core.files import atomic_open, look
+from deepsort_cli.core.types import FloatArray, IntArray
+
+Features = npt.NDArray[np.float32]
+
+MOST_PER_TRACK = 128
+"""Looks kept of one track."""
+MOST = 200_000
+"""Looks kept of all tracks: 200 MB at 512 dimensions."""
+
+
+def normalise(features: Features) -> tuple[Features, npt.NDArray[np.bool_]]:
+    """Scale (N, D) features to unit length.
+
+    Returns:
+        The unit features, and an (N,) mask of the usable ones: finite, and not of length zero.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        norms = np.linalg.norm(features, axis=1)
+    usable = np.isfinite(norms) & (norms > 0)
+    if usable.all():
+        return features / norms[:, None], usable
+    unit = np.zeros_like(features)
+    unit[usable] = features[usable] / norms[usable, None]
+    return unit, usable
+
+
+@dataclass(slots=True)
+class _Kept:
+    """Every `step`-th look of one track."""
+
+    step: int = 1
+    seen: int = 0
+    about: list[FloatArray] = field(default_factory=list)
+    features: list[npt.NDArray[np.float16]] = field(default_factory=list)
+
+    def thin(self) -> int:
+        """Forget every second look; returns how many those were."""
+        before = len(self.about)
+        self.about, self.features, self.step = self.about[::2], self.features[::2], 2 * self.step
+        return before - len(self.about)
+
+
+class LookRecord:
+    """Looks of all tracks of a run, evenly spaced over each track, in memory that does not grow for ever.
+
+    All looks of a track are kept until there are 128; from then on every second, every fourth, … Where all tracks
+    together have more than 200,000, those with the most looks are thinned out further.
+    """
+
+    def __init__(self, most_per_track: int = MOST_PER_TRACK, most: int = MOST) -> None:
+        self._tracks: dict[int, _Kept] = {}
+        self._most_per_track = most_per_track
+        self._most = most
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def add(self, ids: IntArray, about: FloatArray, features: Features) -> None:
+        """Add the looks of T tracks in one frame; frames come in order.
+
+        Args:
+            ids: (T,) the tracks.
+            about: (T, P) numbers to keep with each look.
+            features: (T, D); one that is not finite or of length zero is unknown, and left out.
+        """
+        unit, usable = normalise(features)
+        small = unit.astype(np.float16)
+        for i in np.flatnonzero(usable).tolist():
+            track = self._tracks.setdefault(int(ids[i]), _Kept())
+            if track.seen % track.step == 0:
+                track.about.append(about[i])
+                track.features.append(small[i])
+                self._count += 1
+                if len(track.about) > self._most_per_track:
+                    self._count -= track.thin()
+            track.seen += 1
+        while self._count > self._most and self._most_per_track > 1:
+            self._most_per_track //= 2
+            for track in self._tracks.values():
+                while len(track.about) > self._most_per_track:
+                    self._count -= track.thin()
+
+    def table(self) -> tuple[FloatArray, Features]:
+        """All looks kept: (K, P) what is known about each, and (K, D) features; in the order of the first number."""
+        about = [one for track in self._tracks.values() for one in track.about]
+        if not about:
+            return np.empty((0, 0)), np.empty((0, 0), np.float32)
+        numbers = np.array(about, dtype=np.float64)
+        features = np.array([one for track in self._tracks.values() for one in track.features], dtype=np.float32)
+        order = np.lexsort(numbers.T[::-1])
+        return numbers[order], features[order]
+
+
+@dataclass(frozen=True)
+class Looks:
+    """Looks of tracks, as in a file of `output.save_looks`.
+
+    Attributes:
+        table: (K, 7) frame (from 1), id of the track, left, top, width, height, score; in ascending order of frame.
+        features: (K, D) float32 appearance features.
+        max_cosine_distance: the appearance threshold that suits them; None where nobody said.
+        fps: frames per second of the source; None where nobody said.
+    """
+
+    table: FloatArray
+    features: Features
+    max_cosine_distance: float | None = None
+    fps: float | None = None
+
+    def save(self, path: Path) -> None:
+        """Write them as `.npz`: `det`, `features` (float16), and what else is known, as single numbers.
+
+        `det` and `features` are what stored detections are read from as well.
+
+        Raises:
+            RunError: the disk is full or read-only, or the folder cannot be written.
+        """
+        known: dict[str, Any] = {"max_cosine_distance": self.max_cosine_distance, "fps": self.fps}
+        with atomic_open(path, "wb") as stream:
+            np.savez(
+                stream,
+                det=self.table,
+                features=self.features.astype(np.float16),
+                **{name: value for name, value in known.items() if value is not None},
+            )
+
+    @classmethod
+    def load(cls, path: Path, *, key: str) -> Looks:
+        """Read such a file.
+
+        Args:
+            key: the setting the path was given with, for messages.
+
+        Raises:
+            InputError: naming the file: it is missing, no such archive, or holds what cannot be looks.
+        """
+        if look(path, key=key) is None or not path.is_file():
+            raise InputError(f"`{key}` {path}: no such file. `output.save_looks` writes one while tracking.")
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                arrays = dict(archive) if isinstance(archive, np.lib.npyio.NpzFile) else {}
+        except (ValueError, OSError, EOFError, zipfile.BadZipFile, MemoryError, AttributeError):
+            raise InputError(
+                f"`{key}` {path}: not a NumPy archive of numbers. `output.save_looks` writes one while tracking."
+            ) from None
+        return cls._checked(arrays, f"`{key}` {path}")
+
+    @classmethod
+    def _checked(cls, arrays: dict[str, npt.NDArray[np.generic]], where: str) -> Looks:
+        for name, columns, shape in (("det", 6, "(K, 7)"), ("features", 1, "(K, D)")):
+            array = arrays.get(name)
+            if array is None or array.ndim != 2 or array.dtype.kind not in "fiu" or array.shape[1] < columns:
+                found = "nothing of that name" if array is None else f"{array.dtype} of shape {array.shape}"
+                raise InputError(f"{where}: expected numbers `{name}` of shape {shape}; found {found}.")
+        table, features = arrays["det"].astype(np.float64), arrays["features"].astype(np.float32)
+        if len(table) != len(features):
+            raise InputError(f"{where}: {len(table)} rows of `det`, but {len(features)} of `features`.")
+        if not (np.isfinite(table).all() and np.isfinite(features).all()):
+            raise InputError(f"{where}: NaN or infinite values.")
+        if (table[:, 1] < 0).all() and len(table):
+            raise InputError(
+                f"{where}: no ids in column 2 of `det`, so these are detections. `output.save_looks` writes looks of "
+                "tracks."
+            )
+        known = {}
+        for name in ("max_cosine_distance", "fps"):
+            value = arrays.get(name)
+            if value is not None:
+                if value.size != 1 or value.dtype.kind not in "fiu" or not 0 < float(value.reshape(-1)[0]) < np.inf:
+                    raise InputError(f"{where}: `{name}` must be one number above 0.")
+                known[name] = float(value.reshape(-1)[0])
+        return cls(table, features, **known)
