@@ -10,12 +10,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from deepsort_cli.core.box_tables import LAST_FRAME
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.files import atomic_open, look
 from deepsort_cli.core.types import FloatArray, IntArray
 
 Features = npt.NDArray[np.float32]
 
+_ARRAYS = ("det", "features", "max_cosine_distance", "fps")
+"""What the file holds."""
 MOST_PER_TRACK = 128
 """Looks kept of one track."""
 MOST = 200_000
@@ -153,7 +156,8 @@ class Looks:
             raise InputError(f"`{key}` {path}: no such file. `output.save_looks` writes one while tracking.")
         try:
             with np.load(path, allow_pickle=False) as archive:
-                arrays = dict(archive) if isinstance(archive, np.lib.npyio.NpzFile) else {}
+                names = getattr(archive, "files", [])  # an array by itself has none
+                arrays = {name: archive[name] for name in _ARRAYS if name in names}
         except (ValueError, OSError, EOFError, zipfile.BadZipFile, MemoryError, AttributeError):
             raise InputError(
                 f"`{key}` {path}: not a NumPy archive of numbers. `output.save_looks` writes one while tracking."
@@ -172,7 +176,15 @@ class Looks:
             raise InputError(f"{where}: {len(table)} rows of `det`, but {len(features)} of `features`.")
         if not (np.isfinite(table).all() and np.isfinite(features).all()):
             raise InputError(f"{where}: NaN or infinite values.")
-        if (table[:, 1] < 0).all() and len(table):
+        frames, ids = table[:, 0], table[:, 1]
+        odd = (frames < 1) | (frames > LAST_FRAME) | (frames != np.floor(frames)) | (ids != np.floor(ids))
+        if odd.any():
+            row = int(odd.argmax())
+            raise InputError(
+                f"{where}, row {row} (from 0) of `det`: frame {frames[row]:g}, id {ids[row]:g}; frames are whole "
+                "numbers from 1, ids whole numbers."
+            )
+        if (ids < 0).all() and len(table):
             raise InputError(
                 f"{where}: no ids in column 2 of `det`, so these are detections. `output.save_looks` writes looks of "
                 "tracks."

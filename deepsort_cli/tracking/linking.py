@@ -94,7 +94,7 @@ def link(table: FloatArray, known: Known, options: LinkOptions) -> tuple[IntArra
     if len(table) == 0:
         return np.empty(0, np.int64), Linking(0, 0, 0, 0)
     order = np.lexsort((table[:, 0], table[:, 1]))
-    unit, usable = normalise(np.asarray(known.features, np.float32).reshape(len(known.rows), -1))
+    unit, usable = normalise(np.asarray(known.features, np.float32))
     look = np.full(len(table), -1)
     look[known.rows[usable]] = np.flatnonzero(usable)
     look = look[order]
@@ -148,7 +148,7 @@ def _changes(looks: Features, distance: float) -> list[int]:
 def _mean(unit: Features, look: IntArray) -> Features:
     """The mean of a piece's looks, from the position of each row's look in `unit`, −1 for none; NaN without any."""
     known = look[look >= 0]
-    return unit[known].mean(axis=0) if len(known) else np.full(unit.shape[1], np.nan, np.float32)
+    return unit[known].mean(axis=0) if len(known) else np.full(max(unit.shape[1], 1), np.nan, np.float32)
 
 
 @dataclass(frozen=True)

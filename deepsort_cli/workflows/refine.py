@@ -51,6 +51,10 @@ def run_refine(settings: RefineSettings, listener: Listener) -> Refinement:
             f"{missing} is missing. Name the file of tracks, and for example `output`=refined.txt and "
             "`refinement.interpolate`=linear."
         )
+    if settings.looks is not None and not settings.refinement.link:
+        listener.warn(
+            f"`looks` {settings.looks} is for linking only, which was not asked for (`refinement.link`=true)."
+        )
     evidence = _evidence(settings, listener) if settings.refinement.link else None
     done = refine_file(settings.results, settings.output, settings.refinement, evidence, overwrite=settings.overwrite)
     if done.linking is not None:

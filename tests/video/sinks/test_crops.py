@@ -49,3 +49,34 @@ def test_old_crops_are_removed_and_nothing_else(tmp_path: Path) -> None:
         "2024/holiday.jpg",
     ]
     assert not (tmp_path / "00002").exists()
+
+
+def test_pictures_move_to_the_right_ids(tmp_path: Path) -> None:
+    """Two people who had changed places, one of whom later got a new id; the picture of another frame stays."""
+    colours = {1: 10, 2: 200}
+    with CropSink(tmp_path) as sink:
+        for index in range(3):
+            image = np.zeros((60, 60, 3), np.uint8)
+            for track, colour in colours.items():
+                image[:, 10 * track : 10 * track + 10] = colour
+            sink.write(frame_of(index, image), tracks_of(1, 2))
+        before = {track: (tmp_path / f"{track:05d}" / "000002.jpg").read_bytes() for track in colours}
+        sink.rename(np.array([1, 1, 2]), np.array([1, 2, 2]), np.array([2, 1, 7]))
+    written = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file())
+    assert written == [
+        "00001/000001.jpg",
+        "00001/000002.jpg",
+        "00001/000003.jpg",
+        "00002/000001.jpg",
+        "00002/000002.jpg",
+        "00007/000003.jpg",
+    ]
+    after = {track: (tmp_path / f"{track:05d}" / "000002.jpg").read_bytes() for track in colours}
+    assert after == {1: before[2], 2: before[1]}
+
+
+def test_a_folder_left_by_its_pictures_goes(tmp_path: Path) -> None:
+    with CropSink(tmp_path) as sink:
+        sink.write(frame_of(0, np.zeros((60, 60, 3), np.uint8)), tracks_of(3))
+        sink.rename(np.array([0, 9]), np.array([3, 3]), np.array([1, 1]))  # of frame 10 there is no picture
+    assert [path.name for path in tmp_path.iterdir()] == ["00001"]

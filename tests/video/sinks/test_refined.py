@@ -9,7 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.testing import assert_allclose
 
+from deepsort_cli.core.looks import Looks
 from deepsort_cli.core.regions import Counts, Line, LineCount
 from deepsort_cli.core.types import Tracks
 from deepsort_cli.tracking.refinement import refine
@@ -17,6 +19,7 @@ from deepsort_cli.tracking.settings import RefinementSettings
 from deepsort_cli.video.sinks import (
     CsvSink,
     JsonlSink,
+    LooksSink,
     MotSink,
     RefinedSink,
 )
@@ -58,6 +61,34 @@ class TestRefined:
         assert lines[2]["counts"] == {"lines": [{"name": "door", "in": 3, "out": 1}], "zones": []}
         table = list(csv.DictReader(paths[2].open()))
         assert [row["score"] for row in table] == ["0.8000", "", "", "0.8000", "0.8000"]
+
+    def test_linked_ids_reach_every_sink(self, tmp_path: Path) -> None:
+        """Id 2 is lost and comes back as 3; who is written already is told, tables and looks have the new id."""
+        told: list[list[int]] = []
+
+        class Written(MotSink):
+            def rename(self, frames: np.ndarray, old: np.ndarray, new: np.ndarray) -> None:
+                told.extend(np.column_stack([frames, old, new]).tolist())
+
+        def link(table: np.ndarray, seconds: np.ndarray, rows: np.ndarray, looks: np.ndarray) -> np.ndarray:
+            assert_allclose(seconds, table[:, 0] * 0.2 - 0.2)
+            assert rows.tolist() == [0, 2, 3]  # the second row's look is not known
+            assert_allclose(looks, [[1, 0], [1, 0], [1, 0]])
+            return np.where(table[:, 1] == 3, 2, table[:, 1]).astype(np.int64)
+
+        written = Written(tmp_path / "early.txt")
+        inner = [MotSink(tmp_path / "a.txt"), LooksSink(tmp_path / "a.npz", fps=1, max_cosine_distance=0.3)]
+        with written, RefinedSink(linear, inner, link=link, written=[written]) as sink:
+            for index, places in enumerate(({2: 10.0}, {2: 12.0}, {3: 14.0}, {}, {3: 18.0})):
+                tracks = at(places)
+                known = np.full((len(tracks), 2), [np.nan if index == 1 else 5.0, 0], np.float32)
+                sink.write(frame(2 * index), tracks.with_features(known))
+        assert told == [[4, 3, 2], [8, 3, 2]]
+        rows = np.loadtxt(tmp_path / "a.txt", delimiter=",")
+        assert rows[:, :3].tolist() == [[1, 2, 10], [3, 2, 12], [5, 2, 14], [7, 2, 16], [9, 2, 18]]
+        looks = Looks.load(tmp_path / "a.npz", key="looks")
+        assert looks.table[:, :2].tolist() == [[1, 2], [5, 2], [9, 2]]
+        assert (looks.max_cosine_distance, looks.fps) == (0.3, 10)
 
     def test_nothing_comes_of_nothing(self, tmp_path: Path) -> None:
         RefinedSink(linear, [MotSink(tmp_path / "a.txt")]).close()
