@@ -27,7 +27,7 @@ COMMANDS = {
     "track": "Track people (or anything a detector finds) in video.",
     "calibrate": "Measure the appearance threshold on your own camera, without labels.",
     "models": "List the models known by name, fetch and keep them.",
-    "refine": "Fill gaps in tracking results, smooth them, drop short tracks.",
+    "refine": "Link tracking results, fill their gaps, smooth them, drop short tracks.",
     "score": "Score tracking results against ground truth: HOTA, MOTA, IDF1.",
 }
 """Subcommand → one-line summary. The module of `name` is `deepsort_cli.cli.<name>`, its Typer app is called `app`."""

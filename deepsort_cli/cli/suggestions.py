@@ -32,6 +32,10 @@ OTHER_WORDS: tuple[tuple[Sequence[str], str], ...] = (
     (("--save-jsonl",), "--save-json --jsonl"),
     (("--save-csv",), "--csv"),
     (("--save-crops",), "--save-crop --crops"),
+    (("--save-looks",), "--save-features --save-embeddings"),
+    (("--looks",), "--features --embeddings"),
+    (("--link",), "--aflink --gta-link --global-link --stitch --merge-tracks --link-tracks"),
+    (("--interpolate",), "--gsi --interpolation --smooth --fill-gaps"),
     (("--display",), "--show --view --view-img --show-vid --window --gui --vis --visualize --preview --imshow"),
     (
         ("--conf",),
@@ -86,7 +90,7 @@ OTHER_COMMANDS = {
     "reorganize": "reorganise organize organise sort restructure",
     "models": "model zoo list ls download weights catalogue catalog",
     "calibrate": "threshold cosine max_cosine_distance autocalibrate",
-    "refine": "interpolate smooth postprocess post-process",
+    "refine": "interpolate smooth link stitch postprocess post-process",
 }
 """Our command and what others call it."""
 
