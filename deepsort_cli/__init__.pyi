@@ -330,7 +330,7 @@ def finetune(
         width: Input width in pixels; None: the checkpoint's.
         train: Go straight on and train, with the settings below.
         epochs: Passes over all identities; None: 120 from random weights, 30 from trained ones, and there up to 120 for
-            few people, so that 120 batches are seen.
+            few people, so that 120 batches are seen, and fewer where people have hundreds of pictures.
         freeze_epochs: Unfreeze everything after so many epochs; None: never.
         batch_size: Images per step, over all processes: identities × instances; None: 64, fewer for fewer people.
         lr: Highest learning rate; None: 0.1 for sgd, 0.003 for adam and adamw; from trained weights a tenth, and less
@@ -723,7 +723,7 @@ def train(
         height: Input height in pixels.
         width: Input width in pixels.
         epochs: Passes over all identities; None: 120 from random weights, 30 from trained ones, and there up to 120 for
-            few people, so that 120 batches are seen.
+            few people, so that 120 batches are seen, and fewer where people have hundreds of pictures.
         batch_size: Images per step, over all processes: identities × instances; None: 64, fewer for fewer people.
         lr: Highest learning rate; None: 0.1 for sgd, 0.003 for adam and adamw; from trained weights a tenth, and less
             still for few people.

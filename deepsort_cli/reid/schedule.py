@@ -32,6 +32,9 @@ from deepsort_cli.reid.train_data import TrainData
 LONGEST_WARMUP = 300
 """Steps after which trained weights are used to the new classifier, however long the run is; not measured."""
 
+STEPS_PER_PERSON = 16
+"""Most updates for each person: a track of a video holds hundreds of pictures, yet little to learn; not measured."""
+
 KEPT = ("training.epochs", "training.eval_every", "scheduler.warmup_epochs", "optimizer.lr")
 """Keys that a run keeps when it is continued and nothing else is asked for."""
 
@@ -137,8 +140,11 @@ def _length(facts: Facts) -> Choice:
     if not facts.trained:
         return Choice("training.epochs", EPOCHS, f"{EPOCHS} epochs {per_epoch}: from random weights")
     needed = math.ceil(FEWEST_STEPS / facts.steps_per_epoch)
-    epochs = min(max(TRAINED_EPOCHS, needed), EPOCHS)
-    if needed > EPOCHS:
+    most = math.ceil(max(STEPS_PER_PERSON * facts.people, FEWEST_STEPS) / facts.steps_per_epoch)
+    epochs = min(max(TRAINED_EPOCHS, needed), EPOCHS, most)
+    if epochs == most < TRAINED_EPOCHS:
+        why = f"so many pictures of {counted(facts.people, 'person', 'people')} repeat themselves"
+    elif needed > EPOCHS:
         why = "the most there are; more passes over so few people only learn them by heart"
     elif needed > TRAINED_EPOCHS:
         why = f"epochs of so few people are short, and {FEWEST_STEPS} steps are the fewest"

@@ -243,7 +243,7 @@ class TrainingSettings(Settings):
         None,
         ge=1,
         description="Passes over all identities; null: 120 from random weights, 30 from trained ones, and there up to "
-        "120 for few people, so that 120 batches are seen.",
+        "120 for few people, so that 120 batches are seen, and fewer where people have hundreds of pictures.",
     )
     batch_size: int | None = Field(
         None,

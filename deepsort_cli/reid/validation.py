@@ -149,7 +149,8 @@ def verdicts(
     if chance is None and trial is not None:
         if not trial.helped:
             found.append(
-                f"{trial.words()}. So best.pth holds the weights of the start; what was learned from all is in last.pth"
+                f"training did not help to find the other half (mAP {signed(trial.gain)}): best.pth holds the "
+                "weights of the start, and last.pth what was learned from all"
             )
         return found
     if chance is None:

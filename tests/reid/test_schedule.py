@@ -56,6 +56,7 @@ def chosen(people: int, images: int, **settings: Any) -> tuple[TrainConfig, Sche
         (35, 10, 30, 120, 0.01),  # 70 groups of four, 4 batches of 16 people
         (200, 8, 30, 720, 0.01),
         (9, 8, 60, 120, 0.00066),
+        (12, 120, 7, 210, 0.0012),  # tracks of a video: not 30 epochs of 30 steps
         (2, 4, 120, 120, 0.000033),
     ],
 )
@@ -70,6 +71,7 @@ def test_few_people_take_more_epochs_and_a_lower_rate(
     assert config.optimizer.lr == rate
     assert any(f"{people} people would make the network forget" in line for line in schedule.lines()) == (rate < 0.01)
     assert config.scheduler.warmup_epochs == epochs / 10
+    assert any("repeat themselves" in line for line in schedule.lines()) == (epochs < 30)
     assert any(f"rises over about {steps // 10} steps" in line for line in schedule.lines())
 
 
