@@ -120,7 +120,8 @@ def evaluate(
         against: A second model, compared with the first on the same data.
         flip_test: Average the embeddings of each image and its mirror image.
         batch_size: Images given to the model at once.
-        device: auto, cpu, cuda, tensorrt, coreml, openvino, directml, rocm, migraphx; cuda:1: second GPU.
+        device: auto, cpu, cuda, tensorrt, coreml, openvino, directml, rocm, migraphx; cuda:1: second GPU; openvino:gpu,
+            openvino:npu: Intel's.
         query: Folder of the query images.
         gallery: Folder of the gallery images.
         root: Instead of both: a folder that holds query and gallery, or one to split.
@@ -570,7 +571,8 @@ def track(
         min_length: Drop tracks with boxes in fewer frames than this.
         score: Score the tracks against ground truth at the end: of a MOT sequence, or of the demo scene.
         gt: Ground truth to score against, for a source without its own: a file or a sequence folder.
-        device: auto, cpu, cuda, tensorrt, coreml, openvino, directml, rocm, migraphx; cuda:1: second GPU.
+        device: auto, cpu, cuda, tensorrt, coreml, openvino, directml, rocm, migraphx; cuda:1: second GPU; openvino:gpu,
+            openvino:npu: Intel's.
         input: Section: Which frames of the source.
         demo: Section: The generated scene, source demo.
         runtime: Section: Device and threads of the networks.
