@@ -119,7 +119,8 @@ def calibrate(
         output: Settings for config, .yaml; or a copy of the Re-ID model with the threshold inside, .onnx.
         plot: Picture of the distances, .png.
         overwrite: Replace outputs that exist.
-        device: auto, cpu, cuda, tensorrt, coreml, openvino, directml, rocm, migraphx; cuda:1: second GPU.
+        device: auto, cpu, cuda, tensorrt, coreml, openvino, directml, rocm, migraphx; cuda:1: second GPU; openvino:gpu,
+            openvino:npu: Intel's.
         input: Section: Which frames of the source.
         demo: Section: The generated scene, source demo.
         runtime: Section: Device and threads of the networks.
@@ -172,7 +173,8 @@ def evaluate(
         against: A second model, compared with the first on the same data.
         flip_test: Average the embeddings of each image and its mirror image.
         batch_size: Images given to the model at once.
-        device: auto, cpu, cuda, tensorrt, coreml, openvino, directml, rocm, migraphx; cuda:1: second GPU.
+        device: auto, cpu, cuda, tensorrt, coreml, openvino, directml, rocm, migraphx; cuda:1: second GPU; openvino:gpu,
+            openvino:npu: Intel's.
         query: Folder of the query images.
         gallery: Folder of the gallery images.
         root: Instead of both: a folder that holds query and gallery, or one to split.
@@ -656,7 +658,8 @@ def track(
         score: Score the tracks against ground truth at the end: of a MOT sequence, or of the demo scene.
         gt: Ground truth to score against, for a source without its own: a file or a sequence folder.
         jobs: Videos tracked at once; None: as many as there are cores. Cameras always are.
-        device: auto, cpu, cuda, tensorrt, coreml, openvino, directml, rocm, migraphx; cuda:1: second GPU.
+        device: auto, cpu, cuda, tensorrt, coreml, openvino, directml, rocm, migraphx; cuda:1: second GPU; openvino:gpu,
+            openvino:npu: Intel's.
         input: Section: Which frames of the source.
         demo: Section: The generated scene, source demo.
         runtime: Section: Device and threads of the networks.

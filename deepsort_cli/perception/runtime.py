@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,35 +15,11 @@ import onnxruntime as ort
 
 from deepsort_cli.core.cpus import available_cpus
 from deepsort_cli.core.errors import InputError, RunError
-from deepsort_cli.core.extras import single_file
 from deepsort_cli.core.model_files import model_kind
 from deepsort_cli.perception.model_names import export_advice
+from deepsort_cli.perception.providers import COMPILING, ONE_AT_A_TIME, PROVIDERS, choose_providers
 from deepsort_cli.perception.settings import RuntimeSettings
 
-PROVIDERS = {
-    "tensorrt": "TensorrtExecutionProvider",
-    "cuda": "CUDAExecutionProvider",
-    "coreml": "CoreMLExecutionProvider",
-    "openvino": "OpenVINOExecutionProvider",
-    "directml": "DmlExecutionProvider",
-    "rocm": "ROCMExecutionProvider",
-    "migraphx": "MIGraphXExecutionProvider",
-    "cpu": "CPUExecutionProvider",
-}
-"""Device → ONNX Runtime's execution provider; `auto` takes those there are, in this order."""
-
-PACKAGES = {
-    "tensorrt": "onnxruntime-gpu (and TensorRT)",
-    "cuda": "onnxruntime-gpu",
-    "coreml": "onnxruntime on macOS",
-    "openvino": "onnxruntime-openvino",
-    "directml": "onnxruntime-directml on Windows",
-    "rocm": "onnxruntime-rocm",
-    "migraphx": "onnxruntime-migraphx",
-}
-"""What to install for a device."""
-
-COMPILING = {"tensorrt", "migraphx", "coreml"}
 SILENT = 4  # log fatal errors only: everything else reaches the user as our own message
 DTYPES: dict[str, type[np.generic]] = {
     "tensor(float)": np.float32,
@@ -96,6 +72,7 @@ class Session:
         first = session.get_providers()[0]
         self.device = next((device for device, provider in PROVIDERS.items() if provider == first), first)
         self.compiles_shapes = self.device in COMPILING
+        self._turn = threading.Lock() if self.device in ONE_AT_A_TIME else contextlib.nullcontext()
 
     def run(self, images: npt.NDArray[np.float32]) -> list[npt.NDArray[np.float32]]:
         """All outputs for (N, 3, H, W) float32 images, as float32 (integers as they are).
@@ -113,7 +90,8 @@ class Session:
         for name, make, item in self._extras:
             feed[name] = make(images, _shape(item.shape)).astype(NUMBERS.get(item.type, np.float32), copy=False)
         try:
-            outputs = self._session.run(self._outputs, feed)
+            with self._turn:
+                outputs = self._session.run(self._outputs, feed)
         except Exception as error:  # ONNX Runtime's exceptions share no base class
             raise RunError(f"running it on an input of shape {images.shape} failed: {_reason(error)}") from None
         for name, output in zip(self._outputs, outputs, strict=True):
@@ -218,11 +196,14 @@ def open_session(model_path: str | Path, settings: RuntimeSettings | None = None
     settings = settings or RuntimeSettings()
     path = Path(model_path)
     check_model_file(path)
-    device, _, index = settings.device.partition(":")
-    providers = choose_providers(device, ort.get_available_providers(), int(index or 0))
+    device, _, part = settings.device.partition(":")
+    providers = choose_providers(device, ort.get_available_providers(), path, part, settings.threads)
     ort.set_default_logger_severity(SILENT)
+    options = session_options(settings.threads)
+    if providers[0][0] == PROVIDERS["directml"]:  # which asks for it
+        options.enable_mem_pattern = False
     try:
-        session = _start(path, session_options(settings.threads), providers)
+        session = _start(path, options, providers)
     except Exception as error:  # ONNX Runtime's exceptions share no base class
         raise InputError(_explain(path, error)) from None
     opened = Session(path, session)
@@ -257,50 +238,6 @@ def session_options(threads: int) -> ort.SessionOptions:
     # Idle workers would burn the cores that decoding, the other network and drawing need.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
-    return options
-
-
-def choose_providers(device: str, available: Sequence[str], index: int = 0) -> list[tuple[str, dict[str, str]]]:
-    """Execution providers to ask for with their options, best first; the CPU always comes last.
-
-    Args:
-        device: a key of `PROVIDERS`, or auto.
-        available: providers of the installed ONNX Runtime.
-        index: which of several GPUs.
-
-    Raises:
-        InputError: the installed ONNX Runtime does not support the device.
-    """
-    here = [name for name, provider in PROVIDERS.items() if provider in available]
-    if device not in ("auto", *here):
-        raise InputError(
-            f"`runtime.device` {device}: the installed ONNX Runtime has no {PROVIDERS[device]}. "
-            f"Available: {', '.join(here)}. For {device}{_package(device)}."
-        )
-    # TensorRT leaves to CUDA what it cannot run itself.
-    fallbacks = {"tensorrt": ["cuda", "cpu"]}.get(device, ["cpu"])
-    chosen = here if device == "auto" else [device, *(name for name in fallbacks if name in here and name != device)]
-    return [(PROVIDERS[name], _provider_options(name, index)) for name in chosen]
-
-
-def _package(device: str) -> str:
-    """How to get a device that the installed ONNX Runtime has not got, continuing a sentence."""
-    if single_file():
-        return f" take the Python package, with {PACKAGES[device]}: nothing can be added to this single file"
-    return f" install {PACKAGES[device]} in place of onnxruntime"
-
-
-def _provider_options(device: str, index: int) -> dict[str, str]:
-    options = {"device_id": str(index)} if device in ("tensorrt", "cuda", "directml", "rocm", "migraphx") else {}
-    if device == "cuda":
-        # The default tries every algorithm anew for each batch size that comes along.
-        options["cudnn_conv_algo_search"] = "HEURISTIC"
-    if device == "tensorrt":
-        # Building an engine takes minutes: keep it.
-        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "deepsort" / "tensorrt"
-        with contextlib.suppress(OSError):
-            cache.mkdir(parents=True, exist_ok=True)
-        options |= {"trt_engine_cache_enable": "1", "trt_engine_cache_path": str(cache)}
     return options
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, field_validator
@@ -155,16 +156,22 @@ class RuntimeSettings(Settings):
 
     device: str = Field(
         "auto",
-        description="auto, cpu, cuda, tensorrt, coreml, openvino, directml, rocm, migraphx; cuda:1: second GPU.",
+        description="auto, cpu, cuda, tensorrt, coreml, openvino, directml, rocm, migraphx; cuda:1: second GPU; "
+        "openvino:gpu, openvino:npu: Intel's.",
     )
     threads: int = Field(0, ge=0, le=1024, description="CPU threads of one network; 0 uses the CPUs available.")
 
     @field_validator("device")
     @classmethod
     def _check_device(cls, value: str) -> str:
-        name, _, index = value.lower().partition(":")
-        if name not in DEVICES or (":" in value and not index.isdecimal()):
-            raise ValueError(f"expected one of {', '.join(DEVICES)}, optionally with a number as in cuda:1")
+        name, colon, part = value.lower().partition(":")
+        if name not in DEVICES or (colon and name in ("auto", "cpu", "coreml")):
+            raise ValueError(f"expected one of {', '.join(DEVICES)}; with the number of a GPU as in cuda:1")
+        if colon and name == "openvino":
+            if not re.fullmatch(r"cpu|npu|gpu(\.\d{1,2})?", part):
+                raise ValueError("expected openvino:cpu, openvino:gpu (the second one: openvino:gpu.1) or openvino:npu")
+        elif colon and not re.fullmatch(r"\d{1,2}", part):
+            raise ValueError(f"expected the number of a GPU behind the colon, as in {name}:1")
         return value.lower()
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import sys
+from pathlib import Path
 
 import pytest
 
 from deepsort_cli.cli.requirements import require_torch
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.extras import PACKAGE, install
-from deepsort_cli.perception.runtime import choose_providers
+from deepsort_cli.perception.providers import choose_providers
 from tests.conftest import REPOSITORY
 
 PROJECT = (REPOSITORY / "pyproject.toml").read_text(encoding="utf-8")
@@ -29,7 +30,7 @@ def test_nothing_can_be_installed_into_the_single_file(monkeypatch: pytest.Monke
     with pytest.raises(InputError, match=r"training needs PyTorch.*in the Python package.*pip install 'deepsort-cli"):
         require_torch("training")
     with pytest.raises(InputError, match=r"For cuda take the Python package, with onnxruntime-gpu: nothing can be"):
-        choose_providers("cuda", ["CPUExecutionProvider"])
+        choose_providers("cuda", ["CPUExecutionProvider"], Path("model.onnx"))
 
 
 def test_all_messages_come_from_here_and_name_extras_there_are() -> None:

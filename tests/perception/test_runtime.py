@@ -11,40 +11,11 @@ import onnx
 import onnxruntime as ort
 import pytest
 from onnx import TensorProto, helper, numpy_helper
-from pydantic import ValidationError
 
 from deepsort_cli.core.cpus import available_cpus
 from deepsort_cli.core.errors import InputError, RunError
-from deepsort_cli.perception.runtime import choose_providers, open_session, session_options
+from deepsort_cli.perception.runtime import open_session, session_options
 from deepsort_cli.perception.settings import RuntimeSettings
-
-ALL = [
-    "TensorrtExecutionProvider",
-    "CUDAExecutionProvider",
-    "CoreMLExecutionProvider",
-    "OpenVINOExecutionProvider",
-    "AzureExecutionProvider",
-    "CPUExecutionProvider",
-]
-
-
-def names(device: str, available: list[str], index: int = 0) -> list[str]:
-    return [name for name, _ in choose_providers(device, available, index)]
-
-
-def test_auto_takes_the_best_there_is() -> None:
-    assert names("auto", ALL) == [name for name in ALL if name != "AzureExecutionProvider"]
-    assert names("auto", ["AzureExecutionProvider", "CPUExecutionProvider"]) == ["CPUExecutionProvider"]
-
-
-def test_a_named_device_falls_back_to_the_cpu_for_what_it_cannot_do() -> None:
-    assert names("cpu", ALL) == ["CPUExecutionProvider"]
-    assert names("cuda", ALL) == ["CUDAExecutionProvider", "CPUExecutionProvider"]
-    assert names("tensorrt", ALL) == ["TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"]
-
-
-def test_the_second_gpu() -> None:
-    assert dict(choose_providers("cuda", ALL, 1))["CUDAExecutionProvider"]["device_id"] == "1"
 
 
 def test_a_missing_device_says_what_is_there_and_what_to_install(
@@ -87,12 +58,6 @@ def test_a_device_that_fails_gives_way_to_the_next_without_a_word(
     with pytest.raises(InputError, match="could not start"):
         open_session(path, RuntimeSettings(device="cuda"))
     assert capfd.readouterr() == ("", "")
-
-
-@pytest.mark.parametrize("device", ["gpu", "cuda:", "cuda:x", "cuda:-1", ""])
-def test_unknown_devices_are_refused(device: str) -> None:
-    with pytest.raises(ValidationError, match="expected one of"):
-        RuntimeSettings(device=device)
 
 
 def test_threads() -> None:
