@@ -54,6 +54,7 @@ _HOMES = {
     "scan": "workflows.scan",
     "score": "workflows.score",
     "track": "workflows.track",
+    "track_archive": "workflows.archive",
     "train": "workflows.train",
 }
 """Public name → the module of this package that defines it."""

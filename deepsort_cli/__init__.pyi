@@ -40,8 +40,9 @@ from deepsort_cli.tracking.refinement import Refinement
 from deepsort_cli.tracking.settings import CountingSettings, RefinementSettings
 from deepsort_cli.tracking.settings import TrackerSettings as TrackerSettings
 from deepsort_cli.tracking.tracker import Tracker as Tracker
-from deepsort_cli.video.settings import DemoSettings, SourceSettings
+from deepsort_cli.video.settings import ArchiveSettings, DemoSettings, SourceSettings
 from deepsort_cli.video.settings import OutputSettings as OutputSettings
+from deepsort_cli.workflows.archive.run import track_archive as track_archive
 from deepsort_cli.workflows.calibrate import Calibration
 from deepsort_cli.workflows.evaluate import Evaluated
 from deepsort_cli.workflows.export import Exported
@@ -77,6 +78,7 @@ __all__ = [
     "scan",
     "score",
     "track",
+    "track_archive",
     "train",
 ]
 
@@ -572,6 +574,9 @@ def track(
     link_gap: float = 8.0,
     score: bool = False,
     gt: _Path | None = None,
+    output_dir: _Path | None = None,
+    cluster: str | None = None,
+    dry_run: bool = False,
     jobs: int | None = None,
     device: str = "auto",
     input: SourceSettings | Mapping[str, Any] = ...,
@@ -581,6 +586,7 @@ def track(
     refinement: RefinementSettings | Mapping[str, Any] = ...,
     counting: CountingSettings | Mapping[str, Any] = ...,
     output: OutputSettings | Mapping[str, Any] = ...,
+    archive: ArchiveSettings | Mapping[str, Any] = ...,
 ) -> Run:
     """Track people, or whatever the detector finds: `deepsort track`, lazily.
 
@@ -602,7 +608,8 @@ def track(
         reid: a model's name or path, `"none"`, settings, or a function from an image and (N, 4) boxes to (N, D)
             features. Functions are asked for one frame after the other, from a thread of their own.
         preset: deepsort: as in the paper; strong: more accurate; fast: at least twice the frames per second.
-        source: Camera number, video, image folder or glob, MOT sequence, URL, or demo; repeat for several.
+        source: Camera number, video, image folder or glob, MOT sequence, URL, or demo; repeat for several. With
+            `archive.output_dir` also a folder, a glob or a text file of videos.
         detections: Stored detections (MOT det.txt, .npy, .npz) to track instead of running a detector.
         start: Frames to skip at the beginning.
         stride: Process every n-th frame.
@@ -657,6 +664,9 @@ def track(
         link_gap: Seconds after which nobody is recognised any more.
         score: Score the tracks against ground truth at the end: of a MOT sequence, or of the demo scene.
         gt: Ground truth to score against, for a source without its own: a file or a sequence folder.
+        output_dir: Track an archive: results of each video in a folder of its own in here; outputs name files in it.
+        cluster: Share an archive among the machines of a Ray cluster: auto, or ray://HOST:10001.
+        dry_run: Only say what would be done.
         jobs: Videos tracked at once; None: as many as there are cores. Cameras always are.
         device: auto, cpu, cuda, tensorrt, coreml, openvino, directml, rocm, migraphx; cuda:1: second GPU; openvino:gpu,
             openvino:npu: Intel's.
@@ -667,6 +677,7 @@ def track(
         refinement: Section: What is done to the tracks before they go into tables, at the end.
         counting: Section: Lines and zones where people are counted.
         output: Section: What to write and show.
+        archive: Section: Many videos at once.
 
     Returns:
         The run: an iterable of `Frame` and `Tracks`.

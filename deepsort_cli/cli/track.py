@@ -35,6 +35,7 @@ MOST_NAMED = 24
     epilog=examples(
         "deepsort track street.mp4 --detector yolox_nano --save out.mp4",
         "deepsort track 0 --preset fast --display",
+        "deepsort track videos/ --output-dir results --save-txt tracks.txt",
         "deepsort track MOT17-05 --detections MOT17-05/det/det.txt --save-txt out.txt --emit paper",
     ),
 )
@@ -57,6 +58,15 @@ def track(
     settings, report = flags.start(ctx)
     from deepsort_cli.workflows.track import run_track
 
+    if settings.archive.output_dir is not None:
+        from deepsort_cli.cli.archive import track_all
+
+        if not settings.archive.dry_run:
+            settings = settings.model_copy(
+                update={"detector": settle_detector(settings.detector, report, needed=bool(settings.source))}
+            )
+        track_all(settings, report)
+        return
     _check_stdout(settings, report.json)
     needed = bool(settings.source) and settings.detections is None
     settings = settings.model_copy(update={"detector": settle_detector(settings.detector, report, needed=needed)})

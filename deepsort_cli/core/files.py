@@ -65,6 +65,36 @@ except ImportError:  # Windows
     fcntl = None
 
 
+@contextlib.contextmanager
+def held(path: Path) -> Iterator[bool]:
+    """Hold a lock file as long as the block runs; false where its file system knows no locks, and nothing is held.
+
+    The lock is gone with the process that held it, however that ended; the file stays.
+
+    Raises:
+        BlockingIOError: another process holds it.
+        OSError: the file cannot be created.
+    """
+    with path.open("a+b") as stream:
+        yield _lock(stream)
+
+
+def _lock(stream: IO[bytes]) -> bool:
+    try:
+        if fcntl is not None:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        else:
+            import msvcrt
+
+            stream.seek(0)
+            msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined, unused-ignore]
+    except OSError as error:
+        if error.errno in (errno.EAGAIN, errno.EACCES, errno.EWOULDBLOCK, errno.EDEADLOCK):
+            raise BlockingIOError(error.errno, os.strerror(error.errno)) from None
+        return False
+    return True
+
+
 LONGEST_NAME = 255
 """Bytes that a file name may have, on every file system in use."""
 

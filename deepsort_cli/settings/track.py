@@ -17,7 +17,7 @@ from deepsort_cli.perception.settings import (
 from deepsort_cli.settings.loader import CommandSettings
 from deepsort_cli.settings.options import Option
 from deepsort_cli.tracking.settings import CountingSettings, RefinementSettings, TrackerSettings
-from deepsort_cli.video.settings import DemoSettings, OutputSettings, SourceSettings
+from deepsort_cli.video.settings import ArchiveSettings, DemoSettings, OutputSettings, SourceSettings
 
 
 def as_sources(value: Any) -> Any:
@@ -49,7 +49,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 
 SOURCE, DETECTOR, REID, TRACKER, OUTPUT = "Source", "Detector", "Appearance", "Tracker", "Output"
-COUNTING, AFTERWARDS = "Counting", "At the end"
+COUNTING, AFTERWARDS, ARCHIVE = "Counting", "At the end", "Archive"
 
 DAILY_OUTPUTS = {"save_txt", "save_csv"}
 
@@ -111,6 +111,9 @@ OPTIONS = (
     Option("refinement.link_gap", "link_gap", AFTERWARDS),
     Option("score", "score", AFTERWARDS, daily=True),
     Option("gt", "gt", AFTERWARDS, metavar="PATH"),
+    Option("archive.output_dir", "output_dir", ARCHIVE, daily=True, metavar="DIR"),
+    Option("archive.cluster", "cluster", ARCHIVE, metavar="ADDRESS"),
+    Option("archive.dry_run", "dry_run", ARCHIVE, negative=""),
     Option("jobs", "jobs", "General", daily=True, metavar="N"),
     Option("runtime.device", "device", "General", daily=True, metavar="DEVICE"),
 )
@@ -129,7 +132,9 @@ class TrackSettings(CommandSettings):
         description="deepsort: as in the paper; strong: more accurate; fast: at least twice the frames per second.",
     )
     source: Annotated[tuple[str, ...], BeforeValidator(as_sources)] = Field(
-        (), description="Camera number, video, image folder or glob, MOT sequence, URL, or demo; repeat for several."
+        (),
+        description="Camera number, video, image folder or glob, MOT sequence, URL, or demo; repeat for several. "
+        "With `archive.output_dir` also a folder, a glob or a text file of videos.",
     )
     detections: Path | None = Field(
         None, description="Stored detections (MOT det.txt, .npy, .npz) to track instead of running a detector."
@@ -155,6 +160,7 @@ class TrackSettings(CommandSettings):
     )
     counting: CountingSettings = Field(CountingSettings(), description="Lines and zones where people are counted.")
     output: OutputSettings = Field(OutputSettings(), description="What to write and show.")
+    archive: ArchiveSettings = Field(ArchiveSettings(), description="Many videos at once.")
 
     def overruled(self) -> list[str]:
         """What the preset would set but something stronger (YAML, environment, flags) set otherwise, as key=value."""

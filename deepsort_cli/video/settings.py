@@ -54,6 +54,19 @@ class DemoSettings(Settings):
     seed: int = Field(0, ge=0, description="Seed of the scene: paths, clothing, floor.")
 
 
+class ArchiveSettings(Settings):
+    """Many videos at once, each with a folder of results."""
+
+    output_dir: Path | None = Field(
+        None,
+        description="Track an archive: results of each video in a folder of its own in here; outputs name files in it.",
+    )
+    cluster: str | None = Field(
+        None, description="Share an archive among the machines of a Ray cluster: auto, or ray://HOST:10001."
+    )
+    dry_run: bool = Field(False, description="Only say what would be done.")
+
+
 class OutputSettings(Settings):
     """What to write and show."""
 

@@ -36,6 +36,7 @@ __all__ = [
     "Source",
     "VideoSource",
     "open_source",
+    "path_of_url",
 ]
 
 
@@ -73,7 +74,7 @@ def open_source(
         return open_camera(int(spec), settings, warn)
     scheme = scheme_of(spec)
     if scheme == "file" or (spec.lower().startswith("file:") and not os.path.lexists(spec)):
-        return _open_path(_path_of(spec), spec, settings, pixels=pixels, frame_count=frame_count, warn=warn)
+        return _open_path(path_of_url(spec), spec, settings, pixels=pixels, frame_count=frame_count, warn=warn)
     if scheme is not None:
         if scheme not in URL_SCHEMES:
             known = ", ".join(sorted({*URL_SCHEMES, "file"}))
@@ -82,7 +83,7 @@ def open_source(
     return _open_path(at_home(spec), spec, settings, pixels=pixels, frame_count=frame_count, warn=warn)
 
 
-def _path_of(url: str) -> Path:
+def path_of_url(url: str) -> Path:
     """The file that a `file://` URL names; its name may be percent-encoded or not."""
     if scheme_of(url) is None:  # file:name
         url = "file://./" + url[5:] if not url[5:].startswith("/") else "file://" + url[5:]
@@ -120,7 +121,9 @@ def _open_path(
         images = natural_order(match for match in matches if match.suffix.lower() in IMAGE_SUFFIXES)
         if not images:
             what = "matches no file" if not matches else f"none of the {len(matches)} files it matches is an image"
-            raise InputError(f"`source` {spec}: {what}. For several videos, give `source` several times.")
+            raise InputError(
+                f"`source` {spec}: {what}. For many videos, `archive.output_dir`=out gives each a folder of results."
+            )
         return _several(images, settings, pixels=pixels, warn=warn)
     raise InputError(
         f"`source` {hide_secrets(spec)}: no such file or folder. Give a video, a folder of images, a camera number "

@@ -27,6 +27,11 @@ def open_folder(folder: Path, settings: SourceSettings, *, pixels: bool, frame_c
     if not (folder / "seqinfo.ini").is_file() and not (folder / "img1").is_dir():
         images = images_in(folder)
         if not images:
+            if any(path.suffix.lower() in VIDEO_SUFFIXES for path in folder.rglob("*")):
+                raise InputError(
+                    f"`source` {folder}: a folder of videos, not of pictures. `archive.output_dir`=out tracks all of "
+                    "them, with a folder of results for each."
+                )
             raise InputError(
                 f"`source` {folder}: no images in this folder, and neither img1/ nor seqinfo.ini as in a "
                 f"MOTChallenge sequence. Image files end in {', '.join(sorted(IMAGE_SUFFIXES))}."

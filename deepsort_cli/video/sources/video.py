@@ -32,6 +32,9 @@ VIDEO_SUFFIXES = frozenset(
      ".ogv", ".h264", ".h265", ".hevc", ".mjpeg", ".mjpg"}
 )  # fmt: skip
 
+LIST_SUFFIXES = frozenset({".txt", ".lst", ".list"})
+"""Of text files that list the videos of an archive."""
+
 STDIN = "-"
 LOCAL_OPTIONS = {"live_start_index": "0"}
 """For playlists: a file is read from its beginning."""
@@ -322,4 +325,7 @@ def _check_is_no_text(path: Path) -> None:
     if all(byte >= 32 or byte in b"\t\n\r\f\x1b" for byte in head):
         with contextlib.suppress(UnicodeDecodeError):
             codecs.getincrementaldecoder("utf-8")().decode(head)  # a character cut at the end is fine
-            raise InputError(f"`source` {path}: a text file, not a video.")
+            listed = (
+                " If it lists videos: `archive.output_dir`=out tracks them." if path.suffix in LIST_SUFFIXES else ""
+            )
+            raise InputError(f"`source` {path}: a text file, not a video.{listed}")

@@ -126,8 +126,11 @@ class Parts:
         return None if self.embedder is None else self.embedder.name
 
 
-def open_parts(settings: TrackSettings, functions: Functions, listener: Listener) -> Parts:
+def open_parts(settings: TrackSettings, functions: Functions, listener: Listener, *, cpus: int | None = None) -> Parts:
     """Open what the settings name, or take the functions.
+
+    Args:
+        cpus: to share the work among; None: all that this program may use.
 
     Raises:
         InputError: something cannot be used, or settings do not go together.
@@ -135,7 +138,7 @@ def open_parts(settings: TrackSettings, functions: Functions, listener: Listener
     """
     lock = threading.Lock()
     in_turn = functions.detect is not None or functions.embed is not None
-    cpus = available_cpus()
+    cpus = cpus or available_cpus()
     workers = 1 if in_turn else max(1, min(MOST_WORKERS, cpus // max(1, settings.runtime.threads)))
     runtime = settings.runtime.model_copy(update={"threads": settings.runtime.threads or max(1, cpus // workers)})
 

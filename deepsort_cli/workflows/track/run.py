@@ -126,7 +126,12 @@ def _function(given: Model) -> Callable[..., Any] | None:
 
 
 def run_track(
-    settings: TrackSettings, listener: Listener, functions: Functions | None = None, *, keep_rows: bool = False
+    settings: TrackSettings,
+    listener: Listener,
+    functions: Functions | None = None,
+    *,
+    keep_rows: bool = False,
+    parts: Parts | None = None,
 ) -> Run:
     """Open and check everything that a run needs; nothing is written.
 
@@ -135,11 +140,13 @@ def run_track(
         listener: is told `Progress` and `Summary`, notes and warnings.
         functions: in place of a detector and an embedder.
         keep_rows: so that `Run.table` can be asked for.
+        parts: opened before, for the same models and tracker, one run after the other; None: they are opened now.
 
     Raises:
         InputError: something asked for cannot be used; nothing was written.
         RunError: a model cannot be fetched.
     """
+    _refuse_archive(settings)
     with contextlib.ExitStack() as stack:
         if overruled := settings.overruled():
             listener.note(f"preset {settings.preset}, except {', '.join(overruled)}")
@@ -147,7 +154,7 @@ def run_track(
         if wants_scores:
             require_trackeval()
         wanted = wanted_sources(settings)
-        parts = open_parts(settings, functions or Functions(), listener)
+        parts = parts or open_parts(settings, functions or Functions(), listener)
         _check_looks(settings, parts)
         sources = [stack.enter_context(open_one(spec, settings, parts, listener)) for spec in wanted]
         names = unique_names([source.name for source in sources])
@@ -348,6 +355,15 @@ class Run:
         self._listener.happened(summary)
         for remark in summary.warnings():
             self._listener.warn(remark)
+
+
+def _refuse_archive(settings: TrackSettings) -> None:
+    """What belongs to an archive would go unheard here."""
+    if settings.archive.output_dir is not None:
+        raise InputError("`archive.output_dir`: that is an archive, and for `track_archive`, not `track`.")
+    unheard = [f"`archive.{name}`" for name in ("cluster", "dry_run") if getattr(settings.archive, name)]
+    if unheard:
+        raise InputError(f"{unheard[0]} is for archives: name the folder of their results, `archive.output_dir`=out.")
 
 
 class _Regions:

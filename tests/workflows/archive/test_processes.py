@@ -1,0 +1,103 @@
+"""Archives in processes: deaths of a worker and of the whole run, Ctrl-C; the results are those of a quiet run."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from deepsort_cli.workflows.archive import Archive, Working, track_archive
+from tests.workflows.archive.conftest import Heard, Track, contents, write_video
+
+pytestmark = pytest.mark.slow
+
+OUTPUTS = {"save_txt": "tracks.txt", "save_csv": "t.csv", "reid": "none", "jobs": 1}
+LONG = 1500
+"""Frames that take a while, so that something can happen meanwhile."""
+
+
+@pytest.fixture
+def videos(tmp_path: Path) -> Path:
+    for number, name in enumerate(("first.mp4", "once.mp4", "twice.mp4")):
+        write_video(tmp_path / "videos" / name, LONG if number else 100, shade=number)
+    return tmp_path / "videos"
+
+
+def states(archive: Archive) -> dict[str, str]:
+    return {result.place: result.state for result in archive.results}
+
+
+def test_workers_that_are_killed(videos: Path, person_model: Path, track: Track, tmp_path: Path) -> None:
+    """A video is tried twice; then it has failed, and the others go on."""
+    track(videos, output_dir=tmp_path / "quiet", **OUTPUTS)
+
+    killed: Counter[str] = Counter()
+
+    def kill(event: object) -> None:
+        if (
+            isinstance(event, Working)
+            and event.frames
+            and killed[event.place] < {"once.mp4": 1, "twice.mp4": 2}.get(event.place, 0)
+        ):
+            killed[event.place] += 1
+            (process,) = multiprocessing.active_children()
+            os.kill(process.pid, signal.SIGKILL)
+
+    out = tmp_path / "killed"
+    with pytest.MonkeyPatch.context() as patch:
+        from deepsort_cli.workflows.archive import processes, run
+
+        patch.setattr(run, "track_here", processes.track_here)
+        keywords = {**OUTPUTS, "output_dir": out, "detector": str(person_model)}
+        archive = track_archive(videos, listener=Heard(kill), **keywords)
+        assert states(archive) == {"first.mp4": "done", "once.mp4": "done", "twice.mp4": "failed"}
+        assert "killed by SIGKILL" in str(archive.failure())
+        assert multiprocessing.active_children() == []
+
+        def interrupt(event: object) -> None:
+            if isinstance(event, Working) and event.frames:
+                raise KeyboardInterrupt
+
+        heard = Heard(interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            track_archive(videos, listener=heard, **keywords)
+        assert "stopped: 0 of 1" in heard.notes[-1]
+        assert multiprocessing.active_children() == []
+        assert sorted(path.name for path in (out / ".deepsort").iterdir()) == ["failures.json", "lock"]
+        assert not (out / "twice.mp4").exists()
+        assert states(track_archive(videos, **keywords))["twice.mp4"] == "done"
+    assert contents(out) == contents(tmp_path / "quiet")
+
+
+def test_a_run_that_is_killed_goes_on_where_it_was(
+    videos: Path, person_model: Path, track: Track, tmp_path: Path
+) -> None:
+    """With the command, whose script the workers do not run again."""
+    script = tmp_path / "start.py"
+    script.write_text("import sys\nfrom deepsort_cli.cli import main\nsys.exit(main())\n")
+    arguments = ["track", videos, "--output-dir", "out", "--save-txt", "tracks.txt", "--save-csv", "t.csv"]
+    command = [sys.executable, script, *arguments, "--reid", "none", "--detector", person_model, "-j", "2"]
+    options = {"cwd": tmp_path, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
+    run = subprocess.Popen(list(map(str, command)), **options)  # type: ignore[call-overload]
+    deadline = time.monotonic() + 600
+    while not list((tmp_path / "out").rglob("summary.json")) and time.monotonic() < deadline:
+        assert run.poll() is None, run.communicate()[1]
+        time.sleep(0.02)
+    run.kill()
+    run.communicate(timeout=600)
+    left = len(list((tmp_path / "out").rglob("summary.json")))
+    assert left < 3
+    done = subprocess.run(list(map(str, command)), **options, timeout=900)
+    assert done.returncode == 0, done.stderr
+    assert f"{left} are done already" in done.stderr
+    assert done.stderr.count(" people in ") == 3 - left
+    track(videos, output_dir=tmp_path / "quiet", **OUTPUTS)
+    assert contents(tmp_path / "out") == contents(tmp_path / "quiet")
+    assert not list((tmp_path / "out/.deepsort").glob("work-*"))
