@@ -4,8 +4,8 @@ A server of its own sends the same video as MJPEG streams at its own pace. For 1
 rounds, one program tracks them all, and as many programs track one each; both begin to be measured when every camera
 has given a frame. Printed are the medians over the rounds, and the ratios of one program to many:
 
-- frames tracked per second of the clock, in all, and per second of CPU time: on a machine that does other work at the same
-  time, many programs are given more of it than one, and only the second can be compared;
+- frames tracked per second of the clock, in all, and per second of CPU time: on a machine that does other work at the
+  same time, many programs are given more of it than one, and only the second can be compared;
 - memory: shares of what several programs have in common counted once (PSS);
 - latency: from a frame's arrival to its tracks, median and what 95 in 100 frames keep to.
 
@@ -86,7 +86,7 @@ class Streams:
 
 
 def work(arguments: argparse.Namespace) -> None:
-    """Track the given addresses; say when all have given a frame, measure from the next line on, print what was found."""
+    """Track some addresses; say when all have given a frame, measure from the next line read on, print what was found."""
     import deepsort_cli as deepsort
 
     go = threading.Event()
