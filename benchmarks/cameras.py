@@ -86,7 +86,7 @@ class Streams:
 
 
 def work(arguments: argparse.Namespace) -> None:
-    """Track some addresses; say when all have given a frame, measure from the next line read on, print what was found."""
+    """Track addresses; say when all have given a frame, measure from the next line read on, print what was found."""
     import deepsort_cli as deepsort
 
     go = threading.Event()
