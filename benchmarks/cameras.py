@@ -132,6 +132,18 @@ def started(arguments: argparse.Namespace, urls: list[str], seconds: float) -> s
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
 
 
+def let_go(programs: list[subprocess.Popen[str]]) -> None:
+    """Let programs begin to measure, as soon as all their cameras have given a frame."""
+    for program in programs:
+        assert program.stdout is not None
+        if program.stdout.readline() != "ready\n":
+            raise SystemExit("a program that tracks has ended before its first frames")
+    for program in programs:
+        assert program.stdin is not None
+        program.stdin.write("go\n")
+        program.stdin.flush()
+
+
 def megabytes(programs: list[subprocess.Popen[str]]) -> float:
     """Memory of some programs; what they share counts once."""
     total = 0.0
@@ -146,14 +158,7 @@ def measured(arguments: argparse.Namespace, groups: list[list[str]]) -> dict[str
     """A program for each group of addresses, all measured over the same time."""
     programs = [started(arguments, urls, arguments.seconds) for urls in groups]
     try:
-        for program in programs:
-            assert program.stdout is not None
-            if program.stdout.readline() != "ready\n":
-                raise SystemExit("a program that tracks has ended before its first frames")
-        for program in programs:
-            assert program.stdin is not None
-            program.stdin.write("go\n")
-            program.stdin.flush()
+        let_go(programs)
         time.sleep(arguments.seconds / 2)
         memory = megabytes(programs)
         found: list[dict[str, Any]] = [json.loads(program.communicate()[0]) for program in programs]
@@ -200,11 +205,8 @@ def soak(arguments: argparse.Namespace, streams: Streams, base: str) -> None:
     """Memory over the minutes, while one stream after the other drops and returns."""
     count = (arguments.streams or (4,))[0]
     program = started(arguments, [f"{base}/{number}" for number in range(count)], arguments.soak)
-    assert program.stdout is not None and program.stdin is not None
     try:
-        program.stdout.readline()
-        program.stdin.write("go\n")
-        program.stdin.flush()
+        let_go([program])
         begin, drops, seen = time.monotonic(), 0, []
         while time.monotonic() - begin < arguments.soak - 5:
             time.sleep(5)

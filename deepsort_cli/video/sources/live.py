@@ -108,7 +108,7 @@ class LiveSource(Source):
         super().__init__(name, image.shape[1::-1], fps, settings, None)
         self._fit = FirstSize(shown, warn)
         self._started = time.monotonic()
-        self._captured = 0
+        self._captured = self._given = 0
         self._time: float | None = None
         self._stamp: float | None = None
         self._newest: tuple[Shot, float, float] | None = None
@@ -121,20 +121,19 @@ class LiveSource(Source):
 
     def __iter__(self) -> Iterator[Frame]:
         self._start()
-        index = 0
-        while self.settings.max_frames is None or index < self.settings.max_frames:
-            taken = self._take()
-            if taken is None:
-                return
+        while not self._has_enough() and (taken := self._take()) is not None:
             image, moment, arrived = taken
-            yield Frame(index, image, moment, arrived=arrived)
-            index += 1
+            self._given += 1
+            yield Frame(self._given - 1, image, moment, arrived=arrived)
 
     def wait(self) -> None:
         self._start()
         with self._changed:
-            while self._newest is None and self._error is None and not self._stop.is_set():
+            while not (self._newest or self._error or self._stop.is_set() or self._has_enough()):
                 self._changed.wait(0.5)
+
+    def _has_enough(self) -> bool:
+        return self.settings.max_frames is not None and self._given >= self.settings.max_frames
 
     def stop(self) -> None:
         if not self._stop.is_set():
