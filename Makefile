@@ -113,7 +113,7 @@ lock:
 	uv lock
 
 bench: $(VENV)/.dev
-	@for script in benchmarks/*_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 configs: $(VENV)/.dev
 	$(BIN)/python examples/make_configs.py

@@ -4,8 +4,8 @@ A server of its own sends the same video as MJPEG streams at its own pace. For 1
 rounds, one program tracks them all, and as many programs track one each; both begin to be measured when every camera
 has given a frame. Printed are the medians over the rounds, and the ratios of one program to many:
 
-- frames tracked per second of the clock, in all, and per second of CPU time: on a machine that does other work at the same
-  time, many programs are given more of it than one, and only the second can be compared;
+- frames tracked per second of the clock, in all, and per second of CPU time: on a machine that does other work at the
+  same time, many programs are given more of it than one, and only the second can be compared;
 - memory: shares of what several programs have in common counted once (PSS);
 - latency: from a frame's arrival to its tracks, median and what 95 in 100 frames keep to.
 
@@ -86,7 +86,7 @@ class Streams:
 
 
 def work(arguments: argparse.Namespace) -> None:
-    """Track the given addresses; say when all have given a frame, measure from the next line on, print what was found."""
+    """Track addresses; say when all have given a frame, measure from the next line read on, print what was found."""
     import deepsort_cli as deepsort
 
     go = threading.Event()
@@ -132,6 +132,18 @@ def started(arguments: argparse.Namespace, urls: list[str], seconds: float) -> s
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
 
 
+def let_go(programs: list[subprocess.Popen[str]]) -> None:
+    """Let programs begin to measure, as soon as all their cameras have given a frame."""
+    for program in programs:
+        assert program.stdout is not None
+        if program.stdout.readline() != "ready\n":
+            raise SystemExit("a program that tracks has ended before its first frames")
+    for program in programs:
+        assert program.stdin is not None
+        program.stdin.write("go\n")
+        program.stdin.flush()
+
+
 def megabytes(programs: list[subprocess.Popen[str]]) -> float:
     """Memory of some programs; what they share counts once."""
     total = 0.0
@@ -146,14 +158,7 @@ def measured(arguments: argparse.Namespace, groups: list[list[str]]) -> dict[str
     """A program for each group of addresses, all measured over the same time."""
     programs = [started(arguments, urls, arguments.seconds) for urls in groups]
     try:
-        for program in programs:
-            assert program.stdout is not None
-            if program.stdout.readline() != "ready\n":
-                raise SystemExit("a program that tracks has ended before its first frames")
-        for program in programs:
-            assert program.stdin is not None
-            program.stdin.write("go\n")
-            program.stdin.flush()
+        let_go(programs)
         time.sleep(arguments.seconds / 2)
         memory = megabytes(programs)
         found: list[dict[str, Any]] = [json.loads(program.communicate()[0]) for program in programs]
@@ -200,11 +205,8 @@ def soak(arguments: argparse.Namespace, streams: Streams, base: str) -> None:
     """Memory over the minutes, while one stream after the other drops and returns."""
     count = (arguments.streams or (4,))[0]
     program = started(arguments, [f"{base}/{number}" for number in range(count)], arguments.soak)
-    assert program.stdout is not None and program.stdin is not None
     try:
-        program.stdout.readline()
-        program.stdin.write("go\n")
-        program.stdin.flush()
+        let_go([program])
         begin, drops, seen = time.monotonic(), 0, []
         while time.monotonic() - begin < arguments.soak - 5:
             time.sleep(5)

@@ -30,12 +30,12 @@ def parse_rotation(text: str) -> Rotation:
     if found and unit in SECONDS:
         seconds = float(found[1]) * SECONDS[unit]
         if seconds != int(seconds) or not 1 <= seconds <= LONGEST:
-            raise ValueError(f"{text!r}: a new file can begin every second up to once a day (1d), at whole seconds")
+            raise ValueError("a new file can begin every second up to once a day (1d), at whole seconds")
         return Rotation(seconds=int(seconds))
     if found and unit.lower() in BYTES:
         size = round(float(found[1]) * BYTES[unit.lower()])
         if size < SMALLEST:
-            raise ValueError(f"{text!r}: files of less than {SMALLEST // 1000}KB are too small to be worth it")
+            raise ValueError(f"files of less than {SMALLEST // 1000}KB are too small to be worth it")
         return Rotation(size=size)
-    hint = f" (minutes: {found[1]}m, megabytes: {found[1]}MB)" if found and unit == "M" else ""
-    raise ValueError(f"{text!r}: neither a time (30s, 15m, 1h, 1d) nor a size (500MB, 2GB){hint}")
+    hint = f"; {found[1]}m are minutes, {found[1]}MB megabytes" if found and unit == "M" else ""
+    raise ValueError(f"neither a time (30s, 15m, 1h, 1d) nor a size (500MB, 2GB){hint}")

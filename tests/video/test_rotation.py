@@ -35,7 +35,7 @@ def test_times_and_sizes(text: str, expected: Rotation) -> None:
         ("h", "neither a time"),
         ("-1h", "neither a time"),
         ("nanh", "neither a time"),
-        ("30M", "minutes: 30m, megabytes: 30MB"),
+        ("30M", "; 30m are minutes, 30MB megabytes"),
         ("0s", "every second up to once a day"),
         ("2d", "every second up to once a day"),
         ("0.5s", "every second"),

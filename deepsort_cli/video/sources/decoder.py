@@ -8,8 +8,9 @@ from __future__ import annotations
 import contextlib
 import errno
 import re
+import threading
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -393,6 +394,26 @@ class Decoder:
         picture: Any = self._reformatter.reformat(frame, format="bgr24", threads=1).to_ndarray()
         turn, _ = turn_of(self._matrix(frame))
         return np.ascontiguousarray(picture if turn is None else turn(picture))
+
+    def picture_decoder(self) -> Callable[[Any], Image | None]:
+        """For streams of whole pictures: what makes an image of a packet, None where it cannot.
+
+        It may be called in another thread than the one that reads packets, for any of them, and after `close`.
+        """
+        context: Any = av.CodecContext.create(self.stream.codec_context.name, "r")
+        context.options = {"max_pixels": str(MAX_PIXELS)}
+        context.thread_count = 1
+        turn = threading.Lock()
+
+        def decode(packet: Any) -> Image | None:
+            with turn:
+                try:
+                    frames = context.decode(packet)
+                except av.FFmpegError:
+                    return None
+                return self.image(frames[0]) if frames else None
+
+        return decode
 
     def size_of(self, frame: Any) -> tuple[int, int]:
         """Width and height of `image(frame)`."""

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -31,8 +32,14 @@ MAX_RECONNECT_DELAY = 10.0
 CLOSING_SECONDS = 2.0
 TOLD_ATTEMPTS = 10
 """How many attempts in a row to reconnect are told one by one; later only every tenth, about every other minute."""
+END_OF_JPEG = b"\xff\xd9"
 MOST_APART = 60.0
 """Seconds between two frames by the sender's clock; more is a clock that was set."""
+
+
+Shot = Callable[[], Image | None]
+"""A frame that came; called, at most once, it gives the picture, or None where that cannot be decoded. Most frames of a
+camera that is faster than the tracker are never looked at, so the work of decoding is left until one is wanted."""
 
 
 class Reader(Protocol):
@@ -42,10 +49,18 @@ class Reader(Protocol):
     stamp: float | None
     """Seconds by the sender's clock of the frame read last; None where it has no clock."""
 
-    def read(self) -> Image | None:
+    def read(self) -> Shot | None:
         """The next frame; None when none comes any more."""
 
     def close(self) -> None: ...
+
+
+def first_picture(reader: Reader) -> Image | None:
+    """The first one that can be decoded; None when none comes."""
+    while (shot := reader.read()) is not None:
+        if (image := shot()) is not None:
+            return image
+    return None
 
 
 class LiveSource(Source):
@@ -82,7 +97,7 @@ class LiveSource(Source):
         self._reader, self._connect = reader, connect
         self._shown, self._warn = shown, warn
         try:
-            image = reader.read()
+            image = first_picture(reader)
             if image is None:
                 raise InputError(f"`source` {shown}: it answers, but sends no frame that can be read.")
         except BaseException:
@@ -93,33 +108,32 @@ class LiveSource(Source):
         super().__init__(name, image.shape[1::-1], fps, settings, None)
         self._fit = FirstSize(shown, warn)
         self._started = time.monotonic()
-        self._captured = 0
+        self._captured = self._given = 0
         self._time: float | None = None
         self._stamp: float | None = None
-        self._newest: tuple[Image, float, float] | None = None
+        self._newest: tuple[Shot, float, float] | None = None
         self._error: Exception | None = None
         self._stop = threading.Event()
         self._stopped_at = 0.0
         self._changed = threading.Condition()
-        self._offer(image)
+        self._offer(lambda: image)
         self._thread = threading.Thread(target=self._read_forever, name=f"reader of {self.name}", daemon=True)
 
     def __iter__(self) -> Iterator[Frame]:
         self._start()
-        index = 0
-        while self.settings.max_frames is None or index < self.settings.max_frames:
-            taken = self._take()
-            if taken is None:
-                return
+        while not self._has_enough() and (taken := self._take()) is not None:
             image, moment, arrived = taken
-            yield Frame(index, image, moment, arrived=arrived)
-            index += 1
+            self._given += 1
+            yield Frame(self._given - 1, image, moment, arrived=arrived)
 
     def wait(self) -> None:
         self._start()
         with self._changed:
-            while self._newest is None and self._error is None and not self._stop.is_set():
+            while not (self._newest or self._error or self._stop.is_set() or self._has_enough()):
                 self._changed.wait(0.5)
+
+    def _has_enough(self) -> bool:
+        return self.settings.max_frames is not None and self._given >= self.settings.max_frames
 
     def stop(self) -> None:
         if not self._stop.is_set():
@@ -143,12 +157,12 @@ class LiveSource(Source):
     def _read_forever(self) -> None:
         try:
             while not self._stop.is_set():
-                image = self._reader.read()
-                if image is None:
-                    image = self._reconnect()
-                if image is None:
+                shot = self._reader.read()
+                if shot is None:
+                    shot = self._reconnect()
+                if shot is None:
                     break
-                self._offer(image)
+                self._offer(shot)
         except Exception as error:  # surfaces in the thread that takes the frames
             self._error = error
         finally:
@@ -157,7 +171,7 @@ class LiveSource(Source):
             with self._changed:
                 self._changed.notify_all()
 
-    def _reconnect(self) -> Image | None:
+    def _reconnect(self) -> Shot | None:
         """The first frame after a lost connection; None when stopped meanwhile, or when it was a recording's end."""
         attempts, delay = self.settings.reconnect_attempts, self.settings.reconnect_delay
         before = self._reader
@@ -172,8 +186,8 @@ class LiveSource(Source):
             if self._stop.wait(delay):
                 return None
             reader = self._connect()
-            image = reader.read() if reader is not None else None
-            if reader is not None and image is not None:
+            shot = reader.read() if reader is not None else None
+            if reader is not None and shot is not None:
                 self._reader = reader
                 self._stamp = None
                 if isinstance(reader, NetworkReader) and reader.begins_like(before):
@@ -182,7 +196,7 @@ class LiveSource(Source):
                 self._warn(f"{self._shown}: connected again.")
                 self.connected = True
                 self.reconnects += 1
-                return image
+                return shot
             if reader is not None:
                 reader.close()
             delay = min(2 * delay, MAX_RECONNECT_DELAY)
@@ -191,18 +205,17 @@ class LiveSource(Source):
             "`input.reconnect_attempts`=null would go on trying."
         )
 
-    def _offer(self, image: Image) -> None:
+    def _offer(self, shot: Shot) -> None:
         moment = self._moment()
         number = self._captured - self.settings.start
         self._captured += 1
         if number < 0 or number % self.settings.stride:
             return
-        image = self._fit(image)
         with self._changed:
             while not self.settings.newest and self._newest is not None and not self._stop.is_set():
                 self._changed.wait(0.5)
             self.skipped += self._newest is not None
-            self._newest = image, moment, time.monotonic()
+            self._newest = shot, moment, time.monotonic()
             self._changed.notify_all()
 
     def _moment(self) -> float:
@@ -218,16 +231,20 @@ class LiveSource(Source):
         return now
 
     def _take(self) -> tuple[Image, float, float] | None:
-        with self._changed:
-            while self._newest is None:
-                if self._error is not None:
-                    raise self._error
-                if self._stop.is_set():
-                    return None
-                self._changed.wait(0.5)  # a wait without limit could not be interrupted by Ctrl-C everywhere
-            taken, self._newest = self._newest, None
-            self._changed.notify_all()
-            return taken
+        """The newest frame's picture, its time and when it came, as soon as there is one; None at the end."""
+        while True:
+            with self._changed:
+                while self._newest is None:
+                    if self._error is not None:
+                        raise self._error
+                    if self._stop.is_set():
+                        return None
+                    self._changed.wait(0.5)  # a wait without limit could not be interrupted by Ctrl-C everywhere
+                (shot, moment, arrived), self._newest = self._newest, None
+                self._changed.notify_all()
+            image = shot()
+            if image is not None:
+                return self._fit(image), moment, arrived
 
 
 class CameraReader:
@@ -238,9 +255,9 @@ class CameraReader:
         self.fps: float | None = capture.get(cv2.CAP_PROP_FPS)
         self.stamp: float | None = None
 
-    def read(self) -> Image | None:
+    def read(self) -> Shot | None:
         decoded, image = self._capture.read()
-        return np.asarray(image) if decoded and image is not None else None
+        return (lambda: np.asarray(image)) if decoded and image is not None else None
 
     def close(self) -> None:
         self._capture.release()
@@ -256,19 +273,32 @@ class NetworkReader:
             may_be_recording: whether beginning with the same packet again means that it is no live stream.
         """
         self._decoder = decoder
-        self._frames = decoder.frames()
+        # The pictures of an MJPEG camera need no others for decoding, and FFmpeg counts them and calls that a time.
+        self._shots = self._pictures() if decoder.format == "mpjpeg" else self._shots_of_video()
         self._may_be_recording = may_be_recording
         self.fps = decoder.rate
         self.stamp: float | None = None
 
-    def read(self) -> Image | None:
+    def read(self) -> Shot | None:
         with contextlib.suppress(Stalled):
-            for frame in self._frames:
-                # FFmpeg counts the pictures of an MJPEG camera and calls that a time.
-                self.stamp = None if self._decoder.format == "mpjpeg" else self._decoder.seconds(frame)
-                if frame.width * frame.height <= MAX_PIXELS:
-                    return self._decoder.image(frame)
+            return next(self._shots, None)
         return None
+
+    def _shots_of_video(self) -> Iterator[Shot]:
+        for frame in self._decoder.frames():
+            self.stamp = self._decoder.seconds(frame)
+            if frame.width * frame.height <= MAX_PIXELS:
+                yield partial(self._decoder.image, frame)
+
+    def _pictures(self) -> Iterator[Shot]:
+        decode = self._decoder.picture_decoder()
+        for packet in self._decoder.packets():
+            if packet is None:
+                return
+            if bytes(packet).rstrip(b"\r\n\0").endswith(END_OF_JPEG):
+                yield partial(decode, packet)
+            elif (image := decode(packet)) is not None:  # cut off, so that one has to see what there is of it
+                yield partial(_same, image)
 
     def begins_like(self, other: Reader) -> bool:
         """It is the same from its first packet on, so what both send is a file."""
@@ -279,6 +309,10 @@ class NetworkReader:
 
     def close(self) -> None:
         self._decoder.close()
+
+
+def _same(image: Image) -> Image:
+    return image
 
 
 def open_camera(target: int | str, settings: SourceSettings, warn: Warn = silent) -> LiveSource:

@@ -19,6 +19,7 @@ from deepsort_cli.perception.stored import StoredDetections
 from deepsort_cli.settings.track import TrackSettings
 from deepsort_cli.video.outputs import needs_pixels
 from deepsort_cli.video.sources import BlankSource, RecordedSource, Source, open_source
+from deepsort_cli.video.sources.video import STDIN
 from deepsort_cli.workflows.track.parts import Parts
 
 NO_IMAGES = "{}: no images, so the camera's motion is not compensated (name them with `source`)."
@@ -28,7 +29,7 @@ def wanted_sources(settings: TrackSettings) -> tuple[str | None, ...]:
     """What to open; None is whatever the stored detections belong to.
 
     Raises:
-        InputError: there is none, or several where detections of one are stored.
+        InputError: there is none, several where detections of one are stored, or standard input several times.
     """
     if settings.detections is None and not settings.source:
         raise InputError(
@@ -39,6 +40,8 @@ def wanted_sources(settings: TrackSettings) -> tuple[str | None, ...]:
         raise InputError(
             f"`detections` {settings.detections}: belongs to one source, but {len(settings.source)} are given."
         )
+    if settings.source.count(STDIN) > 1:
+        raise InputError("`source` -: standard input can be read by one source only, but is given several times.")
     return settings.source or (None,)
 
 

@@ -92,7 +92,8 @@ def cameras(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Any]]:
 class _Handler(http.server.SimpleHTTPRequestHandler):
     """Serves files in ways that servers have.
 
-    `/live` is a camera's stream of JPEG frames that breaks off after 12 of them,
+    `/live` is a camera's stream of JPEG frames that breaks off after 12 of them, `/flawed` one whose picture 3 is cut
+    off, 5 is noise between the marks of a picture, and 7 has no content;
     `/multipart` such a stream that was recorded. `/endless/NAME` sends a file without
     saying how long it is, `/paced/NAME` does so in the time it plays, `/broken/NAME` ends halfway, `/moved/NAME` sends
     elsewhere, `/locked/NAME` wants the user `me` with the password of the server, `/page` is a web page.
@@ -121,6 +122,15 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
             data = cv2.imencode(".jpg", numbered_image(number))[1].tobytes()
             head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(data)}\r\n\r\n"
             self.wfile.write(head.encode() + data + b"\r\n")
+
+    def _flawed(self, name: str) -> None:
+        self._begin(Content_Type="multipart/x-mixed-replace; boundary=frame")
+        for number in range(12):
+            data = cv2.imencode(".jpg", numbered_image(number))[1].tobytes()
+            data = {3: data[: len(data) // 8], 5: data[:2] + b"\x55" * 400 + data[-2:], 7: b""}.get(number, data)
+            head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(data)}\r\n\r\n"
+            self.wfile.write(head.encode() + data + b"\r\n")
+            time.sleep(0.005)
 
     def _multipart(self, name: str) -> None:
         data = b""

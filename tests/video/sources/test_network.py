@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.video.settings import SourceSettings
 from deepsort_cli.video.sources import Source, open_source
+from deepsort_cli.video.sources.decoder import Decoder
 
 from ..conftest import number_in, numbered_image
 from .conftest import DEMO, opened, shown
@@ -41,6 +43,42 @@ def test_a_network_camera_reconnects_when_its_stream_breaks_off(server: str) -> 
         frames = list(source)
     assert len(frames) == 16
     assert any("connected again" in message for message in messages)
+
+
+def test_a_camera_whose_pictures_are_damaged_goes_on_with_the_others(server: str) -> None:
+    settings = SourceSettings(max_frames=8, newest=False, reconnect_delay=0.01, timeout=5)
+    with open_source(f"{server}/flawed", settings, DEMO) as source:
+        numbers = [number_in(frame.image) for frame in source]
+    assert [number for number in numbers if number not in (3, 5, 7)] == [0, 1, 2, 4, 6, 8, 9, 10][: len(numbers)]
+
+
+def test_the_pictures_of_a_camera_are_decoded_when_one_is_wanted(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As FFmpeg's own chain of decoding would give them; those passed over cost nothing."""
+    looked = 0
+    image = Decoder.image
+
+    def counting(self: Decoder, frame: Any) -> Any:
+        nonlocal looked
+        looked += 1
+        return image(self, frame)
+
+    decoder = Decoder(f"{server}/live", "live", timeout=5)
+    expected = [image(decoder, frame) for frame, _ in zip(decoder.frames(), range(11), strict=False)]
+    decoder.close()
+    monkeypatch.setattr(Decoder, "image", counting)
+    with open_source(f"{server}/live", SourceSettings(newest=False, max_frames=11, timeout=5), DEMO) as source:
+        found = [frame.image for frame in source]
+    assert all((one == other).all() for one, other in zip(found, expected, strict=True))
+    looked = 0
+    with open_source(f"{server}/live", SourceSettings(reconnect_delay=60, max_frames=2, timeout=5), DEMO) as source:
+        frames = iter(source)
+        next(frames)
+        deadline = time.monotonic() + 30
+        while source.skipped < 5 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        next(frames)
+        assert source.skipped >= 5
+    assert looked <= 3, "the first one, perhaps a newer one before it was asked for, and the newest"
 
 
 def messages_of(url: str, **settings: Any) -> tuple[list[int], list[str], Source]:

@@ -157,6 +157,10 @@ class TestRecordings:
         assert sum(map(len, lines)) == 9
         assert not list(tmp_path.glob(".*"))
 
+    def test_standard_input_is_no_two_sources(self) -> None:
+        with pytest.raises(InputError, match="`source` -: standard input can be read by one source only"):
+            made("-", "demo", "-")
+
     @pytest.mark.parametrize("jobs", [0, -1, "many"])
     def test_jobs_that_make_no_sense(self, jobs: object) -> None:
         with pytest.raises(InputError, match="`jobs`"):
@@ -247,6 +251,15 @@ class TestCameras:
             film = next(path for path in summary.outputs if path.suffix == ".mp4")
             assert int(cv2.VideoCapture(str(film)).get(cv2.CAP_PROP_FRAME_COUNT)) == summary.frames
         assert len(list(tmp_path.iterdir())) == 6
+
+    def test_enough_frames_are_enough_though_nothing_more_comes(self, cameras: Cameras) -> None:
+        def then(event: object) -> None:
+            if isinstance(event, Progress) and event.frames == 5:
+                cameras.stalled.add("a")
+
+        source = SourceSettings(max_frames=5, timeout=60)
+        run = made(cameras.url("a"), input=source, listener=Heard(then)).finish()
+        assert (run.summary.frames, run.summary.ending) == (5, "end")
 
     def test_a_slow_loop_gets_the_newest_frames_and_the_rest_is_counted(self, cameras: Cameras) -> None:
         import time
