@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from deepsort_cli.core.regions import Counts
-from deepsort_cli.core.types import Frame, Tracks
+from deepsort_cli.core.types import Frame, IntArray, Tracks
 from deepsort_cli.video.sinks.base import Say, Sink
 
 RESERVE_BYTES = 500 * 10**6
@@ -71,6 +71,9 @@ class WhileRoomSink(Sink):
             return
         self._frames += 1
         self._sink.write(frame, tracks, counts)
+
+    def rename(self, frames: IntArray, old: IntArray, new: IntArray) -> None:
+        self._sink.rename(frames, old, new)
 
     def close(self) -> None:
         self._sink.close()
