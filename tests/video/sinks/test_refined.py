@@ -77,7 +77,7 @@ class TestRefined:
             return np.where(table[:, 1] == 3, 2, table[:, 1]).astype(np.int64)
 
         written = Written(tmp_path / "early.txt")
-        inner = [MotSink(tmp_path / "a.txt"), LooksSink(tmp_path / "a.npz", fps=1, max_cosine_distance=0.3)]
+        inner = [MotSink(tmp_path / "a.txt"), LooksSink(tmp_path / "a.npz", fps=1, threshold=lambda: 0.3)]
         with written, RefinedSink(linear, inner, link=link, written=[written]) as sink:
             for index, places in enumerate(({2: 10.0}, {2: 12.0}, {3: 14.0}, {}, {3: 18.0})):
                 tracks = at(places)
