@@ -7,7 +7,8 @@ CUHK03.
 
     python benchmarks/few_people.py --people 5,9,14,40,100,200,400,767 --seeds 3
 
-prints the whole table of docs/TRAINING.md, a line as soon as it is known; on two cores that takes a day.
+prints the whole table, a line as soon as it is known, and on two cores takes a day. Any part of it is a call of its own
+(`--people 40 --seeds 1`); docs/TRAINING.md says which parts were run. A star marks a run that kept its start.
 """
 
 from __future__ import annotations
@@ -112,14 +113,15 @@ def main(given: Sequence[str] | None = None) -> None:
         with tempfile.TemporaryDirectory() as name:
             root = Path(name) / "people"
             pictures = first_people(options.train, count, root)
-            found, minutes = [], []
+            found, minutes, kept_start = [], [], []
             for seed in range(options.seeds):
                 began = time.monotonic()
                 run = deepsort.train(root, pretrained=options.start, output_dir=name, name=f"run{seed}", seed=seed)
                 minutes.append((time.monotonic() - began) / 60)
+                kept_start.append(run.best["epoch"] == 0)
                 found.append(test(run.folder / "checkpoints" / "best.pth"))
         gain = None if start is None else test.people.difference(found[0].ap, start.ap)
-        figures = ", ".join(f"{one.mAP:.1%}" for one in found)
+        figures = ", ".join(f"{one.mAP:.1%}{'*' * kept}" for one, kept in zip(found, kept_start, strict=True))
         points = "" if gain is None else signed(gain.interval)
         rank1, took = statistics.fmean(one.rank1 for one in found), statistics.fmean(minutes)
         print(line([str(count), str(pictures), figures, points, f"{rank1:.1%}", f"{took:.1f}"]), flush=True)

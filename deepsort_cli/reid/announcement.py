@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from deepsort_cli.core.counted import counted
 from deepsort_cli.core.preprocess import Preprocess
 from deepsort_cli.evaluation.chance import Chance
 from deepsort_cli.reid.backbones import Backbone, count_macs, count_parameters
@@ -44,22 +45,23 @@ def plan_of(
     held_out = f"nothing: {data.held_out}"
     if data.query is not None and data.gallery is not None and chance is not None:
         held_out = (
-            f"{data.held_out}: {len(data.query):,} queries in {len(data.gallery):,} images; "
-            f"by chance mAP {chance.mAP:.1%}, rank 1 {chance.rank1:.1%}"
+            f"{data.held_out}: {counted(len(data.query), 'query', 'queries')} in "
+            f"{counted(len(data.gallery), 'image')}; by chance mAP {chance.mAP:.1%}, rank 1 {chance.rank1:.1%}"
         )
     where = f", {cached / 2**20:.0f} MB in memory" if cached else ", decoded as needed"
     processes = f", {learner.ranks.world} processes" if learner.ranks.several else ""
     model = learner.model
     sizes = [_work(model, config.model.input)]
     if position.half:
-        sizes.append(f"{_work(model, half_size(config.model.input))} in the first {position.half} epochs")
+        sizes.append(f"{_work(model, half_size(config.model.input))} in the first {counted(position.half, 'epoch')}")
     random_start = config.model.pretrained is None
     return RunPlan(
         folder=folder,
         start=start,
         model=f"{model.name}, {count_parameters(model):,} parameters, multiply-adds: {', '.join(sizes)}",
         data=(f"{len(data.train):,} images of {len(data.pids):,} identities{where}", held_out),
-        hardware=f"{learner.device}, {PRECISIONS[learner.amp]}{processes}, {workers} loader processes",
+        hardware=f"{learner.device}, {PRECISIONS[learner.amp]}{processes}, "
+        f"{counted(workers, 'loader process', 'loader processes')}",
         steps=steps,
         batch=f"{config.training.identities} people × {config.training.images_per_identity} images",
         epochs=config.training.length,

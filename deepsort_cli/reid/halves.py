@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.events import Listener
 from deepsort_cli.core.types import FloatArray
 from deepsort_cli.data.splits import halves
@@ -59,8 +60,10 @@ def try_halves(
     for part, (train, query, gallery) in enumerate(halves(data.train, config.training.seed)):
         people, classes = np.unique(train.pids, return_inverse=True)
         half = TrainData(train, classes.astype(np.int64), people, query, gallery)
-        open_batches = config.training.model_copy(update={"batch_size": None, "eval_every": None})
-        training, _ = fit_batches(half, open_batches)
+        try:
+            training, _ = fit_batches(half, config.training.model_copy(update={"batch_size": None, "eval_every": None}))
+        except InputError:  # half of the people have no such batches
+            return None
         chosen = config.model_copy(update={"training": training})
         facts = facts_of(chosen, half)
         chosen = apply_schedule(chosen, choose_schedule(chosen, facts))

@@ -8,9 +8,11 @@ import logging
 import numpy as np
 
 from deepsort_cli.core.events import Listener
+from deepsort_cli.data.splits import ENOUGH_TO_LEARN, HANDFUL
+from deepsort_cli.reid.certainty import Trial
 from deepsort_cli.reid.distributed import Ranks, choose_device, from_main, main_first, process_group
 from deepsort_cli.reid.halves import TRIAL, Learned, try_halves
-from deepsort_cli.reid.interruption import plain_errors, watch_signals
+from deepsort_cli.reid.interruption import Stop, plain_errors, watch_signals
 from deepsort_cli.reid.resume import find_checkpoint, keep_start
 from deepsort_cli.reid.run_folder import open_log, open_run
 from deepsort_cli.reid.run_images import load_images
@@ -44,7 +46,8 @@ def train(config: TrainConfig, listener: Listener | None = None) -> TrainResult:
         stack.enter_context(process_group(ranks, device))
         with main_first(ranks):
             data = load_data(config.data, config.training.seed, listener)
-        training, remarks = fit_batches(data, config.training, ranks.world)
+        given = config.training
+        training, remarks = fit_batches(data, given, ranks.world)
         config = config.model_copy(update={"training": training})
         folder = config.training.output_dir / (config.training.name or default_name(config))
         run = stack.enter_context(open_run(folder)) if ranks.main else None
@@ -61,7 +64,7 @@ def train(config: TrainConfig, listener: Listener | None = None) -> TrainResult:
                 config = keep_start(config, found, remarks.append)
             else:
                 config, why = choose_start(config)
-                as_given = config
+                unfitted = config.model_copy(update={"training": given})
                 schedule = choose_schedule(config, facts_of(config, data))
                 config = apply_schedule(config, schedule)
             config = config.resolved()
@@ -76,25 +79,36 @@ def train(config: TrainConfig, listener: Listener | None = None) -> TrainResult:
             for remark in (*data.warnings, *remarks):
                 trainer.warn(remark)
             with watch_signals() as stop:
-                if found is None and data.query is None and _worth_a_trial(config, ranks):
-
-                    def learn(config: TrainConfig, data: TrainData, listener: Listener) -> Learned:
-                        images = load_images(data, config, Listener())
-                        part = Trainer(config, data, images, device, ranks, folder, None, NO_LOG, listener)
-                        part.run_epochs(stop)
-                        return Learned(np.array(part.position.found["start"]), np.array(part.validator.ap))
-
-                    trainer.note(f"first, whether it helps: {TRIAL}. That takes about as long as the training itself")
-                    trial = try_halves(as_given, data, learn, listener)
-                    if trial is not None:
-                        trainer.note(trial.words())
-                        trainer.position.trial = trial.saved()
+                if found is None and data.query is None and _worth_a_trial(config, data, ranks):
+                    trial = _try(unfitted, data, trainer, stop)
+                    trainer.position.trial = None if trial is None else trial.saved()
                 return trainer.run_epochs(stop)
 
 
-def _worth_a_trial(config: TrainConfig, ranks: Ranks) -> bool:
-    """Whether a run without validation should find out first whether it helps."""
-    return config.model.pretrained is not None and config.data.val_ratio is None and not ranks.several
+def _worth_a_trial(config: TrainConfig, data: TrainData, ranks: Ranks) -> bool:
+    """Whether a run without validation should find out first whether it helps: from so few people that it may not."""
+    few = len(data.pids) < HANDFUL + ENOUGH_TO_LEARN
+    return few and config.model.pretrained is not None and config.data.val_ratio is None and not ranks.several
+
+
+def _try(config: TrainConfig, data: TrainData, trainer: Trainer, stop: Stop) -> Trial | None:
+    """Find out whether a run helps, and say so.
+
+    Args:
+        config: as the user left it, with the start chosen.
+        trainer: of the run.
+    """
+
+    def learn(config: TrainConfig, data: TrainData, listener: Listener) -> Learned:
+        images = load_images(data, config, Listener())
+        part = Trainer(config, data, images, trainer.device, trainer.ranks, trainer.folder, None, NO_LOG, listener)
+        part.run_epochs(stop)
+        return Learned(np.array(part.position.found["start"]), np.array(part.validator.ap))
+
+    trainer.note(f"first, whether it helps: {TRIAL}. That takes about as long as the training itself")
+    trial = try_halves(config, data, learn, trainer.listener)
+    trainer.note("it cannot be tried: not enough people can be looked for" if trial is None else trial.words())
+    return trial
 
 
 def default_name(config: TrainConfig) -> str:

@@ -157,3 +157,5 @@ def test_who_is_in_which_half(few: Path, tmp_path: Path) -> None:
     assert set(second.pids) == set(first.query.pids)
     assert (len(first.pids), one.training.batch_size, one.training.eval_every) == (3, 12, 2)
     assert one.optimizer.lr == 0.000073  # chosen for three people
+    crowded = config.model_copy(update={"training": config.training.model_copy(update={"instances": 5})})
+    assert try_halves(crowded, data, learn, watch) is None  # nobody has five pictures
