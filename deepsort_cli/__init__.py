@@ -55,6 +55,7 @@ _HOMES = {
     "score": "workflows.score",
     "track": "workflows.track",
     "train": "workflows.train",
+    "tune": "workflows.tune",
 }
 """Public name → the module of this package that defines it."""
 

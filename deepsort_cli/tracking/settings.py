@@ -73,7 +73,8 @@ class TrackerSettings(Settings):
     nn_budget: int | None = Field(100, ge=1, description="Appearance features kept per track, newest first; null: all.")
     max_iou_distance: float = Field(0.7, ge=0.0, le=1.0, description="Largest 1 − IoU at which boxes may match.")
     max_age: FramesOrSeconds = Field(
-        30, description="How long a confirmed track survives without a detection: frames looked at, or seconds as in 1.2s."
+        30,
+        description="How long a confirmed track survives without a detection: frames looked at, or seconds as in 1.2s.",
     )
     n_init: FramesOrSeconds = Field(
         3,
