@@ -56,6 +56,7 @@ _HOMES = {
     "track": "workflows.track",
     "track_archive": "workflows.archive",
     "train": "workflows.train",
+    "tune": "workflows.tune",
 }
 """Public name → the module of this package that defines it."""
 

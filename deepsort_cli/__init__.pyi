@@ -36,6 +36,7 @@ from deepsort_cli.reid.settings import (
 )
 from deepsort_cli.reid.train_result import TrainResult
 from deepsort_cli.settings.scan import ScanReportSettings, ScannedData
+from deepsort_cli.settings.tune import SearchSettings
 from deepsort_cli.tracking.refinement import Refinement
 from deepsort_cli.tracking.settings import CountingSettings, RefinementSettings
 from deepsort_cli.tracking.settings import TrackerSettings as TrackerSettings
@@ -51,6 +52,7 @@ from deepsort_cli.workflows.models import models as models
 from deepsort_cli.workflows.reorganize import Reorganized
 from deepsort_cli.workflows.scan import Scan
 from deepsort_cli.workflows.track.run import Model, Run
+from deepsort_cli.workflows.tune.run import Tuned
 
 __version__: str
 _HOMES: dict[str, str]
@@ -80,6 +82,7 @@ __all__ = [
     "track",
     "track_archive",
     "train",
+    "tune",
 ]
 
 def calibrate(
@@ -759,4 +762,65 @@ def train(
         InputError: something given, or in the data, cannot be used.
         RunError: the loss diverged, memory ran out, or a file could not be written.
         KeyboardInterrupt: interrupted; the state was saved.
+    """
+
+def tune(
+    *sources: Any,
+    listener: Listener | None = None,
+    source: str | Sequence[Any] = ...,
+    gt: _Path | Sequence[_Path] = ...,
+    start: int = 0,
+    stride: int = 1,
+    max_frames: int | None = None,
+    detector: str | None | DetectorSettings | Mapping[str, Any] = None,
+    classes: str | Sequence[str] = ...,
+    reid: str | None | EmbedderSettings | Mapping[str, Any] = None,
+    preset: Literal["deepsort", "strong", "fast"] = "deepsort",
+    objective: str = "hota",
+    trials: int = 100,
+    keep: str | Sequence[str] = ...,
+    cross_validate: bool = True,
+    seed: int = 0,
+    output_dir: _Path = ...,
+    device: str = "auto",
+    input: SourceSettings | Mapping[str, Any] = ...,
+    demo: DemoSettings | Mapping[str, Any] = ...,
+    camera_motion: CameraMotionSettings | Mapping[str, Any] = ...,
+    runtime: RuntimeSettings | Mapping[str, Any] = ...,
+    tracker: TrackerSettings | Mapping[str, Any] = ...,
+    search: SearchSettings | Mapping[str, Any] = ...,
+) -> Tuned:
+    """Search the settings that track sources best, as `deepsort tune` does. Needs the extra `tune`.
+
+    Args:
+        sources: videos, MOTChallenge sequences or folders of these, recordings.
+        listener: told how far it is, and `BestSoFar`; None: remarks go to the logger `deepsort`.
+        source: Video, MOT sequence or a folder of these, detections, or a recording (.npz); repeat for several.
+        gt: Ground truth of each source, in their order, or one folder for all; not for those with their own.
+        start: Frames to skip at the beginning.
+        stride: Process every n-th frame.
+        max_frames: Stop after this many processed frames; None: all.
+        detector: ONNX detector file, a model's name as yolox_nano (fetched once), or hog, which is built in. Default:
+            yolox_nano where it has been fetched, else hog.
+        classes: Names or numbers of the classes kept, or all; by default person where the model knows it.
+        reid: Re-ID ONNX model, the name of a bundled one, or none: motion and overlap only. Default: bundled.
+        preset: deepsort: as in the paper; strong: more accurate; fast: at least twice the frames per second.
+        objective: What is made as large as possible: hota, idf1, mota, or a mix as hota=1,idf1=1.
+        trials: Settings tried; those tried before in the folder count.
+        keep: Keys that stay as they are, as tracker.max_age,detector.conf.
+        cross_validate: Also search without each sequence in turn, and see how good the result is on that one.
+        seed: Seed of the search.
+        output_dir: Folder of the study; one that is there already is continued.
+        device: auto, cpu, cuda, tensorrt, coreml, openvino, directml, rocm, migraphx; cuda:1: second GPU.
+        input: Section: Which frames of the sources.
+        demo: Section: The generated scene, source demo.
+        camera_motion: Section: A moving camera.
+        runtime: Section: Device and threads of the networks.
+        tracker: Section: The tracker, where the search begins.
+        search: Section: The search.
+
+    Raises:
+        InputError: something given cannot be used, or the extra is not installed.
+        RunError: a source failed, or an output cannot be written.
+        KeyboardInterrupt: after the results so far were written; the same call goes on.
     """

@@ -26,6 +26,7 @@ COMMANDS = {
     "eval": "Evaluate a Re-ID model and recommend a threshold for the tracker.",
     "track": "Track people (or anything a detector finds) in video.",
     "calibrate": "Measure the appearance threshold on your own camera, without labels.",
+    "tune": "Search the settings that track your sequences best.",
     "models": "List the models known by name, fetch and keep them.",
     "refine": "Link tracking results, fill their gaps, smooth them, drop short tracks.",
     "score": "Score tracking results against ground truth: HOTA, MOTA, IDF1.",

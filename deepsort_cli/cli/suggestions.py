@@ -82,7 +82,8 @@ OTHER_WORDS: tuple[tuple[Sequence[str], str], ...] = (
 OTHER_COMMANDS = {
     "track": "run predict detect demo infer inference webcam video live tracking follow deepsort play start",
     "train": "fit learn training",
-    "finetune": "fine-tune fine_tune tune transfer adapt",
+    "finetune": "fine-tune fine_tune transfer adapt",
+    "tune": "optimize optimise search hyperparameters hpo sweep optuna",
     "eval": "evaluate test val validate evaluation",
     "score": "hota mota idf1 trackeval benchmark metrics scores",
     "export": "convert onnx to-onnx",

@@ -115,6 +115,30 @@ class Recording:
         )
 
 
+def every_other(recording: Recording) -> Recording:
+    """Every other frame of a recording, the first among them, as a camera of half the rate would have seen it."""
+    kept = np.arange(0, len(recording), 2)
+    motions = recording.motions
+    if motions is not None:
+        between = np.full_like(motions, np.nan)  # from two frames before: one motion after the other
+        linear, shift = motions[1:, :, :2], motions[1:, :, 2:]
+        between[1:, :, :2] = linear @ motions[:-1, :, :2]
+        between[1:, :, 2:] = linear @ motions[:-1, :, 2:] + shift
+        motions = between[kept]
+        motions[:1] = np.nan
+    rows = np.isin(recording.frame, recording.frames[kept])
+    origin = recording.origin
+    return Recording(
+        origin.model_copy(update={"fps": origin.fps / 2, "stride": origin.stride * 2}),
+        recording.frames[kept],
+        recording.times[kept],
+        recording.looked[kept],
+        motions,
+        recording.frame[rows],
+        recording.detections[rows],
+    )
+
+
 def recording_of(origin: Origin, seen: Sequence[tuple[Frame, Detections]]) -> Recording:
     """A recording of frames that the detector looked at, in memory; without camera motion.
 

@@ -8,6 +8,7 @@ from typing import Any
 COMMAND_SETTINGS = {
     "track": "deepsort_cli.settings.track:TrackSettings",
     "calibrate": "deepsort_cli.settings.calibrate:CalibrateSettings",
+    "tune": "deepsort_cli.settings.tune:TuneSettings",
     "refine": "deepsort_cli.settings.refine:RefineSettings",
     "score": "deepsort_cli.settings.score:ScoreSettings",
     "scan": "deepsort_cli.settings.scan:ScanCommandSettings",

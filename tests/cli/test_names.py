@@ -20,9 +20,9 @@ EVERYWHERE = {
     "--batch-size": {"train", "finetune", "eval"},
     "--workers": {"scan", "train", "finetune", "eval"},
     "--output": {"finetune", "export", "refine", "calibrate"},
-    "--output-dir": {"train", "finetune", "eval"},
+    "--output-dir": {"train", "finetune", "eval", "tune"},
     "--overwrite": {"scan", "finetune", "export", "track", "refine", "score", "calibrate"},
-    "--device": {"train", "finetune", "eval", "track", "calibrate"},
+    "--device": {"train", "finetune", "eval", "track", "calibrate", "tune"},
     "--root": {"scan", "train", "finetune", "eval", "export"},
     "--layout": {"scan", "reorganize"},
 }

@@ -12,7 +12,19 @@ from deepsort_cli.settings import settings_of
 from deepsort_cli.settings.stub import COMMANDS, stub_text
 
 STUB = Path(deepsort_cli.__file__).with_suffix(".pyi")
-VERBS = ("track", "scan", "train", "finetune", "evaluate", "export", "score", "refine", "reorganize", "calibrate")
+VERBS = (
+    "track",
+    "scan",
+    "train",
+    "finetune",
+    "evaluate",
+    "export",
+    "score",
+    "refine",
+    "reorganize",
+    "calibrate",
+    "tune",
+)
 
 
 @pytest.fixture(scope="module")
