@@ -811,7 +811,8 @@ def tune(
         cross_validate: Also search without each sequence in turn, and see how good the result is on that one.
         seed: Seed of the search.
         output_dir: Folder of the study; one that is there already is continued.
-        device: auto, cpu, cuda, tensorrt, coreml, openvino, directml, rocm, migraphx; cuda:1: second GPU.
+        device: auto, cpu, cuda, tensorrt, coreml, openvino, directml, rocm, migraphx; cuda:1: second GPU; openvino:gpu,
+            openvino:npu: Intel's.
         input: Section: Which frames of the sources.
         demo: Section: The generated scene, source demo.
         camera_motion: Section: A moving camera.
