@@ -25,6 +25,7 @@ from tracking_quality import (
     DATA,
     LOWEST,
     Recorder,
+    Scorer,
     Sequence,
     demo,
     print_table,
@@ -36,7 +37,7 @@ from deepsort_cli.core.boxes import xyxy_to_tlwh
 from deepsort_cli.core.looks import LookRecord
 from deepsort_cli.core.mot import Comparison
 from deepsort_cli.core.types import FloatArray, IntArray
-from deepsort_cli.evaluation.mot_score import Score, score_comparisons
+from deepsort_cli.evaluation.mot_score import Score
 from deepsort_cli.perception.detectors import open_detector
 from deepsort_cli.perception.embedders import open_embedder
 from deepsort_cli.perception.settings import DetectorSettings, EmbedderSettings
@@ -50,6 +51,7 @@ FPS = {"vtest": 10.0, "MOT17-05-FRCNN": 14.0}
 """Frames per second, 25 where nothing is said."""
 CHOSEN_ON, KEPT_ASIDE = range(4, 7), range(10, 14)
 PRESETS = ("deepsort", "strong", "fast")
+SCORER = Scorer()
 
 
 @dataclass
@@ -68,7 +70,7 @@ class Tracked:
         return table, done
 
     def score(self, table: FloatArray) -> Score:
-        return score_comparisons([Comparison(self.sequence.name, table, self.sequence.ground_truth)]).scores[0]
+        return SCORER(Comparison(self.sequence.name, table, self.sequence.ground_truth), self.sequence.group)
 
 
 def track(sequence: Sequence, settings: TrackSettings, threshold: float) -> Tracked:
@@ -146,7 +148,7 @@ def choose(found: list[tuple[str, Sequence]], threshold: float) -> None:
     tracked = [track_with("strong", sequence, threshold) for use, sequence in found if use == "chosen on"]
     before = np.array([one.score(one.table).IDF1 for one in tracked])
     usual = (1.25, 8.0, linking.REACH, linking.SPEED)
-    options = list(itertools.product((1.0, 1.15, 1.25, 1.4, 1.6), (5.0, 8.0, 12.0), (1.0, 1.5, 2.5), (0.0, 0.5)))
+    options = list(itertools.product((1.0, 1.25, 1.5), (5.0, 8.0, 12.0), (1.0, 1.5, 2.5), (0.25, 0.5)))
     gains = []
     for per_threshold, max_gap, reach, speed in options:
         linking.REACH, linking.SPEED = reach, speed
