@@ -242,8 +242,8 @@ class TrainingSettings(Settings):
     epochs: int | None = Field(
         None,
         ge=1,
-        description="Passes over all identities; null: 120 from random weights, 30 from trained ones, and there more or "
-        "fewer for few people.",
+        description="Passes over all identities; null: 120 from random weights, 30 from trained ones, and there more "
+        "or fewer for few people.",
     )
     batch_size: int | None = Field(
         None,
