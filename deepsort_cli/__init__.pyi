@@ -336,12 +336,12 @@ def finetune(
         height: Input height in pixels; None: the checkpoint's.
         width: Input width in pixels; None: the checkpoint's.
         train: Go straight on and train, with the settings below.
-        epochs: Passes over all identities; None: 120 from random weights, 30 from trained ones, and there up to 120 for
-            few people, so that 120 batches are seen, and fewer where people have hundreds of pictures.
+        epochs: Passes over all identities; None: 120 from random weights, 30 from trained ones, and there more or fewer
+            for few people.
         freeze_epochs: Unfreeze everything after so many epochs; None: never.
         batch_size: Images per step, over all processes: identities × instances; None: 64, fewer for fewer people.
-        lr: Highest learning rate; None: 0.1 for sgd, 0.003 for adam and adamw; from trained weights a tenth, and less
-            still for few people.
+        lr: Highest learning rate; None: 0.1 for sgd, 0.003 for adam and adamw; from trained weights a tenth, for few
+            people less.
         seed: Source of all randomness.
         output_dir: Folder of run folders.
         name: Name of the run folder; default: model and dataset.
@@ -739,11 +739,11 @@ def train(
             the name of a bundled model, or a checkpoint: ours, torchreid's or fast-reid's.
         height: Input height in pixels.
         width: Input width in pixels.
-        epochs: Passes over all identities; None: 120 from random weights, 30 from trained ones, and there up to 120 for
-            few people, so that 120 batches are seen, and fewer where people have hundreds of pictures.
+        epochs: Passes over all identities; None: 120 from random weights, 30 from trained ones, and there more or fewer
+            for few people.
         batch_size: Images per step, over all processes: identities × instances; None: 64, fewer for fewer people.
-        lr: Highest learning rate; None: 0.1 for sgd, 0.003 for adam and adamw; from trained weights a tenth, and less
-            still for few people.
+        lr: Highest learning rate; None: 0.1 for sgd, 0.003 for adam and adamw; from trained weights a tenth, for few
+            people less.
         seed: Source of all randomness.
         output_dir: Folder of run folders.
         name: Name of the run folder; default: model and dataset.

@@ -204,7 +204,7 @@ class OptimizerSettings(Settings):
         None,
         gt=0,
         description="Highest learning rate; null: 0.1 for sgd, 0.003 for adam and adamw; from trained weights a tenth, "
-        "and less still for few people.",
+        "for few people less.",
     )
     weight_decay: float = Field(5e-4, ge=0, description="Weight decay; BatchNorm and biases get none.")
     momentum: float = Field(0.9, ge=0, lt=1, description="Momentum of sgd.")
@@ -242,8 +242,8 @@ class TrainingSettings(Settings):
     epochs: int | None = Field(
         None,
         ge=1,
-        description="Passes over all identities; null: 120 from random weights, 30 from trained ones, and there up to "
-        "120 for few people, so that 120 batches are seen, and fewer where people have hundreds of pictures.",
+        description="Passes over all identities; null: 120 from random weights, 30 from trained ones, and there more "
+        "or fewer for few people.",
     )
     batch_size: int | None = Field(
         None,

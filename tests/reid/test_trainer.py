@@ -471,7 +471,7 @@ def test_a_run_from_pretrained_weights_continues_without_naming_them(make: Make,
     for given in (None, str(start)):
         watch = Watch()
         train(make(training__epochs=1, model__pretrained=given), watch)
-        assert {group.lr for group in watch.plan.groups} == {0.01}
+        assert {group.lr for group in watch.plan.groups} == {0.0012}  # what twelve people began with
         assert not [text for text in watch.warnings if "not used" in text]
 
 
