@@ -29,6 +29,7 @@ def as_sources(value: Any) -> Any:
 PRESETS: dict[str, dict[str, Any]] = {
     "deepsort": {},
     "strong": {
+        "tracker.clock": "time",
         "tracker.ema_alpha": 0.9,
         "tracker.nsa": True,
         "tracker.reentry_age": 300,
@@ -38,6 +39,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
     "fast": {
         "detector.interval": 2,
+        "tracker.clock": "time",
         "tracker.refresh_every": 4,
         "tracker.ema_alpha": 0.9,
         "tracker.nsa": True,

@@ -22,6 +22,8 @@ from deepsort_cli.tracking.observation import Embed, Looks, Observation, usable_
 from deepsort_cli.tracking.settings import TrackerSettings
 
 _LONG_AGO = -(2**62)
+_GROWTH = 1.0
+"""How far sides of boxes move outwards before overlap is measured, per pixel of deviation beyond that of one frame."""
 
 
 class Tracker:
@@ -114,6 +116,9 @@ class Tracker:
         self._slots: IntArray = np.empty(0, np.int64)
         self._last_look: IntArray = np.empty(0, np.int64)
         """Number of the frame that gave each track its newest feature."""
+        self._usual_deviation: FloatArray = np.empty(0)
+        """How uncertain each track's place was going to be one frame after the last look, in pixels."""
+        self._margin: FloatArray | None = None
         self._gallery = Gallery(self.settings.nn_budget, self.settings.ema_alpha)
         self._lost = LostGallery(self._reentry_age.longest)
 
@@ -224,14 +229,30 @@ class Tracker:
 
     def _move_on(self, motion: FloatArray | None, time: float | None, *, looked: bool) -> None:
         """On to the next frame, which may be looked at, with the (2, 3) motion of the camera."""
+        begins, by_time = self._clock.begins, time is not None and self.settings.clock != "frames"
         frames = self._clock.advance(time, looked=looked)
         self._time_since_update += looked
         if self._max_age.in_seconds:
             self._delete(self._clock.now - self._last_time > self._max_age.longest)
         if motion is not None:
             kalman.move_camera(self._state, motion)
+        if by_time and begins and not (looked and frames == 1):
+            usual = self._state.copy()
+            kalman.predict(usual)
+            self._usual_deviation = kalman.deviation(usual)
         kalman.predict(self._state, frames)
+        self._margin = None
+        if by_time and looked and self._clock.passed > 1:
+            self._margin = self._margins()
         self._detection_index[:] = -1
+
+    def _margins(self) -> FloatArray:
+        """(T,) pixels by which boxes grow before their overlap is measured, where more than a frame passed since the
+        last look: a person may have walked as far as the prediction became less certain. Not of tracks that appearance
+        can find again."""
+        margin = _GROWTH * np.maximum(kalman.deviation(self._state) - self._usual_deviation, 0.0)
+        margin[self._confirmed & ~self._gallery.is_empty(self._slots)] = 0.0
+        return margin
 
     def _split(self, detections: Detections) -> tuple[Observation, Observation | None]:
         """The usable detections: those that take part in everything, and those that only continue tracks."""
@@ -280,7 +301,8 @@ class Tracker:
         """(T, N) 1 − IoU of tracks and detections; inf between classes where they are kept apart."""
         # Left, top, width, height, as in the reference: many costs tie, and the solver's choice among them hangs on the
         # last bit of this arithmetic.
-        cost = 1.0 - iou(_boxes(self._state.position[tracks]), seen.boxes[columns])
+        margin = None if self._margin is None else self._margin[tracks]
+        cost = 1.0 - iou(_boxes(self._state.position[tracks]), seen.boxes[columns], margin)
         if self.settings.per_class:
             cost[self._class_ids[tracks][:, None] != seen.class_ids[columns]] = np.inf
         return cost
@@ -437,6 +459,7 @@ class Tracker:
             "_class_ids": seen.class_ids[columns],
             "_detection_index": seen.inputs[columns],
             "_detected": seen.boxes[columns],
+            "_usual_deviation": np.zeros(n),
             "_slots": self._gallery.allocate(n),
             "_last_look": np.full(n, _LONG_AGO),
         }
@@ -509,6 +532,7 @@ _PER_TRACK = (
     "_class_ids",
     "_detection_index",
     "_detected",
+    "_usual_deviation",
     "_slots",
     "_last_look",
 )
