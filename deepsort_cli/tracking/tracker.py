@@ -101,9 +101,9 @@ class Tracker:
         self._time_since_update: IntArray = np.empty(0, np.int64)
         """Frames looked at since each track's last detection."""
         self._first_frame: IntArray = np.empty(0, np.int64)
-        self._first_time: FloatArray = np.empty(0)
-        self._last_time: FloatArray = np.empty(0)
-        """Number and seconds of each track's first frame, seconds of the last in which it was matched."""
+        """Number of each track's first frame."""
+        self._seconds: FloatArray = np.empty((0, 2))
+        """Times of the first frame of each track and of the last in which it was matched."""
         self._confirmed_in: IntArray = np.empty(0, np.int64)
         """Number of the frame that confirmed each track; 0: none yet."""
         self._scores: FloatArray = np.empty(0)
@@ -233,17 +233,20 @@ class Tracker:
         frames = self._clock.advance(time, looked=looked)
         self._time_since_update += looked
         if self._max_age.in_seconds:
-            self._delete(self._clock.now - self._last_time > self._max_age.longest)
+            expired = self._clock.now - self._seconds[:, 1] > self._max_age.longest
+            if by_time and not begins:
+                self._usual_deviation = self._usual_deviation[~expired]
+            self._delete(expired)
         if motion is not None:
             kalman.move_camera(self._state, motion)
-        if by_time and begins and not (looked and frames == 1):
+        if by_time and begins and frames != 1:
             usual = self._state.copy()
             kalman.predict(usual)
             self._usual_deviation = kalman.deviation(usual)
         kalman.predict(self._state, frames)
-        self._margin = None
-        if by_time and looked and self._clock.passed > 1:
-            self._margin = self._margins()
+        if by_time and begins and frames == 1 and not looked:
+            self._usual_deviation = kalman.deviation(self._state)
+        self._margin = self._margins() if by_time and looked and self._clock.passed > 1 else None
         self._detection_index[:] = -1
 
     def _margins(self) -> FloatArray:
@@ -379,9 +382,9 @@ class Tracker:
         self._scores[tracks] = seen.scores[columns]
         self._class_ids[tracks] = seen.class_ids[columns]
         self._detected[tracks] = seen.boxes[columns]
-        self._last_time[tracks] = self._clock.now
+        self._seconds[tracks, 1] = self._clock.now
         if self._n_init.in_seconds:
-            enough = self._clock.now - self._first_time[tracks] >= self._n_init.shortest
+            enough = self._clock.now - self._seconds[tracks, 0] >= self._n_init.shortest
         else:
             enough = self._hits[tracks] >= self._n_init.amount
         self._confirm(tracks[enough])
@@ -394,7 +397,7 @@ class Tracker:
 
     def _lost_for(self, tracks: IntArray, age: Age) -> FloatArray | IntArray:
         """How long ago these tracks were seen last, in the unit of an age."""
-        return self._clock.now - self._last_time[tracks] if age.in_seconds else self._time_since_update[tracks]
+        return self._clock.now - self._seconds[tracks, 1] if age.in_seconds else self._time_since_update[tracks]
 
     def _learn(self, tracks: IntArray, columns: IntArray, looks: Looks) -> None:
         """Add the looks of detections to the galleries of their tracks; embed those that are due."""
@@ -427,9 +430,10 @@ class Tracker:
         if self._reentry_age.amount:
             self._remember(np.flatnonzero(dead & self._confirmed))
         self._gallery.release(self._slots[dead])
-        self._state = self._state[~dead]
+        alive = ~dead
+        self._state = self._state[alive]
         for name in _PER_TRACK:
-            setattr(self, name, getattr(self, name)[~dead])
+            setattr(self, name, getattr(self, name)[alive])
 
     def _remember(self, tracks: IntArray) -> None:
         now = self._clock.now if self._reentry_age.in_seconds else self._clock.frame
@@ -451,15 +455,13 @@ class Tracker:
             "_confirmed": np.zeros(n, bool),
             "_confirmed_in": np.zeros(n, np.int64),
             "_first_frame": np.full(n, self._clock.frame),
-            "_first_time": np.full(n, self._clock.now),
-            "_last_time": np.full(n, self._clock.now),
+            "_seconds": np.full((n, 2), self._clock.now),
             "_hits": np.ones(n, np.int64),
             "_time_since_update": np.zeros(n, np.int64),
             "_scores": seen.scores[columns],
             "_class_ids": seen.class_ids[columns],
             "_detection_index": seen.inputs[columns],
             "_detected": seen.boxes[columns],
-            "_usual_deviation": np.zeros(n),
             "_slots": self._gallery.allocate(n),
             "_last_look": np.full(n, _LONG_AGO),
         }
@@ -524,15 +526,13 @@ _PER_TRACK = (
     "_confirmed",
     "_confirmed_in",
     "_first_frame",
-    "_first_time",
-    "_last_time",
+    "_seconds",
     "_hits",
     "_time_since_update",
     "_scores",
     "_class_ids",
     "_detection_index",
     "_detected",
-    "_usual_deviation",
     "_slots",
     "_last_look",
 )
