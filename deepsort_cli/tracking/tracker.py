@@ -22,6 +22,8 @@ from deepsort_cli.tracking.observation import Embed, Looks, Observation, usable_
 from deepsort_cli.tracking.settings import TrackerSettings
 
 _LONG_AGO = -(2**62)
+_BEGUN, _CONFIRMED, _LOOKED = 0, 1, 2
+"""Columns of a track's frames."""
 _GROWTH = 1.0
 """How far sides of boxes move outwards before overlap is measured, per pixel of deviation beyond that of one frame."""
 
@@ -100,12 +102,10 @@ class Tracker:
         self._hits: IntArray = np.empty(0, np.int64)
         self._time_since_update: IntArray = np.empty(0, np.int64)
         """Frames looked at since each track's last detection."""
-        self._first_frame: IntArray = np.empty(0, np.int64)
-        """Number of each track's first frame."""
+        self._frames: IntArray = np.empty((0, 3), np.int64)
+        """Numbers of the frames in which each track began, was confirmed (0: not yet), and got its newest feature."""
         self._seconds: FloatArray = np.empty((0, 2))
         """Times of the first frame of each track and of the last in which it was matched."""
-        self._confirmed_in: IntArray = np.empty(0, np.int64)
-        """Number of the frame that confirmed each track; 0: none yet."""
         self._scores: FloatArray = np.empty(0)
         self._class_ids: IntArray = np.empty(0, np.int64)
         self._detection_index: IntArray = np.empty(0, np.int64)
@@ -114,8 +114,6 @@ class Tracker:
         self._carried: RowData = {}
         """What detections of the last frame looked at carry along; without rows between them."""
         self._slots: IntArray = np.empty(0, np.int64)
-        self._last_look: IntArray = np.empty(0, np.int64)
-        """Number of the frame that gave each track its newest feature."""
         self._usual_deviation: FloatArray = np.empty(0)
         """How uncertain each track's place was going to be one frame after the last look, in pixels."""
         self._margin: FloatArray | None = None
@@ -392,8 +390,9 @@ class Tracker:
     def _confirm(self, tracks: IntArray) -> None:
         """Confirm those of these tracks that are not confirmed yet."""
         new = tracks[~self._confirmed[tracks]]
-        self._confirmed[new] = True
-        self._confirmed_in[new] = self._clock.frame
+        if len(new):
+            self._confirmed[new] = True
+            self._frames[new, _CONFIRMED] = self._clock.frame
 
     def _lost_for(self, tracks: IntArray, age: Age) -> FloatArray | IntArray:
         """How long ago these tracks were seen last, in the unit of an age."""
@@ -405,11 +404,11 @@ class Tracker:
             return
         if looks.lazy:
             assert self.settings.refresh_every is not None
-            due = self._clock.frame - self._last_look[tracks] >= self.settings.refresh_every
+            due = self._clock.frame - self._frames[tracks, _LOOKED] >= self.settings.refresh_every
             looks.look(columns[due & self._confirmed[tracks]])
         keep = looks.known[columns]
         self._gallery.append(self._slots[tracks[keep]], looks.features[columns[keep]])
-        self._last_look[tracks[keep]] = self._clock.frame
+        self._frames[tracks[keep], _LOOKED] = self._clock.frame
 
     def _continue_with(self, low: Observation) -> None:
         """Second association: low-scored detections continue confirmed tracks that were seen in the previous frame."""
@@ -453,8 +452,7 @@ class Tracker:
         new = {
             "_ids": np.arange(self._next_id, self._next_id + n) * (-1 if self.settings.dense_ids else 1),
             "_confirmed": np.zeros(n, bool),
-            "_confirmed_in": np.zeros(n, np.int64),
-            "_first_frame": np.full(n, self._clock.frame),
+            "_frames": np.tile([self._clock.frame, 0, _LONG_AGO], (n, 1)),
             "_seconds": np.full((n, 2), self._clock.now),
             "_hits": np.ones(n, np.int64),
             "_time_since_update": np.zeros(n, np.int64),
@@ -463,7 +461,6 @@ class Tracker:
             "_detection_index": seen.inputs[columns],
             "_detected": seen.boxes[columns],
             "_slots": self._gallery.allocate(n),
-            "_last_look": np.full(n, _LONG_AGO),
         }
         for name in _PER_TRACK:
             setattr(self, name, np.concatenate([getattr(self, name), new[name]]))
@@ -480,7 +477,7 @@ class Tracker:
             return
         self._lost.expire(self._clock.now if self._reentry_age.in_seconds else self._clock.frame)
         settings = self.settings
-        tracks = np.flatnonzero(self._confirmed_in == self._clock.frame)
+        tracks = np.flatnonzero(self._frames[:, _CONFIRMED] == self._clock.frame)
         if len(tracks) == 0:
             return
         # No motion gate narrows this search down, so the default is stricter than that of the cascade.
@@ -490,7 +487,7 @@ class Tracker:
         found = self._lost.claim(
             [self._gallery.features(slot) for slot in self._slots[tracks].tolist()],
             self._class_ids[tracks],
-            first_seen=self._first_frame[tracks],
+            first_seen=self._frames[tracks, _BEGUN],
             threshold=threshold,
             per_class=settings.per_class,
         )
@@ -524,8 +521,7 @@ class Tracker:
 _PER_TRACK = (
     "_ids",
     "_confirmed",
-    "_confirmed_in",
-    "_first_frame",
+    "_frames",
     "_seconds",
     "_hits",
     "_time_since_update",
@@ -534,7 +530,6 @@ _PER_TRACK = (
     "_detection_index",
     "_detected",
     "_slots",
-    "_last_look",
 )
 
 

@@ -57,7 +57,7 @@ def rows(found: Iterable[Tracks]) -> list[list[Any]]:
     return [[tracks.ids.tolist(), tracks.boxes.tolist(), tracks.time_since_update.tolist()] for tracks in found]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(
     st.integers(0, 2**32 - 1),
     st.sampled_from([1.0, 5.0, 10.0, 24000 / 1001, 25.0, 30000 / 1001, 60.0]),
@@ -72,8 +72,8 @@ def test_time_at_the_nominal_rate_is_frames(
     options = {**options, "clock": None, "max_age": 5, "reentry_age": 0}
     by_time, by_frames = tracker_at(fps, **options), Tracker(TrackerSettings(**options))
     crowd, jitter = Crowd(seed), np.random.default_rng(seed)
-    frames = [crowd.at(number / fps) for number in range(25)]
-    times = [origin + number / fps + jitter.uniform(-rounding, rounding) for number in range(25)]
+    frames = [crowd.at(number / fps) for number in range(15)]
+    times = [origin + number / fps + jitter.uniform(-rounding, rounding) for number in range(15)]
     told = [by_time.update(frame, time=time) for frame, time in zip(frames, times, strict=True)]
     assert rows(told) == rows(by_frames.update(frame) for frame in frames)
 
@@ -129,8 +129,8 @@ def test_skipping_frames_and_coasting_over_them_is_the_same() -> None:
     assert max(len(tracks) for tracks in coasted) >= 4
 
 
-@settings(max_examples=25, deadline=None)
-@given(st.floats(0.2, 5), st.floats(1, 60), st.floats(0.1, 3), st.sampled_from(["frames", "time"]))
+@settings(max_examples=15, deadline=None)
+@given(st.floats(0.2, 3), st.floats(1, 30), st.floats(0.1, 3), st.sampled_from(["frames", "time"]))
 def test_a_track_lives_until_its_seconds_have_passed(age: float, fps: float, absence: float, clock: Any) -> None:
     """Whatever the frame rate, and whether or not frames came meanwhile."""
     if abs(absence - age) < 0.01:
@@ -232,12 +232,12 @@ def test_steps_of_slow_sources() -> None:
 
 
 @pytest.mark.real_data
-@pytest.mark.parametrize("sequence", ["MOT17-05-FRCNN", "TUD-Stadtmitte"])
+@pytest.mark.parametrize("sequence", ["MOT17-05-FRCNN", "KITTI-17"])
 def test_time_is_frames_on_real_sequences(shared_data: Path, sequence: str) -> None:
     folder = shared_data / "mot" / sequence
     file = next(path for path in sorted((folder / "det").iterdir()) if path.suffix in (".npz", ".txt"))
     stored, info = StoredDetections.load(file, conf=0.3), read_seqinfo(folder)
-    frames = [stored.detections(index) for index in range(info.length)]
+    frames = [stored.detections(index) for index in range(min(info.length, 150))]
     by_time = tracker_at(info.fps)
     told = [by_time.update(frame, time=number / info.fps) for number, frame in enumerate(frames)]
     assert rows(told) == rows(map(Tracker().update, frames))
