@@ -629,7 +629,7 @@ def track(
         nn_budget: Appearance features kept per track, newest first; None: all.
         max_iou_distance: Largest 1 − IoU at which boxes may match.
         max_age: How long a confirmed track survives without a detection: frames looked at, or seconds as in 1.2s.
-        n_init: Detections that confirm a track, the first one included; or seconds it is seen on end, as in 0.1s.
+        n_init: Detections that confirm a track, the first one included; or seconds it is seen on end: 0.1s.
         clock: Predict tracks by one step a frame, as in the paper, or by the time that passed between frames; None:
             frames.
         gating: Refuse appearance matches that the motion model finds implausible.

@@ -19,15 +19,25 @@ def xyxy_to_tlwh(boxes: FloatArray) -> FloatArray:
     return np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1)
 
 
-def iou(a: FloatArray, b: FloatArray) -> FloatArray:
-    """(N, M) intersection over union of two sets of left, top, width, height boxes; 0 where the union is empty."""
+def iou(a: FloatArray, b: FloatArray, margin: FloatArray | None = None) -> FloatArray:
+    """(N, M) intersection over union of two sets of left, top, width, height boxes; 0 where the union is empty.
+
+    Args:
+        margin: (N,) pixels by which all sides of both boxes of a pair are moved outwards first; None: not at all.
+    """
     # Each side by itself: arrays with pairs of numbers at the end are several times slower.
     width, height = (
         np.minimum((a[:, side] + a[:, side + 2])[:, None], b[:, side] + b[:, side + 2])
         - np.maximum(a[:, None, side], b[:, side])
         for side in (0, 1)
     )
+    if margin is None:
+        areas = (a[:, 2] * a[:, 3])[:, None] + (b[:, 2] * b[:, 3])[None]
+    else:
+        both = 2 * margin[:, None]
+        width, height = width + both, height + both
+        areas = (a[:, 2:3] + both) * (a[:, 3:] + both) + (b[:, 2] + both) * (b[:, 3] + both)
     intersection = np.maximum(width, 0.0) * np.maximum(height, 0.0)
-    union = (a[:, 2] * a[:, 3])[:, None] + (b[:, 2] * b[:, 3])[None] - intersection
+    union = areas - intersection
     overlap: FloatArray = np.divide(intersection, union, out=np.zeros_like(intersection), where=union > 0)
     return overlap

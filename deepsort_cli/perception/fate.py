@@ -20,7 +20,7 @@ class Fate:
         function: they came from a function of the user's.
         unusable: detections without area or with boxes that are no numbers, ignored by the tracker.
         begun, unconfirmed: tracks begun, and those of them that were not seen in enough frames on end to be reported.
-        n_init: how many frames that are.
+        n_init: in how many frames on end that is, or for how many seconds, as in 0.5s.
         beyond: stored detections of frames behind the last one of the source.
         last_resort: the detector was the built-in hog.
         held_back: detections that matched no track and were not sure enough to begin one.
@@ -33,12 +33,19 @@ class Fate:
     unusable: int
     begun: int
     unconfirmed: int
-    n_init: int
+    n_init: int | str
     beyond: int = 0
     last_resort: bool = False
     function: bool = False
     held_back: int = 0
     start_score: float | None = None
+
+    @property
+    def _enough(self) -> str:
+        """How long a track must be seen to be reported."""
+        if isinstance(self.n_init, int):
+            return f"in {counted(self.n_init, 'frame')} on end"
+        return f"for {self.n_init} on end"
 
     def lines(self) -> list[str]:
         """What was found, and where it went: one line for each reason that occurred."""
@@ -61,10 +68,8 @@ class Fate:
         )
         lines = [found] + [f"{number:,} {reason}" for number, reason in reasons if number]
         if self.unconfirmed:
-            lines.append(
-                f"{self.unconfirmed:,} of {counted(self.begun, 'track')} never confirmed (seen in "
-                f"{counted(self.n_init, 'frame')} on end)"
-            )
+            begun = counted(self.begun, "track")
+            lines.append(f"{self.unconfirmed:,} of {begun} never confirmed (seen {self._enough})")
         return lines
 
     def remedy(self) -> str:
@@ -91,7 +96,7 @@ class Fate:
                 f"nothing scores at least `tracker.start_score`={self.start_score:g}, with which a track begins; the "
                 f"best of a wanted class scores {counts.best_score:.2f}: lower `tracker.start_score`, or null for any."
             )
-        if self.unconfirmed and counts.frames < self.n_init:
+        if self.unconfirmed and isinstance(self.n_init, int) and counts.frames < self.n_init:
             return (
                 f"only {counted(counts.frames, 'frame was', 'frames were')} looked at, and tracks are confirmed when "
                 f"seen in {self.n_init} on "
@@ -99,7 +104,7 @@ class Fate:
             )
         if self.unconfirmed and counts.kept > self.unusable:
             return (
-                f"objects were found, but none overlapped in {counted(self.n_init, 'frame')} on end. Lower "
+                f"objects were found, but none overlapped {self._enough}. Lower "
                 "`tracker.n_init`, raise "
                 "`tracker.max_iou_distance`, or detect and keep more frames (`input.stride`, `detector.interval`, "
                 "`input.max_frames`)."

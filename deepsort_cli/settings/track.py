@@ -29,15 +29,19 @@ def as_sources(value: Any) -> Any:
 PRESETS: dict[str, dict[str, Any]] = {
     "deepsort": {},
     "strong": {
+        "tracker.clock": "time",
+        "tracker.max_age": "3s",
         "tracker.ema_alpha": 0.9,
         "tracker.nsa": True,
-        "tracker.reentry_age": 300,
+        "tracker.reentry_age": "30s",
         "tracker.start_score": 0.7,
         "tracker.overlap_age": 5,
         "camera_motion.method": "flow",
     },
     "fast": {
         "detector.interval": 2,
+        "tracker.clock": "time",
+        "tracker.max_age": "3s",
         "tracker.refresh_every": 4,
         "tracker.ema_alpha": 0.9,
         "tracker.nsa": True,

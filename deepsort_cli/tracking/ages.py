@@ -11,7 +11,7 @@ from pydantic import BeforeValidator
 ROUNDING = 1e-3
 """Seconds by which a time that was told may be off: many containers round their timestamps to this."""
 
-_SECONDS = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*s")
+_SECONDS = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*s", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +53,12 @@ def _at_least(minimum: int) -> BeforeValidator:
             if not ROUNDING <= seconds <= 1e6:
                 raise ValueError("input should be from 0.001s to 1000000s")
             return f"{seconds:.12g}s"
-        if isinstance(text, str) and re.fullmatch(r"[-+]?\d+", text):
+        if isinstance(text, str) and re.fullmatch(r"[-+]?\d+", text, re.ASCII):
             text = int(text)
         if isinstance(text, float) and text.is_integer():
             text = int(text)
         if isinstance(text, bool) or not isinstance(text, int):
-            raise ValueError("input should be a valid integer, a number of frames, or seconds with an s as in 1.2s")
+            raise ValueError("input should be a valid integer of frames, or seconds written as 1.2s")
         if text < minimum:
             raise ValueError(f"input should be greater than or equal to {minimum}")
         return text

@@ -8,8 +8,8 @@ from deepsort_cli.core.mot import DEFAULT_FPS
 from deepsort_cli.tracking.settings import TrackerSettings
 
 JITTER = 0.1
-"""A step this near to whole frames, in frames, is whole: timestamps are rounded (to 1 ms in Matroska and FLV) and frames
-of cameras come a little early or late, while what they show moved evenly."""
+"""A step this near to whole frames, in frames, is whole: timestamps are rounded (to 1 ms in Matroska and FLV), and
+frames of cameras come a little early or late, while what they show moved evenly."""
 LONGEST_STEP = 30.0
 """Frames. People do not walk straight on for longer, so no single step predicts further ahead; the paper's longest is
 its `max_age`."""
@@ -20,12 +20,15 @@ class FrameClock:
 
     Attributes:
         frame: number of the last frame looked at, from 1; 0 before the first.
+        passed: how many frames of time passed from the frame looked at before to this one.
         now: time of the last frame in seconds; without told times, as many as its frames last at `nominal_fps`.
     """
 
     def __init__(self, settings: TrackerSettings) -> None:
         self.frame = 0
         self.now = 0.0
+        self.passed = 0.0
+        self._looked = True
         self._settings = settings
         self._fps = settings.nominal_fps or DEFAULT_FPS
         self._begun = False
@@ -56,20 +59,30 @@ class FrameClock:
             raise ValueError(f"time must be later than that of the frame before, {self.now:.12g} s, got {value:.12g} s")
         return value
 
+    @property
+    def begins(self) -> bool:
+        """Whether the frame before was looked at, so that the way to the next look begins with the next step."""
+        return self._looked
+
     def advance(self, time: float | None, *, looked: bool) -> float:
-        """Go on to the next frame; returns by how many frames tracks are to be predicted.
+        """Go on to the next frame; returns by how many frames of time tracks are to be predicted.
 
         Args:
             time: of that frame in seconds, as `check` returned it.
             looked: it is a frame that was looked at, so it counts.
         """
         self.frame += looked
-        before, begun = self.now, self._begun
-        self.now = before + 1 / self._fps if time is None else time
-        self._begun, self._told = True, time is not None
-        if time is None or not begun or self._settings.clock == "frames":
+        frames = self._frames(time)
+        self.passed = frames if self._looked else self.passed + frames
+        self.now = self.now + 1 / self._fps if time is None else time
+        self._looked, self._begun, self._told = looked, True, time is not None
+        return frames
+
+    def _frames(self, time: float | None) -> float:
+        """How many frames of time pass until then."""
+        if time is None or not self._begun or self._settings.clock == "frames":
             return 1.0
-        frames = (time - before) * self._fps
+        frames = (time - self.now) * self._fps
         whole = round(frames)
         if whole and abs(frames - whole) <= JITTER:
             frames = float(whole)

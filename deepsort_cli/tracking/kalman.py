@@ -65,6 +65,9 @@ class KalmanState:
     def __getitem__(self, index: npt.NDArray[np.bool_] | IntArray | slice) -> KalmanState:
         return KalmanState(self.position[index], self.velocity[index], self.pp[index], self.pv[index], self.vv[index])
 
+    def copy(self) -> KalmanState:
+        return KalmanState(*(array.copy() for array in (self.position, self.velocity, self.pp, self.pv, self.vv)))
+
     def joined(self, other: KalmanState) -> KalmanState:
         """These tracks followed by those of `other`."""
         return KalmanState(
@@ -171,6 +174,11 @@ def move_camera(state: KalmanState, motion: FloatArray) -> None:
 def innovation_variance(state: KalmanState, noise: FloatArray | float = 1.0) -> FloatArray:
     """(T, 4) variances of predicted measurements: the diagonal of S = H P Hᵀ + R, with R times `noise`."""
     return np.asarray(state.pp + noise * (state.position[:, 3:4] * _MEASUREMENT + _aspect(1e-1)) ** 2)
+
+
+def deviation(state: KalmanState) -> FloatArray:
+    """(T,) standard deviations of predicted measurements of x, in pixels; those of y and the height are equal."""
+    return np.asarray(np.sqrt(innovation_variance(state)[:, 0]))
 
 
 def update(state: KalmanState, rows: IntArray, measurements: FloatArray, confidences: FloatArray | None = None) -> None:

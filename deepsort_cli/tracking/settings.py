@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -15,6 +16,10 @@ PER_THRESHOLD = 1.25
 """The usual distance between people, as a multiple of the largest cosine distance at which a look matches a track."""
 FULL_SCORE = 0.5
 """Lowest score of a full detection where neither the user nor a detector says otherwise."""
+
+SLOWEST, USUAL = 7.0, 15.0
+"""Frames per second: slower sources than the first are given a nominal rate, the multiple of theirs that reaches the
+second."""
 
 
 def _one_or_many(value: Any) -> Any:
@@ -80,7 +85,7 @@ class TrackerSettings(Settings):
     )
     n_init: FramesOrSeconds = Field(
         3,
-        description="Detections that confirm a track, the first one included; or seconds it is seen on end, as in 0.1s.",
+        description="Detections that confirm a track, the first one included; or seconds it is seen on end: 0.1s.",
     )
     clock: Literal["frames", "time"] | None = Field(
         None,
@@ -124,8 +129,8 @@ class TrackerSettings(Settings):
     )
     overlap_age: FramesOrSeconds = Field(
         1,
-        description="How long a lost track may still continue by overlap where looks are unknown: frames, or seconds as "
-        "in 0.5s; 1: paper.",
+        description="How long a lost track may still continue by overlap where looks are unknown: frames, or seconds "
+        "as in 0.5s; 1: paper.",
     )
     box: Literal["kalman", "detection"] = Field(
         "kalman", description="Box reported of a track seen in this frame: the filter's, or its detection's own."
@@ -165,8 +170,15 @@ class TrackerSettings(Settings):
         return self.clock == "time" or bool(self.seconds)
 
     def at_rate(self, fps: float) -> TrackerSettings:
-        """These settings for a source of so many frames per second, unless they name a rate themselves."""
-        return self if self.nominal_fps is not None else self.model_copy(update={"nominal_fps": fps})
+        """These settings for a source of so many frames per second, unless they name a rate themselves.
+
+        A frame of a source slower than any in MOTChallenge lasts several nominal ones: the noise of one frame does not
+        reach as far as people walk in half a second.
+        """
+        if self.nominal_fps is not None:
+            return self
+        nominal = fps if fps >= SLOWEST else fps * math.ceil(USUAL / fps)
+        return self.model_copy(update={"nominal_fps": nominal})
 
     @property
     def full_score(self) -> float:

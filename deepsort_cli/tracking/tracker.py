@@ -22,6 +22,10 @@ from deepsort_cli.tracking.observation import Embed, Looks, Observation, usable_
 from deepsort_cli.tracking.settings import TrackerSettings
 
 _LONG_AGO = -(2**62)
+_BEGUN, _CONFIRMED, _LOOKED = 0, 1, 2
+"""Columns of a track's frames."""
+_GROWTH = 1.0
+"""How far sides of boxes move outwards before overlap is measured, per pixel of deviation beyond that of one frame."""
 
 
 class Tracker:
@@ -98,12 +102,10 @@ class Tracker:
         self._hits: IntArray = np.empty(0, np.int64)
         self._time_since_update: IntArray = np.empty(0, np.int64)
         """Frames looked at since each track's last detection."""
-        self._first_frame: IntArray = np.empty(0, np.int64)
-        self._first_time: FloatArray = np.empty(0)
-        self._last_time: FloatArray = np.empty(0)
-        """Number and seconds of each track's first frame, seconds of the last in which it was matched."""
-        self._confirmed_in: IntArray = np.empty(0, np.int64)
-        """Number of the frame that confirmed each track; 0: none yet."""
+        self._frames: IntArray = np.empty((0, 3), np.int64)
+        """Numbers of the frames in which each track began, was confirmed (0: not yet), and got its newest feature."""
+        self._seconds: FloatArray = np.empty((0, 2))
+        """Times of the first frame of each track and of the last in which it was matched."""
         self._scores: FloatArray = np.empty(0)
         self._class_ids: IntArray = np.empty(0, np.int64)
         self._detection_index: IntArray = np.empty(0, np.int64)
@@ -112,8 +114,9 @@ class Tracker:
         self._carried: RowData = {}
         """What detections of the last frame looked at carry along; without rows between them."""
         self._slots: IntArray = np.empty(0, np.int64)
-        self._last_look: IntArray = np.empty(0, np.int64)
-        """Number of the frame that gave each track its newest feature."""
+        self._usual_deviation: FloatArray = np.empty(0)
+        """How uncertain each track's place was going to be one frame after the last look, in pixels."""
+        self._margin: FloatArray | None = None
         self._gallery = Gallery(self.settings.nn_budget, self.settings.ema_alpha)
         self._lost = LostGallery(self._reentry_age.longest)
 
@@ -224,14 +227,33 @@ class Tracker:
 
     def _move_on(self, motion: FloatArray | None, time: float | None, *, looked: bool) -> None:
         """On to the next frame, which may be looked at, with the (2, 3) motion of the camera."""
+        begins, by_time = self._clock.begins, time is not None and self.settings.clock != "frames"
         frames = self._clock.advance(time, looked=looked)
         self._time_since_update += looked
         if self._max_age.in_seconds:
-            self._delete(self._clock.now - self._last_time > self._max_age.longest)
+            expired = self._clock.now - self._seconds[:, 1] > self._max_age.longest
+            if by_time and not begins:
+                self._usual_deviation = self._usual_deviation[~expired]
+            self._delete(expired)
         if motion is not None:
             kalman.move_camera(self._state, motion)
+        if by_time and begins and frames != 1:
+            usual = self._state.copy()
+            kalman.predict(usual)
+            self._usual_deviation = kalman.deviation(usual)
         kalman.predict(self._state, frames)
+        if by_time and begins and frames == 1 and not looked:
+            self._usual_deviation = kalman.deviation(self._state)
+        self._margin = self._margins() if by_time and looked and self._clock.passed > 1 else None
         self._detection_index[:] = -1
+
+    def _margins(self) -> FloatArray:
+        """(T,) pixels by which boxes grow before their overlap is measured, where more than a frame passed since the
+        last look: a person may have walked as far as the prediction became less certain. Not of tracks that appearance
+        can find again."""
+        margin = _GROWTH * np.maximum(kalman.deviation(self._state) - self._usual_deviation, 0.0)
+        margin[self._confirmed & ~self._gallery.is_empty(self._slots)] = 0.0
+        return margin
 
     def _split(self, detections: Detections) -> tuple[Observation, Observation | None]:
         """The usable detections: those that take part in everything, and those that only continue tracks."""
@@ -280,7 +302,8 @@ class Tracker:
         """(T, N) 1 − IoU of tracks and detections; inf between classes where they are kept apart."""
         # Left, top, width, height, as in the reference: many costs tie, and the solver's choice among them hangs on the
         # last bit of this arithmetic.
-        cost = 1.0 - iou(_boxes(self._state.position[tracks]), seen.boxes[columns])
+        margin = None if self._margin is None else self._margin[tracks]
+        cost = 1.0 - iou(_boxes(self._state.position[tracks]), seen.boxes[columns], margin)
         if self.settings.per_class:
             cost[self._class_ids[tracks][:, None] != seen.class_ids[columns]] = np.inf
         return cost
@@ -357,9 +380,9 @@ class Tracker:
         self._scores[tracks] = seen.scores[columns]
         self._class_ids[tracks] = seen.class_ids[columns]
         self._detected[tracks] = seen.boxes[columns]
-        self._last_time[tracks] = self._clock.now
+        self._seconds[tracks, 1] = self._clock.now
         if self._n_init.in_seconds:
-            enough = self._clock.now - self._first_time[tracks] >= self._n_init.shortest
+            enough = self._clock.now - self._seconds[tracks, 0] >= self._n_init.shortest
         else:
             enough = self._hits[tracks] >= self._n_init.amount
         self._confirm(tracks[enough])
@@ -367,12 +390,13 @@ class Tracker:
     def _confirm(self, tracks: IntArray) -> None:
         """Confirm those of these tracks that are not confirmed yet."""
         new = tracks[~self._confirmed[tracks]]
-        self._confirmed[new] = True
-        self._confirmed_in[new] = self._clock.frame
+        if len(new):
+            self._confirmed[new] = True
+            self._frames[new, _CONFIRMED] = self._clock.frame
 
     def _lost_for(self, tracks: IntArray, age: Age) -> FloatArray | IntArray:
         """How long ago these tracks were seen last, in the unit of an age."""
-        return self._clock.now - self._last_time[tracks] if age.in_seconds else self._time_since_update[tracks]
+        return self._clock.now - self._seconds[tracks, 1] if age.in_seconds else self._time_since_update[tracks]
 
     def _learn(self, tracks: IntArray, columns: IntArray, looks: Looks) -> None:
         """Add the looks of detections to the galleries of their tracks; embed those that are due."""
@@ -380,11 +404,11 @@ class Tracker:
             return
         if looks.lazy:
             assert self.settings.refresh_every is not None
-            due = self._clock.frame - self._last_look[tracks] >= self.settings.refresh_every
+            due = self._clock.frame - self._frames[tracks, _LOOKED] >= self.settings.refresh_every
             looks.look(columns[due & self._confirmed[tracks]])
         keep = looks.known[columns]
         self._gallery.append(self._slots[tracks[keep]], looks.features[columns[keep]])
-        self._last_look[tracks[keep]] = self._clock.frame
+        self._frames[tracks[keep], _LOOKED] = self._clock.frame
 
     def _continue_with(self, low: Observation) -> None:
         """Second association: low-scored detections continue confirmed tracks that were seen in the previous frame."""
@@ -405,9 +429,10 @@ class Tracker:
         if self._reentry_age.amount:
             self._remember(np.flatnonzero(dead & self._confirmed))
         self._gallery.release(self._slots[dead])
-        self._state = self._state[~dead]
+        alive = ~dead
+        self._state = self._state[alive]
         for name in _PER_TRACK:
-            setattr(self, name, getattr(self, name)[~dead])
+            setattr(self, name, getattr(self, name)[alive])
 
     def _remember(self, tracks: IntArray) -> None:
         now = self._clock.now if self._reentry_age.in_seconds else self._clock.frame
@@ -427,10 +452,8 @@ class Tracker:
         new = {
             "_ids": np.arange(self._next_id, self._next_id + n) * (-1 if self.settings.dense_ids else 1),
             "_confirmed": np.zeros(n, bool),
-            "_confirmed_in": np.zeros(n, np.int64),
-            "_first_frame": np.full(n, self._clock.frame),
-            "_first_time": np.full(n, self._clock.now),
-            "_last_time": np.full(n, self._clock.now),
+            "_frames": np.tile([self._clock.frame, 0, _LONG_AGO], (n, 1)),
+            "_seconds": np.full((n, 2), self._clock.now),
             "_hits": np.ones(n, np.int64),
             "_time_since_update": np.zeros(n, np.int64),
             "_scores": seen.scores[columns],
@@ -438,7 +461,6 @@ class Tracker:
             "_detection_index": seen.inputs[columns],
             "_detected": seen.boxes[columns],
             "_slots": self._gallery.allocate(n),
-            "_last_look": np.full(n, _LONG_AGO),
         }
         for name in _PER_TRACK:
             setattr(self, name, np.concatenate([getattr(self, name), new[name]]))
@@ -455,7 +477,7 @@ class Tracker:
             return
         self._lost.expire(self._clock.now if self._reentry_age.in_seconds else self._clock.frame)
         settings = self.settings
-        tracks = np.flatnonzero(self._confirmed_in == self._clock.frame)
+        tracks = np.flatnonzero(self._frames[:, _CONFIRMED] == self._clock.frame)
         if len(tracks) == 0:
             return
         # No motion gate narrows this search down, so the default is stricter than that of the cascade.
@@ -465,7 +487,7 @@ class Tracker:
         found = self._lost.claim(
             [self._gallery.features(slot) for slot in self._slots[tracks].tolist()],
             self._class_ids[tracks],
-            first_seen=self._first_frame[tracks],
+            first_seen=self._frames[tracks, _BEGUN],
             threshold=threshold,
             per_class=settings.per_class,
         )
@@ -499,10 +521,8 @@ class Tracker:
 _PER_TRACK = (
     "_ids",
     "_confirmed",
-    "_confirmed_in",
-    "_first_frame",
-    "_first_time",
-    "_last_time",
+    "_frames",
+    "_seconds",
     "_hits",
     "_time_since_update",
     "_scores",
@@ -510,7 +530,6 @@ _PER_TRACK = (
     "_detection_index",
     "_detected",
     "_slots",
-    "_last_look",
 )
 
 

@@ -63,7 +63,7 @@ def test_types_and_defaults(functions: dict[str, ast.FunctionDef]) -> None:
         for argument, default in zip(args.kwonlyargs, args.kw_defaults, strict=True)
         if argument.annotation and default
     }
-    assert found["max_age"] == ("int", "30")
+    assert found["max_age"] == ("str | int", "30")
     assert found["nn_budget"] == ("int | None", "100")
     assert found["save_txt"] == ("_Path | None", "None")
     assert found["emit"] == ("Literal['matched', 'paper']", "'matched'")

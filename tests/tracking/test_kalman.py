@@ -253,3 +253,39 @@ def test_confident_detections_are_followed_more_closely() -> None:
         assert (state.pp >= 0).all()
     assert x[None] == x[-3.0] == x[0.0]
     assert x[0.0] < x[0.5] < x[0.9] < x[1.0] == x[40.0] == 110
+
+
+@settings(max_examples=50, deadline=None)
+@given(measurement, measurement, st.floats(0.01, 20), st.floats(0.01, 20))
+def test_two_steps_equal_one_over_both_times(first: np.ndarray, second: np.ndarray, a: float, b: float) -> None:
+    """But for the height that sets the noise, which is that before each step: here it stays."""
+    once = kalman.initiate(first[None])
+    kalman.predict(once)
+    kalman.update(once, np.zeros(1, np.int64), second[None])
+    once.velocity[:, 3] = 0.0
+    twice = once.copy()
+    kalman.predict(once, a + b)
+    kalman.predict(twice, a)
+    kalman.predict(twice, b)
+    for name in ("position", "velocity", "pp", "pv", "vv"):
+        assert_allclose(getattr(twice, name), getattr(once, name), rtol=1e-9, atol=1e-9)
+
+
+@settings(max_examples=25, deadline=None)
+@given(measurement, st.integers(1, 30))
+def test_whole_frames_at_once_are_those_of_the_paper_one_by_one(first: np.ndarray, frames: int) -> None:
+    once, one_by_one = kalman.initiate(first[None]), kalman.initiate(first[None])
+    kalman.predict(once, frames)
+    for _ in range(frames):
+        kalman.predict(one_by_one)
+    for name in ("position", "velocity", "pp", "pv", "vv"):
+        assert_allclose(getattr(one_by_one, name), getattr(once, name), rtol=1e-9)
+
+
+@given(measurement, st.floats(1e-3, 60))
+def test_noise_stays_a_covariance_after_any_time(first: np.ndarray, frames: float) -> None:
+    state = kalman.initiate(first[None])
+    state.pp[:], state.vv[:] = 0.0, 0.0
+    kalman.predict(state, frames)
+    assert (state.pp > 0).all()
+    assert (state.pp * state.vv > state.pv**2).all()

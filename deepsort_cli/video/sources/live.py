@@ -66,8 +66,8 @@ def first_picture(reader: Reader) -> Image | None:
 class LiveSource(Source):
     """A camera or network stream.
 
-    Times are those at which frames came; of streams with timestamps those of the first frame after each connection, and
-    the sender's clock counts from there.
+    Times are those at which frames came, whether or not those before them were yielded; of streams with timestamps, the
+    first frame after each connection has the time at which it came, and the sender's clock counts from there.
     """
 
     is_live = True

@@ -84,6 +84,7 @@ class Summary:
         embedded, embeddings_skipped: how many detections were embedded, and how many need not be because
             `TrackerSettings.refresh_every` is on.
         camera_motions: frames whose camera motion could be measured; None where it is not compensated.
+        by_time: tracks were predicted by the time between frames, not by one step for each.
         counts: the final counts of lines and zones, None where there are none.
         comparison: the written tracks beside the ground truth of the same frames, where it was asked for.
         fate: what became of the detections.
@@ -106,6 +107,7 @@ class Summary:
     embedded: int
     embeddings_skipped: int
     camera_motions: int | None
+    by_time: bool = False
     counts: Counts | None = None
     comparison: Comparison | None = None
     fate: Fate | None = None
@@ -133,6 +135,18 @@ class Summary:
             ignored = counted(fate.unusable, f"of {kept} was ignored", f"of {kept} were ignored")
             found.append(f"{self.source}: {ignored}: {fate.no_area()}")
         return found
+
+    def remarks(self) -> list[str]:
+        """What is worth knowing, though nothing is wrong with it: frames that were not looked at."""
+        if self.live is None or not self.live.skipped:
+            return []
+        effect = (
+            "the time until the next counts for the tracks"
+            if self.by_time
+            else "tracks were predicted as if there had been none (`tracker.clock`=time counts the time)"
+        )
+        skipped = f"{self.live.skipped:,} frames came while others were tracked and were passed over"
+        return [f"{self.source}: {skipped}; {effect}."]
 
     def __str__(self) -> str:
         ending = "" if self.ending == "end" else f" ({self.ending})"

@@ -261,6 +261,7 @@ class OneSource:
             embedded=embedded,
             embeddings_skipped=skipped,
             camera_motions=follower.measured,
+            by_time=parts.tracker.clock == "time",
             counts=follower.counts,
             comparison=self._comparison() if error is None else None,
             fate=follower.fate(self._last_frame if whole else None),

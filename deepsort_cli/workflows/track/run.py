@@ -35,7 +35,13 @@ from deepsort_cli.workflows.track.auto_threshold import PERIOD
 from deepsort_cli.workflows.track.events import Summary
 from deepsort_cli.workflows.track.one_source import OneSource, Task
 from deepsort_cli.workflows.track.parts import Functions, Parts, open_parts
-from deepsort_cli.workflows.track.sources import ground_truth, open_one, tell_misplaced, wanted_sources
+from deepsort_cli.workflows.track.sources import (
+    ground_truth,
+    open_one,
+    tell_misplaced,
+    tell_short_lives,
+    wanted_sources,
+)
 from deepsort_cli.workflows.track.together import Together
 
 NOTHING_KEPT = (
@@ -168,6 +174,7 @@ def run_track(
             for source, name in zip(sources, names, strict=True)
         ]
         tell_misplaced(settings.detections, parts.stored, sources[0], listener)
+        tell_short_lives(parts, sources, listener)
         _tell(settings, parts, listener, kept=keep_rows or wants_scores)
         tasks = [
             Task(
@@ -355,6 +362,8 @@ class Run:
         self._listener.happened(summary)
         for remark in summary.warnings():
             self._listener.warn(remark)
+        for remark in summary.remarks():
+            self._listener.note(remark)
 
 
 def _refuse_archive(settings: TrackSettings) -> None:

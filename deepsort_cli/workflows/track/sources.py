@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from deepsort_cli.core import InputError
@@ -17,6 +18,7 @@ from deepsort_cli.core.events import Listener
 from deepsort_cli.core.truth_files import find_truth
 from deepsort_cli.perception.stored import StoredDetections
 from deepsort_cli.settings.track import TrackSettings
+from deepsort_cli.tracking.ages import Age
 from deepsort_cli.video.outputs import needs_pixels
 from deepsort_cli.video.sources import BlankSource, RecordedSource, Source, open_source
 from deepsort_cli.video.sources.video import STDIN
@@ -102,6 +104,19 @@ def tell_misplaced(path: Path | None, stored: StoredDetections | None, source: S
     misplaced = stored.misplaced(known.width, known.height)
     if misplaced is not None:
         listener.warn(f"`detections` {path}: {misplaced}")
+
+
+def tell_short_lives(parts: Parts, sources: Sequence[Source], listener: Listener) -> None:
+    """Say where no track lives until the detector looks again."""
+    age = Age.of(parts.tracker.max_age)
+    for source in sources:
+        apart = parts.interval / source.output_fps
+        if age.in_seconds and age.longest < apart and source.frame_count != 1:
+            listener.warn(
+                f"{source.name}: `tracker.max_age` {parts.tracker.max_age} is shorter than the {apart:.3g} s between "
+                "two frames that are looked at, so no track outlives one. Raise it, or look more often "
+                "(`input.stride`, `detector.interval`)."
+            )
 
 
 def ground_truth(source: Source, name: str, given: Path | None, many: bool) -> BoxTable | None:
