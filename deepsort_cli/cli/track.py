@@ -186,7 +186,7 @@ def _keeping_up(live: Live) -> list[str]:
     words = [] if live.latency_ms is None else [f"{live.latency_ms:.0f} ms behind"]
     words.append(f"{live.skipped:,} skipped")
     if live.reconnects:
-        words.append(f"{live.reconnects} reconnects")
+        words.append(counted(live.reconnects, "reconnect"))
     return words if live.connected else [*words, "NOT CONNECTED"]
 
 
