@@ -49,7 +49,7 @@ def test_wheel_holds_the_package_and_nothing_else(installed: Path) -> None:
 
 
 def test_source_archive_holds_what_tests_and_documentation_need(unpacked_sdist: Path) -> None:
-    for folder in ("tests", "examples", "docs", "benchmarks"):
+    for folder in ("tests", "examples", "docs", "benchmarks", "binary"):
         assert files(unpacked_sdist / folder) == files(REPOSITORY / folder)
     beside = {path.name for path in unpacked_sdist.iterdir()}
     assert beside >= {"README.md", "CHANGELOG.md", "CITATION.cff", "LICENSE", "Makefile", "mkdocs.yml", "uv.lock"}

@@ -19,7 +19,7 @@ from PIL import Image
 
 from tests.conftest import REPOSITORY
 
-BINARY = Path(os.environ.get("DEEPSORT_BINARY", REPOSITORY / "dist" / "deepsort"))
+BINARY = Path(os.environ.get("DEEPSORT_BINARY", REPOSITORY / "dist" / "deepsort")).absolute()
 GLIBC = "libc.so.6 libm.so.6 libdl.so.2 libpthread.so.0 librt.so.1 libutil.so.1 libresolv.so.2 libmvec.so.1"
 
 pytestmark = [
@@ -117,7 +117,7 @@ def test_scans_and_evaluates(run: Run, home: Path, people: Path) -> None:
     scanned = run("scan", "--root", "people", "--html", "scan.html")
     assert scanned.returncode == 0, scanned.stderr
     assert "id_0001" in (home / "scan.html").read_text() or "people" in (home / "scan.html").read_text()
-    evaluated = run("eval", "osnet_x0_25", "--root", "people", "--output-dir", "report")
+    evaluated = run("eval", "osnet_x0_25", "--root", "people", "--val-ratio", "0.9", "--output-dir", "report")
     assert evaluated.returncode == 0, evaluated.stderr
     written = {path.suffix for path in (home / "report").rglob("*")}
     assert {".html", ".json", ".png", ".csv"} <= written

@@ -29,6 +29,7 @@ HAS_TORCH = importlib.util.find_spec("torch") is not None and importlib.util.fin
 NOT_RUN = {
     r"make \w+": "sets up a whole environment",
     r"(pip|uv|python3 -m venv) .*": "installs packages",
+    r"dist/deepsort .*": "is the single file; tests/binary runs it where it is built",
     r"deepsort track 0 .*": "needs a camera",
     r"deepsort train .* --epochs 120": "takes hours: its flag wins over the variable that shortens it",
     r"deepsort finetune .* --train": "is the two commands before it in one; test_finetune.py runs it",
