@@ -32,7 +32,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "tracker.ema_alpha": 0.9,
         "tracker.nsa": True,
         "tracker.reentry_age": 300,
-        "tracker.start_score": 0.7,
+        "tracker.start_score": "auto",
         "tracker.overlap_age": 5,
         "camera_motion.method": "flow",
     },
@@ -41,7 +41,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "tracker.refresh_every": 4,
         "tracker.ema_alpha": 0.9,
         "tracker.nsa": True,
-        "tracker.start_score": 0.7,
+        "tracker.start_score": "auto",
         "tracker.overlap_age": 5,
     },
 }
