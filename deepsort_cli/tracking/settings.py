@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -59,6 +60,19 @@ def _distance_or_auto(value: Any) -> Any:
 DistanceOrAuto = Annotated[Literal["auto"] | float | None, BeforeValidator(_distance_or_auto)]
 """A cosine distance, or to be measured while tracking."""
 
+
+def _score_or_auto(value: Any) -> Any:
+    """As `_distance_or_auto`, for a score of any size."""
+    if value is None or value == "auto":
+        return value
+    if isinstance(value, bool) or not _is_number(value) or not math.isfinite(float(value)):
+        raise ValueError("must be a number, or auto")
+    return float(value)
+
+
+ScoreOrAuto = Annotated[Literal["auto"] | float | None, BeforeValidator(_score_or_auto)]
+"""A detector's score, or the one that suits the detector."""
+
 Regions = Annotated[tuple[str, ...], BeforeValidator(_one_or_many)]
 """Lines or zones as text, `[name=]x1,y1,x2,y2,…`; `core.regions` reads it."""
 
@@ -110,7 +124,7 @@ class TrackerSettings(Settings):
         description="Weight of the past in one running mean of appearance per track, in place of the gallery; "
         "null: gallery.",
     )
-    start_score: float | Literal["auto"] | None = Field(
+    start_score: ScoreOrAuto = Field(
         None,
         description="A track begins only with a detection scored at least this; auto: what suits the detector, as far "
         "as known, else 0.7; null: with any full one.",

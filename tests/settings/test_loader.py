@@ -110,8 +110,9 @@ def test_what_is_sure_enough_to_begin_depends_on_the_detector() -> None:
     assert start("tracker.start_score=0.4") == 0.4
     assert start("tracker.start_score=null") is None
     assert TrackerSettings(start_score="auto").least_start == 0.7
-    with pytest.raises(InputError, match="start_score"):
-        start("tracker.start_score=often")
+    for wrong in ("often", "nan", "true"):
+        with pytest.raises(InputError, match=r"tracker\.start_score('? .*)?: must be a number, or auto"):
+            start(f"tracker.start_score={wrong}")
 
 
 def test_without_layers_all_is_default() -> None:
