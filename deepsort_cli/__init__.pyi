@@ -543,7 +543,7 @@ def track(
     n_init: str | int = 3,
     clock: Literal["frames", "time"] | None = None,
     gating: bool = True,
-    start_score: float | None = None,
+    start_score: Literal["auto"] | float | None = None,
     low_score: float | None = None,
     reentry: str | int = 0,
     box: Literal["kalman", "detection"] = "kalman",
@@ -633,7 +633,8 @@ def track(
         clock: Predict tracks by one step a frame, as in the paper, or by the time that passed between frames; None:
             frames.
         gating: Refuse appearance matches that the motion model finds implausible.
-        start_score: A track begins only with a detection scored at least this; None: with any full one.
+        start_score: A track begins only with a detection scored at least this; auto: what suits the detector, as far as
+            known, else 0.7; None: with any full one.
         low_score: Detections scored from here to high_score may continue tracks by overlap, no more; None: off.
         reentry: How long a deleted track may get its id back by appearance: frames, or seconds as in 12s; 0: off.
         box: Box reported of a track seen in this frame: the filter's, or its detection's own.

@@ -155,8 +155,18 @@ def _facts(model: CatalogueModel) -> str:
             ("licence", f"{model.licence} (of the weights; {model.licence_source})"),
             ("checked", f"address, size and sum are from {known}"),
             ("figures", model.figures),
+            ("scores", _scores(model)),
         )
+        if value
     )
+
+
+def _scores(model: CatalogueModel) -> str:
+    """From which scores on tracks begin and continue, and how that is known."""
+    if model.scores is None:
+        return ""
+    known = f"measured on {model.scores.measured}" if model.scores.measured else "the usual pair, not measured for it"
+    return f"tracks continue from {model.scores.keep:g} (--conf), --start-score auto is {model.scores.start:g}: {known}"
 
 
 @app.command()

@@ -18,6 +18,7 @@ from deepsort_cli.core.errors import InputError, RunError
 from deepsort_cli.core.files import atomic_path, file_sha256
 from deepsort_cli.perception.download import download
 from deepsort_cli.perception.model_cache import cache_error, cache_folder
+from deepsort_cli.perception.scores import ScorePair, scores_of
 
 DEFAULT_DETECTOR = "yolox_nano"
 """Taken where no detector is named and its file is at hand."""
@@ -59,6 +60,11 @@ class CatalogueModel:
     licence_source: str
     checked: Literal["records", "download"]
     figures: str
+
+    @property
+    def scores(self) -> ScorePair | None:
+        """What a detector's scores mean to a tracker; None for other models."""
+        return scores_of(self.name) if self.task == "detector" else None
 
     @property
     def path(self) -> Path:

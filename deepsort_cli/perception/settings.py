@@ -9,12 +9,9 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, field_validator
 
 from deepsort_cli.core.settings import CommaFloats, CommaInts, CommaStrings, Settings
+from deepsort_cli.perception.scores import HOG, USUAL, ScorePair, scores_of
 
 DEVICES = ("auto", "cpu", "cuda", "tensorrt", "coreml", "openvino", "directml", "rocm", "migraphx")
-
-
-DEFAULT_CONF, HOG_CONF = 0.3, 0.4
-"""Lowest confidence of ONNX detectors and stored detections, and of hog, where none is given."""
 
 
 def _per_channel(value: tuple[float, ...]) -> tuple[float, ...]:
@@ -99,13 +96,15 @@ class DetectorSettings(Settings):
 
     @property
     def is_hog(self) -> bool:
-        return self.model_path is None or self.model_path.lower() in ("hog", "")
+        return self.model_path is None or self.model_path.lower() in (HOG, "")
+
+    def scores(self, *, stored: bool = False) -> ScorePair:
+        """What the scores of the detector named mean, or those of stored detections and of functions."""
+        return USUAL if stored else scores_of(self.model_path)
 
     def lowest_confidence(self, *, stored: bool = False) -> float:
         """The `conf` in force: for stored detections, or for the detector named."""
-        if self.conf is not None:
-            return self.conf
-        return HOG_CONF if self.is_hog and not stored else DEFAULT_CONF
+        return self.scores(stored=stored).keep if self.conf is None else self.conf
 
     @field_validator("head")
     @classmethod

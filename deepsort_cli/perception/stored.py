@@ -19,6 +19,7 @@ from deepsort_cli.core.types import Detections, FloatArray, Frame, IntArray
 from deepsort_cli.perception.detectors.base import Detector
 from deepsort_cli.perception.detectors.selection import Selection
 from deepsort_cli.perception.detectors.tally import Tally
+from deepsort_cli.perception.scores import USUAL, ScorePair, scores_of
 
 _ARRAY_COLUMNS = "frame, id, left, top, width, height, confidence"
 
@@ -172,6 +173,12 @@ class StoredDetections(Detector):
     def full_conf(self) -> float | None:
         """Lowest score of a full detection in the run that was recorded; None where unknown."""
         return None if self.recording is None else self.recording.origin.full_conf
+
+    @property
+    def scores(self) -> ScorePair:
+        """What its scores mean, as far as it is known which detector gave them."""
+        name = "" if self.recording is None else Path(self.recording.origin.detector).stem
+        return scores_of(name) if name else USUAL
 
     @property
     def threshold(self) -> float | None:

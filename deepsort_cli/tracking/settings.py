@@ -14,6 +14,8 @@ CANONICAL_COSINE_DISTANCE = 0.2
 """Largest cosine distance of the paper's own network, where neither the user nor the Re-ID model says otherwise."""
 PER_THRESHOLD = 1.25
 """The usual distance between people, as a multiple of the largest cosine distance at which a look matches a track."""
+START_SCORE = 0.7
+"""Score from which a track begins, where that has to be sure and nothing is known of the detector."""
 FULL_SCORE = 0.5
 """Lowest score of a full detection where neither the user nor a detector says otherwise."""
 
@@ -61,6 +63,19 @@ def _distance_or_auto(value: Any) -> Any:
 
 DistanceOrAuto = Annotated[Literal["auto"] | float | None, BeforeValidator(_distance_or_auto)]
 """A cosine distance, or to be measured while tracking."""
+
+
+def _score_or_auto(value: Any) -> Any:
+    """As `_distance_or_auto`, for a score of any size."""
+    if value is None or value == "auto":
+        return value
+    if isinstance(value, bool) or not _is_number(value) or not math.isfinite(float(value)):
+        raise ValueError("must be a number, or auto")
+    return float(value)
+
+
+ScoreOrAuto = Annotated[Literal["auto"] | float | None, BeforeValidator(_score_or_auto)]
+"""A detector's score, or the one that suits the detector."""
 
 Regions = Annotated[tuple[str, ...], BeforeValidator(_one_or_many)]
 """Lines or zones as text, `[name=]x1,y1,x2,y2,…`; `core.regions` reads it."""
@@ -113,9 +128,10 @@ class TrackerSettings(Settings):
         description="Weight of the past in one running mean of appearance per track, in place of the gallery; "
         "null: gallery.",
     )
-    start_score: float | None = Field(
+    start_score: ScoreOrAuto = Field(
         None,
-        description="A track begins only with a detection scored at least this; null: with any full one.",
+        description="A track begins only with a detection scored at least this; auto: what suits the detector, as far "
+        "as known, else 0.7; null: with any full one.",
     )
     low_score: float | None = Field(
         None,
@@ -185,12 +201,18 @@ class TrackerSettings(Settings):
         """The `high_score` in force."""
         return FULL_SCORE if self.high_score is None else self.high_score
 
-    def filled(self, conf: float, threshold: float | None) -> TrackerSettings:
+    @property
+    def least_start(self) -> float | None:
+        """The `start_score` in force; None: any."""
+        return START_SCORE if self.start_score == "auto" else self.start_score
+
+    def filled(self, conf: float, threshold: float | None, start: float = START_SCORE) -> TrackerSettings:
         """These settings with nothing left open.
 
         Args:
             conf: the detector's lowest confidence of a full detection.
             threshold: the Re-ID model's own `max_cosine_distance`, None where it has none.
+            start: the score from which this detector's detections are sure enough to begin a track.
 
         Raises:
             ValueError: `low_score` is not below the lowest score of a full detection.
@@ -199,6 +221,8 @@ class TrackerSettings(Settings):
         values["clock"] = self.clock or "frames"
         if self.max_cosine_distance in (None, "auto"):
             values["max_cosine_distance"] = CANONICAL_COSINE_DISTANCE if threshold is None else threshold
+        if self.start_score == "auto":
+            values["start_score"] = start
         if self.high_score is None:
             values["high_score"] = conf
             if self.low_score is not None and self.low_score >= conf:

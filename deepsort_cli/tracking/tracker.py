@@ -190,8 +190,8 @@ class Tracker:
         if low is not None:
             self._continue_with(low)
         self._delete_lost()
-        if self.settings.start_score is not None:
-            sure = full.scores[unmatched] >= self.settings.start_score
+        if (least := self.settings.least_start) is not None:
+            sure = full.scores[unmatched] >= least
             self.held_back += int(np.count_nonzero(~sure))
             unmatched = unmatched[sure]
         if len(unmatched):

@@ -185,4 +185,6 @@ def _catalogued(model: CatalogueModel) -> dict[str, Any]:
         "license_source": model.licence_source,
         "checked": model.checked,
         "figures": model.figures,
+        "start_score": None if model.scores is None else model.scores.start,
+        "conf": None if model.scores is None else model.scores.keep,
     }

@@ -97,6 +97,24 @@ def test_low_scores_end_where_the_detector_begins() -> None:
         tracker("detector.conf=0.05")
 
 
+def test_what_is_sure_enough_to_begin_depends_on_the_detector() -> None:
+    def start(*overrides: str) -> float | None:
+        settings = resolve(TrackSettings, overrides=["preset=strong", *overrides])
+        stored = settings.detections is not None
+        conf, scores = settings.detector.lowest_confidence(stored=stored), settings.detector.scores(stored=stored)
+        return settings.tracker.filled(conf, None, scores.start).start_score
+
+    assert start("detector.model_path=yolox_nano") == start("detector.model_path=mine.onnx") == 0.7
+    assert start() == start("detector.model_path=hog") == 0.5
+    assert start("detections=det.txt") == 0.7
+    assert start("tracker.start_score=0.4") == 0.4
+    assert start("tracker.start_score=null") is None
+    assert TrackerSettings(start_score="auto").least_start == 0.7
+    for wrong in ("often", "nan", "true"):
+        with pytest.raises(InputError, match=r"tracker\.start_score('? .*)?: must be a number, or auto"):
+            start(f"tracker.start_score={wrong}")
+
+
 def test_without_layers_all_is_default() -> None:
     assert resolve(TrackSettings).tracker == TrackerSettings()
 

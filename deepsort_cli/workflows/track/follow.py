@@ -128,7 +128,7 @@ class Follower:
             begun=tracker.begun,
             unconfirmed=tracker.unconfirmed,
             held_back=tracker.held_back,
-            start_score=tracker.settings.start_score,
+            start_score=tracker.settings.least_start,
             n_init=self._parts.tracker.n_init,
             beyond=0 if last_frame is None else detector.after(last_frame),
             last_resort=isinstance(detector, HogDetector),

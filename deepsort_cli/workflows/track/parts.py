@@ -219,10 +219,12 @@ def _filled(
         threshold = detector.threshold
     known = isinstance(detector, StoredDetections | FunctionDetector)
     wanted = settings.detector if known else usual(settings.detector)
-    conf = wanted.lowest_confidence(stored=known)
+    conf, scores = wanted.lowest_confidence(stored=known), wanted.scores(stored=known)
+    if isinstance(detector, StoredDetections):
+        scores = detector.scores
     if isinstance(detector, StoredDetections) and wanted.conf is None and detector.full_conf is not None:
         conf = detector.full_conf
     try:
-        return tracker.filled(conf, threshold)
+        return tracker.filled(conf, threshold, scores.start)
     except ValueError as error:
         raise InputError(f"tracker.{error}.") from None
