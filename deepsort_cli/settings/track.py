@@ -33,13 +33,8 @@ PRESETS: dict[str, dict[str, Any]] = {
         "tracker.max_age": "3s",
         "tracker.ema_alpha": 0.9,
         "tracker.nsa": True,
-<<<<<<< HEAD
         "tracker.reentry_age": "30s",
-        "tracker.start_score": 0.7,
-=======
-        "tracker.reentry_age": 300,
         "tracker.start_score": "auto",
->>>>>>> data
         "tracker.overlap_age": 5,
         "camera_motion.method": "flow",
     },
