@@ -24,6 +24,7 @@ from tracking_quality import (
     CONF,
     DATA,
     LOWEST,
+    RATES,
     Recorder,
     Scorer,
     Sequence,
@@ -75,7 +76,8 @@ class Tracked:
 
 def track(sequence: Sequence, settings: TrackSettings, threshold: float) -> Tracked:
     """Track a recording as `deepsort track` would, and keep looks as it does."""
-    tracker = Tracker(settings.tracker.filled(CONF, None))
+    fps = RATES.get(sequence.name, 25.0)
+    tracker = Tracker(settings.tracker.filled(CONF, None).at_rate(fps))
     motions = sequence.motions.get(settings.camera_motion.method, itertools.repeat(None))
     interval = settings.detector.interval if sequence.live else 1
     rows: list[list[float]] = []
@@ -89,7 +91,10 @@ def track(sequence: Sequence, settings: TrackSettings, threshold: float) -> Trac
             return features[wanted]
 
         watched = index % interval == 0
-        tracks = tracker.update(kept.with_features(None), motion, embed) if watched else tracker.coast(motion)
+        if watched:
+            tracks = tracker.update(kept.with_features(None), motion, embed, index / fps)
+        else:
+            tracks = tracker.coast(motion, index / fps)
         tracks = tracks[tracks.time_since_update == 0]
         if watched and asked:
             known = np.full_like(kept.features, np.nan)

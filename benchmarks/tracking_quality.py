@@ -105,6 +105,10 @@ class Sequence:
     images: Callable[[], Iterator[Image]] | None = None
 
 
+RATES = {"vtest": 10.0, "PETS09-S2L1": 7.0, "ETH-Bahnhof": 14.0, "KITTI-17": 10.0, "MOT17-05-FRCNN": 14.0}
+"""Frames per second; all others have 25."""
+
+
 def settings_for(values: list[str], threshold: float | None) -> TrackSettings:
     """Settings with these values, and the appearance threshold, None for the usual one."""
     chosen = [] if threshold is None else [f"tracker.max_cosine_distance={threshold}"]
@@ -113,20 +117,23 @@ def settings_for(values: list[str], threshold: float | None) -> TrackSettings:
 
 def replay(sequence: Sequence, settings: TrackSettings) -> Comparison:
     """Track a recording as `deepsort track` would."""
-    tracker = Tracker(settings.tracker.filled(CONF, None))
+    fps = RATES.get(sequence.name, 25.0)
+    tracker = Tracker(settings.tracker.filled(CONF, None).at_rate(fps))
     interval = settings.detector.interval if sequence.live else 1
     lowest = CONF if settings.tracker.low_score is None else settings.tracker.low_score
     motions = sequence.motions.get(settings.camera_motion.method, itertools.repeat(None))
     rows = []
     for index, (seen, motion) in enumerate(zip(sequence.frames, motions, strict=False)):
+        time = index / fps
         if index % interval:
-            tracks = tracker.coast(motion)
+            tracks = tracker.coast(motion, time)
         elif seen.features is None:
-            tracks = tracker.update(seen[seen.scores >= lowest], motion)
+            tracks = tracker.update(seen[seen.scores >= lowest], motion, time=time)
         else:
             kept = seen[seen.scores >= lowest]
             features = kept.features
-            tracks = tracker.update(kept.with_features(None), motion, lambda wanted, known=features: known[wanted])
+            bare = kept.with_features(None)
+            tracks = tracker.update(bare, motion, lambda wanted, known=features: known[wanted], time)
         tracks = tracks[tracks.time_since_update == 0]
         for track_id, box in zip(tracks.ids, xyxy_to_tlwh(tracks.boxes), strict=True):
             rows.append([index + 1, track_id, *box, 1, -1, -1, -1])

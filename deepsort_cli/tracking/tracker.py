@@ -448,11 +448,13 @@ class Tracker:
     def _begin(self, columns: IntArray, seen: Observation) -> IntArray:
         """Begin a track with each of these detections; returns their positions among all tracks."""
         n = len(columns)
+        frames = np.empty((n, 3), np.int64)
+        frames[:] = self._clock.frame, 0, _LONG_AGO
         self._state = self._state.joined(kalman.initiate(seen.measurements[columns]))
         new = {
             "_ids": np.arange(self._next_id, self._next_id + n) * (-1 if self.settings.dense_ids else 1),
             "_confirmed": np.zeros(n, bool),
-            "_frames": np.tile([self._clock.frame, 0, _LONG_AGO], (n, 1)),
+            "_frames": frames,
             "_seconds": np.full((n, 2), self._clock.now),
             "_hits": np.ones(n, np.int64),
             "_time_since_update": np.zeros(n, np.int64),
