@@ -42,6 +42,7 @@ SHARING_A_DEVICE = 4
 ON_GPUS = ("cuda", "tensorrt", "rocm", "migraphx")
 """Devices that Ray calls a GPU."""
 POLL_SECONDS = 1.0
+KNOCK_SECONDS = 10.0
 TOKEN = "token"
 
 
@@ -159,8 +160,9 @@ def _connected(ray: Any, address: str) -> Iterator[None]:
         yield
         return
     try:
+        _knock(address)
         ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
-    except (ConnectionError, RuntimeError, ValueError, ImportError, TimeoutError) as error:
+    except (OSError, RuntimeError, ValueError, ImportError) as error:
         reason = str(error).strip().split("\n")[0][:200] or type(error).__name__
         raise InputError(
             f"`archive.cluster` {hide_secrets(address)}: no Ray cluster answers ({reason}). Start one with "
@@ -170,6 +172,21 @@ def _connected(ray: Any, address: str) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def _knock(address: str) -> None:
+    """Whether anybody listens at an address; Ray itself tries for minutes.
+
+    Raises:
+        OSError: nobody does.
+        ValueError: it is no address.
+    """
+    if address == "auto":
+        return
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdecimal():
+        raise ValueError("an address is auto, HOST:6379 or ray://HOST:10001")
+    socket.create_connection((host.strip("[]"), int(port)), timeout=KNOCK_SECONDS).close()
 
 
 def _portable(settings: TrackSettings, work: Path) -> TrackSettings:
