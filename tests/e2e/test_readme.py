@@ -131,6 +131,8 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory, colour_model: Path) -> Pat
         for shade in range(8):
             video.write(np.full((120, 160, 3), 20 * shade, np.uint8))
         video.release()
+    (folder / "videos").mkdir()
+    shutil.copyfile(folder / "video.mp4", folder / "videos" / "street.mp4")
     save_detector(folder / "yolox_nano.onnx")
     for name in ("reid.onnx", "old.onnx", "new.onnx", *(() if HAS_TORCH else ("osnet_x0_25_msmt17.onnx",))):
         shutil.copyfile(colour_model, folder / name)

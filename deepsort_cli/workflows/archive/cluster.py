@@ -15,11 +15,12 @@ import contextlib
 import logging
 import secrets
 import shutil
+import signal
 import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ SHARING_A_DEVICE = 4
 ON_GPUS = ("cuda", "tensorrt", "rocm", "migraphx")
 """Devices that Ray calls a GPU."""
 POLL_SECONDS = 1.0
+KNOCK_SECONDS = 10.0
 TOKEN = "token"
 
 
@@ -49,11 +51,16 @@ def check_cluster(settings: TrackSettings, listener: Listener) -> TrackSettings:
     """Make sure that Ray is there, where a cluster is asked for, and settle on a device.
 
     Raises:
-        InputError: it is not installed.
+        InputError: it is not installed, or nobody answers at the address.
     """
-    if settings.archive.cluster is None:
+    address = settings.archive.cluster
+    if address is None:
         return settings
     _ray()
+    try:
+        _knock(address)
+    except (OSError, ValueError) as error:
+        raise _no_answer(address, error) from None
     if settings.runtime.device == "auto":
         listener.note("on the cluster, networks run on CPUs; `runtime.device`=cuda asks Ray for GPUs")
         runtime = settings.runtime.model_copy(update={"device": "cpu"})
@@ -124,7 +131,13 @@ class Seat:
 
 
 def track_on_cluster(
-    jobs: Sequence[Job], settings: TrackSettings, models: dict[str, str], work: Path, workers: int, watch: Watch
+    jobs: Sequence[Job],
+    settings: TrackSettings,
+    models: dict[str, str],
+    work: Path,
+    workers: int,
+    watch: Watch,
+    note: Callable[[str], None],
 ) -> Iterator[Outcome]:
     """Track videos on a cluster; outcomes come in the order in which they end. Leaving the iteration stops all.
 
@@ -134,6 +147,7 @@ def track_on_cluster(
         work: folder of results in the making, on a disk that all machines share.
         workers: at most so many; as many as the cluster has room for.
         watch: hears what each worker is at.
+        note: is told that the cluster has no room.
 
     Raises:
         InputError: there is no such cluster, or no machine of it can do the work.
@@ -143,7 +157,7 @@ def track_on_cluster(
         team = _Team(ray, _portable(settings, work), models, work, watch)
         try:
             team.hire(min(workers, len(jobs)))
-            yield from team.outcomes(deque(jobs))
+            yield from team.outcomes(deque(jobs), note)
         finally:
             team.dismiss()
 
@@ -158,18 +172,41 @@ def _connected(ray: Any, address: str) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
+    on_main_thread = threading.current_thread() is threading.main_thread()
+    at_end = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
-    except (ConnectionError, RuntimeError, ValueError, ImportError, TimeoutError) as error:
-        reason = str(error).strip().split("\n")[0][:200] or type(error).__name__
-        raise InputError(
-            f"`archive.cluster` {hide_secrets(address)}: no Ray cluster answers ({reason}). Start one with "
-            "`ray start`: docs/ARCHIVES.md says how."
-        ) from None
+        if on_main_thread:  # Ray would end the program where the caller finishes files
+            signal.signal(signal.SIGTERM, at_end)
+    except (OSError, RuntimeError, ValueError, ImportError) as error:
+        raise _no_answer(address, error) from None
     try:
         yield
     finally:
         ray.shutdown()
+
+
+def _no_answer(address: str, error: Exception) -> InputError:
+    reason = str(error).strip().split("\n")[0][:200] or type(error).__name__
+    return InputError(
+        f"`archive.cluster` {hide_secrets(address)}: no Ray cluster answers ({reason}). Start one with `ray start`: "
+        "docs/ARCHIVES.md says how."
+    )
+
+
+def _knock(address: str) -> None:
+    """Whether anybody listens at an address; Ray itself tries for minutes.
+
+    Raises:
+        OSError: nobody does.
+        ValueError: it is no address.
+    """
+    if address == "auto":
+        return
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdecimal():
+        raise ValueError("an address is auto, HOST:6379 or ray://HOST:10001")
+    socket.create_connection((host.strip("[]"), int(port)), timeout=KNOCK_SECONDS).close()
 
 
 def _portable(settings: TrackSettings, work: Path) -> TrackSettings:
@@ -230,9 +267,14 @@ class _Team:
             self._actors[number] = actor = seat.remote(*self._given)
             self._opening[actor.open.remote()] = number
 
-    def outcomes(self, waiting: deque[Job]) -> Iterator[Outcome]:
+    def outcomes(self, waiting: deque[Job], note: Callable[[str], None]) -> Iterator[Outcome]:
         """Give out the jobs, and what comes of them."""
+        patient_until = time.monotonic() + PATIENCE
         while waiting or self._tracking:
+            if time.monotonic() > patient_until:
+                if not self._tracking:
+                    note("the cluster has no free CPU or GPU yet for a worker; waiting for one (Ctrl-C ends it)")
+                patient_until = float("inf")
             self._give(waiting)
             refs = [*self._opening, *self._tracking, *self._asked]
             for ref in self._ray.wait(refs, num_returns=1, timeout=POLL_SECONDS)[0] if refs else ():

@@ -231,16 +231,21 @@ class _Run:
         try:
             for outcome in self._outcomes(to_do, workers):
                 self._take(outcome)
-        except KeyboardInterrupt:
-            done = sum(result.state == "done" for result in self._results.values())
-            self._listener.note(
-                f"stopped: {done} of {len(to_do)} videos are tracked. The same command goes on from there."
-            )
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt):
+                done = sum(result.state == "done" for result in self._results.values())
+                self._listener.note(
+                    f"stopped: {done} of {len(to_do)} videos are tracked. The same command goes on from there."
+                )
+            if self._results or not isinstance(error, InputError):  # else nothing was begun, and nothing is left
+                self._write_index()
             raise
-        finally:
-            self._folder.write_failures(self._failures)
-            index = write_index(self._folder, self._failures)
+        index = self._write_index()
         return Archive(self._folder.path, [self._results[item.number] for item in self._items], index)
+
+    def _write_index(self) -> list[Path]:
+        self._folder.write_failures(self._failures)
+        return write_index(self._folder, self._failures)
 
     def _outcomes(self, to_do: Sequence[Item], workers: int) -> Iterator[Outcome]:
         """What comes of the videos, the largest first, so that no long one is begun when the others are done."""
@@ -249,7 +254,8 @@ class _Run:
         if not jobs:
             return
         if self._settings.archive.cluster is not None:
-            yield from track_on_cluster(jobs, self._settings, self._models, self._folder.work, workers, self._watch)
+            work, note = self._folder.work, self._listener.note
+            yield from track_on_cluster(jobs, self._settings, self._models, work, workers, self._watch, note)
             return
         cpus = max(1, available_cpus() // workers)
         yield from track_here(jobs, self._settings, self._models, workers, cpus, self._watch)

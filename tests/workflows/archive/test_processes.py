@@ -83,7 +83,7 @@ def test_a_run_that_is_killed_goes_on_where_it_was(
     script = tmp_path / "start.py"
     script.write_text("import sys\nfrom deepsort_cli.cli import main\nsys.exit(main())\n")
     arguments = ["track", videos, "--output-dir", "out", "--save-txt", "tracks.txt", "--save-csv", "t.csv"]
-    command = [sys.executable, script, *arguments, "--reid", "none", "--detector", person_model, "-j", "2"]
+    command = [sys.executable, script, *arguments, "--reid", "none", "--detector", person_model, "--jobs", "2"]
     options = {"cwd": tmp_path, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
     run = subprocess.Popen(list(map(str, command)), **options)  # type: ignore[call-overload]
     deadline = time.monotonic() + 600
