@@ -238,9 +238,11 @@ def test_objectives_are_mixed(text: str, weights: dict[str, float]) -> None:
 def test_what_cannot_work_is_refused(
     streets: list[tuple[Path, Path]], tmp_path: Path, keywords: dict[str, Any], message: str
 ) -> None:
-    given = {"source": str(streets[0][0]), "gt": streets[0][1], "trials": 4, "output_dir": tmp_path, **keywords}
+    folder = tmp_path / "study"
+    given = {"source": str(streets[0][0]), "gt": streets[0][1], "trials": 4, "output_dir": folder, **keywords}
     with pytest.raises(InputError, match=message):
         tune(**given)
+    assert not (folder / "best.yaml").exists()
 
 
 def test_a_missing_extra_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
