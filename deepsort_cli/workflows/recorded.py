@@ -33,7 +33,10 @@ def load_stored(source: str) -> Recording:
         InputError: it cannot be read, or holds nothing.
     """
     path = at_home(source)
-    stored = StoredDetections.load(path)
+    try:
+        stored = StoredDetections.load(path)
+    except InputError as error:  # here it is the source
+        raise InputError(str(error).replace("`detections` ", "`source` ", 1)) from None
     recording = stored.recording if stored.recording is not None else _recording_of(path, stored)
     if not len(recording.detections):
         raise InputError(f"`source` {path}: holds no detection.")

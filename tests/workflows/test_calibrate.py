@@ -95,6 +95,7 @@ def test_a_source_is_watched_where_there_is_no_recording(tmp_path: Path, colour_
         ({"source": ["a.npz", "other.npz"]}, "recorded with 2 Re-ID models"),
         ({"source": "few.npz"}, "2 people followed without doubt"),
         ({"source": "none.npz"}, "none.npz: no such file"),
+        ({"source": "empty.npz"}, "`source` empty.npz: not a NumPy archive"),
     ],
     ids=str,
 )
@@ -106,6 +107,7 @@ def test_what_cannot_work_is_refused(
     recorded(Path("bare.npz"), features=False)
     recorded(Path("other.npz"), embedder="other.onnx")
     recorded(Path("few.npz"), people=2)
+    Path("empty.npz").touch()
     before = sorted(tmp_path.iterdir())
     with pytest.raises(InputError, match=message):
         calibrate(**keywords)

@@ -147,7 +147,8 @@ def follow(recording: Recording, settings: TrackSettings, count: int | None = No
 def parts_of(recording: Recording, settings: TrackSettings) -> Parts:
     """The parts of a run over a recording."""
     detector, tracker = settings.detector, settings.tracker
-    conf = detector.lowest_confidence(stored=True)
+    scores = StoredDetections.of(recording).scores
+    conf = scores.keep if detector.conf is None else detector.conf
     wanted = select_classes(COCO_NAMES, detector.classes) if detector.classes else None
     stored = StoredDetections.of(
         recording, conf=conf if tracker.low_score is None else tracker.low_score, iou=detector.iou, classes=wanted
@@ -159,7 +160,7 @@ def parts_of(recording: Recording, settings: TrackSettings) -> Parts:
         own_features=True,
         camera=None,
         recorded_motion=method != "none" and recording.origin.camera_motion == method,
-        tracker=tracker.filled(conf, recording.origin.threshold),
+        tracker=tracker.filled(conf, recording.origin.threshold, scores.start),
         interval=1,
         workers=1,
     )

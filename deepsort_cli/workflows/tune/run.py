@@ -9,7 +9,6 @@ from typing import Any
 
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.events import Listener, LoggingListener
-from deepsort_cli.core.files import check_output_folder
 from deepsort_cli.evaluation.official_scorer import require_trackeval
 from deepsort_cli.settings.keywords import from_keywords
 from deepsort_cli.settings.track import TrackSettings
@@ -148,7 +147,6 @@ def run_tune(settings: TuneSettings, listener: Listener) -> Tuned:
     from deepsort_cli.workflows.tune.outputs import write_outputs
 
     require_optuna()
-    check_output_folder(settings.output_dir, key="output_dir")
     pieces = open_pieces(settings, settings.output_dir, listener)
     if any(piece.truth is not None for piece in pieces):
         require_trackeval()

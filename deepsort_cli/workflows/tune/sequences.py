@@ -13,7 +13,7 @@ import numpy as np
 from deepsort_cli.core.box_tables import check_unique_ids, marked_to_count, read_boxes
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.events import Listener
-from deepsort_cli.core.files import at_home, atomic_open, file_sha256
+from deepsort_cli.core.files import at_home, atomic_open, check_output_folder, file_sha256
 from deepsort_cli.core.mot import Comparison
 from deepsort_cli.core.recording import Recording
 from deepsort_cli.core.truth_files import find_truth
@@ -54,6 +54,7 @@ def open_pieces(settings: TuneSettings, folder: Path, listener: Listener) -> lis
             "no source is given: name a video, a MOT sequence or a folder of these, or a recording (.npz)."
         )
     truths = _truths(found, settings.gt)
+    check_output_folder(folder, key="output_dir")
     watched = [_recorded(named.source, settings, folder, listener) for named in found]
     names = unique_names([recording.origin.source for recording, _ in watched])
     pieces = []

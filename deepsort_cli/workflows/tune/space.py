@@ -10,6 +10,7 @@ from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.recording import Recording
 from deepsort_cli.settings.loader import nest
 from deepsort_cli.settings.track import TrackSettings
+from deepsort_cli.tracking.settings import START_SCORE
 
 LEAST_CONF = 0.05
 """How far above the lowest recorded score the search for `detector.conf` begins, so that low scores may be lower."""
@@ -95,12 +96,13 @@ def search_space(recordings: Sequence[Recording], keep: Sequence[str]) -> list[P
         _whole("tracker.overlap_age", 1, 15),
         _one_of("tracker.nsa", False, True),
         _one_of("tracker.box", "kalman", "detection"),
+        _one_of("tracker.clock", "frames", "time"),
     ]
     if any(recording.detections.features is not None for recording in recordings):
         found += [
             _between("tracker.max_cosine_distance", 0.03, 0.7),
             _one_of("tracker.ema_alpha", None, 0.9),
-            _one_of("tracker.reentry_age", 0, "12s"),
+            _one_of("tracker.reentry_age", 0, "10s", "30s"),
         ]
     methods = {recording.origin.camera_motion for recording in recordings}
     if len(methods) == 1 and None not in methods:
@@ -124,7 +126,14 @@ def first_trial(settings: TrackSettings, space: Sequence[Parameter]) -> dict[str
     """Settings in the terms of the search, as near as it can come to them."""
     at = {parameter.key: value_at(settings, parameter.key) for parameter in space}
     full = settings.detector.lowest_confidence(stored=True)
-    usual = {"detector.conf": full, "tracker.start_score": full, "tracker.max_cosine_distance": 0.25}
+    if settings.tracker.start_score == "auto":
+        at["tracker.start_score"] = START_SCORE
+    usual = {
+        "detector.conf": full,
+        "tracker.start_score": full,
+        "tracker.max_cosine_distance": 0.25,
+        "tracker.clock": "frames",
+    }
     found = {}
     for parameter in space:
         value = at[parameter.key]

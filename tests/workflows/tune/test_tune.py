@@ -226,7 +226,7 @@ def test_objectives_are_mixed(text: str, weights: dict[str, float]) -> None:
         ({"objective": "hota=x"}, "a number as weight of hota, not x"),
         ({"objective": "idf1=-1"}, "above 0, not -1"),
         ({"objective": ""}, "not nothing"),
-        ({"trials": 2}, "greater than or equal to 4"),
+        ({"trials": 2}, "`trials` 2: must be at least 4"),
         ({"keep": "tracker.gating"}, "`search.keep` tracker.gating: is not searched. What is: detector.conf, "),
         ({"source": []}, "no source is given"),
         ({"source": "absent.npz"}, "absent.npz: no such file"),
@@ -238,9 +238,11 @@ def test_objectives_are_mixed(text: str, weights: dict[str, float]) -> None:
 def test_what_cannot_work_is_refused(
     streets: list[tuple[Path, Path]], tmp_path: Path, keywords: dict[str, Any], message: str
 ) -> None:
-    given = {"source": str(streets[0][0]), "gt": streets[0][1], "trials": 4, "output_dir": tmp_path, **keywords}
+    folder = tmp_path / "study"
+    given = {"source": str(streets[0][0]), "gt": streets[0][1], "trials": 4, "output_dir": folder, **keywords}
     with pytest.raises(InputError, match=message):
         tune(**given)
+    assert not (folder / "best.yaml").exists()
 
 
 def test_a_missing_extra_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
