@@ -51,16 +51,16 @@ def _at_least(minimum: int) -> BeforeValidator:
         if found:
             seconds = float(found[1])
             if not ROUNDING <= seconds <= 1e6:
-                raise ValueError("input should be from 0.001s to 1000000s")
+                raise ValueError("must be from 0.001s to 1000000s")
             return f"{seconds:.12g}s"
         if isinstance(text, str) and re.fullmatch(r"[-+]?\d+", text, re.ASCII):
             text = int(text)
         if isinstance(text, float) and text.is_integer():
             text = int(text)
         if isinstance(text, bool) or not isinstance(text, int):
-            raise ValueError("input should be a valid integer of frames, or seconds written as 1.2s")
+            raise ValueError("must be a whole number of frames, or seconds written as 1.2s")
         if text < minimum:
-            raise ValueError(f"input should be greater than or equal to {minimum}")
+            raise ValueError(f"must be at least {minimum}")
         return text
 
     return BeforeValidator(read)

@@ -40,14 +40,14 @@ def test_what_is_understood(written: Any, kept: Any, age: Age) -> None:
 )
 def test_what_is_not(written: Any) -> None:
     for name in ("max_age", "n_init", "overlap_age", "reentry_age"):
-        with pytest.raises(ValidationError, match="input should be"):
+        with pytest.raises(ValidationError, match="must be"):
             TrackerSettings(**{name: written})
 
 
 def test_only_re_entry_can_be_nothing() -> None:
     assert TrackerSettings(reentry_age=0).reentry_age == 0
     for name, value in (("max_age", 0), ("n_init", "0"), ("overlap_age", -1), ("reentry_age", -1)):
-        with pytest.raises(ValidationError, match="greater than or equal to"):
+        with pytest.raises(ValidationError, match="must be at least"):
             TrackerSettings(**{name: value})
 
 
@@ -59,5 +59,5 @@ def test_every_layer_takes_them(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) 
     assert settings.seconds == ["max_age", "n_init", "overlap_age", "reentry_age"]
     assert resolve(TrackSettings, config=config, flags={"tracker.max_age": "50"}).tracker.max_age == 50
     assert from_keywords(TrackSettings, {"max_age": "1.2s", "reentry": 5}).tracker.seconds == ["max_age"]
-    with pytest.raises(InputError, match=r"^`max_age` '1.2': input should be a valid integer.* seconds .*1\.2s"):
+    with pytest.raises(InputError, match=r"^`max_age` '1.2': must be a whole number of frames.* seconds .*1\.2s"):
         from_keywords(TrackSettings, {"max_age": "1.2"})

@@ -226,7 +226,7 @@ def test_objectives_are_mixed(text: str, weights: dict[str, float]) -> None:
         ({"objective": "hota=x"}, "a number as weight of hota, not x"),
         ({"objective": "idf1=-1"}, "above 0, not -1"),
         ({"objective": ""}, "not nothing"),
-        ({"trials": 2}, "greater than or equal to 4"),
+        ({"trials": 2}, "must be at least 4"),
         ({"keep": "tracker.gating"}, "`search.keep` tracker.gating: is not searched. What is: detector.conf, "),
         ({"source": []}, "no source is given"),
         ({"source": "absent.npz"}, "absent.npz: no such file"),
