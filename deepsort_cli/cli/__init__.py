@@ -33,8 +33,8 @@ COMMANDS = {
 }
 """Subcommand → one-line summary. The module of `name` is `deepsort_cli.cli.<name>`, its Typer app is called `app`."""
 
-WITH_TORCH, OUTSIDE = ("train", "finetune", "export"), " Not in this single file: needs the Python package."
-"""Subcommands that need PyTorch, and what is said of them where that cannot be."""
+WITH_EXTRAS, OUTSIDE = ("train", "finetune", "export", "tune", "score"), " Not in this file: needs the Python package."
+"""Subcommands that need more than the base install, and what is said of them where nothing can be added to that."""
 
 MODULES = {"eval": "evaluate"}
 """Subcommands whose module bears another name, because `eval` and the like are Python's own words."""
@@ -183,7 +183,7 @@ def _register(name: str, summary: str) -> None:
 
 
 for _name, _summary in COMMANDS.items():
-    _register(_name, f"{_summary}{OUTSIDE if single_file() and _name in WITH_TORCH else ''}")
+    _register(_name, f"{_summary}{OUTSIDE if single_file() and _name in WITH_EXTRAS else ''}")
 
 
 def main() -> None:

@@ -55,9 +55,7 @@ def _distance_or_auto(value: Any) -> Any:
     if number != number:
         raise ValueError("must be a number from 0 to 2, or auto")
     if not 0 <= number <= 2:
-        raise ValueError(
-            f"input should be {'greater' if number < 0 else 'less'} than or equal to {0 if number < 0 else 2}"
-        )
+        raise ValueError(f"must be {'at least 0' if number < 0 else 'at most 2'}")
     return number
 
 

@@ -95,6 +95,7 @@ def test_helps_and_says_what_it_has_not_got(run: Run) -> None:
         said = " ".join(refused.stderr.replace("│", " ").split())
         assert refused.returncode == 2
         assert "in the Python package, as nothing can be added to this single file: pip install" in said
+    assert all("needs the Python package" in lines[command] for command in ("tune", "score"))
     assert "needs the Python package" not in lines["track"] + lines["eval"]
     assert "--camera-motion" in run("track", "--help-all").stdout
 
@@ -111,6 +112,20 @@ def test_tracks_the_demo(run: Run, home: Path) -> None:
     again = run("track", "--source", "a.mp4", "--detector", "hog", "--max-frames", "3", "--json")
     assert again.returncode == 0, again.stderr
     assert json.loads(again.stdout)[0]["frames"] == 3, "it decodes video"
+
+
+def test_tracks_an_archive_in_processes_of_its_own(run: Run, home: Path) -> None:
+    """Workers are started anew, and so are this very file."""
+    (home / "archive").mkdir()
+    for name in ("one.mp4", "two.mp4"):
+        made = run(
+            "track", "demo", "--detector", "hog", "--reid", "none", "--max-frames", "4", "--save", f"archive/{name}"
+        )
+        assert made.returncode == 0, made.stderr
+    flags = ("--output-dir", "done", "--save-txt", "tracks.txt", "--detector", "hog", "--reid", "none", "--jobs", "2")
+    done = run("track", "archive", *flags)
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.parent.name for path in (home / "done").rglob("tracks.txt")) == ["one.mp4", "two.mp4"]
 
 
 def test_scans_and_evaluates(run: Run, home: Path, people: Path) -> None:

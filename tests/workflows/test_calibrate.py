@@ -162,6 +162,6 @@ def test_auto_says_what_it_could_not_do(tmp_path: Path, monkeypatch: pytest.Monk
         deepsort.track(detections=bare, max_cosine_distance="auto")
     with pytest.raises(InputError, match="needs every detection embedded"):
         deepsort.track("demo", detector="hog", preset="fast", max_cosine_distance="auto")
-    for value, why in (("3", "less than or equal to 2"), ("nearly", "a number from 0 to 2, or auto"), (-1, "greater")):
+    for value, why in (("3", "at most 2"), ("nearly", "a number from 0 to 2, or auto"), (-1, "at least 0")):
         with pytest.raises(InputError, match=f"`max_cosine_distance` .*{why}"):
             deepsort.track("demo", max_cosine_distance=value)
