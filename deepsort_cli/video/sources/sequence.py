@@ -71,7 +71,7 @@ def _open_sequence(
         return source
     raise InputError(
         f"`source` {folder}: the sequence has no images in {image_folder.name}/. Without images, only stored "
-        "detections can be tracked: `detections`=FILE, without a video, crops or a window."
+        "detections can be tracked: `detections`=FILE, without a video, crops, a heat map or a window."
     )
 
 

@@ -86,7 +86,9 @@ def _blank(settings: TrackSettings, parts: Parts, pixels: bool, listener: Listen
     assert path is not None
     assert stored is not None
     if pixels:
-        raise InputError("`source` is missing: a Re-ID model, video, crops or a window need the frames' images.")
+        raise InputError(
+            "`source` is missing: a Re-ID model, video, crops, a heat map or a window need the frames' images."
+        )
     if stored.last_frame == 0 and stored.recording is None:
         raise InputError(f"`detections` {path}: holds no detection, and no `source` says how long to run.")
     if parts.camera is not None:
