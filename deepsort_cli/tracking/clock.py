@@ -31,6 +31,7 @@ class FrameClock:
         self._looked = True
         self._settings = settings
         self._fps = settings.nominal_fps or DEFAULT_FPS
+        self._unknown = settings.nominal_fps is None and bool(settings.seconds)
         self._begun = False
         self._told = False
 
@@ -44,7 +45,7 @@ class FrameClock:
         if time is None:
             if self._begun and self._told:
                 raise ValueError(f"time must be told of every frame or of none; the last one was at {self.now:g} s")
-            if self._settings.nominal_fps is None and self._settings.seconds:
+            if self._unknown:
                 raise ValueError(
                     f"`tracker.{self._settings.seconds[0]}` is in seconds: tell the time of every frame, "
                     "update(…, time=seconds), or set `tracker.nominal_fps`"

@@ -82,6 +82,7 @@ class Tracker:
         self._n_init = Age.of(self.settings.n_init)
         self._overlap_age = Age.of(self.settings.overlap_age)
         self._reentry_age = Age.of(self.settings.reentry_age)
+        self._in_seconds = bool(self.settings.seconds)
         self.reset()
 
     def reset(self) -> None:
@@ -380,7 +381,8 @@ class Tracker:
         self._scores[tracks] = seen.scores[columns]
         self._class_ids[tracks] = seen.class_ids[columns]
         self._detected[tracks] = seen.boxes[columns]
-        self._seconds[tracks, 1] = self._clock.now
+        if self._in_seconds:
+            self._seconds[tracks, 1] = self._clock.now
         if self._n_init.in_seconds:
             enough = self._clock.now - self._seconds[tracks, 0] >= self._n_init.shortest
         else:
