@@ -11,6 +11,7 @@ from rich.markup import escape
 from deepsort_cli.cli.console import Reporter
 from deepsort_cli.cli.listeners import Bars
 from deepsort_cli.cli.wording import worded
+from deepsort_cli.core.counted import counted
 from deepsort_cli.core.errors import RunError
 from deepsort_cli.settings.track import TrackSettings
 from deepsort_cli.workflows.archive import Archive, Planned, Result, Working, run_archive
@@ -73,8 +74,8 @@ class _Screen(Bars):
         if self.bars is not None:  # of the comparison with what is there
             self.bars.stop()
             self.bars = None
-        skipped = f", {planned.skipped:,} are done already" if planned.skipped else ""
-        self.report.info(f"{planned.to_do:,} videos to track{skipped}")
+        skipped = f", {planned.skipped:,} done already" if planned.skipped else ""
+        self.report.info(f"{counted(planned.to_do, 'video')} to track{skipped}")
         if not self.report.interactive or not planned.to_do:
             return
         from rich.progress import BarColumn, Progress, TextColumn
@@ -110,13 +111,13 @@ class _Screen(Bars):
         if result.state == "failed":
             self.report.warn(f"{number} {result.place}: {result.reason}")
             return
-        what = f"{result.people:,} people in {result.frames:,} frames"
+        what = f"{counted(result.people or 0, 'person', 'people')} in {counted(result.frames or 0, 'frame')}"
         left = f", {_duration(self._left)} left" if self._left is not None and self._live is None else ""
         self.report.info(f"{number} {result.place}: {what}{left}")
 
     def _counters(self) -> str:
         left = f"  {_duration(self._left)} left" if self._left is not None else ""
-        return f"{self._ended:,}/{self._planned.to_do:,} videos{left}"
+        return f"{self._ended:,}/{self._planned.to_do:,} done{left}"
 
 
 def _duration(seconds: float) -> str:

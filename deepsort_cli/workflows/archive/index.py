@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from deepsort_cli.core.counted import counted
 from deepsort_cli.core.files import atomic_open
 from deepsort_cli.core.html_parts import marked, page_start, text
 from deepsort_cli.workflows.archive.records import RECORD, THUMBNAIL, Folder, Record
@@ -61,12 +62,13 @@ def _rows(records: Sequence[Record], failures: Mapping[str, Mapping[str, str]]) 
 def _page(folder: Folder, records: Sequence[Record], failures: Mapping[str, Mapping[str, str]]) -> Iterable[str]:
     frames, people = (sum(int(record.get(name) or 0) for record in records) for name in ("frames", "people"))
     seconds = sum(float(record.get("duration") or 0) for record in records)
-    title = f"Tracks in {len(records):,} video{'s' * (len(records) != 1)}"
+    title = f"Tracks in {counted(len(records), 'video')}"
     yield page_start(title, STYLE)
     yield f"<h1>{text(title)}</h1>\n"
     yield (
-        f'<p class="quiet">{_clock(seconds)} of video, {frames:,} frames. {people:,} people, counted in each video by '
-        f'itself. <a href="{TABLE}">The same as a table</a> (CSV).</p>\n'
+        f'<p class="quiet">{_clock(seconds)} of video, {counted(frames, "frame")}. '
+        f"{counted(people, 'person', 'people')}, counted in each video by itself. "
+        f'<a href="{TABLE}">The same as a table</a> (CSV).</p>\n'
     )
     if failures:
         yield f"<h2>Failed: {len(failures):,}</h2>\n<p>The next run tries them again.</p>\n<ul class='failures'>\n"
@@ -98,8 +100,9 @@ def _card(folder: Folder, record: Record, top: float) -> str:
     return (
         f'<article class="card">\n<a class="picture" href="{address}/">{picture}</a>\n'
         f'<h3><a href="{address}/">{text(place)}</a></h3>\n'
-        f'<p class="facts"><b>{people:,}</b> people · {frames:,} frames · {_clock(float(record.get("duration") or 0))}'
-        f"</p>\n{_timeline(record.get('timeline') or [], top)}{counts}{warnings}"
+        f'<p class="facts">{counted(people, "person", "people")} · {counted(frames, "frame")} · '
+        f"{_clock(float(record.get('duration') or 0))}</p>\n"
+        f"{_timeline(record.get('timeline') or [], top)}{counts}{warnings}"
         f'<p class="links">{" · ".join(links)}</p>\n</article>\n'
     )
 

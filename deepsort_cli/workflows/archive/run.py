@@ -10,6 +10,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from deepsort_cli.core.counted import counted
 from deepsort_cli.core.cpus import available_cpus
 from deepsort_cli.core.errors import DeepsortError, InputError
 from deepsort_cli.core.events import Listener, LoggingListener
@@ -61,7 +62,7 @@ class Archive:
             return None
         lines = [f"{result.place}: {result.reason}" for result in failed[:10]]
         more = [f"… and {len(failed) - 10} more, in {self.folder / 'index.html'}"] if len(failed) > 10 else []
-        start = f"{len(failed)} of {len(self.results)} videos failed; the next run tries them again."
+        start = f"{len(failed)} of {counted(len(self.results), 'video')} failed; the next run tries again."
         return "\n".join([start, *lines, *more])
 
 
@@ -235,7 +236,7 @@ class _Run:
             if isinstance(error, KeyboardInterrupt):
                 done = sum(result.state == "done" for result in self._results.values())
                 self._listener.note(
-                    f"stopped: {done} of {len(to_do)} videos are tracked. The same command goes on from there."
+                    f"stopped: {done} of {counted(len(to_do), 'video')} tracked. The same command goes on from there."
                 )
             if self._results or not isinstance(error, InputError):  # else nothing was begun, and nothing is left
                 self._write_index()

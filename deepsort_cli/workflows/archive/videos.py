@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
+from deepsort_cli.core.counted import counted
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.files import at_home, look
 from deepsort_cli.core.urls import hide_secrets, scheme_of
@@ -250,11 +251,13 @@ class _Search:
         if len(self.same) > 5:
             note(f"… and {len(self.same) - 5} more videos that are there twice: each is tracked once")
         if self.results:
-            note(f"{self.results} videos in the archive's own folder are results, not sources")
+            videos = counted(self.results, "video", "videos")
+            note(f"{videos} in the archive's own folder: results, not sources")
         if self.pictures:
+            pictures = counted(len(self.pictures), "picture or folder of them", "pictures or folders of them")
             note(
-                f"{len(self.pictures)} pictures or folders of them, such as {self.pictures[0]}, are left out, as there "
-                "are videos. Name a folder of pictures as a `source` of its own to track it"
+                f"left out, as there are videos: {pictures}, such as {self.pictures[0]}. Name a folder of pictures as "
+                "a `source` of its own to track it"
             )
         if self.others:
             kinds = ", ".join(f"{count} {name}" for name, count in self.others.most_common(5))

@@ -96,8 +96,8 @@ def test_a_run_that_is_killed_goes_on_where_it_was(
     assert left < 3
     done = subprocess.run(list(map(str, command)), **options, timeout=900)
     assert done.returncode == 0, done.stderr
-    assert f"{left} are done already" in done.stderr
-    assert done.stderr.count(" people in ") == 3 - left
+    assert f"{left} done already" in done.stderr
+    assert done.stderr.count(" 1 person in ") == 3 - left
     track(videos, output_dir=tmp_path / "quiet", **OUTPUTS)
     assert contents(tmp_path / "out") == contents(tmp_path / "quiet")
     assert not list((tmp_path / "out/.deepsort").glob("work-*"))
