@@ -808,7 +808,7 @@ def tune(
         preset: deepsort: as in the paper; strong: more accurate; fast: at least twice the frames per second.
         objective: What is made as large as possible: hota, idf1, mota, or a mix as hota=1,idf1=1.
         trials: Settings tried; those tried before in the folder count.
-        keep: Keys that stay as they are, as tracker.max_age,detector.conf.
+        keep: Keys that stay as they are, e.g. tracker.n_init.
         cross_validate: Also search without each sequence in turn, and see how good the result is on that one.
         seed: Seed of the search.
         output_dir: Folder of the study; one that is there already is continued.

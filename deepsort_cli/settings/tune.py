@@ -63,7 +63,7 @@ class SearchSettings(Settings):
     cross_validate: bool = Field(
         True, description="Also search without each sequence in turn, and see how good the result is on that one."
     )
-    keep: CommaStrings = Field((), description="Keys that stay as they are, as tracker.max_age,detector.conf.")
+    keep: CommaStrings = Field((), description="Keys that stay as they are, e.g. tracker.n_init.")
 
     @field_validator("objective")
     @classmethod

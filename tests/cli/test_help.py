@@ -113,7 +113,7 @@ def test_options_stand_in_named_panels(name: str) -> None:
 
 def test_defaults_are_shown() -> None:
     text = " ".join(words(help_of("track", "--help-all", 100)))
-    assert re.search(r"--max-age <int> Frames .*?\[default: 30\]", text)
+    assert re.search(r"--max-age FRAMES|Ns How long .*?\[default: 30\]", text)
     assert re.search(r"--gating --no-gating Refuse .*?\[default: on\]", text)
     assert "null" not in text.split("--stride")[0]
 

@@ -83,7 +83,7 @@ def kind(name: str, option: Any) -> set[Any]:
     if key is None:
         return set()
     annotation = field_at(model, key).annotation
-    return set(get_args(annotation) or (annotation,)) - {type(None)}
+    return set(get_args(annotation) or (annotation,)) - {type(None), Ellipsis}
 
 
 def test_equal_names_take_equal_values(flags: dict[str, dict[str, Any]]) -> None:
