@@ -15,8 +15,8 @@ Figures = dict[str, dict[str, float]]
 """Of each piece, by its name."""
 
 NO_TRUTH = (
-    "no ground truth is given: settings are judged by facts that need none. These tell bad settings from good ones, but "
-    "what a search ends with may be worse than a preset that fits (docs/TUNING.md). Look at it before you use it"
+    "no ground truth is given: settings are judged by facts that need none. These tell bad settings from good ones, "
+    "but what a search ends with may be worse than a preset that fits (docs/TUNING.md). Look at it before you use it"
 )
 
 
