@@ -52,7 +52,7 @@ from deepsort_cli.workflows.models import models as models
 from deepsort_cli.workflows.reorganize import Reorganized
 from deepsort_cli.workflows.scan import Scan
 from deepsort_cli.workflows.track.run import Model, Run
-from deepsort_cli.workflows.tune.run import Tuned
+from deepsort_cli.workflows.tune.results import Tuned
 
 __version__: str
 _HOMES: dict[str, str]

@@ -6,6 +6,7 @@ searches again without each sequence to see how much of the gain holds for other
 the results.
 """
 
-from deepsort_cli.workflows.tune.run import BestSoFar, Fold, Tuned, run_tune, tune
+from deepsort_cli.workflows.tune.results import BestSoFar, Fold, Tuned
+from deepsort_cli.workflows.tune.run import run_tune, tune
 
 __all__ = ["BestSoFar", "Fold", "Tuned", "run_tune", "tune"]

@@ -15,7 +15,7 @@ from deepsort_cli.settings.keywords import from_keywords
 from deepsort_cli.settings.loader import nest, setting_keys
 from deepsort_cli.settings.track import TrackSettings
 from deepsort_cli.workflows.tune.page import write_page
-from deepsort_cli.workflows.tune.run import Tuned, mean_objective
+from deepsort_cli.workflows.tune.results import Tuned, mean_objective
 from deepsort_cli.workflows.tune.space import value_at
 
 SECTIONS = ("detector", "reid", "camera_motion", "tracker")
@@ -56,7 +56,7 @@ def _settings_text(done: Tuned) -> str:
     believed = "not cross-validated" if done.believed is None else f"{_points(done.believed)} on others"
     head = (
         f"# Found by deepsort tune on {', '.join(done.sequences)}: {objective_name(done)} {_points(done.gain)} there, "
-        f"{believed}.\n# deepsort track SOURCE --config best.yaml\n"
+        f"{believed}.\n# It is a config of deepsort track.\n"
     )
     return head + yaml.safe_dump({"preset": done.base.preset, **plain}, sort_keys=False, allow_unicode=True)
 

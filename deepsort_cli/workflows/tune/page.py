@@ -11,7 +11,7 @@ from deepsort_cli.core.files import atomic_open
 from deepsort_cli.core.html_parts import data_address, page_start, paragraphs, table, text
 from deepsort_cli.evaluation.plots import DARK, LIGHT
 from deepsort_cli.workflows.tune.plots import PLOTS, draw_study, plots_of
-from deepsort_cli.workflows.tune.run import NO_TRUTH, Tuned, mean_objective
+from deepsort_cli.workflows.tune.results import NO_TRUTH, Tuned, mean_objective
 from deepsort_cli.workflows.tune.space import value_at
 
 STYLE = Path(__file__).with_name("page.css")
@@ -111,8 +111,7 @@ def _settings(done: Tuned) -> Iterator[str]:
         share = done.importances.get(key)
         before = value_at(done.base, key)
         rows.append((key, _word(before), _word(value), "" if share is None else f"{100 * share:.0f}"))
-    yield "<h2>Settings</h2>\n<p>As <code>best.yaml</code> has them:</p>\n"
-    yield "<pre><code>deepsort track SOURCE --config best.yaml</code></pre>\n"
+    yield "<h2>Settings</h2>\n<p>As <code>best.yaml</code> has them, a config of <code>deepsort track</code>:</p>\n"
     yield table(("key", "begun with", "best", "importance, %"), rows, numbers=3)
 
 

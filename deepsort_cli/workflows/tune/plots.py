@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from deepsort_cli.evaluation.plots import Theme, drawing_style
-from deepsort_cli.workflows.tune.run import Tuned, mean_objective
+from deepsort_cli.workflows.tune.results import Tuned, mean_objective
 
 SLICES = 6
 """Keys whose values are drawn against the objective, the most important first."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 from deepsort_cli.core.errors import InputError
@@ -12,112 +10,17 @@ from deepsort_cli.core.events import Listener, LoggingListener
 from deepsort_cli.evaluation.official_scorer import require_trackeval
 from deepsort_cli.settings.keywords import from_keywords
 from deepsort_cli.settings.track import TrackSettings
-from deepsort_cli.settings.tune import FIGURES, JUDGEMENT, TuneSettings, read_objective
+from deepsort_cli.settings.tune import FIGURES, TuneSettings, read_objective
+from deepsort_cli.workflows.tune.outputs import write_outputs
 from deepsort_cli.workflows.tune.pieces import Piece, folds_of
+from deepsort_cli.workflows.tune.results import NO_TRUTH, BestSoFar, Figures, Fold, Tuned, mean_objective
 from deepsort_cli.workflows.tune.sequences import open_pieces
-from deepsort_cli.workflows.tune.space import Parameter, first_trial, search_space
+from deepsort_cli.workflows.tune.space import Parameter, first_trial, search_space, with_values
 from deepsort_cli.workflows.tune.study import Search, Trial, require_optuna
 
-Figures = dict[str, dict[str, float]]
-"""Of each piece, by its name."""
-
 LEAST_FOLD_TRIALS = 20
-NO_TRUTH = (
-    "no ground truth is given: settings are judged by facts that need none, which rank settings roughly as HOTA does "
-    "(docs/TUNING.md says how well). Look at the result before you use it"
-)
 SHORTEST_HALF = 20
 """Frames that a half of a sequence has at least, for one to judge what was found on the other."""
-
-
-@dataclass(frozen=True)
-class BestSoFar:
-    """Told when settings were found that are better than all before.
-
-    Attributes:
-        search: which of the searches; empty for the one whose result counts.
-        trial: the settings.
-        start: the objective of the settings that the search began with.
-    """
-
-    search: str
-    trial: Trial
-    start: float
-
-
-@dataclass(frozen=True)
-class Fold:
-    """What a search without some pieces found, and how good that is on them.
-
-    Attributes:
-        name: of the pieces left out.
-        values: the best settings of the others.
-        start, found: the objective on what was left out, of the settings begun with and of those found.
-        seen: the gain on the pieces searched.
-    """
-
-    name: str
-    values: Mapping[str, Any]
-    start: float
-    found: float
-    seen: float
-
-    @property
-    def gain(self) -> float:
-        return self.found - self.start
-
-
-@dataclass(frozen=True)
-class Tuned:
-    """What came of a study.
-
-    Attributes:
-        folder: where it is kept.
-        sequences: their names.
-        pieces: names of the sequences, or of the halves of the only one.
-        objective: weight of each figure, as `Score` calls it; `total` alone where there is no ground truth.
-        base: the settings that the search began with.
-        start: their figures.
-        best: the best settings; None before the first trial.
-        trials: all trials.
-        importances: how much is due to each key.
-        folds: the cross-validation; empty where there was none.
-        finished: neither interrupted nor stopped.
-        outputs: files written.
-    """
-
-    folder: Path
-    sequences: tuple[str, ...]
-    pieces: tuple[str, ...]
-    objective: Mapping[str, float]
-    base: TrackSettings
-    start: Figures
-    best: Trial | None
-    trials: Sequence[Trial]
-    importances: Mapping[str, float]
-    folds: Sequence[Fold] = ()
-    finished: bool = False
-    outputs: tuple[Path, ...] = field(default=())
-
-    @property
-    def shown(self) -> dict[str, str]:
-        """The figures to show → how they are called."""
-        return JUDGEMENT if "total" in self.objective else {name: name for name in FIGURES.values()}
-
-    @property
-    def judged_by_truth(self) -> bool:
-        """There was ground truth."""
-        return "total" not in self.objective
-
-    @property
-    def gain(self) -> float:
-        """Of the best settings on the pieces they were chosen on."""
-        return 0.0 if self.best is None else self.best.objective - mean_objective(self.start)
-
-    @property
-    def believed(self) -> float | None:
-        """The gain to expect on other sequences: on those that the settings were not chosen on. None: not known."""
-        return sum(fold.gain for fold in self.folds) / len(self.folds) if self.folds else None
 
 
 def tune(*sources: Any, listener: Listener | None = None, **keywords: Any) -> Tuned:
@@ -144,8 +47,6 @@ def run_tune(settings: TuneSettings, listener: Listener) -> Tuned:
     Raises:
         InputError, RunError, KeyboardInterrupt: see `tune`.
     """
-    from deepsort_cli.workflows.tune.outputs import write_outputs
-
     require_optuna()
     pieces = open_pieces(settings, settings.output_dir, listener)
     if any(piece.truth is not None for piece in pieces):
@@ -171,7 +72,7 @@ class Study:
         self._sequences = tuple(piece.name for piece in pieces)
         self.pieces = split(pieces)
         self._objective = _objective(settings, pieces, listener)
-        if settings.search.cross_validate and len(self.pieces) == 1:
+        if settings.search.cross_validate and len(self.pieces) == 1 and pieces[0].truth is not None:
             listener.warn(f"{self.pieces[0].name}: too short to judge by one half what was found on the other")
         recordings = [piece.recording for piece in pieces]
         self._space: list[Parameter] = search_space(recordings, settings.search.keep)
@@ -235,8 +136,6 @@ class Study:
         return found
 
     def _judged(self, search: Search, name: str, others: Sequence[Piece], left_out: Sequence[Piece]) -> Fold:
-        from deepsort_cli.workflows.tune.space import with_values
-
         best = search.best
         assert best is not None
         found = mean_objective(self._figures(with_values(self.base, best.values), left_out))
@@ -285,10 +184,6 @@ def _objective(settings: TuneSettings, pieces: Sequence[Piece], listener: Listen
     if any(piece.facts.moving is None for piece in pieces):
         listener.warn("nobody measured whether the camera moves; where it does, the judgement says little")
     return {"total": 1.0}
-
-
-def mean_objective(figures: Mapping[str, Mapping[str, float]]) -> float:
-    return sum(one["objective"] for one in figures.values()) / len(figures)
 
 
 def base_settings(settings: TuneSettings) -> TrackSettings:
