@@ -7,7 +7,7 @@ BINARY_VENV := build/binary/venv
 # How many processes share the tests: make test TEST_PROCESSES=8
 TEST_PROCESSES ?= 2
 
-.PHONY: help install demo test lint docs package binary binary-test lock bench configs clean
+.PHONY: help install demo test lint docs package binary binary-test lock bench bench-quality configs clean
 
 help:
 	@echo "make demo     track people in a generated scene; writes .demo/demo.mp4 (base install only)"
@@ -19,7 +19,8 @@ help:
 	@echo "make binary   one file that needs no Python, dist/deepsort (PyInstaller and Go; some minutes)"
 	@echo "make binary-test  try that file, in a bare system too (needs bubblewrap)"
 	@echo "make lock     write uv.lock anew (needs uv)"
-	@echo "make bench    all benchmarks; prints ratios measured side by side"
+	@echo "make bench    benchmarks of speed; prints ratios measured side by side (some minutes)"
+	@echo "make bench-quality  HOTA and IDF1 of presets, options and linking (an hour or more; wants videos with ground truth)"
 	@echo "make configs  regenerate examples/configs/*.yaml and the types of the package from the settings"
 
 # uv where it is installed, with the versions of uv.lock; else the venv module and pip, with the newest that fit.
@@ -112,8 +113,14 @@ binary-test: $(VENV)/.dev
 lock:
 	uv lock
 
+# Archives, cameras, few people, peers and providers want servers, a dataset or packages of their own: CONTRIBUTING.md.
 bench: $(VENV)/.dev
-	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+	@for script in benchmarks/*_speed.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+bench-quality: $(VENV)/.dev
+	@for name in tracking_quality frame_times linking; do echo "== benchmarks/$$name.py"; \
+	  $(BIN)/python benchmarks/$$name.py --cache build/recordings || exit 1; done
+	@echo "== benchmarks/label_free.py"; $(BIN)/python benchmarks/label_free.py --cache build/label_free
 
 configs: $(VENV)/.dev
 	$(BIN)/python examples/make_configs.py
