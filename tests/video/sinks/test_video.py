@@ -165,7 +165,7 @@ def test_an_avi_keeps_the_pace_and_says_what_that_costs(tmp_path: Path) -> None:
     assert [number_in(image) for image in decoded(tmp_path / "out.avi")] == [0, 2, 3, 4, 5]
     assert shown(tmp_path / "out.avi") == pytest.approx([0, 0.04, 0.08, 1.0, 1.04])
     assert len(said) == 1
-    assert "1 frames were left out and 22 repeated" in said[0]
+    assert "1 frame was left out and 22 repeated" in said[0]
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".avi", ".webm"])
