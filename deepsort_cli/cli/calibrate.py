@@ -66,9 +66,8 @@ def _table(done: Calibration) -> Any:
     table = Table(title=escape(", ".join(done.sources)), title_justify="left", show_header=False)
     table.add_row("threshold", f"[bold]{found.value:.3f}[/bold] (95 % interval {found.low:.3f} to {found.high:.3f})")
     table.add_row("the model's own", f"{own} ({escape(done.model or 'unknown model')})")
-    table.add_row(
-        "one person", f"{looks.num_same:,} comparisons in {looks.tracklets} tracklets, {done.accepted:.0%} below"
-    )
+    accepted = f"{100 * done.accepted:.0f} % below"
+    table.add_row("one person", f"{looks.num_same:,} comparisons in {looks.tracklets} tracklets, {accepted}")
     table.add_row("two people", f"{looks.num_different:,} comparisons of {len(looks.couples):,} couples, 1 % below")
     return table
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,15 +9,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from deepsort_cli.core.archives import read_archive
 from deepsort_cli.core.box_tables import LAST_FRAME
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.files import atomic_open, look
+from deepsort_cli.core.recording import KEY as RECORDING
 from deepsort_cli.core.types import FloatArray, IntArray
 
 Features = npt.NDArray[np.float32]
 
-_ARRAYS = ("det", "features", "max_cosine_distance", "fps")
-"""What the file holds."""
 MOST_PER_TRACK = 128
 """Looks kept of one track."""
 MOST = 200_000
@@ -154,14 +153,12 @@ class Looks:
         """
         if look(path, key=key) is None or not path.is_file():
             raise InputError(f"`{key}` {path}: no such file. `output.save_looks` writes one while tracking.")
-        try:
-            with np.load(path, allow_pickle=False) as archive:
-                names = getattr(archive, "files", [])  # an array by itself has none
-                arrays = {name: archive[name] for name in _ARRAYS if name in names}
-        except (ValueError, OSError, EOFError, zipfile.BadZipFile, MemoryError, AttributeError):
+        arrays = read_archive(path, f"`{key}` {path}", " `output.save_looks` writes one while tracking.")
+        if RECORDING in arrays:
             raise InputError(
-                f"`{key}` {path}: not a NumPy archive of numbers. `output.save_looks` writes one while tracking."
-            ) from None
+                f"`{key}` {path}: a recording of detections (`output.save_detections`), which knows no tracks. "
+                "`output.save_looks` writes what tracks looked like."
+            )
         return cls._checked(arrays, f"`{key}` {path}")
 
     @classmethod

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from deepsort_cli.core.counted import counted
 from deepsort_cli.core.recording import Recording
 from deepsort_cli.core.types import FloatArray
 from deepsort_cli.evaluation.bootstrap import Interval, interval, resample
@@ -77,13 +78,13 @@ class Looks:
     @property
     def lacking(self) -> str | None:
         """What there is too little of to find a threshold, in words; None where there is enough."""
-        for found, enough, what in (
-            (self.tracklets, ENOUGH_TRACKLETS, f"people followed without doubt for more than {APART:g} s"),
-            (len(self.couples), ENOUGH_COUPLES, "couples of people seen at once, apart from each other"),
-            (self.num_different, ENOUGH_COMPARISONS, "comparisons between these"),
+        for found, enough, one, many, what in (
+            (self.tracklets, ENOUGH_TRACKLETS, "person", "people", f"followed without doubt for more than {APART:g} s"),
+            (len(self.couples), ENOUGH_COUPLES, "couple", None, "of people seen at once, apart from each other"),
+            (self.num_different, ENOUGH_COMPARISONS, "comparison", None, "between these"),
         ):
             if found < enough:
-                return f"{found} {what}, {enough} are needed"
+                return f"{counted(found, one, many)} {what}, {enough} are needed"
         return None
 
     def curve(self) -> RocCurve:

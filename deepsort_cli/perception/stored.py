@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from deepsort_cli.core.archives import read_archive, refusing_damaged
 from deepsort_cli.core.box_tables import LAST_FRAME, NORMALISED, ROW_FORMAT, BoxTable, looks_normalised, read_boxes
 from deepsort_cli.core.boxes import tlwh_to_xyxy
 from deepsort_cli.core.errors import InputError
@@ -259,34 +259,25 @@ class StoredDetections(Detector):
 
 
 def _load_npy(path: Path) -> npt.NDArray[np.generic]:
-    try:
+    with refusing_damaged(f"`detections` {path}", "array"):
         array = np.load(path, allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
-        raise InputError(f"`detections` {path}: not a NumPy array of numbers ({_short(error)}).") from None
-    except MemoryError as error:
-        raise InputError(f"`detections` {path}: damaged, or larger than the memory ({_short(error)}).") from None
     if not isinstance(array, np.ndarray):
         raise InputError(f"`detections` {path}: a .npz archive under the name .npy; rename it.")
     return array
 
 
 def _load_npz(path: Path) -> Recording | tuple[FloatArray, npt.NDArray[np.float32] | None]:
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            if KEY in archive:
-                return read_recording(path, {name: archive[name] for name in archive.files})
-            if "det" not in archive:
-                found = ", ".join(archive.files) or "nothing"
-                raise InputError(f"`detections` {path}: no array `det` inside (found {found}).")
-            table, features = _split_columns(path, archive["det"])
-            if "features" in archive:
-                if features is not None:
-                    raise InputError(f"`detections` {path}: features both in `det` and in `features`; keep one.")
-                features = _as_numbers(path, archive["features"], np.float32, "`features`")
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, AttributeError) as error:
-        raise InputError(f"`detections` {path}: not a NumPy archive of numbers ({_short(error)}).") from None
-    except MemoryError as error:
-        raise InputError(f"`detections` {path}: damaged, or larger than the memory ({_short(error)}).") from None
+    archive = read_archive(path, f"`detections` {path}")
+    if KEY in archive:
+        return read_recording(path, archive)
+    if "det" not in archive:
+        found = ", ".join(archive) or "nothing"
+        raise InputError(f"`detections` {path}: no array `det` inside (found {found}).")
+    table, features = _split_columns(path, archive["det"])
+    if "features" in archive:
+        if features is not None:
+            raise InputError(f"`detections` {path}: features both in `det` and in `features`; keep one.")
+        features = _as_numbers(path, archive["features"], np.float32, "`features`")
     if features is not None and (features.ndim != 2 or len(features) != len(table)):
         raise InputError(f"`detections` {path}: `features` has shape {features.shape}, expected ({len(table)}, D).")
     return table, features
@@ -365,9 +356,3 @@ def _check_rows(path: Path, table: FloatArray, features: npt.NDArray[np.float32]
             f"`detections` {path}, {where(row)}: the same box as in {where(earlier)} (frame {frames[row]:g}). "
             "Remove duplicate rows."
         )
-
-
-def _short(error: Exception) -> str:
-    if "pickle" in str(error):  # NumPy goes on to say how to load it all the same, which nobody should
-        return "it holds Python objects, or is a file of another kind"
-    return str(error).splitlines()[0][:160] if str(error) else type(error).__name__

@@ -278,6 +278,22 @@ class RefinementSettings(Settings):
         """Whether anything is to be done at all."""
         return self.link or self.interpolate is not None or self.min_length > 1
 
+    @property
+    def unheard(self) -> str | None:
+        """What is set but of no effect, as what it belongs to is not wanted; None where there is nothing of that."""
+        asked = {"link": self.link, "interpolate": self.interpolate is not None}
+        for name, master, how in (
+            ("link_distance", "link", "true"),
+            ("link_gap", "link", "true"),
+            ("max_gap", "interpolate", "linear"),
+        ):
+            if not asked[master] and getattr(self, name) != type(self).model_fields[name].default:
+                return (
+                    f"`refinement.{name}`={getattr(self, name)} changes nothing, as `refinement.{master}` is not asked "
+                    f"for: set `refinement.{master}`={how}."
+                )
+        return None
+
     def link_options(self, threshold: float) -> LinkOptions:
         """What linking goes by, where `threshold` is the `max_cosine_distance` of the looks."""
         distance = PER_THRESHOLD * threshold if self.link_distance is None else self.link_distance

@@ -114,6 +114,11 @@ class Outputs:
             found += self.parts.get(output.field, [path] if path != STDOUT else [])
         return [path for path in found if path.exists()]
 
+    @property
+    def rotates(self) -> bool:
+        """Whether any output is written in several files, one after the other."""
+        return any(self._rotates(output, path) for output, path in self.paths)
+
     def check(self, place: Path | None) -> None:
         """Refuse outputs that cannot be written, that exist, or that are the source itself, which lies at `place`.
 

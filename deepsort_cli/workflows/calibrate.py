@@ -102,7 +102,7 @@ def run_calibrate(settings: CalibrateSettings, listener: Listener) -> Calibratio
     own = origins[0].threshold
     if threshold.high - threshold.low > UNSURE:
         listener.warn(
-            f"the threshold is known roughly only, between {threshold.low:.2f} and {threshold.high:.2f}: watch longer."
+            f"the threshold is known roughly only, between {threshold.low:.3f} and {threshold.high:.3f}: watch longer."
         )
     if accepted < FEW_KNOWN:
         listener.warn(

@@ -45,16 +45,21 @@ def run_refine(settings: RefineSettings, listener: Listener) -> Refinement:
     Raises:
         InputError, RunError: see `refine`.
     """
-    if settings.results is None or settings.output is None:
-        missing = "the result file" if settings.results is None else "`output`"
+    if settings.results is None:
         raise InputError(
-            f"{missing} is missing. Name the file of tracks, and for example `output`=refined.txt and "
+            "the result file is missing. Name the file of tracks, and for example `output`=refined.txt and "
             "`refinement.interpolate`=linear."
+        )
+    if settings.output is None:
+        raise InputError(
+            f"`output` is missing. Name the file to write, for example `output`={settings.results.stem}_refined.txt."
         )
     if settings.looks is not None and not settings.refinement.link:
         listener.warn(
             f"`looks` {settings.looks} is for linking only, which was not asked for (`refinement.link`=true)."
         )
+    if settings.refinement.unheard is not None:
+        listener.warn(settings.refinement.unheard)
     evidence = _evidence(settings, listener) if settings.refinement.link else None
     done = refine_file(settings.results, settings.output, settings.refinement, evidence, overwrite=settings.overwrite)
     if done.linking is not None:

@@ -112,3 +112,6 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     path.write_text("1,1,10,20,30,40,1\n")
     with pytest.raises(InputError, match="not a NumPy archive"):
         Looks.load(path, key="looks")
+    np.savez(path, recording=np.array("{}"))
+    with pytest.raises(InputError, match="recording of detections .*, which knows no tracks"):
+        Looks.load(path, key="looks")

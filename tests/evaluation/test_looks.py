@@ -116,6 +116,7 @@ def test_too_little_is_said() -> None:
     assert "2 people followed without doubt for more than 0.5 s, 5 are needed" in str(
         compare_looks(scene(APART[:2])[0], Memory()).lacking
     )
+    assert "1 person followed" in str(compare_looks(scene(APART[:1])[0], Memory()).lacking)
     alone = [(10.0, 50.0, 1.0, 0.0)]
     assert "0 people followed" in str(compare_looks(scene(alone, frames=4)[0], Memory()).lacking)
     recording, _ = scene(APART, noise=float("nan"))

@@ -175,7 +175,7 @@ def run_track(
         ]
         tell_misplaced(settings.detections, parts.stored, sources[0], listener)
         tell_short_lives(parts, sources, listener)
-        _tell(settings, parts, listener, kept=keep_rows or wants_scores)
+        _tell(settings, parts, outputs, listener, kept=keep_rows or wants_scores)
         tasks = [
             Task(
                 name=names[i],
@@ -415,20 +415,22 @@ def _plan(
     return plans
 
 
-def _tell(settings: TrackSettings, parts: Parts, listener: Listener, *, kept: bool) -> None:
+def _tell(settings: TrackSettings, parts: Parts, plans: Sequence[Outputs], listener: Listener, *, kept: bool) -> None:
     """What somebody might not expect of this run; `kept`: its rows will be there without any output, too."""
     outputs = asked_for(settings.output)
     if not outputs and not settings.output.display and not kept:
         listener.note(NOTHING_KEPT)
     refinement, crops = settings.refinement, settings.output.save_crops is not None
+    if refinement.unheard is not None:
+        listener.warn(refinement.unheard)
     if refinement.wanted:
         if kept or any(output.sees == "tables" for output in outputs) or (refinement.link and crops):
             listener.note(_linked(settings, parts) if refinement.link else REFINED)
-            if settings.output.rotate is not None:
+            if settings.output.rotate is not None and any(output.sees == "tables" for output in outputs):
                 listener.warn("`output.rotate`: refined text outputs are written at the end, each into one file.")
         else:
             listener.warn(TABLES_ONLY.format("`output.save_txt`, `output.save_csv`, `output.save_jsonl`, …"))
-    if settings.output.rotate is not None and outputs:
+    if any(plan.rotates for plan in plans):
         listener.note(ROTATED.format(settings.output.rotate))
     if settings.tracker.max_cosine_distance == "auto":
         _check_auto(parts)

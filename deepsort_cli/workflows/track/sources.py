@@ -103,6 +103,22 @@ def tell_misplaced(path: Path | None, stored: StoredDetections | None, source: S
     if stored is None:
         return
     known = source if source.width else source.sequence or source  # of pictures that are not read
+    origin = None if stored.recording is None else stored.recording.origin
+    if origin is not None and source.kind != "recording":
+        was, now = (
+            f"{width}×{height}" for width, height in ((origin.width, origin.height), (known.width, known.height))
+        )
+        if origin.width and known.width and was != now:
+            listener.warn(
+                f"`detections` {path}: recorded of {origin.source}, in pictures of {was}, but those of {source.name} "
+                f"are of {now}: boxes do not fit. Give the source that was recorded."
+            )
+            return
+        if origin.source and origin.source != source.name:
+            listener.warn(
+                f"`detections` {path}: recorded of {origin.source}, and taken for {source.name} now. Where that is "
+                "another video, its people are not where the boxes are."
+            )
     misplaced = stored.misplaced(known.width, known.height)
     if misplaced is not None:
         listener.warn(f"`detections` {path}: {misplaced}")

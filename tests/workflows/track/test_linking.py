@@ -149,3 +149,22 @@ def test_what_is_assumed_about_looks_is_said(tmp_path: Path) -> None:
     assert len(heard.warnings) == 1
     deepsort.refine(results, output=tmp_path / "out.txt", min_length=2, **given)
     assert "for linking only" in heard.warnings[1]
+
+
+def test_what_is_set_in_vain_and_what_rotates_is_said(detections: Path, tmp_path: Path) -> None:
+    def told(**keywords: object) -> Heard:
+        heard = Heard()
+        deepsort.track("demo", demo=DEMO, detections=detections, listener=heard, **keywords).close()
+        return heard
+
+    (idle,) = told(link_distance=0.3).warnings
+    assert idle.startswith("`refinement.link_distance`=0.3 changes nothing, as `refinement.link` is not asked for")
+    (idle,) = told(link=True, max_gap=7).warnings
+    assert idle.startswith("`refinement.max_gap`=7 changes nothing, as `refinement.interpolate`")
+    assert not told(link=True, link_distance=0.3, interpolate="linear", max_gap=7).warnings
+    rows, begins = {"save_txt": tmp_path / "a.txt", "rotate": "1s"}, "outputs begin new files"
+    assert any(begins in note for note in told(**rows).notes)
+    linked = told(**rows, link=True)
+    assert "each into one file" in linked.warnings[0]
+    assert not any(begins in note for note in linked.notes)
+    assert any(begins in note for note in told(**rows, link=True, save_heatmap=tmp_path / "a.png").notes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -100,3 +101,19 @@ def test_an_interrupted_run_leaves_a_whole_recording(tmp_path: Path) -> None:
     _, summary = rows(detections=path)
     assert summary.frames == 10
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_recording_of_another_source_is_noticed(tmp_path: Path) -> None:
+    path, said = tmp_path / "seen.npz", Said()
+    small = {**SCENE, "frames": 4}
+    rows("demo", detector=shaky, reid=looks, demo=small, save_detections=path)
+    deepsort.track("demo", detections=path, demo=small, listener=said).close()
+    deepsort.track(detections=path, listener=said).close()
+    assert not any("recorded of" in line for line in said.lines)
+    deepsort.track("demo", detections=path, demo={**small, "width": 400}, listener=said).close()
+    assert "recorded of demo, in pictures of 320×240, but those of demo are of 400×240" in said.lines[-1]
+    (tmp_path / "other").mkdir()
+    for i in range(2):
+        cv2.imwrite(str(tmp_path / "other" / f"{i}.png"), np.zeros((240, 320, 3), np.uint8))
+    deepsort.track(tmp_path / "other", detections=path, listener=said).close()
+    assert any("recorded of demo, and taken for other now" in line for line in said.lines)
