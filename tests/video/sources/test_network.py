@@ -70,7 +70,7 @@ def test_the_pictures_of_a_camera_are_decoded_when_one_is_wanted(server: str, mo
         found = [frame.image for frame in source]
     assert all((one == other).all() for one, other in zip(found, expected, strict=True))
     looked = 0
-    with open_source(f"{server}/live", SourceSettings(reconnect_delay=60, max_frames=2, timeout=5), DEMO) as source:
+    with open_source(f"{server}/live", SourceSettings(reconnect_delay=0.1, max_frames=2, timeout=5), DEMO) as source:
         frames = iter(source)
         next(frames)
         deadline = time.monotonic() + 30
