@@ -75,7 +75,7 @@ def _tables(done: Tuned) -> list[Any]:
     from rich.markup import escape
     from rich.table import Table
 
-    from deepsort_cli.workflows.tune.page import verdict
+    from deepsort_cli.workflows.tune.page import verdict, word
 
     assert done.best is not None
     figures = Table("sequence", "settings", title="what was found", title_justify="left", box=None, pad_edge=False)
@@ -91,5 +91,5 @@ def _tables(done: Tuned) -> list[Any]:
     from deepsort_cli.workflows.tune.space import value_at
 
     for key, value in done.best.values.items():
-        keys.add_row(key, str(value_at(done.base, key)), f"[bold]{escape(str(value))}[/bold]")
+        keys.add_row(key, escape(word(value_at(done.base, key))), f"[bold]{escape(word(value))}[/bold]")
     return [figures, "", keys, "", escape(verdict(done))]

@@ -110,7 +110,7 @@ def _settings(done: Tuned) -> Iterator[str]:
     for key, value in done.best.values.items():
         share = done.importances.get(key)
         before = value_at(done.base, key)
-        rows.append((key, _word(before), _word(value), "" if share is None else f"{100 * share:.0f}"))
+        rows.append((key, word(before), word(value), "" if share is None else f"{100 * share:.0f}"))
     yield "<h2>Settings</h2>\n<p>As <code>best.yaml</code> has them, a config of <code>deepsort track</code>:</p>\n"
     yield table(("key", "begun with", "best", "importance, %"), rows, numbers=3)
 
@@ -120,13 +120,14 @@ def _trials(done: Tuned) -> Iterator[str]:
     keys = list(best[0].values)
     head = ("trial", "objective, %", *(key.rpartition(".")[2] for key in keys))
     rows = [
-        (trial.number, f"{100 * trial.objective:.2f}", *(_word(trial.values[key]) for key in keys)) for trial in best
+        (trial.number, f"{100 * trial.objective:.2f}", *(word(trial.values[key]) for key in keys)) for trial in best
     ]
     yield f"<h2>The best trials</h2>\n<p class=quiet>All {len(done.trials):,} are in trials.csv.</p>\n"
     yield table(head, rows, numbers=0)
 
 
-def _word(value: Any) -> str:
+def word(value: Any) -> str:
+    """A setting's value as it is shown."""
     if value is None:
         return "–"
     return {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 import deepsort_cli as deepsort
@@ -121,6 +124,11 @@ def test_results_are_written(tuned: tuple[Tuned, list[object]]) -> None:
     assert page.count("<figure>") == 5
     assert "http" not in page
     assert "gain where it was not searched" in page
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(*command._tables(done), sep="\n")
+    for shown in (page, console.export_text()):  # in words of settings, not of Python
+        assert "–" in shown
+        assert not {"None", "True", "False"} & set(re.findall(r"\w+", shown))
     assert done.importances
     assert sum(done.importances.values()) == pytest.approx(1, abs=1e-6)
     assert json.loads((done.folder / "result.json").read_text())["cross_validation"][0]["left_out"] == "north"
