@@ -242,9 +242,8 @@ def _joined(earlier: list[IntArray], later: list[IntArray], costs: list[FloatArr
     """(count,) the piece before each, −1 for none: the joins that save most against a cost of 1 for every end."""
     own = np.arange(count)
     rows = np.concatenate([*earlier, own]).astype(np.int64)
-    columns = np.concatenate([*later, count + own]).astype(
-        np.int64
-    )  # a piece without a follower has a column of its own
+    # A piece without a follower has a column of its own.
+    columns = np.concatenate([*later, count + own]).astype(np.int64)
     weights = 1 + np.concatenate([*costs, np.ones(count)])  # a weight of 0 would be no edge; all rows get one edge
     graph = csr_array((weights, (rows, columns)), shape=(count, 2 * count))
     chosen = np.empty(count, np.int64)
