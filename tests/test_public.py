@@ -53,7 +53,7 @@ def test_the_docstring_runs_as_it_is_written(tmp_path: Path, monkeypatch: pytest
             exec(compile(example.source, "docstring", "exec"), test.globs)
     lines = printed.getvalue().splitlines()
     assert len(lines) == 13 and lines[0].startswith("0 0.0 [")
-    assert re.match(r"street: \d+ tracks in 12 frames, .* wrote out.mp4", lines[-1])
+    assert re.match(r"street: 1 track in 12 frames, .* wrote out.mp4", lines[-1])
     assert test.globs["rows"]["frame"].tolist() == list(range(3, 13))
     assert Path("out.mp4").is_file()
 
