@@ -11,13 +11,12 @@ from typing import Any
 import av
 import cv2
 import numpy as np
-import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
 
 from deepsort_cli.core.events import Listener
 from deepsort_cli.workflows.archive import Archive, Result, Working, run, track_archive
 from deepsort_cli.workflows.archive.work import Job, Outcome, Worker
+from tests.person_model import save_detector
 
 
 class Heard(Listener):
@@ -52,22 +51,8 @@ class Heard(Listener):
 @pytest.fixture(scope="session")
 def person_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A detector that sees one person in the middle of every picture."""
-    found = np.zeros((1, 189, 85), np.float32)
-    found[0, 27] = [0.5, 0.5, 1.0, 1.5, 0.9, 0.9, *[0.0] * 79]
-    nodes = [
-        helper.make_node("ReduceMean", ["images"], ["mean"], keepdims=0),
-        helper.make_node("Mul", ["mean", "zero"], ["nothing"]),
-        helper.make_node("Add", ["found", "nothing"], ["output"]),
-    ]
-    graph = helper.make_graph(
-        nodes,
-        "person",
-        [helper.make_tensor_value_info("images", TensorProto.FLOAT, [1, 3, 96, 96])],
-        [helper.make_tensor_value_info("output", TensorProto.FLOAT, [1, 189, 85])],
-        [numpy_helper.from_array(found, "found"), numpy_helper.from_array(np.zeros((), np.float32), "zero")],
-    )
     path = tmp_path_factory.mktemp("detector") / "person.onnx"
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), str(path))
+    save_detector(path)
     return path
 
 
