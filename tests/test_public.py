@@ -34,7 +34,7 @@ def test_the_docstring_runs_as_it_is_written(tmp_path: Path, monkeypatch: pytest
     """With a short video of the demo scene under the name it uses, and a stand-in for the detector it names."""
     pytest.importorskip("onnx")
     from deepsort_cli.perception import catalogue
-    from tests.e2e.test_readme import save_detector
+    from tests.person_model import save_detector
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DEEPSORT_MODELS", str(tmp_path / "cache"))
