@@ -185,6 +185,9 @@ class Tracks:
             arrays of floats have NaN, and lists, which all other values come in, None.
         features: (T, D) float32 appearance of the matched detections, NaN where unknown; None unless somebody asked
             for looks: `output.save_looks`, `refinement.link`.
+        people: (T,) int64 the person each track belongs to, from 1, the same in all sources of a run; −1 as long as
+            that is undecided. None unless people are told apart across sources.
+        names: (T,) str the name of each track's person, empty where unknown; None unless people are enrolled.
     """
 
     ids: IntArray
@@ -195,6 +198,8 @@ class Tracks:
     detection_index: IntArray
     data: RowData = field(default_factory=dict)
     features: npt.NDArray[np.float32] | None = None
+    people: IntArray | None = None
+    names: npt.NDArray[np.str_] | None = None
 
     @classmethod
     def empty(cls) -> Tracks:
@@ -215,7 +220,13 @@ class Tracks:
             self.detection_index[index],
             row_data.picked(self.data, index),
             None if self.features is None else self.features[index],
+            None if self.people is None else self.people[index],
+            None if self.names is None else self.names[index],
         )
+
+    def with_people(self, people: IntArray | None, names: npt.NDArray[np.str_] | None = None) -> Tracks:
+        """The same tracks that belong to these people, (T,) each or None."""
+        return replace(self, people=people, names=names)
 
     def with_features(self, features: npt.NDArray[np.float32] | None) -> Tracks:
         """The same tracks with these appearance features, (T, D) float32 or None."""
