@@ -19,6 +19,13 @@ START_SCORE = 0.7
 FULL_SCORE = 0.5
 """Lowest score of a full detection where neither the user nor a detector says otherwise."""
 
+DOUBT = 0.3
+"""How far from its limit a distance to a single look has to be to be trusted, as a part of the limit."""
+ACROSS_PER_THRESHOLD = 1.0
+"""The largest distance between means of looks of one person in two cameras, as a multiple of the tracker's."""
+SAME_PER_ACROSS = 0.7
+"""That within one camera, as a multiple of that between two."""
+
 SLOWEST, USUAL = 7.0, 15.0
 """Frames per second: slower sources than the first are given a nominal rate, the multiple of theirs that reaches the
 second."""
@@ -316,3 +323,49 @@ class CountingSettings(Settings):
         le=1.0,
         description="How far beyond a line or border, in box heights, a step across becomes certain.",
     )
+
+
+class PeopleRule(NamedTuple):
+    """How alike two sets of looks must be to be one person's; cosine distances between their means.
+
+    Attributes:
+        same: the largest within one camera.
+        across: the largest between two cameras.
+        enrolled: the largest between a camera and enrolled looks.
+        looks: how many looks of a track decide in any case.
+    """
+
+    same: float
+    across: float
+    enrolled: float
+    looks: int
+
+    def limit(self, camera: str, other: str) -> float:
+        """The largest distance between looks of two cameras; the empty name is that of enrolled looks."""
+        if not camera or not other:
+            return self.enrolled
+        return self.same if camera == other else self.across
+
+    def doubt(self, looks: int) -> float:
+        """How far, as a part of the limit, the distance of so many looks has to be from it to be trusted."""
+        return 0.0 if looks >= self.looks else DOUBT * (1 - (looks - 1) / max(self.looks - 1, 1))
+
+
+class AcrossSettings(Settings):
+    """People known across all sources of a run."""
+
+    enabled: bool = Field(
+        False, description="Say which person each track is, the same in all sources: by looks, time and place."
+    )
+    distance: float | None = Field(
+        None,
+        gt=0.0,
+        le=2.0,
+        description="Largest cosine distance between looks of one person in two cameras; null: as the Re-ID model's.",
+    )
+    looks: int = Field(5, ge=1, description="Looks of a track, 0.2 s apart, after which its person is decided.")
+
+    def rule(self, threshold: float) -> PeopleRule:
+        """What people are told apart by, where `threshold` is the `max_cosine_distance` of the looks."""
+        across = ACROSS_PER_THRESHOLD * threshold if self.distance is None else self.distance
+        return PeopleRule(SAME_PER_ACROSS * across, across, across, self.looks)
