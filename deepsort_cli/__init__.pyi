@@ -38,7 +38,7 @@ from deepsort_cli.reid.train_result import TrainResult
 from deepsort_cli.settings.scan import ScanReportSettings, ScannedData
 from deepsort_cli.settings.tune import SearchSettings
 from deepsort_cli.tracking.refinement import Refinement
-from deepsort_cli.tracking.settings import CountingSettings, RefinementSettings
+from deepsort_cli.tracking.settings import AcrossSettings, CountingSettings, RefinementSettings
 from deepsort_cli.tracking.settings import TrackerSettings as TrackerSettings
 from deepsort_cli.tracking.tracker import Tracker as Tracker
 from deepsort_cli.video.settings import ArchiveSettings, DemoSettings, SourceSettings
@@ -569,6 +569,8 @@ def track(
     rotate: str | None = None,
     line: str | Sequence[Any] = ...,
     zone: str | Sequence[Any] = ...,
+    across: bool | AcrossSettings | Mapping[str, Any] = False,
+    overlap: str | Sequence[Any] = ...,
     interpolate: Literal["linear", "gaussian"] | None = None,
     max_gap: int = 20,
     min_length: int = 1,
@@ -660,6 +662,9 @@ def track(
         rotate: Begin new files at whole times (15m, 1h, 1d) or when they get large (500MB); None: one file each.
         line: Count who crosses the line x1,y1,x2,y2 in pixels, or name=x1,y1,x2,y2; repeat for several.
         zone: Count who is inside x1,y1,x2,y2,x3,y3,… around a zone, or name=x1,y1,…; repeat for several.
+        across: Say which person each track is, the same in all sources: by looks, time and place.
+        overlap: Sources that see the same place, so that a person may be in both at once: 1,2 counted from 1 in the
+            order given, or all; repeat for several places.
         interpolate: Fill gaps in tracks: linear, or gaussian, which also smooths the boxes; None: not at all.
         max_gap: Longest gap to fill, in missing frames.
         min_length: Drop tracks with boxes in fewer frames than this.

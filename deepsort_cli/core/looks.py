@@ -117,15 +117,18 @@ class Looks:
         features: (K, D) float32 appearance features.
         max_cosine_distance: the appearance threshold that suits them; None where nobody said.
         fps: frames per second of the source; None where nobody said.
+        person: (K,) int64 the person of each look, the same in all sources of a run, −1 where undecided; None where
+            people were not told apart.
     """
 
     table: FloatArray
     features: Features
     max_cosine_distance: float | None = None
     fps: float | None = None
+    person: IntArray | None = None
 
     def save(self, path: Path) -> None:
-        """Write them as `.npz`: `det`, `features` (float16), and what else is known, as single numbers.
+        """Write them as `.npz`: `det`, `features` (float16), `person`, and what else is known, as single numbers.
 
         `det` and `features` are what stored detections are read from as well.
 
@@ -133,6 +136,7 @@ class Looks:
             RunError: the disk is full or read-only, or the folder cannot be written.
         """
         known: dict[str, Any] = {"max_cosine_distance": self.max_cosine_distance, "fps": self.fps}
+        known["person"] = self.person
         with atomic_open(path, "wb") as stream:
             np.savez(
                 stream,
@@ -186,7 +190,13 @@ class Looks:
                 f"{where}: no ids in column 2 of `det`, so these are detections. `output.save_looks` writes looks of "
                 "tracks."
             )
-        known = {}
+        known: dict[str, Any] = {}
+        person = arrays.get("person")
+        if person is not None:
+            if person.shape != (len(table),) or person.dtype.kind not in "iu":
+                found = f"{person.dtype} of shape {person.shape}"
+                raise InputError(f"{where}: expected whole numbers `person` of shape ({len(table)},); found {found}.")
+            known["person"] = person.astype(np.int64)
         for name in ("max_cosine_distance", "fps"):
             value = arrays.get(name)
             if value is not None:

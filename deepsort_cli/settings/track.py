@@ -16,7 +16,7 @@ from deepsort_cli.perception.settings import (
 )
 from deepsort_cli.settings.loader import CommandSettings
 from deepsort_cli.settings.options import Option
-from deepsort_cli.tracking.settings import CountingSettings, RefinementSettings, TrackerSettings
+from deepsort_cli.tracking.settings import AcrossSettings, CountingSettings, RefinementSettings, TrackerSettings
 from deepsort_cli.video.settings import ArchiveSettings, DemoSettings, OutputSettings, SourceSettings
 
 
@@ -53,7 +53,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 
 SOURCE, DETECTOR, REID, TRACKER, OUTPUT = "Source", "Detector", "Appearance", "Tracker", "Output"
-COUNTING, AFTERWARDS, ARCHIVE = "Counting", "At the end", "Archive"
+COUNTING, ACROSS, AFTERWARDS, ARCHIVE = "Counting", "People across cameras", "At the end", "Archive"
 
 DAILY_OUTPUTS = {"save_txt", "save_csv"}
 
@@ -107,6 +107,8 @@ OPTIONS = (
     Option("output.rotate", "rotate", OUTPUT, metavar="TIME|SIZE"),
     Option("counting.lines", "line", COUNTING, daily=True, metavar="LINE", repeat=True),
     Option("counting.zones", "zone", COUNTING, daily=True, metavar="ZONE", repeat=True),
+    Option("across.enabled", "across", ACROSS, daily=True, negative=""),
+    Option("across.overlap", "overlap", ACROSS, metavar="1,2|all", repeat=True),
     Option("refinement.interpolate", "interpolate", AFTERWARDS),
     Option("refinement.max_gap", "max_gap", AFTERWARDS),
     Option("refinement.min_length", "min_length", AFTERWARDS),
@@ -163,6 +165,7 @@ class TrackSettings(CommandSettings):
         RefinementSettings(), description="What is done to the tracks before they go into tables, at the end."
     )
     counting: CountingSettings = Field(CountingSettings(), description="Lines and zones where people are counted.")
+    across: AcrossSettings = Field(AcrossSettings(), description="People known across all sources of the run.")
     output: OutputSettings = Field(OutputSettings(), description="What to write and show.")
     archive: ArchiveSettings = Field(ArchiveSettings(), description="Many videos at once.")
 

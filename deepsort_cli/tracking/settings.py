@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from deepsort_cli.core.settings import Settings
+from deepsort_cli.core.settings import CommaFloats, Settings
 from deepsort_cli.tracking.ages import FramesOrSeconds, FramesOrSecondsOrNone
 
 CANONICAL_COSINE_DISTANCE = 0.2
@@ -84,6 +84,29 @@ ScoreOrAuto = Annotated[Literal["auto"] | float | None, BeforeValidator(_score_o
 
 Regions = Annotated[tuple[str, ...], BeforeValidator(_one_or_many)]
 """Lines or zones as text, `[name=]x1,y1,x2,y2,…`; `core.regions` reads it."""
+
+
+def _groups(value: Any) -> Any:
+    """One group may stand without brackets, and its numbers may be a list."""
+    values = [value] if isinstance(value, str | int) else value
+    if not isinstance(values, list | tuple):
+        return value
+    if values and all(isinstance(item, int) for item in values):
+        values = [values]
+    return [",".join(map(str, item)) if isinstance(item, list | tuple) else str(item) for item in values]
+
+
+Groups = Annotated[tuple[str, ...], BeforeValidator(_groups)]
+"""Numbers of sources, `1,2`, or `all`; `people.places` reads them."""
+
+
+def _seconds_by_pair(value: Any) -> Any:
+    """Refuses times that are none, so that it is said once and not for each alternative."""
+    found = value.values() if isinstance(value, dict) else [value]
+    for seconds in found:
+        if isinstance(seconds, bool) or not _is_number(seconds) or not 0 <= float(seconds) < math.inf:
+            raise ValueError("must be seconds, at least 0, or such by pair of sources, as in {1,2: 30}")
+    return {str(key): float(seconds) for key, seconds in value.items()} if isinstance(value, dict) else float(value)
 
 
 class TrackerSettings(Settings):
@@ -364,6 +387,32 @@ class AcrossSettings(Settings):
         description="Largest cosine distance between looks of one person in two cameras; null: as the Re-ID model's.",
     )
     looks: int = Field(5, ge=1, description="Looks of a track, 0.2 s apart, after which its person is decided.")
+    overlap: Groups = Field(
+        (),
+        description="Sources that see the same place, so that a person may be in both at once: 1,2 counted from 1 in "
+        "the order given, or all; repeat for several places.",
+    )
+    min_seconds: Annotated[float | dict[str, float], BeforeValidator(_seconds_by_pair)] = Field(
+        0.0,
+        description="Least time from one source to another: for all that do not overlap, or by pair, as in {1,2: 30}.",
+    )
+    starts: CommaFloats = Field(
+        (), description="When each recording began, in seconds on one clock; empty: all at the same moment."
+    )
+
+    @property
+    def unheard(self) -> str | None:
+        """What is set but of no effect, as people are not asked for; None where there is nothing of that."""
+        changed = [
+            name
+            for name, field in type(self).model_fields.items()
+            if name != "enabled" and getattr(self, name) != field.default
+        ]
+        if self.enabled or not changed:
+            return None
+        return (
+            f"`across.{changed[0]}` changes nothing, as `across.enabled` is not asked for: set `across.enabled`=true."
+        )
 
     def rule(self, threshold: float) -> PeopleRule:
         """What people are told apart by, where `threshold` is the `max_cosine_distance` of the looks."""

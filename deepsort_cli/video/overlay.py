@@ -16,7 +16,7 @@ import numpy.typing as npt
 from deepsort_cli.core.regions import Counts, Line, Zone
 from deepsort_cli.core.types import Image, Tracks
 from deepsort_cli.video.carried import draw_corners, draw_keypoints, draw_mask
-from deepsort_cli.video.colours import Colour, colour_of
+from deepsort_cli.video.colours import Colour, colour_of_track
 from deepsort_cli.video.labels import Labels, clamped, text_size
 from deepsort_cli.video.plates import plate_of, put, tint
 from deepsort_cli.video.settings import OutputSettings
@@ -60,8 +60,8 @@ class Overlay:
             for line_count in counts.lines:
                 _draw_line(image, line_count.line, size)
         fine = self._fineness(tracks, size)
-        for track_id, line_size in zip(tracks.ids.tolist(), fine, strict=True):
-            self._draw_trail(image, track_id, line_size)
+        for i, line_size in enumerate(fine):
+            self._draw_trail(image, int(tracks.ids[i]), line_size, colour_of_track(tracks, i))
         # Nearer people, lower in the picture, come last and lie on top.
         order = np.argsort(tracks.boxes[:, 3], kind="stable")
         for i in order.tolist():
@@ -94,7 +94,7 @@ class Overlay:
         for track_id in [i for i, seen in self._last_seen.items() if self._frame - seen > _KEEP_LOST]:
             del self._last_seen[track_id], self._trails[track_id]
 
-    def _draw_trail(self, image: Image, track_id: int, size: float) -> None:
+    def _draw_trail(self, image: Image, track_id: int, size: float, colour: Colour) -> None:
         """Blend a line along the last foot points that fades and thins towards the past."""
         points = np.array(self._trails.get(track_id, ()), dtype=np.float64)
         if len(points) < 2:
@@ -113,7 +113,7 @@ class Overlay:
             part = (band + 1) / bands
             thickness = max(1, round((1 + 2 * part) * size))
             cv2.polylines(opacity, [fixed[first : last + 1]], False, round(215 * part), thickness, cv2.LINE_AA, 4)
-        tint(image[y1:y2, x1:x2], opacity, colour_of(track_id))
+        tint(image[y1:y2, x1:x2], opacity, colour)
 
     def _draw_box(self, image: Image, tracks: Tracks, i: int, size: float) -> None:
         box = clamped(tracks.boxes[i], image)
@@ -121,7 +121,7 @@ class Overlay:
             return
         if tracks.data and draw_corners(image, tracks, i, size):
             return
-        colour = colour_of(int(tracks.ids[i]))
+        colour = colour_of_track(tracks, i)
         if tracks.time_since_update[i] > 0:
             _dashed(image, box, colour, max(1, round(size)), max(4, round(7 * size)))
         else:

@@ -56,7 +56,7 @@ class Follower:
         self.measured: int | None = None
         self.counts: Counts | None = None
         self.fps = 0.0
-        self.seconds = {"read": 0.0, "detect": 0.0, "embed": 0.0, "camera": 0.0, "track": 0.0}
+        self.seconds = {"read": 0.0, "detect": 0.0, "embed": 0.0, "camera": 0.0, "track": 0.0, "people": 0.0}
 
     def __call__(self, seen: Perceived) -> Tracks:
         """The tracks to report after the next frame."""

@@ -14,7 +14,7 @@ from deepsort_cli.core.events import Listener
 from deepsort_cli.core.looks import Features
 from deepsort_cli.core.mot import Comparison
 from deepsort_cli.core.regions import Counts
-from deepsort_cli.core.streams import Behind, timed
+from deepsort_cli.core.streams import Behind, clock, timed
 from deepsort_cli.core.turns import FairPool, Lane
 from deepsort_cli.core.types import FloatArray, IntArray
 from deepsort_cli.evaluation.looks import Memory
@@ -25,6 +25,7 @@ from deepsort_cli.tracking.refinement import refine
 from deepsort_cli.video.outputs import Outputs, Sinks, needs_pixels
 from deepsort_cli.video.sinks import ComparisonSink, RowsSink, Sink
 from deepsort_cli.video.sources import Source
+from deepsort_cli.workflows.track.across import Across
 from deepsort_cli.workflows.track.auto_threshold import AutoThreshold
 from deepsort_cli.workflows.track.events import Ending, Live, Progress, Summary
 from deepsort_cli.workflows.track.follow import Follower
@@ -77,8 +78,13 @@ class OneSource:
 
     lane: Lane[Glance, Perceived]
 
-    def __init__(self, task: Task, parts: Parts, settings: TrackSettings, listener: Listener) -> None:
+    def __init__(
+        self, task: Task, parts: Parts, settings: TrackSettings, listener: Listener, across: Across | None = None
+    ) -> None:
         self.task = task
+        self._across = across
+        self._people: set[int] = set()
+        self._keeps_looks = settings.refinement.link or settings.output.save_looks is not None
         self.parts = replace(parts, detector=parts.detector.fresh())
         self._settings = settings
         self._listener = listener
@@ -87,7 +93,7 @@ class OneSource:
             task.counter,
             fps=task.source.fps,
             matched_only=settings.output.emit == "matched",
-            with_looks=settings.refinement.link or settings.output.save_looks is not None,
+            with_looks=self._keeps_looks or across is not None,
         )
         if settings.tracker.max_cosine_distance == "auto":
             memory = Memory(self.parts.tracker.nn_budget, self.parts.tracker.ema_alpha)
@@ -126,7 +132,7 @@ class OneSource:
         if seen is None:
             return None
         assert self._sinks is not None
-        tracks = self.follower(seen)
+        tracks = self._known(seen.frame, self.follower(seen))
         self._last_frame = seen.frame.index + self._settings.input.stride
         self._sinks.see(seen.frame, seen.detections, seen.motion)
         self._write(seen.frame, tracks)
@@ -135,6 +141,16 @@ class OneSource:
         self._present, self._stepped = len(tracks), time.perf_counter()
         self._listener.happened(self._progress(len(tracks)))
         return seen.frame, tracks
+
+    def _known(self, frame: Frame, tracks: Tracks) -> Tracks:
+        """The tracks, with the people they are where that is asked for."""
+        if self._across is None:
+            return tracks
+        with clock(self.follower.seconds, "people"):
+            tracks = self._across(frame, tracks, self.follower.threshold)
+        if tracks.people is not None:
+            self._people.update(tracks.people[tracks.people > 0].tolist())
+        return tracks if self._keeps_looks else tracks.with_features(None)
 
     def tick(self) -> None:
         """Say how it is, where no frame has come for a while."""
@@ -228,7 +244,8 @@ class OneSource:
         if total is not None and follower.frames > total:
             total = None  # it was an estimate, and too low
         live = self._live(self._latencies.lately)
-        return Progress(self.task.name, total, follower.frames, len(follower.ids), present, follower.fps, live)
+        people = None if self._across is None else len(self._people)
+        return Progress(self.task.name, total, follower.frames, len(follower.ids), present, follower.fps, live, people)
 
     def _live(self, latency: Callable[[float], float | None]) -> Live | None:
         source = self.task.source
@@ -269,6 +286,7 @@ class OneSource:
             live=self._live(self._latencies.overall),
             error=None if error is None else str(error),
             linking=self._linking,
+            people=None if self._across is None else len(self._people),
         )
 
     def _comparison(self) -> Comparison | None:
