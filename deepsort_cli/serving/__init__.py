@@ -1,0 +1,1 @@
+"""A run shown in a browser: live pictures, people, counts, events."""
