@@ -35,6 +35,7 @@ from deepsort_cli.reid.settings import (
     TrainingSettings,
 )
 from deepsort_cli.reid.train_result import TrainResult
+from deepsort_cli.serving.settings import ServeSettings
 from deepsort_cli.settings.scan import ScanReportSettings, ScannedData
 from deepsort_cli.settings.tune import SearchSettings
 from deepsort_cli.tracking.refinement import Refinement
@@ -569,6 +570,7 @@ def track(
     rotate: str | None = None,
     line: str | Sequence[Any] = ...,
     zone: str | Sequence[Any] = ...,
+    serve: str | None | ServeSettings | Mapping[str, Any] = None,
     interpolate: Literal["linear", "gaussian"] | None = None,
     max_gap: int = 20,
     min_length: int = 1,
@@ -660,6 +662,8 @@ def track(
         rotate: Begin new files at whole times (15m, 1h, 1d) or when they get large (500MB); None: one file each.
         line: Count who crosses the line x1,y1,x2,y2 in pixels, or name=x1,y1,x2,y2; repeat for several.
         zone: Count who is inside x1,y1,x2,y2,x3,y3,… around a zone, or name=x1,y1,…; repeat for several.
+        serve: Show the run in a browser at this port of this machine, or at HOST:PORT for others, with a token; 0 takes
+            a free port. When recordings have ended, it stays on view until Ctrl-C.
         interpolate: Fill gaps in tracks: linear, or gaussian, which also smooths the boxes; None: not at all.
         max_gap: Longest gap to fill, in missing frames.
         min_length: Drop tracks with boxes in fewer frames than this.

@@ -27,9 +27,9 @@ ALLOWED = {
     "evaluation": {"core", "data"},
     "reid": {"core", "data", "evaluation"},
     "workflows": {"core", "tracking", "perception", "video", "serving", "data", "evaluation", "reid", "settings"},
-    "settings": {"core", "tracking", "perception", "video", "data", "evaluation", "reid"},
+    "settings": {"core", "tracking", "perception", "video", "serving", "data", "evaluation", "reid"},
     "cli": {
-        "core", "tracking", "perception", "video", "data", "evaluation", "reid", "workflows", "settings",
+        "core", "tracking", "perception", "video", "serving", "data", "evaluation", "reid", "workflows", "settings",
     },
 }  # fmt: skip
 """Room → the rooms it may import. `settings` takes the rooms' own settings modules only."""

@@ -14,6 +14,7 @@ from deepsort_cli.perception.settings import (
     EmbedderSettings,
     RuntimeSettings,
 )
+from deepsort_cli.serving.settings import ServeSettings
 from deepsort_cli.settings.loader import CommandSettings
 from deepsort_cli.settings.options import Option
 from deepsort_cli.tracking.settings import CountingSettings, RefinementSettings, TrackerSettings
@@ -53,7 +54,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 
 SOURCE, DETECTOR, REID, TRACKER, OUTPUT = "Source", "Detector", "Appearance", "Tracker", "Output"
-COUNTING, AFTERWARDS, ARCHIVE = "Counting", "At the end", "Archive"
+COUNTING, AFTERWARDS, ARCHIVE, BROWSER = "Counting", "At the end", "Archive", "In a browser"
 
 DAILY_OUTPUTS = {"save_txt", "save_csv"}
 
@@ -107,6 +108,7 @@ OPTIONS = (
     Option("output.rotate", "rotate", OUTPUT, metavar="TIME|SIZE"),
     Option("counting.lines", "line", COUNTING, daily=True, metavar="LINE", repeat=True),
     Option("counting.zones", "zone", COUNTING, daily=True, metavar="ZONE", repeat=True),
+    Option("serve.address", "serve", BROWSER, daily=True, metavar="[HOST:]PORT"),
     Option("refinement.interpolate", "interpolate", AFTERWARDS),
     Option("refinement.max_gap", "max_gap", AFTERWARDS),
     Option("refinement.min_length", "min_length", AFTERWARDS),
@@ -164,6 +166,7 @@ class TrackSettings(CommandSettings):
     )
     counting: CountingSettings = Field(CountingSettings(), description="Lines and zones where people are counted.")
     output: OutputSettings = Field(OutputSettings(), description="What to write and show.")
+    serve: ServeSettings = Field(ServeSettings(), description="The run in a browser.")
     archive: ArchiveSettings = Field(ArchiveSettings(), description="Many videos at once.")
 
     def overruled(self) -> list[str]:

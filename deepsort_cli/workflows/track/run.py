@@ -35,6 +35,7 @@ from deepsort_cli.workflows.track.auto_threshold import PERIOD
 from deepsort_cli.workflows.track.events import Summary
 from deepsort_cli.workflows.track.one_source import OneSource, Task
 from deepsort_cli.workflows.track.parts import Functions, Parts, open_parts
+from deepsort_cli.workflows.track.serve import Show, open_show
 from deepsort_cli.workflows.track.sources import (
     ground_truth,
     open_one,
@@ -176,6 +177,10 @@ def run_track(
         tell_misplaced(settings.detections, parts.stored, sources[0], listener)
         tell_short_lives(parts, sources, listener)
         _tell(settings, parts, outputs, listener, kept=keep_rows or wants_scores)
+        show = open_show(settings, sources, names, parts)
+        if show is not None:
+            stack.callback(show.close)
+            listener = show.listener(listener)
         tasks = [
             Task(
                 name=names[i],
@@ -185,6 +190,7 @@ def run_track(
                 comparison=_comparison(source, names[i], truths[i]) if wants_scores else None,
                 truth=truths[i],
                 rows=RowsSink() if keep_rows and not _is_endless(source) else None,
+                watch=None if show is None else show.sink(i),
             )
             for i, source in enumerate(sources)
         ]
@@ -192,7 +198,7 @@ def run_track(
         if recorded > 1:
             at_once = min(recorded, settings.jobs or parts.workers)
             listener.note(f"{recorded} recordings are tracked, {at_once} of them at once (`jobs`)")
-        return Run(tasks, parts, settings, listener, stack.pop_all())
+        return Run(tasks, parts, settings, listener, stack.pop_all(), show)
 
 
 class Run:
@@ -220,12 +226,14 @@ class Run:
         settings: TrackSettings,
         listener: Listener,
         opened: contextlib.ExitStack,
+        show: Show | None = None,
     ) -> None:
         """Take what `run_track` has opened and checked; `opened` closes it."""
         self._tasks = tasks
         self._parts = parts
         self._settings = settings
         self._listener = listener
+        self._show = show
         self._close_sources = weakref.finalize(self, opened.close)
         self._iteration: weakref.ref[Iterator[Any]] | None = None  # weak: a loop that is left must be able to end it
         self._scoring: Scoring | None = None
@@ -346,6 +354,8 @@ class Run:
     def _iterate(self, shared: bool) -> Iterator[tuple[Frame, Tracks]]:
         with contextlib.ExitStack() as stack:
             stack.callback(self._close_sources)
+            if self._show is not None:
+                self._show.start(self._listener)
             if self._parts.workers > 1:  # the workers use the cores, OpenCV's own threads would be in their way
                 stack.callback(cv2.setNumThreads, cv2.getNumThreads())
                 cv2.setNumThreads(1)
@@ -418,7 +428,7 @@ def _plan(
 def _tell(settings: TrackSettings, parts: Parts, plans: Sequence[Outputs], listener: Listener, *, kept: bool) -> None:
     """What somebody might not expect of this run; `kept`: its rows will be there without any output, too."""
     outputs = asked_for(settings.output)
-    if not outputs and not settings.output.display and not kept:
+    if not outputs and not settings.output.display and not kept and settings.serve.address is None:
         listener.note(NOTHING_KEPT)
     refinement, crops = settings.refinement, settings.output.save_crops is not None
     if refinement.unheard is not None:
