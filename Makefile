@@ -48,7 +48,7 @@ $(VENV)/.base: pyproject.toml uv.lock
 
 $(VENV)/.dev: pyproject.toml uv.lock
 	@echo "Installing deepsort with PyTorch and the development tools into $(VENV) (several GB)"
-	$(call install,.[train$(comma)score$(comma)tune$(comma)dev])
+	$(call install,.[train$(comma)score$(comma)tune$(comma)serve$(comma)dev])
 	@touch $@ $(VENV)/.base
 
 $(VENV)/.docs: pyproject.toml uv.lock

@@ -35,6 +35,7 @@ from deepsort_cli.reid.settings import (
     TrainingSettings,
 )
 from deepsort_cli.reid.train_result import TrainResult
+from deepsort_cli.serving.settings import ServeSettings
 from deepsort_cli.settings.scan import ScanReportSettings, ScannedData
 from deepsort_cli.settings.tune import SearchSettings
 from deepsort_cli.tracking.refinement import Refinement
@@ -571,6 +572,7 @@ def track(
     zone: str | Sequence[Any] = ...,
     across: bool | AcrossSettings | Mapping[str, Any] = False,
     overlap: str | Sequence[Any] = ...,
+    serve: str | None | ServeSettings | Mapping[str, Any] = None,
     interpolate: Literal["linear", "gaussian"] | None = None,
     max_gap: int = 20,
     min_length: int = 1,
@@ -665,6 +667,8 @@ def track(
         across: Say which person each track is, the same in all sources: by looks, time and place.
         overlap: Sources that see the same place, so that a person may be in both at once: 1,2 counted from 1 in the
             order given, or all; repeat for several places.
+        serve: Show the run in a browser at this port of this machine, or at HOST:PORT for others, with a token; 0 takes
+            a free port. When recordings have ended, it stays on view until Ctrl-C.
         interpolate: Fill gaps in tracks: linear, or gaussian, which also smooths the boxes; None: not at all.
         max_gap: Longest gap to fill, in missing frames.
         min_length: Drop tracks with boxes in fewer frames than this.

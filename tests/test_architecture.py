@@ -22,13 +22,14 @@ ALLOWED = {
     "tracking": {"core"},
     "perception": {"core"},
     "video": {"core"},
+    "serving": {"core", "video"},
     "data": {"core"},
     "evaluation": {"core", "data"},
     "reid": {"core", "data", "evaluation"},
-    "workflows": {"core", "tracking", "perception", "video", "data", "evaluation", "reid", "settings"},
-    "settings": {"core", "tracking", "perception", "video", "data", "evaluation", "reid"},
+    "workflows": {"core", "tracking", "perception", "video", "serving", "data", "evaluation", "reid", "settings"},
+    "settings": {"core", "tracking", "perception", "video", "serving", "data", "evaluation", "reid"},
     "cli": {
-        "core", "tracking", "perception", "video", "data", "evaluation", "reid", "workflows", "settings",
+        "core", "tracking", "perception", "video", "serving", "data", "evaluation", "reid", "workflows", "settings",
     },
 }  # fmt: skip
 """Room → the rooms it may import. `settings` takes the rooms' own settings modules only."""
@@ -38,6 +39,7 @@ FORBIDDEN = {
     "tracking": {"torch", "cv2", "onnxruntime", "matplotlib", "typer", "rich"},
     "perception": {"torch", "matplotlib", "typer", "rich"},
     "video": {"torch", "onnxruntime", "typer", "rich"},
+    "serving": {"torch", "onnxruntime", "matplotlib", "typer", "rich"},
     "data": {"torch", "onnxruntime", "matplotlib", "typer", "rich"},
     "evaluation": {"torch", "onnxruntime", "typer", "rich"},
     "reid": {"typer"},

@@ -143,12 +143,14 @@ class _Screen(Told):
         self._tasks: dict[str, Any] = {}
 
     def happened(self, event: object) -> None:
-        from deepsort_cli.workflows.track import Progress, Summary
+        from deepsort_cli.workflows.track import Progress, Serving, Summary
 
         if isinstance(event, Progress):
             self._advance(event)
         elif isinstance(event, Summary):
             self._finish(event)
+        elif isinstance(event, Serving):
+            self.report.info(f"open {event.url}")
 
     def stop(self) -> None:
         """Take the bars away, which would catch what goes to stdout."""

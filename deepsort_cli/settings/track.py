@@ -14,6 +14,7 @@ from deepsort_cli.perception.settings import (
     EmbedderSettings,
     RuntimeSettings,
 )
+from deepsort_cli.serving.settings import ServeSettings
 from deepsort_cli.settings.loader import CommandSettings
 from deepsort_cli.settings.options import Option
 from deepsort_cli.tracking.settings import AcrossSettings, CountingSettings, RefinementSettings, TrackerSettings
@@ -54,6 +55,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 SOURCE, DETECTOR, REID, TRACKER, OUTPUT = "Source", "Detector", "Appearance", "Tracker", "Output"
 COUNTING, ACROSS, AFTERWARDS, ARCHIVE = "Counting", "People across cameras", "At the end", "Archive"
+BROWSER = "In a browser"
 
 DAILY_OUTPUTS = {"save_txt", "save_csv"}
 
@@ -109,6 +111,7 @@ OPTIONS = (
     Option("counting.zones", "zone", COUNTING, daily=True, metavar="ZONE", repeat=True),
     Option("across.enabled", "across", ACROSS, daily=True, negative=""),
     Option("across.overlap", "overlap", ACROSS, metavar="1,2|all", repeat=True),
+    Option("serve.address", "serve", BROWSER, daily=True, metavar="[HOST:]PORT"),
     Option("refinement.interpolate", "interpolate", AFTERWARDS),
     Option("refinement.max_gap", "max_gap", AFTERWARDS),
     Option("refinement.min_length", "min_length", AFTERWARDS),
@@ -167,6 +170,7 @@ class TrackSettings(CommandSettings):
     counting: CountingSettings = Field(CountingSettings(), description="Lines and zones where people are counted.")
     across: AcrossSettings = Field(AcrossSettings(), description="People known across all sources of the run.")
     output: OutputSettings = Field(OutputSettings(), description="What to write and show.")
+    serve: ServeSettings = Field(ServeSettings(), description="The run in a browser.")
     archive: ArchiveSettings = Field(ArchiveSettings(), description="Many videos at once.")
 
     def overruled(self) -> list[str]:

@@ -180,7 +180,14 @@ class Outputs:
             raise InputError(f"{name} {path}: this is the source itself. Choose another name.")
         output.check(self._job(output, path))
 
-    def open(self, *, refine: Refine | None = None, link: Link | None = None, extra: Sequence[Sink] = ()) -> Sinks:
+    def open(
+        self,
+        *,
+        refine: Refine | None = None,
+        link: Link | None = None,
+        extra: Sequence[Sink] = (),
+        watching: Sequence[Sink] = (),
+    ) -> Sinks:
         """Open all sinks.
 
         Args:
@@ -188,6 +195,7 @@ class Outputs:
                 and crops show them as they are during the run.
             link: with `refine`, gives them other ids before that, which crops get as well.
             extra: sinks that see what tables see.
+            watching: sinks that see tracks and clean frames as they come, whatever becomes of them at the end.
         """
         settings, parts_clock = self.settings, PartClock(self.source.is_live)
         with contextlib.ExitStack() as opened:  # if one cannot be opened, those before it are closed
@@ -206,7 +214,7 @@ class Outputs:
             pictures = sinks["pictures"] if display is None else [display, *sinks["pictures"]]
             opened.pop_all()
             # The last is closed first: who gets other ids at the end can still rename what was written with frames.
-            data, overlay = [*sinks["frames"], *tables], Overlay(settings, self.class_names)
+            data, overlay = [*watching, *sinks["frames"], *tables], Overlay(settings, self.class_names)
             return Sinks(data, pictures, display, overlay, sinks["detections"])
 
     def _open(self, output: Output, path: Path, clock: PartClock) -> Sink:

@@ -5,8 +5,6 @@ What detections carry along is drawn as well: masks, key points, corners of turn
 
 from __future__ import annotations
 
-import math
-from collections import deque
 from collections.abc import Mapping
 
 import cv2
@@ -20,15 +18,13 @@ from deepsort_cli.video.colours import Colour, colour_of_track
 from deepsort_cli.video.labels import Labels, clamped, text_size
 from deepsort_cli.video.plates import plate_of, put, tint
 from deepsort_cli.video.settings import OutputSettings
+from deepsort_cli.video.trails import Points, Trails
 
 _BANDS = 6
 """Steps of opacity along a trail."""
 
 _REGION: Colour = (0, 190, 255)
 """Amber: no id's colour stays on it for long, and it reads on light and dark ground."""
-
-_KEEP_LOST = 90
-"""Frames that the trail of a track without news is kept, should it come back."""
 
 
 class Overlay:
@@ -37,11 +33,17 @@ class Overlay:
     def __init__(self, settings: OutputSettings, class_names: Mapping[int, str] | None = None) -> None:
         self._settings = settings
         self._labels = Labels(settings, class_names or {})
-        self._trails: dict[int, deque[tuple[float, float]]] = {}
-        self._last_seen: dict[int, int] = {}
-        self._frame = 0
+        self._trails = Trails(settings.trail)
 
-    def draw(self, image: Image, tracks: Tracks, *, fps: float | None = None, counts: Counts | None = None) -> Image:
+    def draw(
+        self,
+        image: Image,
+        tracks: Tracks,
+        *,
+        fps: float | None = None,
+        counts: Counts | None = None,
+        trails: Mapping[int, Points] | None = None,
+    ) -> Image:
         """Draw the tracks of the next frame into `image`, in place, and return it.
 
         Args:
@@ -49,11 +51,13 @@ class Overlay:
             tracks: all tracks to show; those only predicted in this frame get a thin dashed box.
             fps: processing speed to write into the corner; None for none.
             counts: lines and zones to draw, with their counts.
+            trails: where the tracks were, by id, the last point last; None: where they were drawn.
         """
-        self._frame += 1
         height, width = image.shape[:2]
         size = self._settings.scale * min(height, 0.75 * width) / 576
-        self._remember(tracks)
+        if trails is None:
+            self._trails.add(tracks)
+            trails = self._trails.of(tracks.ids)
         if counts is not None:
             for zone_count in counts.zones:
                 _draw_zone(image, zone_count.zone, size)
@@ -61,7 +65,8 @@ class Overlay:
                 _draw_line(image, line_count.line, size)
         fine = self._fineness(tracks, size)
         for i, line_size in enumerate(fine):
-            self._draw_trail(image, int(tracks.ids[i]), line_size, colour_of_track(tracks, i))
+            trail = trails.get(int(tracks.ids[i]), ())
+            _draw_trail(image, trail, colour_of_track(tracks, i), line_size)
         # Nearer people, lower in the picture, come last and lie on top.
         order = np.argsort(tracks.boxes[:, 3], kind="stable")
         for i in order.tolist():
@@ -83,38 +88,6 @@ class Overlay:
         sides = (boxes[:, 2:] - boxes[:, :2]).max(axis=1, initial=0.0)
         return np.minimum(size, self._settings.scale * sides / 100).clip(0.1).tolist()  # type: ignore[no-any-return]
 
-    def _remember(self, tracks: Tracks) -> None:
-        length = self._settings.trail
-        if not length:
-            return
-        for track_id, (left, _, right, bottom) in zip(tracks.ids.tolist(), tracks.boxes.tolist(), strict=True):
-            if math.isfinite(left + right + bottom):
-                self._trails.setdefault(track_id, deque(maxlen=length)).append(((left + right) / 2, bottom))
-                self._last_seen[track_id] = self._frame
-        for track_id in [i for i, seen in self._last_seen.items() if self._frame - seen > _KEEP_LOST]:
-            del self._last_seen[track_id], self._trails[track_id]
-
-    def _draw_trail(self, image: Image, track_id: int, size: float, colour: Colour) -> None:
-        """Blend a line along the last foot points that fades and thins towards the past."""
-        points = np.array(self._trails.get(track_id, ()), dtype=np.float64)
-        if len(points) < 2:
-            return
-        points = _smoothed(np.clip(points, -10_000, 10_000))
-        margin = 2 + round(3 * size)
-        x1, y1 = np.maximum(np.floor(points.min(axis=0)).astype(int) - margin, 0)
-        x2, y2 = np.minimum(np.ceil(points.max(axis=0)).astype(int) + margin, image.shape[1::-1])
-        if x2 <= x1 or y2 <= y1:
-            return
-        opacity = np.zeros((y2 - y1, x2 - x1), dtype=np.uint8)
-        fixed = np.round((points - (x1, y1)) * 16).astype(np.int32)
-        bands = min(_BANDS, len(points) - 1)
-        for band in range(bands):
-            first, last = (k * (len(points) - 1) // bands for k in (band, band + 1))
-            part = (band + 1) / bands
-            thickness = max(1, round((1 + 2 * part) * size))
-            cv2.polylines(opacity, [fixed[first : last + 1]], False, round(215 * part), thickness, cv2.LINE_AA, 4)
-        tint(image[y1:y2, x1:x2], opacity, colour)
-
     def _draw_box(self, image: Image, tracks: Tracks, i: int, size: float) -> None:
         box = clamped(tracks.boxes[i], image)
         if box is None:
@@ -126,6 +99,28 @@ class Overlay:
             _dashed(image, box, colour, max(1, round(size)), max(4, round(7 * size)))
         else:
             cv2.rectangle(image, box[:2], box[2:], colour, max(1, round(2 * size)))
+
+
+def _draw_trail(image: Image, trail: Points, colour: Colour, size: float) -> None:
+    """Blend a line along the last foot points that fades and thins towards the past."""
+    points = np.array(trail, dtype=np.float64)
+    if len(points) < 2:
+        return
+    points = _smoothed(np.clip(points, -10_000, 10_000))
+    margin = 2 + round(3 * size)
+    x1, y1 = np.maximum(np.floor(points.min(axis=0)).astype(int) - margin, 0)
+    x2, y2 = np.minimum(np.ceil(points.max(axis=0)).astype(int) + margin, image.shape[1::-1])
+    if x2 <= x1 or y2 <= y1:
+        return
+    opacity = np.zeros((y2 - y1, x2 - x1), dtype=np.uint8)
+    fixed = np.round((points - (x1, y1)) * 16).astype(np.int32)
+    bands = min(_BANDS, len(points) - 1)
+    for band in range(bands):
+        first, last = (k * (len(points) - 1) // bands for k in (band, band + 1))
+        part = (band + 1) / bands
+        thickness = max(1, round((1 + 2 * part) * size))
+        cv2.polylines(opacity, [fixed[first : last + 1]], False, round(215 * part), thickness, cv2.LINE_AA, 4)
+    tint(image[y1:y2, x1:x2], opacity, colour)
 
 
 def _draw_zone(image: Image, zone: Zone, size: float) -> None:

@@ -15,6 +15,7 @@ from deepsort_cli.core.types import Tracks
 from deepsort_cli.video.colours import colour_of
 from deepsort_cli.video.overlay import Overlay
 from deepsort_cli.video.settings import OutputSettings
+from deepsort_cli.video.trails import Trails
 
 GREY = 120
 
@@ -101,10 +102,12 @@ def test_trails_have_the_length_asked_for() -> None:
 
 
 def test_trails_of_tracks_long_gone_are_forgotten() -> None:
-    overlay = Overlay(OutputSettings(trail=30))
+    trails = Trails(30)
     for track_id in range(1, 3000):
-        overlay.draw(blank(32, 32), tracks_of([[1, 1, 9, 9]], ids=[track_id]))
-    assert len(overlay._trails) == len(overlay._last_seen) < 200
+        trails.add(tracks_of([[1, 1, 9, 9]], ids=[track_id]))
+    known = trails.of(np.arange(3000))
+    assert known[2999] == ((5.0, 9.0),)
+    assert len(known) < 200
 
 
 def test_lines_and_text_grow_with_the_picture() -> None:

@@ -13,8 +13,8 @@ Read `run` first: it checks everything. `parts` opens detector and embedder, `so
 workers do, `follow` what your thread does, `one_source` joins them with threads, `together` goes from source to source.
 """
 
-from deepsort_cli.workflows.track.events import Ending, Live, Progress, Summary
+from deepsort_cli.workflows.track.events import Ending, Live, Progress, Serving, Summary
 from deepsort_cli.workflows.track.parts import Functions
 from deepsort_cli.workflows.track.run import Run, run_track, track
 
-__all__ = ["Ending", "Functions", "Live", "Progress", "Run", "Summary", "run_track", "track"]
+__all__ = ["Ending", "Functions", "Live", "Progress", "Run", "Serving", "Summary", "run_track", "track"]

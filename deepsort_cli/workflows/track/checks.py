@@ -51,7 +51,7 @@ def refuse_archive(settings: TrackSettings) -> None:
 def tell(settings: TrackSettings, parts: Parts, plans: Sequence[Outputs], listener: Listener, *, kept: bool) -> None:
     """What somebody might not expect of this run; `kept`: its rows will be there without any output, too."""
     outputs = asked_for(settings.output)
-    if not outputs and not settings.output.display and not kept:
+    if not outputs and not settings.output.display and not kept and settings.serve.address is None:
         listener.note(NOTHING_KEPT)
     refinement, crops = settings.refinement, settings.output.save_crops is not None
     if refinement.unheard is not None:

@@ -38,6 +38,17 @@ class Live:
 
 
 @dataclass(frozen=True)
+class Serving:
+    """The run can be seen in a browser.
+
+    Attributes:
+        url: where.
+    """
+
+    url: str
+
+
+@dataclass(frozen=True)
 class Progress:
     """How far a source is: told with 0 frames before its first, after every frame, and while a camera is silent.
 

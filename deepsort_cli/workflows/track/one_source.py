@@ -18,6 +18,7 @@ from deepsort_cli.core.streams import Behind, clock, timed
 from deepsort_cli.core.turns import FairPool, Lane
 from deepsort_cli.core.types import FloatArray, IntArray
 from deepsort_cli.evaluation.looks import Memory
+from deepsort_cli.serving.hub import HubSink
 from deepsort_cli.settings.track import TrackSettings
 from deepsort_cli.tracking.counting import RegionCounter
 from deepsort_cli.tracking.linking import Known, Linking, link
@@ -55,6 +56,7 @@ class Task:
         comparison: keeps the tracks beside the ground truth, for scoring; None where that is not wanted.
         truth: the table of ground truth behind `comparison`, where it is a file.
         rows: keeps all rows; None where nobody may ask for them.
+        watch: shows the frames in a browser; None where nobody may look.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Task:
     comparison: ComparisonSink | None
     truth: BoxTable | None
     rows: RowsSink | None
+    watch: HubSink | None = None
 
 
 class OneSource:
@@ -93,7 +96,7 @@ class OneSource:
             task.counter,
             fps=task.source.fps,
             matched_only=settings.output.emit == "matched",
-            with_looks=self._keeps_looks or across is not None,
+            with_looks=self._keeps_looks or across is not None or task.watch is not None,
         )
         if settings.tracker.max_cosine_distance == "auto":
             memory = Memory(self.parts.tracker.nn_budget, self.parts.tracker.ema_alpha)
@@ -117,6 +120,8 @@ class OneSource:
         with contextlib.ExitStack() as stack:
             stack.enter_context(self.task.source)
             self._sinks = stack.enter_context(self._open_sinks())
+            if self.task.watch is not None:
+                self.task.watch.shared = bool(self._sinks.pictures)
             put, has_room = self._writer(stack, self._sinks, pool, WRITE_BEHIND if alone else WRITE_BEHIND_EACH)
             self._write = self._giving(put, shared)
             self.lane = self._open_lane(stack, pool, has_room)
@@ -181,11 +186,12 @@ class OneSource:
     def _open_sinks(self) -> Sinks:
         task, refinement = self.task, self._settings.refinement
         extra: Sequence[Sink] = [sink for sink in (task.comparison, task.rows) if sink is not None]
+        watching = [] if task.watch is None else [task.watch]
         outputs = replace(task.outputs, threshold=lambda: self.follower.threshold)
         if not refinement.wanted:
-            return outputs.open(extra=extra)
+            return outputs.open(extra=extra, watching=watching)
         link = self._link if refinement.link else None
-        return outputs.open(refine=lambda table: refine(table, refinement), link=link, extra=extra)
+        return outputs.open(refine=lambda table: refine(table, refinement), link=link, extra=extra, watching=watching)
 
     def _link(self, table: FloatArray, seconds: FloatArray, rows: IntArray, looks: Features) -> IntArray:
         """The ids of people; see `RefinedSink`."""
@@ -208,7 +214,7 @@ class OneSource:
     def _giving(self, put: Callable[[Written], None], shared: bool) -> Callable[[Frame, Tracks], None]:
         """What gives every frame and its tracks to the outputs."""
         output = self._settings.output
-        copies = shared and needs_pixels(output)
+        copies = shared and (needs_pixels(output) or self.task.watch is not None)
 
         def write(frame: Frame, tracks: Tracks) -> None:
             if shared:

@@ -33,6 +33,7 @@ from deepsort_cli.workflows.track.checks import check_looks, refuse_archive, tel
 from deepsort_cli.workflows.track.events import Summary
 from deepsort_cli.workflows.track.one_source import OneSource, Task
 from deepsort_cli.workflows.track.parts import Functions, Parts, open_parts
+from deepsort_cli.workflows.track.serve import Show, open_show
 from deepsort_cli.workflows.track.sources import (
     ground_truth,
     open_one,
@@ -152,6 +153,10 @@ def run_track(
         tell_misplaced(settings.detections, parts.stored, sources[0], listener)
         tell_short_lives(parts, sources, listener)
         tell(settings, parts, outputs, listener, kept=keep_rows or wants_scores)
+        show = open_show(settings, sources, names, parts)
+        if show is not None:
+            stack.callback(show.close)
+            listener = show.listener(listener)
         tasks = [
             Task(
                 name=names[i],
@@ -161,6 +166,7 @@ def run_track(
                 comparison=_comparison(source, names[i], truths[i]) if wants_scores else None,
                 truth=truths[i],
                 rows=RowsSink() if keep_rows and not _is_endless(source) else None,
+                watch=None if show is None else show.sink(i),
             )
             for i, source in enumerate(sources)
         ]
@@ -171,7 +177,7 @@ def run_track(
         if recorded > 1 and across is None:
             at_once = min(recorded, settings.jobs or parts.workers)
             listener.note(f"{recorded} recordings are tracked, {at_once} of them at once (`jobs`)")
-        return Run(tasks, parts, settings, listener, stack.pop_all(), across)
+        return Run(tasks, parts, settings, listener, stack.pop_all(), across, show)
 
 
 class Run:
@@ -200,12 +206,14 @@ class Run:
         listener: Listener,
         opened: contextlib.ExitStack,
         across: Across | None = None,
+        show: Show | None = None,
     ) -> None:
         """Take what `run_track` has opened and checked; `opened` closes it."""
         self._tasks = tasks
         self._parts = parts
         self._settings = settings
         self._listener = listener
+        self._show = show
         self._close_sources = weakref.finalize(self, opened.close)
         self._iteration: weakref.ref[Iterator[Any]] | None = None  # weak: a loop that is left must be able to end it
         self._scoring: Scoring | None = None
@@ -332,6 +340,8 @@ class Run:
     def _iterate(self, shared: bool) -> Iterator[tuple[Frame, Tracks]]:
         with contextlib.ExitStack() as stack:
             stack.callback(self._close_sources)
+            if self._show is not None:
+                self._show.start(self._listener)
             if self._parts.workers > 1:  # the workers use the cores, OpenCV's own threads would be in their way
                 stack.callback(cv2.setNumThreads, cv2.getNumThreads())
                 cv2.setNumThreads(1)

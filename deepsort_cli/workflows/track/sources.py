@@ -53,10 +53,11 @@ def open_one(spec: str | None, settings: TrackSettings, parts: Parts, listener: 
     Raises:
         InputError: it cannot be used.
     """
-    pixels = parts.reads_pixels or needs_pixels(settings.output)
+    needed = parts.reads_pixels or needs_pixels(settings.output)
+    pixels = needed or settings.serve.address is not None
     where = spec if spec is not None else _sequence_of(settings.detections)
     if where is None:
-        return _blank(settings, parts, pixels, listener)
+        return _blank(settings, parts, needed, listener)
     frame_count = parts.stored.last_frame if parts.stored is not None and spec is not None else None
 
     def opened(pixels: bool) -> Source:

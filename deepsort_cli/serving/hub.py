@@ -1,0 +1,195 @@
+"""What a run gives away about itself, always the newest: the one place where its threads and the server's meet.
+
+A run's threads replace whole values and never wait for whoever reads them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from deepsort_cli.core.regions import Counts, Line, Zone
+from deepsort_cli.core.types import Frame, Image, Tracks
+from deepsort_cli.video.sinks.base import Sink
+from deepsort_cli.video.trails import Points, Trails
+
+State = Literal["waiting", "running", "ended", "failed"]
+
+LOOKED_AT_SECONDS = 3.0
+"""How long after the last picture somebody still counts as looking."""
+SPARE_SECONDS = 1.0
+"""Where frames have to be copied, and nobody looks: how old the one that is kept may get."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """How a camera is; see `/api/state`."""
+
+    state: State = "waiting"
+    message: str = ""
+    frames: int = 0
+    fps: float = 0.0
+    latency_ms: float | None = None
+    skipped: int = 0
+    reconnects: int = 0
+    people: int = 0
+
+
+@dataclass(frozen=True)
+class View:
+    """A frame as it can be shown.
+
+    Attributes:
+        number: how many came before.
+        time: when it was, in seconds since 1970; see `Camera.began`.
+        image: (H, W, 3) uint8 BGR, never written to; None where the source has no pictures.
+        tracks, counts: after it.
+        trails: where the tracks were, by id.
+    """
+
+    number: int
+    time: float
+    image: Image | None
+    tracks: Tracks
+    counts: Counts | None
+    trails: Mapping[int, Points]
+
+
+class People(Protocol):
+    """What the hub gives frames to beside its cameras: the album of people."""
+
+    def see(self, camera: int, frame: Frame, tracks: Tracks) -> None:
+        """Take the next frame of a camera, before anything is drawn: called for every frame, in a thread of the run's.
+        `tracks.features` are there where a Re-ID model is."""
+
+    def leave(self, camera: int) -> None:
+        """The camera has ended or failed."""
+
+
+class Camera:
+    """One source of the run, as it is seen from outside.
+
+    Attributes:
+        index, name: position in the run, and name.
+        live: it is a camera or a stream; else it is recorded.
+        began: when its `Frame.time` was 0, in seconds since 1970. Of a recording, that is when the run began: what
+            happens in it gets the time it would have had if the recording had begun then.
+        size: width and height of its pictures, 0 where unknown.
+        status: how it is.
+        view: its newest frame; None before the first.
+    """
+
+    def __init__(
+        self, index: int, name: str, *, live: bool, size: tuple[int, int], trail: int, began: float | None = None
+    ) -> None:
+        self.index, self.name, self.live, self.size = index, name, live, size
+        self.began = time.time() if began is None else began
+        self.status = Status()
+        self.view: View | None = None
+        self._trails = Trails(trail)
+        self._looked_at = 0.0
+        self._regions: tuple[tuple[Line, ...], tuple[Zone, ...]] | None = None
+
+    def look(self) -> View | None:
+        """The newest frame; whoever calls this looks at the camera, and will for a while."""
+        self._looked_at = time.monotonic()
+        return self.view
+
+    @property
+    def is_looked_at(self) -> bool:
+        return time.monotonic() - self._looked_at < LOOKED_AT_SECONDS
+
+    def show(self, view: View, *, is_ours: bool) -> None:
+        """Take the next frame, without trails; called by the run.
+
+        Args:
+            is_ours: nobody writes into its image later.
+        """
+        self._trails.add(view.tracks)
+        looked_at, image = self.is_looked_at, view.image
+        if not is_ours and image is not None:
+            last = self.view
+            due = last is None or last.image is None or view.time - last.time >= SPARE_SECONDS
+            if not (looked_at or due):
+                return
+            image = image.copy()
+        trails = self._trails.of(view.tracks.ids) if looked_at else {}
+        self.view = replace(view, image=image, trails=trails)
+
+    def change_regions(self, lines: Sequence[Line], zones: Sequence[Zone]) -> None:
+        """Have these lines and zones counted from the next frame on."""
+        self._regions = tuple(lines), tuple(zones)
+
+    def take_regions(self) -> tuple[tuple[Line, ...], tuple[Zone, ...]] | None:
+        """Lines and zones that shall be counted from now on; None: those that are. Called by the run."""
+        if self._regions is None:
+            return None
+        taken, self._regions = self._regions, None
+        return taken
+
+
+@dataclass
+class Hub:
+    """All that is on view.
+
+    Attributes:
+        name, version: of the program.
+        cameras: in the order of the run.
+        across: people have one id in all cameras.
+        album: the wall of people; None where there is none.
+        describe: from (H, W, 3) uint8 BGR pictures of one person each to (D,) features; None without a Re-ID model.
+        threshold: the cosine distance up to which two looks may be the same person's.
+        started: when the run began, in seconds since 1970.
+    """
+
+    name: str
+    version: str
+    cameras: Sequence[Camera]
+    across: bool = False
+    album: People | None = None
+    describe: Callable[[Image], npt.NDArray[np.float32]] | None = None
+    threshold: Callable[[], float] = lambda: 0.0
+    started: float = field(default_factory=time.time)
+
+    def sink(self, camera: Camera) -> HubSink:
+        """What a source's frames go into."""
+        return HubSink(self, camera)
+
+
+class HubSink(Sink):
+    """Puts a source's frames into the hub.
+
+    Attributes:
+        shared: others draw into the frames' images afterwards.
+    """
+
+    def __init__(self, hub: Hub, camera: Camera) -> None:
+        self._hub, self._camera = hub, camera
+        self.shared = False
+        self._number = 0
+
+    def write(self, frame: Frame, tracks: Tracks, counts: Counts | None = None) -> None:
+        camera = self._camera
+        view = View(self._number, self._time(frame), frame.image, tracks, counts, {})
+        self._number += 1
+        if frame.image is not None:
+            camera.size = frame.image.shape[1], frame.image.shape[0]
+        camera.show(view, is_ours=not self.shared)
+        if self._hub.album is not None:
+            self._hub.album.see(camera.index, frame, tracks)
+
+    def close(self) -> None:
+        """The source has ended: nobody is in the picture any more."""
+        if self._hub.album is not None:
+            self._hub.album.leave(self._camera.index)
+
+    def _time(self, frame: Frame) -> float:
+        """When a frame was, in seconds since 1970."""
+        if frame.arrived is not None:
+            return time.time() - (time.monotonic() - frame.arrived)
+        return self._camera.began + frame.time
