@@ -19,12 +19,19 @@ START_SCORE = 0.7
 FULL_SCORE = 0.5
 """Lowest score of a full detection where neither the user nor a detector says otherwise."""
 
-DOUBT = 0.3
-"""How far from its limit a distance to a single look has to be to be trusted, as a part of the limit."""
-ACROSS_PER_THRESHOLD = 1.0
-"""The largest distance between means of looks of one person in two cameras, as a multiple of the tracker's."""
-SAME_PER_ACROSS = 0.7
-"""That within one camera, as a multiple of that between two."""
+PER_CAMERA = 2.0
+"""The largest distance between the means of a person's looks in two cameras, as a multiple of that at which a look
+matches a track of the same camera; measured on CUHK03, see docs/ACROSS.md."""
+UNLIKE_STRANGERS = 0.8
+"""That distance as a part of the one between people who are seen at once and yet look alike."""
+CAUTION = 0.75
+"""It as a part of the largest, as long as nobody was seen beside anybody."""
+SAME = PER_THRESHOLD / PER_CAMERA
+"""The largest distance within one camera, as a part of that between two."""
+LEAST_LIMIT = 0.25
+"""The least that it shrinks to because others look alike, as a part of the largest."""
+SURE_ALIKE, SURE_UNLIKE = 0.7, 1.6
+"""The distances at which a single look is enough to say that it is somebody, or nobody known; parts of the largest."""
 
 SLOWEST, USUAL = 7.0, 15.0
 """Frames per second: slower sources than the first are given a nominal rate, the multiple of theirs that reaches the
@@ -356,22 +363,35 @@ class PeopleRule(NamedTuple):
         across: the largest between two cameras.
         enrolled: the largest between a camera and enrolled looks.
         looks: how many looks of a track decide in any case.
+        adapts: whether people who are seen at once, so that they are different, lower the first two.
     """
 
     same: float
     across: float
     enrolled: float
     looks: int
+    adapts: bool = True
 
-    def limit(self, camera: str, other: str) -> float:
-        """The largest distance between looks of two cameras; the empty name is that of enrolled looks."""
+    def limit(self, camera: str, other: str, strangers: float | None = None) -> float:
+        """The largest distance between looks of two cameras; the empty name is that of enrolled looks.
+
+        Args:
+            camera, other: in any order.
+            strangers: the distance between different people who look alike; None as long as nobody knows.
+        """
         if not camera or not other:
             return self.enrolled
-        return self.same if camera == other else self.across
+        most = self.same if camera == other else self.across
+        if not self.adapts:
+            return most
+        if strangers is None:
+            return CAUTION * most
+        return max(min(most, UNLIKE_STRANGERS * strangers), LEAST_LIMIT * most)
 
-    def doubt(self, looks: int) -> float:
-        """How far, as a part of the limit, the distance of so many looks has to be from it to be trusted."""
-        return 0.0 if looks >= self.looks else DOUBT * (1 - (looks - 1) / max(self.looks - 1, 1))
+    def sure(self, looks: int) -> tuple[float, float]:
+        """The distances, as parts of the limit, up to which so many looks are somebody, and from which nobody known."""
+        missing = max(self.looks - looks, 0) / max(self.looks - 1, 1)
+        return 1 + (SURE_ALIKE - 1) * missing, 1 + (SURE_UNLIKE - 1) * missing
 
 
 class AcrossSettings(Settings):
@@ -384,7 +404,8 @@ class AcrossSettings(Settings):
         None,
         gt=0.0,
         le=2.0,
-        description="Largest cosine distance between looks of one person in two cameras; null: as the Re-ID model's.",
+        description="Largest cosine distance between the mean looks of one person in two cameras; null: 2 × "
+        "max_cosine_distance, and less where people look alike.",
     )
     looks: int = Field(5, ge=1, description="Looks of a track, 0.2 s apart, after which its person is decided.")
     overlap: Groups = Field(
@@ -416,5 +437,7 @@ class AcrossSettings(Settings):
 
     def rule(self, threshold: float) -> PeopleRule:
         """What people are told apart by, where `threshold` is the `max_cosine_distance` of the looks."""
-        across = ACROSS_PER_THRESHOLD * threshold if self.distance is None else self.distance
-        return PeopleRule(SAME_PER_ACROSS * across, across, across, self.looks)
+        if self.distance is not None:
+            return PeopleRule(min(SAME * self.distance, 2.0), self.distance, self.distance, self.looks, adapts=False)
+        across = min(PER_CAMERA * threshold, 2.0)
+        return PeopleRule(SAME * across, across, across, self.looks)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from deepsort_cli.core.looks import Features
 
-MOST_LOOKS = 16
+MOST_LOOKS = 8
 """Looks kept of a person in one camera, and of a track without a person."""
 NO_CAMERA = ""
 """Where enrolled looks are from."""
@@ -18,14 +18,15 @@ _Feature = npt.NDArray[np.float32]
 
 
 class LookSet:
-    """Unit features of one person, evenly spread over all that came, 16 at most.
+    """Unit features of one person, evenly spread over all that came, 8 at most.
 
-    All are kept until there are 16; from then on every second, every fourth, …
+    All are kept until there are 8; from then on every second, every fourth, …
     """
 
     def __init__(self) -> None:
         self._features: list[_Feature] = []
         self._step = 1
+        self._mean: _Feature | None = None
         self.came = 0
         """How many came, those that are not kept included."""
 
@@ -36,6 +37,7 @@ class LookSet:
         """Take a (D,) unit feature."""
         if self.came % self._step == 0:
             self._features.append(feature)
+            self._mean = None
             if len(self._features) > MOST_LOOKS:
                 self._features, self._step = self._features[::2], 2 * self._step
         self.came += 1
@@ -50,10 +52,12 @@ class LookSet:
         return np.array(self._features, np.float32)
 
     def mean(self) -> _Feature:
-        """(D,) their mean, of unit length."""
-        mean = np.mean(self._features, axis=0, dtype=np.float32)
-        length = float(np.linalg.norm(mean))
-        return np.asarray(mean / length, np.float32) if length > 0 else self._features[-1]
+        """(D,) their mean, of unit length. There must be one."""
+        if self._mean is None:
+            mean = np.mean(self._features, axis=0, dtype=np.float32)
+            length = float(np.linalg.norm(mean))
+            self._mean = np.asarray(mean / length, np.float32) if length > 0 else self._features[-1]
+        return self._mean
 
 
 @dataclass
