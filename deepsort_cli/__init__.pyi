@@ -615,8 +615,9 @@ def track(
         reid: a model's name or path, `"none"`, settings, or a function from an image and (N, 4) boxes to (N, D)
             features. Functions are asked for one frame after the other, from a thread of their own.
         preset: deepsort: as in the paper; strong: more accurate; fast: at least twice the frames per second.
-        source: Camera number, video, image folder or glob, MOT sequence, URL, or demo; repeat for several. With
-            `archive.output_dir` also a folder, a glob or a text file of videos.
+        source: Camera number, video, image folder or glob, MOT sequence, URL, or demo (demo:1 to demo:4: cameras of one
+            generated world); repeat for several. With `archive.output_dir` also a folder, a glob or a text file of
+            videos.
         detections: Stored detections (MOT det.txt, .npy, .npz) to track instead of running a detector.
         start: Frames to skip at the beginning.
         stride: Process every n-th frame.
@@ -675,7 +676,7 @@ def track(
         link: Join the tracks of one person by looks, time and motion; split tracks of two people.
         link_distance: Cosine distance at which looks alone tell people apart; None: 1.25 × max_cosine_distance.
         link_gap: Seconds after which nobody is recognised any more.
-        score: Score the tracks against ground truth at the end: of a MOT sequence, or of the demo scene.
+        score: Score the tracks against ground truth at the end: of a MOT sequence, or of demo scenes.
         gt: Ground truth to score against, for a source without its own: a file or a sequence folder.
         output_dir: Track an archive: results of each video in a folder of its own in here; outputs name files in it.
         cluster: Share an archive among the machines of a Ray cluster: auto, or ray://HOST:10001.

@@ -142,14 +142,15 @@ class TrackSettings(CommandSettings):
     )
     source: Annotated[tuple[str, ...], BeforeValidator(as_sources)] = Field(
         (),
-        description="Camera number, video, image folder or glob, MOT sequence, URL, or demo; repeat for several. "
+        description="Camera number, video, image folder or glob, MOT sequence, URL, or demo (demo:1 to demo:4: "
+        "cameras of one generated world); repeat for several. "
         "With `archive.output_dir` also a folder, a glob or a text file of videos.",
     )
     detections: Path | None = Field(
         None, description="Stored detections (MOT det.txt, .npy, .npz) to track instead of running a detector."
     )
     score: bool = Field(
-        False, description="Score the tracks against ground truth at the end: of a MOT sequence, or of the demo scene."
+        False, description="Score the tracks against ground truth at the end: of a MOT sequence, or of demo scenes."
     )
     gt: Path | None = Field(
         None, description="Ground truth to score against, for a source without its own: a file or a sequence folder."

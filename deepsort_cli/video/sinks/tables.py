@@ -19,7 +19,7 @@ from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.mot import format_rows
 from deepsort_cli.core.regions import Counts
 from deepsort_cli.core.types import FloatArray, Frame, Tracks
-from deepsort_cli.video.demo import GroundTruth
+from deepsort_cli.video.scene import GroundTruth
 from deepsort_cli.video.sinks.base import ClassNames, Job, Output, Say, Sink, TemporaryFile, write_error
 from deepsort_cli.video.sinks.carried import CarriedAsJson
 
