@@ -18,10 +18,15 @@ import numpy as np
 from deepsort_cli.core.looks import Features
 from deepsort_cli.core.types import FloatArray
 
-STRANGERS = 0.05
+STRANGERS = 0.03
 """Share of strangers that may get a name."""
+NEARER = 0.16
+"""The spread of distances is told by the median and the distance that so many are below: a few people who look alike,
+or are one person under two names, change neither."""
 PRIOR_PEOPLE = 5
 """So many people's worth is the threshold of the model trusted, beside what the enrolled people say."""
+LEAST = 0.5
+"""The lowest threshold, as a part of the model's own."""
 LEAST_PEOPLE = 3
 """With fewer, the model's threshold is taken as it is: one pair of people says nothing about all others."""
 
@@ -80,8 +85,8 @@ def calibrate(names: Sequence[str], features: Sequence[Features], usual: float) 
 
     Distances between the means of two people are taken as normal, with the spread of their nearer half, which is what
     the threshold is about. It lies where `STRANGERS` of those who are nobody come nearer to one of the P people, and
-    is then drawn to the model's own by `PRIOR_PEOPLE` / (P − 1 + `PRIOR_PEOPLE`). `benchmarks/known_people.py`
-    measures it.
+    is then drawn to the model's own by `PRIOR_PEOPLE` / (P − 1 + `PRIOR_PEOPLE`); half of the model's own is the
+    least. `benchmarks/known_people.py` measures it.
 
     Args:
         names: (P,) the people.
@@ -96,7 +101,7 @@ def calibrate(names: Sequence[str], features: Sequence[Features], usual: float) 
     means = np.array([_mean(one) for one in features])
     between = np.asarray(1.0 - means @ means.T, np.float64)
     pairs = between[np.triu_indices(len(names), 1)]
-    calibrated = len(names) >= LEAST_PEOPLE and float(_spread(pairs)) > 0
+    calibrated = len(names) >= LEAST_PEOPLE and _spread(pairs) > 0
     threshold = _threshold(pairs, len(names), usual) if calibrated else usual
     own = [(person, picture, *_own(one, picture)) for person, one in enumerate(features) for picture in range(len(one))]
     lone = [distance for *_, distance, several in own if several]
@@ -119,15 +124,15 @@ def _threshold(pairs: FloatArray, people: int, usual: float) -> float:
     found = centre + NormalDist().inv_cdf(STRANGERS / people) * spread
     weight = (people - 1) / (people - 1 + PRIOR_PEOPLE)
     drawn = weight * found + (1 - weight) * usual
-    return round(min(max(drawn, 0.01), 2.0), 3)
+    return round(min(max(drawn, LEAST * usual), 2.0), 3)
 
 
 def _spread(pairs: FloatArray) -> float:
-    """Deviation from the median of the distances below it."""
+    """Deviation of the distances, by those below the median."""
     if not len(pairs):
         return 0.0
-    centre = np.median(pairs)
-    return float(np.sqrt(np.mean((pairs[pairs <= centre] - centre) ** 2)))
+    low, centre = np.quantile(pairs, [NEARER, 0.5])
+    return float(centre - low) / -NormalDist().inv_cdf(NEARER)
 
 
 def _named_strangers(pairs: FloatArray, people: int, threshold: float) -> float:
