@@ -49,6 +49,7 @@ from deepsort_cli.workflows.evaluate import Evaluated
 from deepsort_cli.workflows.export import Exported
 from deepsort_cli.workflows.finetune import Finetuned
 from deepsort_cli.workflows.models import models as models
+from deepsort_cli.workflows.people import Action, PeopleDone
 from deepsort_cli.workflows.reorganize import Reorganized
 from deepsort_cli.workflows.scan import Scan
 from deepsort_cli.workflows.track.run import Model, Run
@@ -75,6 +76,7 @@ __all__ = [
     "export",
     "finetune",
     "models",
+    "people",
     "refine",
     "reorganize",
     "scan",
@@ -363,6 +365,37 @@ def finetune(
         InputError: the checkpoint, the data or the output cannot be used, or they do not fit each other.
         RunError: the file cannot be written, or the training failed.
         KeyboardInterrupt: interrupted; the state of the training was saved.
+    """
+
+def people(
+    file: Path | str | None = None,
+    action: Action = 'list',
+    who: Sequence[str | int] | str | int = (),
+    *,
+    listener: Listener | None = None,
+    older_than: str | None = None,
+    unnamed: bool = False,
+    output: _Path | None = None,
+    overwrite: bool = False,
+) -> PeopleDone:
+    """List, export, forget or rename the people that a run with `people_file=` keeps, as `deepsort people` does.
+
+    Args:
+        file: the file of people.
+        action: `list`, `export`, `forget` or `rename`.
+        who: people by number or name; none: all, except to forget. Of `rename`, a person and the new name.
+        listener: told what happens; None: remarks go to the logger `deepsort`.
+        older_than: People whom a run has seen, but none for so long: 30m, 12h, 7d, 2w; None: all.
+        unnamed: People without a name only.
+        output: Folder to export into.
+        overwrite: Replace what an earlier export wrote.
+
+    Returns:
+        The people it was about, and what is left.
+
+    Raises:
+        InputError: something given cannot be used; nothing was changed.
+        RunError: the file cannot be written.
     """
 
 def refine(
