@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator
 
+from deepsort_cli.core.durations import seconds_of
 from deepsort_cli.settings.loader import CommandSettings
 from deepsort_cli.settings.options import Option
 
@@ -19,25 +19,11 @@ OPTIONS = (
 )
 """The flags and keywords of the command, in the order of its help."""
 
-SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400, "w": 604_800}
-
 
 def _as_texts(value: Any) -> Any:
     """One person may stand without brackets, and a number may be a number."""
     values = value if isinstance(value, list | tuple) else [value]
     return [str(item) if isinstance(item, int) and not isinstance(item, bool) else item for item in values]
-
-
-def seconds_of(text: str) -> float:
-    """The seconds of `30m`, `12h`, `7d`, `2w`.
-
-    Raises:
-        ValueError: it is no such time.
-    """
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]+)\s*", text)
-    if found is None or found[2] not in SECONDS:
-        raise ValueError("no time: write 30m, 12h, 7d or 2w")
-    return float(found[1]) * SECONDS[found[2]]
 
 
 class PeopleSettings(CommandSettings):

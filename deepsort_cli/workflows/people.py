@@ -16,12 +16,13 @@ from typing import Any, Literal
 import numpy as np
 
 from deepsort_cli.core.counted import counted
+from deepsort_cli.core.durations import seconds_of
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.events import Listener, LoggingListener
 from deepsort_cli.core.files import atomic_open, check_output_folder, look
 from deepsort_cli.core.people_file import People, Person, clean_name, locked
 from deepsort_cli.settings.keywords import from_keywords
-from deepsort_cli.settings.people import PeopleSettings, seconds_of
+from deepsort_cli.settings.people import PeopleSettings
 
 Action = Literal["list", "export", "forget", "rename"]
 LONGEST_FILE_NAME = 60
