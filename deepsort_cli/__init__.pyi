@@ -593,6 +593,7 @@ def track(
     save_detections: _Path | None = None,
     save_heatmap: _Path | None = None,
     save_looks: _Path | None = None,
+    save_people: _Path | None = None,
     audio: bool = True,
     emit: Literal["matched", "paper"] = "matched",
     display: bool = False,
@@ -603,6 +604,8 @@ def track(
     line: str | Sequence[Any] = ...,
     zone: str | Sequence[Any] = ...,
     across: bool | AcrossSettings | Mapping[str, Any] = False,
+    known: _Path | None = None,
+    people_file: _Path | None = None,
     overlap: str | Sequence[Any] = ...,
     interpolate: Literal["linear", "gaussian"] | None = None,
     max_gap: int = 20,
@@ -686,6 +689,7 @@ def track(
         save_detections: Recording of all detections and embeddings, .npz; `detections` tracks it again.
         save_heatmap: Picture of where people stood and walked, by time; .png, .svg or .pdf. For still cameras.
         save_looks: What tracks looked like, up to 128 features each, for `refinement.link` later; .npz.
+        save_people: Page that shows who was matched to whom, and how near, for checking; .html, one for the run.
         audio: Keep the source's sound in the video.
         emit: Tracks to output: matched in this frame, or also one predicted row after a miss as in the paper.
         display: Show a live window; q or Esc stops.
@@ -696,6 +700,9 @@ def track(
         line: Count who crosses the line x1,y1,x2,y2 in pixels, or name=x1,y1,x2,y2; repeat for several.
         zone: Count who is inside x1,y1,x2,y2,x3,y3,… around a zone, or name=x1,y1,…; repeat for several.
         across: Say which person each track is, the same in all sources: by looks, time and place.
+        known: Folder of people known by name, NAME/*.jpg each: tracks that look like one get the name.
+        people_file: File of people, .npz, read at the start and written by the run: who comes again in a later run
+            keeps the number and the name.
         overlap: Sources that see the same place, so that a person may be in both at once: 1,2 counted from 1 in the
             order given, or all; repeat for several places.
         interpolate: Fill gaps in tracks: linear, or gaussian, which also smooths the boxes; None: not at all.
