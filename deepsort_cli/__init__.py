@@ -49,6 +49,7 @@ _HOMES = {
     "export": "workflows.export",
     "finetune": "workflows.finetune",
     "models": "workflows.models",
+    "people": "workflows.people",
     "refine": "workflows.refine",
     "reorganize": "workflows.reorganize",
     "scan": "workflows.scan",

@@ -50,6 +50,7 @@ from deepsort_cli.workflows.evaluate import Evaluated
 from deepsort_cli.workflows.export import Exported
 from deepsort_cli.workflows.finetune import Finetuned
 from deepsort_cli.workflows.models import models as models
+from deepsort_cli.workflows.people import Action, PeopleDone
 from deepsort_cli.workflows.reorganize import Reorganized
 from deepsort_cli.workflows.scan import Scan
 from deepsort_cli.workflows.track.run import Model, Run
@@ -76,6 +77,7 @@ __all__ = [
     "export",
     "finetune",
     "models",
+    "people",
     "refine",
     "reorganize",
     "scan",
@@ -366,6 +368,37 @@ def finetune(
         KeyboardInterrupt: interrupted; the state of the training was saved.
     """
 
+def people(
+    file: Path | str | None = None,
+    action: Action = 'list',
+    who: Sequence[str | int] | str | int = (),
+    *,
+    listener: Listener | None = None,
+    older_than: str | None = None,
+    unnamed: bool = False,
+    output: _Path | None = None,
+    overwrite: bool = False,
+) -> PeopleDone:
+    """List, export, forget or rename the people that a run with `people_file=` keeps, as `deepsort people` does.
+
+    Args:
+        file: the file of people.
+        action: `list`, `export`, `forget` or `rename`.
+        who: people by number or name; none: all, except to forget. Of `rename`, a person and the new name.
+        listener: told what happens; None: remarks go to the logger `deepsort`.
+        older_than: People whom a run has seen, but none for so long: 30m, 12h, 7d, 2w; None: all.
+        unnamed: People without a name only.
+        output: Folder to export into.
+        overwrite: Replace what an earlier export wrote.
+
+    Returns:
+        The people it was about, and what is left.
+
+    Raises:
+        InputError: something given cannot be used; nothing was changed.
+        RunError: the file cannot be written.
+    """
+
 def refine(
     results: Path | str | None = None,
     *,
@@ -561,6 +594,7 @@ def track(
     save_detections: _Path | None = None,
     save_heatmap: _Path | None = None,
     save_looks: _Path | None = None,
+    save_people: _Path | None = None,
     audio: bool = True,
     emit: Literal["matched", "paper"] = "matched",
     display: bool = False,
@@ -571,6 +605,8 @@ def track(
     line: str | Sequence[Any] = ...,
     zone: str | Sequence[Any] = ...,
     across: bool | AcrossSettings | Mapping[str, Any] = False,
+    known: _Path | None = None,
+    people_file: _Path | None = None,
     overlap: str | Sequence[Any] = ...,
     serve: str | None | ServeSettings | Mapping[str, Any] = None,
     interpolate: Literal["linear", "gaussian"] | None = None,
@@ -656,6 +692,7 @@ def track(
         save_detections: Recording of all detections and embeddings, .npz; `detections` tracks it again.
         save_heatmap: Picture of where people stood and walked, by time; .png, .svg or .pdf. For still cameras.
         save_looks: What tracks looked like, up to 128 features each, for `refinement.link` later; .npz.
+        save_people: Page that shows who was matched to whom, and how near, for checking; .html, one for the run.
         audio: Keep the source's sound in the video.
         emit: Tracks to output: matched in this frame, or also one predicted row after a miss as in the paper.
         display: Show a live window; q or Esc stops.
@@ -666,6 +703,9 @@ def track(
         line: Count who crosses the line x1,y1,x2,y2 in pixels, or name=x1,y1,x2,y2; repeat for several.
         zone: Count who is inside x1,y1,x2,y2,x3,y3,… around a zone, or name=x1,y1,…; repeat for several.
         across: Say which person each track is, the same in all sources: by looks, time and place.
+        known: Folder of people known by name, NAME/*.jpg each: tracks that look like one get the name.
+        people_file: File of people, .npz, read at the start and written by the run: who comes again in a later run
+            keeps the number and the name.
         overlap: Sources that see the same place, so that a person may be in both at once: 1,2 counted from 1 in the
             order given, or all; repeat for several places.
         serve: Show the run in a browser at this port of this machine, or at HOST:PORT for others, with a token; 0 takes

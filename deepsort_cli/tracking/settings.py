@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from deepsort_cli.core.durations import seconds_of
 from deepsort_cli.core.settings import CommaFloats, Settings
 from deepsort_cli.tracking.ages import FramesOrSeconds, FramesOrSecondsOrNone
 
@@ -408,6 +410,26 @@ class AcrossSettings(Settings):
         "max_cosine_distance, and less where people look alike.",
     )
     looks: int = Field(5, ge=1, description="Looks of a track, 0.2 s apart, after which its person is decided.")
+    known: Path | None = Field(
+        None,
+        description="Folder of people known by name, NAME/*.jpg each: tracks that look like one get the name.",
+        json_schema_extra={"metavar": "DIR"},
+    )
+    known_distance: float | None = Field(
+        None,
+        gt=0.0,
+        le=2.0,
+        description="Largest cosine distance to a known person's pictures; null: found from all of these.",
+    )
+    people: Path | None = Field(
+        None,
+        description="File of people, .npz, read at the start and written by the run: who comes again in a later run "
+        "keeps the number and the name.",
+    )
+    keep: str | None = Field(
+        None,
+        description="Forget people of that file whom no run has seen for so long: 12h, 7d; null: nobody.",
+    )
     overlap: Groups = Field(
         (),
         description="Sources that see the same place, so that a person may be in both at once: 1,2 counted from 1 in "
@@ -421,15 +443,37 @@ class AcrossSettings(Settings):
         (), description="When each recording began, in seconds on one clock; empty: all at the same moment."
     )
 
+    @field_validator("keep")
+    @classmethod
+    def _check_keep(cls, value: str | None) -> str | None:
+        if value is not None:
+            seconds_of(value)
+        return value
+
+    @property
+    def wanted(self) -> bool:
+        """Whether people are told apart at all: across sources, by name, or from run to run."""
+        return self.enabled or self.known is not None or self.people is not None
+
+    @property
+    def asked_by(self) -> str:
+        """The key of what asks for people, where anything does."""
+        return "across.known" if self.known else "across.people" if self.people else "across.enabled"
+
     @property
     def unheard(self) -> str | None:
         """What is set but of no effect, as people are not asked for; None where there is nothing of that."""
+        if self.wanted:
+            alone = {"known_distance": self.known is None and self.people is None, "keep": self.people is None}
+            unused = next((name for name, lacks in alone.items() if lacks and getattr(self, name) is not None), None)
+            master = {"known_distance": "across.known", "keep": "across.people"}
+            return None if unused is None else f"`across.{unused}` changes nothing without `{master[unused]}`."
         changed = [
             name
             for name, field in type(self).model_fields.items()
             if name != "enabled" and getattr(self, name) != field.default
         ]
-        if self.enabled or not changed:
+        if not changed:
             return None
         return (
             f"`across.{changed[0]}` changes nothing, as `across.enabled` is not asked for: set `across.enabled`=true."

@@ -104,6 +104,9 @@ class OutputSettings(Settings):
     save_looks: Path | None = Field(
         None, description="What tracks looked like, up to 128 features each, for `refinement.link` later; .npz."
     )
+    save_people: Path | None = Field(
+        None, description="Page that shows who was matched to whom, and how near, for checking; .html, one for the run."
+    )
     emit: Literal["matched", "paper"] = Field(
         "matched",
         description="Tracks to output: matched in this frame, or also one predicted row after a miss as in the paper.",

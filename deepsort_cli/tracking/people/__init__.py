@@ -9,8 +9,9 @@ for camera, moment, tracks in frames_of_all_cameras_in_order_of_time:
 
 from __future__ import annotations
 
+from deepsort_cli.tracking.people.decision import Decision, Nearness
 from deepsort_cli.tracking.people.gallery import PeopleGallery
 from deepsort_cli.tracking.people.person import Person
 from deepsort_cli.tracking.people.places import Places
 
-__all__ = ["PeopleGallery", "Person", "Places"]
+__all__ = ["Decision", "Nearness", "PeopleGallery", "Person", "Places"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from deepsort_cli.core.looks import Features, normalise
 from deepsort_cli.core.types import FloatArray, Tracks
 from deepsort_cli.tracking.association import match
+from deepsort_cli.tracking.people.decision import Decision, Nearness
 from deepsort_cli.tracking.people.person import NO_CAMERA, LookSet, Person
 from deepsort_cli.tracking.people.places import Places
 from deepsort_cli.tracking.people.strangers import Strangers
@@ -33,6 +35,7 @@ class _Trail:
     """A track of one camera, as far as it is known here."""
 
     number: int
+    track: int
     since: float
     class_id: int
     last: float
@@ -61,6 +64,7 @@ class PeopleGallery:
     Attributes:
         rule: how alike is alike enough; may be replaced between frames.
         people: everybody, by number.
+        decided: is told when a track gets its person.
     """
 
     def __init__(self, rule: PeopleRule, places: Places | None = None, *, per_class: bool = False) -> None:
@@ -73,6 +77,7 @@ class PeopleGallery:
         """
         self.rule = rule
         self.people: dict[int, Person] = {}
+        self.decided: Callable[[Decision], None] | None = None
         self._places = places or Places()
         self._per_class = per_class
         self._strangers = Strangers()
@@ -110,6 +115,21 @@ class PeopleGallery:
             raise ValueError(f"person {person.number} is there already")
         self.people[person.number] = person
         self._next = max(self._next, person.number + 1)
+
+    @property
+    def next_number(self) -> int:
+        """The number of the next new person."""
+        return self._next
+
+    def begin_at(self, number: int) -> None:
+        """Give no new person a number below this one: those have been somebody's."""
+        self._next = max(self._next, number)
+
+    def forget(self, number: int) -> bool:
+        """Let go of a person of whom there is no track now; whether that was possible."""
+        if any(trail.person is not None and trail.person.number == number for trail in self._trails.values()):
+            return False
+        return self.people.pop(number, None) is not None
 
     @property
     def named(self) -> bool:
@@ -160,7 +180,7 @@ class PeopleGallery:
         trail = self._trails.get(key)
         if trail is None:
             self._begun += 1
-            trail = self._trails[key] = _Trail(self._begun, moment, int(tracks.class_ids[i]), moment)
+            trail = self._trails[key] = _Trail(self._begun, key[1], moment, int(tracks.class_ids[i]), moment)
         trail.last = moment
         return trail
 
@@ -205,8 +225,10 @@ class PeopleGallery:
             alike, unlike = self.rule.sure(trail.looks.came)
             if i in partner:
                 if cost[i, partner[i]] <= alike:
+                    self._tell(camera, trail, people, cost[i], partner[i])
                     self._join(camera, trail, people[partner[i]])
             elif trail.looks.came >= self.rule.looks or cost[i].min(initial=np.inf) > unlike:
+                self._tell(camera, trail, people, cost[i], None)
                 self._join(camera, trail, self._add(class_id=trail.class_id))
 
     def _costs(self, camera: str, undecided: list[_Trail], people: list[Person]) -> FloatArray:
@@ -230,6 +252,31 @@ class PeopleGallery:
                 if other_class or not self._places.allow(person, camera, trail.since):
                     cost[i, j] = np.inf
         return cost
+
+    def _tell(self, camera: str, trail: _Trail, people: list[Person], cost: FloatArray, chosen: int | None) -> None:
+        """Say that a track is about to become the `chosen` of the people, or the next new one."""
+        if self.decided is None:
+            return
+        order = [place for place in np.argsort(cost, kind="stable").tolist() if np.isfinite(cost[place])]
+        other = next((place for place in order if place != chosen), None)
+        near = [None if place is None else self._nearness(camera, trail, people[place]) for place in (chosen, other)]
+        person = None if chosen is None else people[chosen]
+        number, name = (self._next, "") if person is None else (person.number, person.name)
+        self.decided(Decision(camera, trail.track, trail.looked, trail.looks.came, number, name, *near))
+
+    def _nearness(self, camera: str, trail: _Trail, person: Person) -> Nearness:
+        """How near a track is to the nearest looks of a person."""
+        mean, alike = trail.looks.mean(), self._strangers.alike()
+        found = [
+            Nearness(
+                person.number,
+                max(float(1 - mean @ looks.mean()), 0.0),
+                self.rule.limit(other, camera, alike),
+                other,
+            )
+            for other, looks in person.looks.items()
+        ]
+        return min(found, key=lambda one: one.share)
 
     def _join(self, camera: str, trail: _Trail, person: Person) -> None:
         trail.person = person

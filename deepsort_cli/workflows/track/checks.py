@@ -53,6 +53,8 @@ def tell(settings: TrackSettings, parts: Parts, plans: Sequence[Outputs], listen
     outputs = asked_for(settings.output)
     if not outputs and not settings.output.display and not kept and settings.serve.address is None:
         listener.note(NOTHING_KEPT)
+    if settings.across.unheard is not None:
+        listener.warn(settings.across.unheard)
     refinement, crops = settings.refinement, settings.output.save_crops is not None
     if refinement.unheard is not None:
         listener.warn(refinement.unheard)
@@ -109,8 +111,17 @@ def check_looks(settings: TrackSettings, parts: Parts) -> None:
     keys = {
         "refinement.link": settings.refinement.link,
         "output.save_looks": settings.output.save_looks,
-        "across.enabled": settings.across.enabled,
+        settings.across.asked_by: settings.across.wanted,
     }
     for key, wanted in keys.items():
         if wanted:
             raise InputError(NO_LOOKS.format(key))
+
+
+def check_people(settings: TrackSettings) -> None:
+    """Refuse a page about people where nobody tells them apart."""
+    if settings.output.save_people is not None and not settings.across.wanted:
+        raise InputError(
+            f"`output.save_people` {settings.output.save_people}: people are not told apart, so nobody is matched to "
+            "anybody. Set `across.enabled`=true, or name known people: `across.known`=DIR."
+        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,12 +43,14 @@ class Enrolled:
     """People who are known by name.
 
     Attributes:
-        found: what is known of all of them together.
+        found: what is known of all of them together, and of those who were known before.
+        names: who is in the folder.
         features: (n, D) of unit length for each.
         portraits: a small JPEG of each.
     """
 
     found: Enrolment
+    names: tuple[str, ...]
     features: tuple[Features, ...]
     portraits: tuple[bytes, ...]
 
@@ -127,7 +129,15 @@ def _embedding(embedder: Embedder | FunctionEmbedder) -> EmbedCrops:
     return embed
 
 
-def enrol(root: Path, embed: EmbedCrops, usual: float, listener: Listener, *, key: str = "across.known") -> Enrolled:
+def enrol(
+    root: Path,
+    embed: EmbedCrops,
+    usual: float,
+    listener: Listener,
+    *,
+    also: Mapping[str, Features] | None = None,
+    key: str = "across.known",
+) -> Enrolled:
     """Read and embed the people of a folder, and find how near one has to be to be one of them.
 
     What is not used, and who looks too much like somebody else, is told the listener as warnings.
@@ -136,6 +146,7 @@ def enrol(root: Path, embed: EmbedCrops, usual: float, listener: Listener, *, ke
         root: holds a folder with pictures for each person.
         embed: BGR crops → features.
         usual: the threshold of the Re-ID model.
+        also: looks of people known from elsewhere, by name; where the folder has one of them, its pictures count.
         key: the setting the folder was given with, for messages.
 
     Raises:
@@ -149,11 +160,11 @@ def enrol(root: Path, embed: EmbedCrops, usual: float, listener: Listener, *, ke
     if not people:
         raise InputError(f"`{key}` {root}: no picture can be used. Give whole pictures of one person each.")
     names = tuple(people)
-    found = calibrate(names, [people[name].features for name in names], usual)
+    everybody = {**(also or {}), **{name: people[name].features for name in names}}
+    found = calibrate(tuple(everybody), list(everybody.values()), usual)
     _tell(root, found, people, listener, key)
-    return Enrolled(
-        found, tuple(people[name].features for name in names), tuple(people[name].portrait for name in names)
-    )
+    features, portraits = zip(*((people[name].features, people[name].portrait) for name in names), strict=True)
+    return Enrolled(found, names, features, portraits)
 
 
 @dataclass(frozen=True)
@@ -281,7 +292,7 @@ def _tell(root: Path, found: Enrolment, people: dict[str, _Read], listener: List
             f"`{key}` {root}: these people look so alike to the Re-ID model that no distance keeps strangers out. Do "
             "not trust the names."
         )
-    single = [name for name, count in zip(found.names, found.pictures, strict=True) if count == 1]
+    single = [name for name, read in people.items() if len(read.features) == 1]
     if single:
         listener.warn(
             f"`{key}` {root}: {described(single)}: one picture only, which shows one side and one light. Give three or "
@@ -294,7 +305,7 @@ def _tell(root: Path, found: Enrolment, people: dict[str, _Read], listener: List
         )
     if len(found.alike) > SHOWN:
         listener.warn(f"{counted(len(found.alike) - SHOWN, 'more pair')} of known people look alike.")
-    for mistake in found.misplaced[:SHOWN]:
+    for mistake in [one for one in found.misplaced if one.name in people][:SHOWN]:
         listener.warn(
             f"`{key}` {root}: {printable(people[mistake.name].paths[mistake.picture])} looks more like {mistake.other} "
             f"({mistake.other_distance:.2f}) than like the other pictures of {mistake.name} ({mistake.distance:.2f}). "

@@ -29,7 +29,7 @@ from deepsort_cli.video.outputs import Outputs, to_stdout
 from deepsort_cli.video.sinks import ROW, ComparisonSink, RowsSink, unique_names
 from deepsort_cli.video.sources import Source
 from deepsort_cli.workflows.track.across import Across
-from deepsort_cli.workflows.track.checks import check_looks, refuse_archive, tell
+from deepsort_cli.workflows.track.checks import check_looks, check_people, refuse_archive, tell
 from deepsort_cli.workflows.track.events import Summary
 from deepsort_cli.workflows.track.one_source import OneSource, Task
 from deepsort_cli.workflows.track.parts import Functions, Parts, open_parts
@@ -139,6 +139,7 @@ def run_track(
         wanted = wanted_sources(settings)
         parts = parts or open_parts(settings, functions or Functions(), listener)
         check_looks(settings, parts)
+        check_people(settings)
         sources = [stack.enter_context(open_one(spec, settings, parts, listener)) for spec in wanted]
         names = unique_names([source.name for source in sources])
         outputs = _plan(settings, sources, names, parts, listener)
@@ -170,9 +171,7 @@ def run_track(
             )
             for i, source in enumerate(sources)
         ]
-        across = (
-            Across(settings, sources, names, parts.tracker.appearance_threshold) if settings.across.enabled else None
-        )
+        across = Across(settings, sources, names, parts, listener, stack) if settings.across.wanted else None
         recorded = sum(not source.is_live for source in sources)
         if recorded > 1 and across is None:
             at_once = min(recorded, settings.jobs or parts.workers)
@@ -214,6 +213,7 @@ class Run:
         self._settings = settings
         self._listener = listener
         self._show = show
+        self._across = across
         self._close_sources = weakref.finalize(self, opened.close)
         self._iteration: weakref.ref[Iterator[Any]] | None = None  # weak: a loop that is left must be able to end it
         self._scoring: Scoring | None = None
@@ -342,6 +342,8 @@ class Run:
             stack.callback(self._close_sources)
             if self._show is not None:
                 self._show.start(self._listener)
+            if self._across is not None:
+                stack.callback(self._across.register.finish)
             if self._parts.workers > 1:  # the workers use the cores, OpenCV's own threads would be in their way
                 stack.callback(cv2.setNumThreads, cv2.getNumThreads())
                 cv2.setNumThreads(1)
