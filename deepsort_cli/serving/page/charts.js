@@ -55,15 +55,15 @@ export class Charts {
       ...Object.entries(history.zones ?? {}).map(([name, inside]) => ({
         key: `zone ${name}`, title: `In ${name}`, kind: "area", names: ["people"], series: [inside],
       })),
-      { key: "fps", title: "Frames per second", kind: "line", names: ["frames/s"], series: [history.fps] },
-      { key: "latency", title: "Latency", kind: "line", names: ["latency"], series: [history.latency_ms], unit: "ms" },
+      { key: "fps", title: "Frames per second", kind: "line", names: ["fps"], series: [history.fps], height: 95 },
+      { key: "latency", title: "Latency", kind: "line", names: ["latency"], series: [history.latency_ms], unit: "ms", height: 95 },
     ];
     keep(
       list,
       wanted,
       (one) => one.key,
       (one) => {
-        const chart = new Chart(one.title, one.kind, one.names, { unit: one.unit });
+        const chart = new Chart(one.title, one.kind, one.names, { unit: one.unit, height: one.height });
         this.charts.set(chart.element, chart);
         return chart.element;
       },

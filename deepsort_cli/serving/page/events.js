@@ -54,7 +54,7 @@ export class Events {
     if (!state) return;
     const event = JSON.parse(data);
     const key = event.person > 0 ? `p${event.person}` : `c${event.camera}-${event.id}`;
-    const who = called({ key, name: event.name, person: event.person > 0 ? event.person : null }, { ...state, cameras: state.cameras.slice(0, 1) });
+    const who = called({ key, name: event.name, person: event.person > 0 ? event.person : null });
     const what = words(event, state);
     const time = typeof event.time === "number" ? event.time : Date.parse(event.time) / 1000;
     byId("log-empty").hidden = true;

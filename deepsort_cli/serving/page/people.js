@@ -7,12 +7,11 @@ const EVERY = 3000;
 const PAGE = 60;
 
 /** What to call somebody: their name, their number over all cameras, or their track. */
-export function called(row, state) {
+export function called(row) {
   if (row.name) return row.name;
   if (row.person) return `Person ${row.person}`;
-  const [, camera, id] = /^c(\d+)-(\d+)$/.exec(row.key) ?? [];
-  if (camera === undefined) return row.key;
-  return state.cameras.length > 1 ? `Track ${id}, ${cameraName(Number(camera), state)}` : `Track ${id}`;
+  const [, id] = /^c\d+-(\d+)$/.exec(row.key) ?? [];
+  return id === undefined ? row.key : `Track ${id}`;
 }
 
 export const cameraName = (index, state) => state.cameras.find((camera) => camera.index === index)?.name ?? `camera ${index}`;
@@ -44,13 +43,14 @@ export function card(onopen) {
 /** Fill such a button. */
 export function fillCard(item, row, state, more = "") {
   const button = item.firstElementChild;
-  const name = called(row, state);
+  const name = called(row);
   showCrop(button.querySelector(".crop"), row, "");
   button.classList.toggle("here", row.now);
   say(button.querySelector("strong"), name);
   const where = row.cameras.map((index) => cameraName(index, state)).join(", ");
-  say(button.querySelector(".where"), state.cameras.length > 1 && (row.person || row.name) ? where : "");
-  const time = row.now ? `here, since ${when(row.first, row.cameras, state)}` : `${when(row.first, row.cameras, state)} – ${when(row.last, row.cameras, state)}`;
+  say(button.querySelector(".where"), state.cameras.length > 1 ? where : "");
+  const first = when(row.first, row.cameras, state);
+  const time = row.now ? `since ${first}` : `${first} – ${when(row.last, row.cameras, state)}`;
   say(button.querySelector(".quiet"), more || `${time} · ${duration(row.seconds)}`);
   button.title = `${name}: ${where}`;
 }

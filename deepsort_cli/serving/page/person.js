@@ -80,13 +80,13 @@ export class PersonView {
 
   fill(row, state) {
     this.row = row;
-    say(byId("person-title"), called(row, state));
-    showCrop(this.crop, row, `The best picture of ${called(row, state)}`);
+    say(byId("person-title"), called(row));
+    showCrop(this.crop, row, `The best picture of ${called(row)}`);
     this.search.hidden = !row.crop || Boolean(state.searchable);
     facts(this.facts, [
       row.name && row.person ? ["person", row.person] : null,
       ["first seen", when(row.first, row.cameras, state)],
-      [row.now ? "here now, at" : "last seen", when(row.last, row.cameras, state)],
+      ["last seen", row.now ? "now" : when(row.last, row.cameras, state)],
       ["in all", duration(row.seconds)],
       ["visits", row.visits.length + (row.visits_dropped ?? 0)],
       ["where", row.cameras.map((index) => cameraName(index, state)).join(", ")],

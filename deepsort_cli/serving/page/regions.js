@@ -1,6 +1,6 @@
 // Lines and zones drawn on the picture, or written as coordinates. Each change takes effect at once.
 
-import { call } from "./api.js";
+import { askForToken, call } from "./api.js";
 import { byId, counted, el, keep, say, svg } from "./dom.js";
 
 const HINTS = {
@@ -101,7 +101,10 @@ export class Editor {
       el("h3", {}, "Lines and zones"),
       ...(this.writable
         ? [this.buttons]
-        : [el("p", { class: "quiet" }, "They can be looked at only: this page may not change the run.")]),
+        : [
+            el("p", { class: "quiet" }, "Whoever has the token of this run can draw them on the picture."),
+            el("button", { type: "button", id: "unlock", onclick: () => this.unlock() }, "Enter the token"),
+          ]),
       this.problem,
       this.list,
       this.kept,
@@ -194,6 +197,12 @@ export class Editor {
           : `${known.inside} inside, entered ${counted(known.entered, "time")} by ${counted(known.distinct, "track")}`;
       say(item.querySelector("p"), text);
     }
+  }
+
+  /** Ask for the token; the next state says that this browser may change the run. */
+  async unlock() {
+    await askForToken();
+    this.regions = null;
   }
 
   // ---- drawing
@@ -434,18 +443,29 @@ export class Editor {
 
   showFlags(flags) {
     this.kept.hidden = !flags;
-    say(this.command, flags ?? "");
+    this.text = flags ?? "";
+    // A line each, to be read; the button copies them as they are.
+    this.command.replaceChildren(...this.text.split(/ (?=--(?:line|zone)[ =])/).map((flag) => el("span", {}, flag)));
     say(this.copied, "");
   }
 
   async copy() {
     try {
-      await navigator.clipboard.writeText(this.command.textContent);
+      if (navigator.clipboard) await navigator.clipboard.writeText(this.text);
+      else this.copyBySelection(); // addresses without TLS have no clipboard
       say(this.copied, "Copied.");
     } catch {
-      // only secure addresses may write to the clipboard
-      getSelection().selectAllChildren(this.command);
-      say(this.copied, "Selected: copy with Ctrl+C.");
+      say(this.copied, "This browser does not let the page copy: select the text instead.");
     }
+  }
+
+  copyBySelection() {
+    const field = el("textarea", { class: "unseen", readonly: true });
+    field.value = this.text;
+    this.kept.append(field);
+    field.select();
+    const done = document.execCommand("copy");
+    field.remove();
+    if (!done) throw new Error("not copied");
   }
 }
