@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
 
-from deepsort_cli.core.types import FloatArray
+from deepsort_cli.core.types import FloatArray, Image
 
 
 def tlwh_to_xyxy(boxes: FloatArray) -> FloatArray:
@@ -17,6 +20,14 @@ def xyxy_to_tlwh(boxes: FloatArray) -> FloatArray:
     """x1, y1, x2, y2 → left, top, width, height."""
     boxes = np.asarray(boxes, dtype=np.float64)
     return np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1)
+
+
+def cut(image: Image, box: Sequence[float]) -> Image | None:
+    """The part of an image inside a box x1 y1 x2 y2, as a view; None where nothing of it is inside."""
+    height, width = image.shape[:2]
+    left, top = max(0, math.floor(box[0])), max(0, math.floor(box[1]))
+    right, bottom = min(width, math.ceil(box[2])), min(height, math.ceil(box[3]))
+    return image[top:bottom, left:right] if right > left and bottom > top else None
 
 
 def iou(a: FloatArray, b: FloatArray, margin: FloatArray | None = None) -> FloatArray:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import math
-from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 
+from deepsort_cli.core.boxes import cut
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.files import look
 from deepsort_cli.core.regions import Counts
-from deepsort_cli.core.types import Frame, Image, IntArray, Tracks
+from deepsort_cli.core.types import Frame, IntArray, Tracks
 from deepsort_cli.video.sinks.base import Job, Output, Sink, write_error
 from deepsort_cli.video.sinks.tables import track_rows
 
@@ -29,7 +28,7 @@ class CropSink(Sink):
             raise ValueError("crops need frames with images")
         seen = tracks[tracks.detection_index >= 0]  # a predicted box may miss the person
         for track_id, box, *_ in track_rows(seen):
-            crop = _cut(frame.image, box)
+            crop = cut(frame.image, box)
             if crop is None:
                 continue
             path = self._path(track_id, frame.index)
@@ -78,14 +77,6 @@ def remove_old_crops(folder: Path) -> None:
         if inner.is_dir() and inner.name.isdecimal():
             with contextlib.suppress(OSError):
                 inner.rmdir()
-
-
-def _cut(image: Image, box: Sequence[float]) -> Image | None:
-    """The part of the image inside a box x1 y1 x2 y2; None where nothing of it is inside."""
-    height, width = image.shape[:2]
-    left, top = max(0, math.floor(box[0])), max(0, math.floor(box[1]))
-    right, bottom = min(width, math.ceil(box[2])), min(height, math.ceil(box[3]))
-    return image[top:bottom, left:right] if right > left and bottom > top else None
 
 
 def _check(job: Job) -> None:

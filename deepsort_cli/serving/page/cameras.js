@@ -1,0 +1,129 @@
+// The grid of cameras.
+
+import { byId, counted, el, facts, keep, say } from "./dom.js";
+import { LivePicture } from "./live.js";
+
+const STATES = { waiting: "waiting", running: "running", ended: "ended", failed: "failed" };
+
+/** What a camera reports, as rows of a list. */
+export function numbers(camera) {
+  const some = (value, unit) => (value === null || value === undefined ? "–" : `${value.toFixed(value < 10 ? 1 : 0)}${unit}`);
+  return [
+    ["people now", camera.people_now],
+    ["frames/s", some(camera.fps, "")],
+    ["latency", some(camera.latency_ms, " ms")],
+    ["skipped", (camera.skipped ?? 0).toLocaleString("en")],
+    ["reconnects", (camera.reconnects ?? 0).toLocaleString("en")],
+  ];
+}
+
+/** Show the state of a camera in a badge. */
+export function badge(element, camera) {
+  element.className = `badge ${STATES[camera.state] ?? ""}`;
+  say(element, STATES[camera.state] ?? String(camera.state));
+}
+
+/** What to say over a picture that does not move; empty for one that does. */
+export function trouble(camera) {
+  if (camera.message) return camera.message;
+  return { waiting: "Waiting for the first picture", ended: "The video has ended", failed: "No picture" }[camera.state] ?? "";
+}
+
+export class Grid {
+  constructor(onopen) {
+    this.grid = byId("grid");
+    this.onopen = onopen;
+    this.pictures = new Map();
+    this.paused = false;
+    this.seen = new IntersectionObserver((entries) => {
+      for (const entry of entries) {
+        const picture = this.pictures.get(entry.target);
+        if (!picture) continue;
+        picture.visible = entry.isIntersecting;
+        this.mind(picture);
+      }
+    });
+  }
+
+  show(cameras) {
+    this.grid.dataset.count = String(Math.min(cameras.length, 9));
+    keep(
+      this.grid,
+      cameras,
+      (camera) => camera.index,
+      (camera) => this.make(camera),
+      (tile, camera) => this.update(tile, camera),
+    );
+  }
+
+  make(camera) {
+    const canvas = el("canvas", { role: "img" });
+    const tile = el(
+      "figure",
+      { class: "tile" },
+      el("button", { type: "button", class: "picture", onclick: () => this.onopen(camera.index) }, canvas, el("span", { class: "over" })),
+      el(
+        "figcaption",
+        {},
+        el("div", { class: "tile-head" }, el("h3"), el("span", { class: "badge" })),
+        el("dl", { class: "numbers" }),
+        el("p", { class: "quiet regions-now" }),
+      ),
+    );
+    const picture = new LivePicture(canvas, camera.index);
+    picture.visible = false;
+    this.pictures.set(tile, picture);
+    this.seen.observe(tile);
+    return tile;
+  }
+
+  update(tile, camera) {
+    const button = tile.querySelector("button");
+    const canvas = tile.querySelector("canvas");
+    const name = camera.name;
+    button.setAttribute("aria-label", `Enlarge ${name}: ${camera.state}, ${counted(camera.people_now, "person", "people")} now`);
+    canvas.setAttribute("aria-label", `Live picture of ${name}`);
+    if (camera.width && camera.height) canvas.style.aspectRatio = `${camera.width} / ${camera.height}`;
+    say(tile.querySelector("h3"), name);
+    tile.querySelector("h3").title = name;
+    badge(tile.querySelector(".badge"), camera);
+    facts(tile.querySelector("dl"), numbers(camera));
+    say(tile.querySelector(".regions-now"), regionsNow(camera));
+    const over = camera.state === "running" ? camera.message ?? "" : trouble(camera);
+    say(tile.querySelector(".over"), over);
+    tile.classList.toggle("still", camera.state !== "running");
+    const picture = this.pictures.get(tile);
+    picture.camera = camera;
+    this.mind(picture);
+  }
+
+  /** Run a picture where somebody sees it, and where it moves; of the others, one look. */
+  mind(picture) {
+    const wanted = picture.visible && !this.paused && !document.hidden;
+    const moving = picture.camera?.state === "running";
+    if (wanted && moving) picture.start();
+    else {
+      picture.stop();
+      if (wanted && !picture.looked && picture.camera?.frames) {
+        picture.looked = true;
+        picture.still(new AbortController().signal).catch(() => (picture.looked = false));
+      }
+    }
+  }
+
+  /** Stop all pictures, as long as something lies over them. */
+  pause(paused) {
+    this.paused = paused;
+    for (const picture of this.pictures.values()) this.mind(picture);
+  }
+
+  restart() {
+    for (const picture of this.pictures.values()) picture.restart();
+  }
+}
+
+function regionsNow(camera) {
+  const lines = (camera.lines ?? []).map((line) => `${line.name}: ${line.in} in, ${line.out} out`);
+  const zones = (camera.zones ?? []).map((zone) => `${zone.name}: ${zone.inside} inside`);
+  return [...lines, ...zones].join(" · ");
+}
