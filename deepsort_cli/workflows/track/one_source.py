@@ -91,6 +91,7 @@ class OneSource:
             fps=task.source.fps,
             matched_only=settings.output.emit == "matched",
             with_looks=settings.refinement.link or settings.output.save_looks is not None or task.watch is not None,
+            margin=settings.counting.margin,
         )
         if settings.tracker.max_cosine_distance == "auto":
             memory = Memory(self.parts.tracker.nn_budget, self.parts.tracker.ema_alpha)
@@ -131,6 +132,9 @@ class OneSource:
         if seen is None:
             return None
         assert self._sinks is not None
+        regions = None if self.task.watch is None else self.task.watch.take_regions()
+        if regions is not None:
+            self.follower.count_at(*regions)
         tracks = self.follower(seen)
         self._last_frame = seen.frame.index + self._settings.input.stride
         self._sinks.see(seen.frame, seen.detections, seen.motion)
