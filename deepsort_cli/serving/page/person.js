@@ -82,7 +82,7 @@ export class PersonView {
     this.row = row;
     say(byId("person-title"), called(row));
     showCrop(this.crop, row, `The best picture of ${called(row)}`);
-    this.search.hidden = !row.crop || Boolean(state.searchable);
+    this.search.hidden = !row.crop || state.search === false;
     facts(this.facts, [
       row.name && row.person ? ["person", row.person] : null,
       ["first seen", when(row.first, row.cameras, state)],

@@ -6,6 +6,7 @@ import { card, fillCard } from "./people.js";
 
 const MOST_BYTES = 8e6;
 const MOST_PIXELS = 1600;
+const NO_MODEL = "Not in this run: it has no Re-ID model to compare looks with.";
 
 export class Search {
   constructor(run, onopen) {
@@ -26,7 +27,7 @@ export class Search {
   }
 
   update() {
-    const why = this.run.state.searchable ?? "";
+    const why = this.run.state.search === false ? NO_MODEL : "";
     if (this.why === why) return;
     this.why = why;
     byId("search-file").disabled = Boolean(why);
