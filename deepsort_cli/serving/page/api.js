@@ -14,7 +14,11 @@ let asked = null;
 
 /** Call the API; gives its JSON. Where a token is missing, asks for it and tries again. */
 export async function call(path, { method = "GET", json, body, signal, timeout = 15000 } = {}) {
-  const options = { method, body, signal: AbortSignal.any([AbortSignal.timeout(timeout), ...(signal ? [signal] : [])]) };
+  const options = {
+    method,
+    body,
+    signal: AbortSignal.any([AbortSignal.timeout(timeout), ...(signal ? [signal] : [])]),
+  };
   if (json !== undefined) {
     options.body = JSON.stringify(json);
     options.headers = { "Content-Type": "application/json" };

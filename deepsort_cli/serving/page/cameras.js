@@ -99,7 +99,7 @@ export class Grid {
     badge(tile.querySelector(".badge"), camera);
     facts(tile.querySelector("dl"), numbers(camera));
     say(tile.querySelector(".regions-now"), regionsNow(camera));
-    const over = camera.state === "running" ? camera.message ?? "" : trouble(camera);
+    const over = camera.state === "running" ? (camera.message ?? "") : trouble(camera);
     say(tile.querySelector(".over"), over);
     tile.classList.toggle("still", camera.state !== "running");
     const picture = this.pictures.get(tile);

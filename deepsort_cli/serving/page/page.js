@@ -29,7 +29,7 @@ let lost = false;
 function show(state) {
   const began = Date.parse(state.started) / 1000;
   const working = state.cameras.filter((camera) => camera.state === "running").length;
-  const frames = state.cameras.reduce((sum, camera) => sum + (camera.state === "running" ? camera.fps ?? 0 : 0), 0);
+  const frames = state.cameras.reduce((sum, camera) => sum + (camera.state === "running" ? (camera.fps ?? 0) : 0), 0);
   run.state = state;
   document.title = `${counted(state.people_now, "person", "people")} now · ${state.name}`;
   say(byId("subtitle"), `since ${clock(began, false)}, ${duration(state.uptime_s)}`);

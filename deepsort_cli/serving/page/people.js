@@ -14,12 +14,14 @@ export function called(row) {
   return id === undefined ? row.key : `Track ${id}`;
 }
 
-export const cameraName = (index, state) => state.cameras.find((camera) => camera.index === index)?.name ?? `camera ${index}`;
+export const cameraName = (index, state) =>
+  state.cameras.find((camera) => camera.index === index)?.name ?? `camera ${index}`;
 
 /** When something was: the time of day, or the place in the video where nothing is live. */
 export function when(seconds, cameras, state) {
-  const recorded = cameras.every((index) => state.cameras.find((camera) => camera.index === index)?.live === false);
-  return recorded ? position(seconds - Date.parse(state.started) / 1000) : clock(seconds);
+  const known = cameras.map((index) => state.cameras.find((camera) => camera.index === index));
+  const recorded = known.length > 0 && known.every((camera) => camera?.live === false);
+  return recorded ? position(seconds - (known[0].began ?? Date.parse(state.started) / 1000)) : clock(seconds);
 }
 
 /** A button with the picture of somebody, for the wall and for what a search found. */
@@ -107,10 +109,19 @@ export class Wall {
   show({ total, forgotten, people }, state) {
     const filtered = byId("people-camera").value || byId("people-now").checked;
     if (!filtered) this.run.total = total + (forgotten ?? 0);
-    keep(byId("wall"), people, (row) => row.key, () => card(this.onopen), (item, row) => fillCard(item, row, state));
+    keep(
+      byId("wall"),
+      people,
+      (row) => row.key,
+      () => card(this.onopen),
+      (item, row) => fillCard(item, row, state),
+    );
     byId("wall-empty").hidden = people.length > 0;
     byId("more").hidden = people.length >= total;
     const gone = forgotten ? `; ${counted(forgotten, "earlier one is", "earlier ones are")} no longer kept` : "";
-    say(byId("people-count"), `${counted(total, state.across ? "person" : "track", state.across ? "people" : "tracks")}${gone}`);
+    say(
+      byId("people-count"),
+      `${counted(total, state.across ? "person" : "track", state.across ? "people" : "tracks")}${gone}`,
+    );
   }
 }

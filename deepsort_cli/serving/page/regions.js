@@ -13,7 +13,10 @@ const written = (points) => points.map(([x, y]) => `${round(x)},${round(y)}`).jo
 const round = (value) => Math.round(value * 10) / 10;
 
 function parsed(text, kind, { width, height }) {
-  const values = text.trim().split(/[\s,;]+/).map(Number);
+  const values = text
+    .trim()
+    .split(/[\s,;]+/)
+    .map(Number);
   if (values.some((value) => !Number.isFinite(value))) throw new Error("Only numbers, please: x1,y1, x2,y2, …");
   if (values.length % 2) throw new Error(`${values.length} numbers: x and y come in pairs.`);
   const points = [];
@@ -166,12 +169,22 @@ export class Editor {
         "fieldset",
         {},
         el("legend", {}, region.kind === "line" ? "Line" : "Zone"),
-        el("label", {}, "Name ", el("input", { value: region.name, disabled: off, maxlength: "80", onchange: (e) => change(e, rename) })),
+        el(
+          "label",
+          {},
+          "Name ",
+          el("input", { value: region.name, disabled: off, maxlength: "80", onchange: (e) => change(e, rename) }),
+        ),
         el(
           "label",
           {},
           region.kind === "line" ? "Ends in pixels, x,y " : "Corners in pixels, x,y ",
-          el("input", { value: written(region.points), disabled: off, spellcheck: "false", onchange: (e) => change(e, move) }),
+          el("input", {
+            value: written(region.points),
+            disabled: off,
+            spellcheck: "false",
+            onchange: (e) => change(e, move),
+          }),
         ),
         el("p", { class: "quiet" }),
         off
@@ -189,7 +202,9 @@ export class Editor {
   counts() {
     for (const item of this.list?.children ?? []) {
       const region = this.regions.find((one) => String(one.key) === item.dataset.key);
-      const known = (region?.kind === "line" ? this.camera.lines : this.camera.zones)?.find((one) => one.name === region?.name);
+      const known = (region?.kind === "line" ? this.camera.lines : this.camera.zones)?.find(
+        (one) => one.name === region?.name,
+      );
       const text = !known
         ? ""
         : region.kind === "line"
@@ -213,7 +228,8 @@ export class Editor {
     const { width, height } = this.camera;
     if (byKeyboard) {
       const at = (x, y) => [Math.round(x * width), Math.round(y * height)];
-      const points = kind === "line" ? [at(0.25, 0.5), at(0.75, 0.5)] : [at(0.3, 0.3), at(0.7, 0.3), at(0.7, 0.7), at(0.3, 0.7)];
+      const points =
+        kind === "line" ? [at(0.25, 0.5), at(0.75, 0.5)] : [at(0.3, 0.3), at(0.7, 0.3), at(0.7, 0.7), at(0.3, 0.7)];
       this.add(kind, points);
       this.list.lastElementChild.querySelectorAll("input")[1].focus();
       return;
@@ -298,7 +314,10 @@ export class Editor {
     } else if (handle) {
       event.preventDefault();
       this.remember();
-      this.dragging = { region: this.regions.find((one) => String(one.key) === handle.dataset.region), at: Number(handle.dataset.point) };
+      this.dragging = {
+        region: this.regions.find((one) => String(one.key) === handle.dataset.region),
+        at: Number(handle.dataset.point),
+      };
       this.layer.setPointerCapture(event.pointerId);
       handle.focus();
     }
@@ -345,7 +364,10 @@ export class Editor {
       const within = (value, most) => Math.min(Math.max(value, 0), most);
       if (!this.nudging) this.remember();
       this.nudging = true;
-      region.points[handle.dataset.point] = [within(x + by * dx, this.camera.width), within(y + by * dy, this.camera.height)];
+      region.points[handle.dataset.point] = [
+        within(x + by * dx, this.camera.width),
+        within(y + by * dy, this.camera.height),
+      ];
       this.changed(500);
     } else if (this.draft?.kind === "zone" && event.key === "Enter" && !event.target.closest("button, input")) {
       event.preventDefault();
@@ -361,7 +383,8 @@ export class Editor {
     if (!this.camera || !this.regions) return;
     const { width, height } = this.camera;
     this.layer.setAttribute("viewBox", `0 0 ${width} ${height}`);
-    const focused = document.activeElement?.dataset?.region === undefined ? null : { ...document.activeElement.dataset };
+    const focused =
+      document.activeElement?.dataset?.region === undefined ? null : { ...document.activeElement.dataset };
     const radius = 6 * this.scale;
     const shapes = this.regions.flatMap((region) => this.shape(region, radius));
     if (this.draft) {
@@ -374,7 +397,10 @@ export class Editor {
   }
 
   shape(region, radius) {
-    const line = svg(region.kind === "line" ? "polyline" : "polygon", { class: "region", points: region.points.join(" ") });
+    const line = svg(region.kind === "line" ? "polyline" : "polygon", {
+      class: "region",
+      points: region.points.join(" "),
+    });
     if (!this.writable) return [line];
     const handles = region.points.map(([x, y], at) =>
       svg(

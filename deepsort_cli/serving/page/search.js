@@ -42,7 +42,8 @@ export class Search {
         event.preventDefault();
         this.form.classList.add("over");
       });
-    for (const name of ["dragleave", "drop"]) this.form.addEventListener(name, () => this.form.classList.remove("over"));
+    for (const name of ["dragleave", "drop"])
+      this.form.addEventListener(name, () => this.form.classList.remove("over"));
     const first = (list) => [...(list?.files ?? [])].find((file) => file.type.startsWith("image/"));
     this.form.addEventListener("drop", (event) => {
       event.preventDefault();
@@ -121,7 +122,12 @@ export class Search {
         within(((event.clientY - box.top) / box.height) * this.bitmap.height, this.bitmap.height),
       ];
     };
-    const between = (to) => [Math.min(from[0], to[0]), Math.min(from[1], to[1]), Math.abs(to[0] - from[0]), Math.abs(to[1] - from[1])];
+    const between = (to) => [
+      Math.min(from[0], to[0]),
+      Math.min(from[1], to[1]),
+      Math.abs(to[0] - from[0]),
+      Math.abs(to[1] - from[1]),
+    ];
     this.preview.addEventListener("pointerdown", (event) => {
       event.preventDefault();
       from = at(event);
@@ -181,10 +187,17 @@ export class Search {
             : `No likely match${limit}; the nearest are:`;
     say(this.status, words + (compared > found.length ? ` ${counted(compared, "person", "people")} compared.` : ""));
     const { state } = this.run;
-    keep(byId("found"), found, (row) => row.key, () => card(this.onopen), (item, row) => {
-      const verdict = row.likely === null || row.likely === undefined ? "" : row.likely ? "likely · " : "not likely · ";
-      fillCard(item, row, state, `${verdict}distance ${row.distance.toFixed(2)}`);
-      item.firstElementChild.classList.toggle("likely", Boolean(row.likely));
-    });
+    keep(
+      byId("found"),
+      found,
+      (row) => row.key,
+      () => card(this.onopen),
+      (item, row) => {
+        const verdict =
+          row.likely === null || row.likely === undefined ? "" : row.likely ? "likely · " : "not likely · ";
+        fillCard(item, row, state, `${verdict}distance ${row.distance.toFixed(2)}`);
+        item.firstElementChild.classList.toggle("likely", Boolean(row.likely));
+      },
+    );
   }
 }
