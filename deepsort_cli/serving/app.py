@@ -66,7 +66,9 @@ class Site:
             Route("/events", self.events),
             Route("/metrics", self.metrics),
         ]
-        return Starlette(routes=routes, exception_handlers={HTTPException: _error, InputError: _input_error, Exception: _broken})
+        return Starlette(
+            routes=routes, exception_handlers={HTTPException: _error, InputError: _input_error, Exception: _broken}
+        )
 
     def close(self) -> None:
         """End all streams; to be called in the event loop."""
@@ -125,10 +127,8 @@ class Site:
         return self._regions(*camera.regions)
 
     def _regions(self, lines: Sequence[Line], zones: Sequence[Zone]) -> Response:
-        texts = [[as_text(region) for region in regions] for regions in (lines, zones)]
-        both = {"lines": lines, "zones": zones}
-        shown = {key: [{"name": r.name, "points": r.points} for r in regions] for key, regions in both.items()}
-        return JSONResponse({**shown, "flags": self._flags(*texts)})
+        flags = self._flags([as_text(line) for line in lines], [as_text(zone) for zone in zones])
+        return JSONResponse({"lines": _shown(lines), "zones": _shown(zones), "flags": flags})
 
     # People
 
@@ -216,6 +216,10 @@ async def _body(request: Request, most: int) -> bytes:
     except ClientDisconnect:
         raise HTTPException(400, "the body ended early") from None
     return bytes(body)
+
+
+def _shown(regions: Sequence[Line] | Sequence[Zone]) -> list[dict[str, Any]]:
+    return [{"name": region.name, "points": region.points} for region in regions]
 
 
 def _width(request: Request) -> int:

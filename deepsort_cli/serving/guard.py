@@ -1,4 +1,4 @@
-"""Who may see and who may change: stands before everything else, and puts the browser's own guards into every answer."""
+"""Who may see and who may change: before everything else, with the browser's own guards in every answer."""
 
 from __future__ import annotations
 
@@ -68,8 +68,8 @@ class Guard:
             host, port: where it is.
         """
         self._app = app
-        self._token = token.encode()
-        self._cookie = hmac.new(self._token, b"deepsort cookie", hashlib.sha256).hexdigest()
+        self._token = token
+        self._cookie = hmac.new(token.encode(), b"deepsort cookie", hashlib.sha256).hexdigest()
         self._cookie_name = f"deepsort_{port}"  # browsers tell hosts apart by name only, not by port
         self._private, self._host = private, host
 
@@ -117,14 +117,14 @@ class Guard:
         return answer
 
     def _is_token(self, given: str | None) -> bool:
-        return given is not None and hmac.compare_digest(given.encode("utf-8", "surrogateescape"), self._token)
+        return given is not None and _same(given, self._token)
 
     def _has_cookie(self, headers: Headers) -> bool:
         try:
             found = SimpleCookie(headers.get("cookie", "")).get(self._cookie_name)
         except CookieError:
             return False
-        return found is not None and hmac.compare_digest(found.value.encode("latin-1", "replace"), self._cookie.encode())
+        return found is not None and _same(found.value, self._cookie)
 
     def _is_foreign_host(self, headers: Headers) -> bool:
         """Whether a private server is asked for under a name that others could have given it."""
@@ -143,6 +143,11 @@ class Guard:
             return not ipaddress.ip_address(name).is_loopback
         except ValueError:
             return True
+
+
+def _same(given: str, secret: str) -> bool:
+    """Whether they are the same, in a time that does not tell how much of them is."""
+    return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), secret.encode())
 
 
 def _is_from_elsewhere(headers: Headers, path: str, method: str) -> bool:

@@ -10,19 +10,25 @@ from deepsort_cli.serving.hub import Camera, Hub
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
+Kind = Literal["gauge", "counter"]
 Row = tuple[dict[str, str], float]
+
+OF_CAMERAS: tuple[tuple[str, Kind, str, Callable[[Camera], float]], ...] = (
+    ("people", "gauge", "People in the picture now.", lambda camera: camera.status.people),
+    ("frames_per_second", "gauge", "Frames tracked per second lately.", lambda camera: camera.status.fps),
+    ("frames_total", "counter", "Frames tracked.", lambda camera: camera.status.frames),
+    ("frames_skipped_total", "counter", "Frames passed over for newer ones.", lambda camera: camera.status.skipped),
+    ("reconnects_total", "counter", "Times it was lost and found again.", lambda camera: camera.status.reconnects),
+    ("running", "gauge", "Whether it is being tracked.", lambda camera: camera.status.state == "running"),
+)
 
 
 def metrics(hub: Hub, viewers: int) -> str:
     """All figures as text."""
     text = _Text()
-    text.add("people", "gauge", "People in the picture now.", _each(hub, lambda c: c.status.people))
-    text.add("frames_per_second", "gauge", "Frames tracked per second lately.", _each(hub, lambda c: c.status.fps))
-    text.add("frames_total", "counter", "Frames tracked.", _each(hub, lambda c: c.status.frames))
-    text.add("frames_skipped_total", "counter", "Frames passed over for newer ones.", _each(hub, lambda c: c.status.skipped))
-    text.add("reconnects_total", "counter", "Times a camera was lost and found again.", _each(hub, lambda c: c.status.reconnects))
+    for name, kind, help, figure in OF_CAMERAS:
+        text.add(name, kind, help, [(_label(camera), figure(camera)) for camera in hub.cameras])
     text.add("latency_seconds", "gauge", "From a frame's arrival to its tracks, the median lately.", _latencies(hub))
-    text.add("running", "gauge", "Whether the source is being tracked.", _each(hub, lambda c: c.status.state == "running"))
     text.add("line_crossings_total", "counter", "Crossings of a line.", _lines(hub))
     text.add("zone_people", "gauge", "People in a zone now.", _zones(hub, "inside"))
     text.add("zone_entries_total", "counter", "Times that somebody walked into a zone.", _zones(hub, "entered"))
@@ -36,7 +42,7 @@ class _Text:
     def __init__(self) -> None:
         self._lines: list[str] = []
 
-    def add(self, name: str, kind: Literal["gauge", "counter"], help: str, rows: Sequence[Row]) -> None:
+    def add(self, name: str, kind: Kind, help: str, rows: Sequence[Row]) -> None:
         if rows:
             self._lines += [f"# HELP deepsort_{name} {help}", f"# TYPE deepsort_{name} {kind}"]
         for labels, value in rows:
@@ -53,10 +59,6 @@ def _escaped(text: str) -> str:
 
 def _label(camera: Camera) -> dict[str, str]:
     return {"camera": str(camera.index), "source": camera.name}
-
-
-def _each(hub: Hub, figure: Callable[[Camera], float]) -> list[Row]:
-    return [(_label(camera), figure(camera)) for camera in hub.cameras]
 
 
 def _latencies(hub: Hub) -> list[Row]:

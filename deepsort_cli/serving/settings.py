@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, SecretStr
+from pydantic import BeforeValidator, Field, SecretStr, field_validator
 
 from deepsort_cli.core.settings import Settings
+
+LEAST_TOKEN = 16
+"""Characters: shorter ones can be guessed."""
 
 
 def _as_text(value: Any) -> Any:
@@ -24,10 +27,17 @@ class ServeSettings(Settings):
     )
     token: SecretStr | None = Field(
         None,
-        min_length=16,
         description="The token of the page, at least 16 characters, for services; null: a new one for every run.",
     )
     stay: bool = Field(True, description="Keep the page on view when recordings have ended, until Ctrl-C.")
     events: str | None = Field(
         None, description="Post who appears, leaves, crosses a line or enters a zone to this address, as JSON."
     )
+
+    @field_validator("token")
+    @classmethod
+    def _check_token(cls, token: SecretStr | None) -> SecretStr | None:
+        text = "" if token is None else token.get_secret_value()
+        if token is not None and (len(text) < LEAST_TOKEN or not text.isascii() or not text.isprintable()):
+            raise ValueError(f"must have at least {LEAST_TOKEN} characters, letters, digits and signs of ASCII only")
+        return token

@@ -29,6 +29,10 @@ BOUNDARY = "picture"
 class _Stream(StreamingResponse):
     """A streaming answer that ends where its reader takes nothing for long; to `HEAD` it has no body."""
 
+    def __init__(self, parts: AsyncGenerator[bytes, None], media_type: str) -> None:
+        super().__init__(parts, media_type=media_type)
+        self._parts = parts
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] == "HEAD":
             await Response(headers=dict(self.headers))(scope, receive, send)
@@ -46,7 +50,7 @@ class _Stream(StreamingResponse):
         try:
             await super().__call__(scope, receive, patient)
         finally:
-            await self.body_iterator.aclose()  # type: ignore[union-attr]  # at once, not when it is collected
+            await self._parts.aclose()  # at once, not when it is collected
 
 
 class Streams:
@@ -74,13 +78,13 @@ class Streams:
     def motion_jpeg(self, request: Request, camera: Camera, width: int) -> Response:
         """A camera as `multipart/x-mixed-replace`, which browsers, VLC and others show as a video."""
         self._check_room(request)
-        return _Stream(self._parts(camera, width), media_type=f"multipart/x-mixed-replace; boundary={BOUNDARY}")
+        return _Stream(self._parts(camera, width), f"multipart/x-mixed-replace; boundary={BOUNDARY}")
 
     def many(self, request: Request, cameras: Sequence[Camera], width: int) -> Response:
         """Several cameras in one answer, as browsers allow few connections: records of the camera's index, the length
         of a JPEG, both uint32 with the high byte first, and the JPEG."""
         self._check_room(request)
-        return _Stream(self._records(cameras, width), media_type="application/octet-stream")
+        return _Stream(self._records(cameras, width), "application/octet-stream")
 
     def _check_room(self, request: Request) -> None:
         if self.viewers >= MOST_VIEWERS:
@@ -144,7 +148,7 @@ class Streams:
         last = number_of(given, self._run)
         if last is None:  # a new reader begins now; one of another run has missed all that there was in this one
             last = self._hub.log.last if given is None else 0
-        return _Stream(self._lines(last, kinds), media_type="text/event-stream")
+        return _Stream(self._lines(last, kinds), "text/event-stream")
 
     async def _lines(self, last: int, kinds: set[Kind]) -> AsyncGenerator[bytes, None]:
         self._listeners += 1

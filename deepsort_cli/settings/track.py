@@ -109,6 +109,7 @@ OPTIONS = (
     Option("counting.lines", "line", COUNTING, daily=True, metavar="LINE", repeat=True),
     Option("counting.zones", "zone", COUNTING, daily=True, metavar="ZONE", repeat=True),
     Option("serve.address", "serve", BROWSER, daily=True, metavar="[HOST:]PORT"),
+    Option("serve.events", "events", BROWSER, metavar="URL"),
     Option("refinement.interpolate", "interpolate", AFTERWARDS),
     Option("refinement.max_gap", "max_gap", AFTERWARDS),
     Option("refinement.min_length", "min_length", AFTERWARDS),
