@@ -11,12 +11,17 @@ export function numbers(camera) {
     const known = camera.state === "running" && value !== null && value !== undefined;
     return known ? `${value.toFixed(value < 10 ? 1 : 0)}${unit}` : "–";
   };
-  return [
+  const count = (value) => (value ?? 0).toLocaleString("en");
+  const both = [
     ["people", camera.people_now],
     ["fps", some(camera.fps, "")],
+  ];
+  if (camera.live === false) return [...both, ["frames", count(camera.frames)]];
+  return [
+    ...both,
     ["latency", some(camera.latency_ms, " ms")],
-    ["skipped", (camera.skipped ?? 0).toLocaleString("en")],
-    ["reconnects", (camera.reconnects ?? 0).toLocaleString("en")],
+    ["skipped", count(camera.skipped)],
+    ["reconnects", count(camera.reconnects)],
   ];
 }
 

@@ -82,17 +82,12 @@ export class Charts {
         series: [inside],
       })),
       { key: "fps", title: "Frames per second", kind: "line", names: ["fps"], series: [history.fps], height: 95 },
-      {
-        key: "latency",
-        title: "Latency",
-        kind: "line",
-        names: ["latency"],
-        series: [history.latency_ms],
-        unit: "ms",
-        height: 95,
-      },
     ];
     const recorded = camera.live === false && camera.began !== undefined;
+    if (!recorded) {
+      const [names, series] = [["latency"], [history.latency_ms]];
+      wanted.push({ key: "latency", title: "Latency", kind: "line", names, series, unit: "ms", height: 95 });
+    }
     const mark = recorded ? (seconds) => position(seconds - camera.began) : clock;
     keep(
       list,

@@ -4,8 +4,12 @@ import { askForToken, call } from "./api.js";
 import { byId, counted, el, keep, say, svg } from "./dom.js";
 
 const HINTS = {
-  line: "Drag from one end of the line to the other, or click both ends. Going in is across it to the right of someone who walks from the first end to the second.",
-  zone: "Click the corners one after the other. Click the first corner again, or press Enter, to finish; Backspace takes the last one back.",
+  line:
+    "Drag from one end of the line to the other, or click both ends. Going in is across it to the right of someone " +
+    "who walks from the first end to the second.",
+  zone:
+    "Click the corners one after the other. Click the first corner again, or press Enter, to finish; " +
+    "Backspace takes the last one back.",
 };
 
 /** The points of a region as numbers in one field, and back. */

@@ -91,6 +91,7 @@ export class Search {
   }
 
   show() {
+    this.form.classList.toggle("used", Boolean(this.file));
     byId("search-clear").hidden = !this.file;
     byId("search-whole").hidden = !this.part;
     this.preview.hidden = !this.bitmap;
