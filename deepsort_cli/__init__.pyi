@@ -609,6 +609,7 @@ def track(
     people_file: _Path | None = None,
     overlap: str | Sequence[Any] = ...,
     serve: str | None | ServeSettings | Mapping[str, Any] = None,
+    events: str | None = None,
     interpolate: Literal["linear", "gaussian"] | None = None,
     max_gap: int = 20,
     min_length: int = 1,
@@ -708,8 +709,9 @@ def track(
             keeps the number and the name.
         overlap: Sources that see the same place, so that a person may be in both at once: 1,2 counted from 1 in the
             order given, or all; repeat for several places.
-        serve: Show the run in a browser at this port of this machine, or at HOST:PORT for others, with a token; 0 takes
-            a free port. When recordings have ended, it stays on view until Ctrl-C.
+        serve: Show the run in a browser at this port of this machine, or at HOST:PORT to others who have the token that
+            is printed; port 0: any. When recordings have ended, it stays on view until Ctrl-C.
+        events: Post who appears, leaves, crosses a line or enters a zone to this address, as JSON.
         interpolate: Fill gaps in tracks: linear, or gaussian, which also smooths the boxes; None: not at all.
         max_gap: Longest gap to fill, in missing frames.
         min_length: Drop tracks with boxes in fewer frames than this.

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from deepsort_cli.cli.consent import settle_detector
 from deepsort_cli.cli.console import Reporter
@@ -21,7 +22,7 @@ from deepsort_cli.settings.track import TrackSettings
 
 if TYPE_CHECKING:
     from deepsort_cli.evaluation.mot_score import Scoring
-    from deepsort_cli.workflows.track import Live, Progress, Run, Summary
+    from deepsort_cli.workflows.track import Live, Progress, Run, Serving, Summary
 
 app = command_app()
 flags = Flags(TrackSettings)
@@ -80,6 +81,9 @@ def track(
                 _print(run, report, None)
             raise
     _print(run, report, run.scoring)
+    if run.page is not None and settings.serve.stay:
+        report.info("the page stays on view; Ctrl-C ends it")
+        run.stay()
 
 
 def _print(run: Run, report: Reporter, scoring: Scoring | None) -> None:
@@ -150,7 +154,12 @@ class _Screen(Told):
         elif isinstance(event, Summary):
             self._finish(event)
         elif isinstance(event, Serving):
-            self.report.info(f"open {event.url}")
+            self._tell_address(event)
+
+    def _tell_address(self, serving: Serving) -> None:
+        """Said even to the quiet, on one line, and with the secret that other messages hide: nobody gets in without."""
+        how = "" if serving.token or serving.private else ", and give it your token"
+        self.report.console.print(escape(f"open {serving.link}{how}"), soft_wrap=True)
 
     def stop(self) -> None:
         """Take the bars away, which would catch what goes to stdout."""
@@ -196,7 +205,6 @@ def _keeping_up(live: Live) -> list[str]:
 
 def _overview(summaries: Sequence[Summary]) -> Any:
     """A line for each of several sources."""
-    from rich.markup import escape
     from rich.table import Table
 
     cameras = any(summary.live is not None for summary in summaries)
@@ -218,7 +226,6 @@ def _overview(summaries: Sequence[Summary]) -> Any:
 
 
 def _table(summary: Summary) -> Any:
-    from rich.markup import escape
     from rich.table import Table
 
     endings = {

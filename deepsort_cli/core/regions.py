@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
-from typing import Any
+from typing import Any, Literal
 
 from deepsort_cli.core.errors import InputError
 
@@ -59,11 +59,27 @@ class ZoneCount:
 
 
 @dataclass(frozen=True, slots=True)
+class Passing:
+    """A track was counted.
+
+    Attributes:
+        region: name of the line or zone.
+        way: across a line, in or out, or into a zone.
+        id: of the track.
+    """
+
+    region: str
+    way: Literal["in", "out", "entered"]
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
 class Counts:
-    """The counts of all lines and zones after a frame."""
+    """The counts of all lines and zones after a frame, and who was counted in it."""
 
     lines: tuple[LineCount, ...]
     zones: tuple[ZoneCount, ...]
+    passings: tuple[Passing, ...] = field(default=(), compare=False)
 
     def as_json(self) -> dict[str, list[dict[str, Any]]]:
         return {

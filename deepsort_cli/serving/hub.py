@@ -15,10 +15,14 @@ import numpy.typing as npt
 
 from deepsort_cli.core.regions import Counts, Line, Zone
 from deepsort_cli.core.types import Frame, Image, Tracks
+from deepsort_cli.serving.events import Comings, EventLog
+from deepsort_cli.serving.history import History
 from deepsort_cli.video.sinks.base import Sink
 from deepsort_cli.video.trails import Points, Trails
 
 State = Literal["waiting", "running", "ended", "failed"]
+
+Regions = tuple[tuple[Line, ...], tuple[Zone, ...]]
 
 LOOKED_AT_SECONDS = 3.0
 """How long after the last picture somebody still counts as looking."""
@@ -81,7 +85,11 @@ class Camera:
             happens in it gets the time it would have had if the recording had begun then.
         size: width and height of its pictures, 0 where unknown.
         status: how it is.
-        view: its newest frame; None before the first.
+        time: of its newest frame, in seconds since 1970; None before the first.
+        counts: of its lines and zones after that frame; None where there are none.
+        view: the newest frame that can be shown; None before the first.
+        regions: the lines and zones that are counted, or will be from its next frame on.
+        history: its figures over the last hours.
     """
 
     def __init__(
@@ -90,10 +98,14 @@ class Camera:
         self.index, self.name, self.live, self.size = index, name, live, size
         self.began = time.time() if began is None else began
         self.status = Status()
+        self.time: float | None = None
+        self.counts: Counts | None = None
         self.view: View | None = None
+        self.history = History()
         self._trails = Trails(trail)
         self._looked_at = 0.0
-        self._regions: tuple[tuple[Line, ...], tuple[Zone, ...]] | None = None
+        self.regions: Regions = ((), ())
+        self._changed = False
 
     def look(self) -> View | None:
         """The newest frame; whoever calls this looks at the camera, and will for a while."""
@@ -110,6 +122,8 @@ class Camera:
         Args:
             is_ours: nobody writes into its image later.
         """
+        self.time, self.counts = view.time, view.counts
+        self.history.add(view.time, len(view.tracks), self.status.fps, self.status.latency_ms, view.counts)
         self._trails.add(view.tracks)
         looked_at, image = self.is_looked_at, view.image
         if not is_ours and image is not None:
@@ -123,14 +137,15 @@ class Camera:
 
     def change_regions(self, lines: Sequence[Line], zones: Sequence[Zone]) -> None:
         """Have these lines and zones counted from the next frame on."""
-        self._regions = tuple(lines), tuple(zones)
+        self.regions = tuple(lines), tuple(zones)
+        self._changed = True
 
-    def take_regions(self) -> tuple[tuple[Line, ...], tuple[Zone, ...]] | None:
+    def take_regions(self) -> Regions | None:
         """Lines and zones that shall be counted from now on; None: those that are. Called by the run."""
-        if self._regions is None:
+        if not self._changed:
             return None
-        taken, self._regions = self._regions, None
-        return taken
+        self._changed = False  # first: what comes in between is taken next time
+        return self.regions
 
 
 @dataclass
@@ -141,9 +156,9 @@ class Hub:
         name, version: of the program.
         cameras: in the order of the run.
         across: people have one id in all cameras.
+        log: what happened in front of the cameras.
         album: the wall of people; None where there is none.
-        describe: from (H, W, 3) uint8 BGR pictures of one person each to (D,) features; None without a Re-ID model.
-        threshold: the cosine distance up to which two looks may be the same person's.
+        describe: from a (H, W, 3) uint8 BGR picture of one person to (D,) features; None without a Re-ID model.
         started: when the run began, in seconds since 1970.
     """
 
@@ -151,9 +166,9 @@ class Hub:
     version: str
     cameras: Sequence[Camera]
     across: bool = False
+    log: EventLog = field(default_factory=EventLog)
     album: People | None = None
     describe: Callable[[Image], npt.NDArray[np.float32]] | None = None
-    threshold: Callable[[], float] = lambda: 0.0
     started: float = field(default_factory=time.time)
 
     def sink(self, camera: Camera) -> HubSink:
@@ -162,7 +177,7 @@ class Hub:
 
 
 class HubSink(Sink):
-    """Puts a source's frames into the hub.
+    """Puts a source's frames into the hub. It must not hold up the run: what costs time waits until somebody looks.
 
     Attributes:
         shared: others draw into the frames' images afterwards.
@@ -170,8 +185,10 @@ class HubSink(Sink):
 
     def __init__(self, hub: Hub, camera: Camera) -> None:
         self._hub, self._camera = hub, camera
+        self.take_regions = camera.take_regions
         self.shared = False
         self._number = 0
+        self._comings = Comings(hub.log, camera.index, camera.name)
 
     def write(self, frame: Frame, tracks: Tracks, counts: Counts | None = None) -> None:
         camera = self._camera
@@ -180,11 +197,13 @@ class HubSink(Sink):
         if frame.image is not None:
             camera.size = frame.image.shape[1], frame.image.shape[0]
         camera.show(view, is_ours=not self.shared)
+        self._comings.see(view.time, tracks, counts)
         if self._hub.album is not None:
             self._hub.album.see(camera.index, frame, tracks)
 
     def close(self) -> None:
         """The source has ended: nobody is in the picture any more."""
+        self._comings.end()
         if self._hub.album is not None:
             self._hub.album.leave(self._camera.index)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 
 from deepsort_cli.core.cpus import available_cpus
 from deepsort_cli.serving.hub import Camera, View
@@ -19,61 +20,84 @@ SLOW_SECONDS, FAST_SECONDS = 0.4, 0.1
 """Seconds that a picture is on its way to a viewer who should have smaller ones, and to one who could have larger."""
 
 
+class Ended(Exception):
+    """There will be no more pictures: the server is being closed."""
+
+
 class Stage:
-    """What viewers see: a camera's picture changes at one pace for all of them. To be used from one event loop."""
+    """What viewers see: pictures change at one pace for all of them, so that few have to be made.
+
+    To be used from one event loop.
+    """
 
     def __init__(self, pictures: Pictures) -> None:
         self.pictures = pictures
-        self.viewers = 0
         self.period = SHORTEST
-        self._fresh: dict[int, asyncio.Event] = {}
-        self._views: dict[int, View] = {}
-        self._looking: dict[int, int] = {}
-        self._tasks: dict[int, asyncio.Task[None]] = {}
-        self._spent, self._measured = self._cpu(), time.monotonic()
+        self._looking: Counter[Camera] = Counter()
+        self._views: dict[Camera, View] = {}
+        self._changed = asyncio.Event()
+        self._pump: asyncio.Task[None] | None = None
+        self._closed = False
+        self._spent, self._measured = 0.0, 0.0
 
     @contextlib.contextmanager
-    def look(self, camera: Camera) -> Iterator[None]:
-        """Within the block somebody looks at a camera."""
-        index = camera.index
-        self._looking[index] = self._looking.get(index, 0) + 1
-        if index not in self._tasks:
-            self._fresh[index] = asyncio.Event()
-            self._tasks[index] = asyncio.get_running_loop().create_task(self._pump(camera))
+    def look(self, cameras: Sequence[Camera]) -> Iterator[None]:
+        """Within the block somebody looks at these cameras."""
+        self._looking.update(cameras)
+        if self._pump is None:
+            self._pump = asyncio.get_running_loop().create_task(self._run())
         try:
             yield
         finally:
-            self._looking[index] -= 1
-            if not self._looking[index]:
-                self._tasks.pop(index).cancel()
-                self._views.pop(index, None)
+            for camera in cameras:
+                self._looking[camera] -= 1
+                if not self._looking[camera]:
+                    del self._looking[camera]
+                    self._views.pop(camera, None)
 
-    async def next(self, camera: Camera, after: int) -> View:
-        """The view on stage, when it is another than number `after`; within `look`."""
-        while (view := self._views.get(camera.index)) is None or view.number == after:
-            await self._fresh[camera.index].wait()
-        return view
+    def view(self, camera: Camera) -> View | None:
+        """What is shown of a camera, within `look`."""
+        return self._views.get(camera)
 
-    async def _pump(self, camera: Camera) -> None:
-        index = camera.index
-        while True:
-            view = camera.look()
-            if view is not None and view.image is not None and view is not self._views.get(index):
-                self._views[index] = view
-                self._fresh[index].set()
-                self._fresh[index] = asyncio.Event()
+    async def change(self) -> None:
+        """Wait until something else is shown.
+
+        Raises:
+            Ended: nothing will be.
+        """
+        if self._closed:
+            raise Ended
+        await self._changed.wait()
+
+    def close(self) -> None:
+        """End all streams of pictures."""
+        self._closed = True
+        self._changed.set()
+
+    async def _run(self) -> None:
+        self._spent, self._measured = self._cpu(), time.monotonic()
+        while self._looking and not self._closed:
+            before = dict(self._views)
+            for camera in self._looking:
+                view = camera.look()
+                if view is not None and view.image is not None:
+                    self._views[camera] = view
+            if self._views != before:
+                self._changed.set()
+                self._changed = asyncio.Event()
             self._adapt()
             await asyncio.sleep(self.period)
+        self._pump = None
 
     def _adapt(self) -> None:
-        """Once a second, set the pace by what pictures cost lately."""
+        """Once a second, set the pace by what pictures have cost in the last."""
         now = time.monotonic()
         if now - self._measured < 1:
             return
         spent = self._cpu()
-        share = (spent - self._spent) / (now - self._measured) / (CPU_SHARE * available_cpus())
+        cost = (spent - self._spent) / (now - self._measured) / (CPU_SHARE * available_cpus())
         self._spent, self._measured = spent, now
-        self.period = min(max(self.period * min(max(share, 0.7), 2.0), SHORTEST), LONGEST)
+        self.period = min(max(self.period * min(max(cost, 0.7), 2.0), SHORTEST), LONGEST)
 
     def _cpu(self) -> float:
         """Seconds of processor time that the server has used."""
@@ -96,8 +120,13 @@ class Taste:
     def wish(self) -> Wish:
         return self._wishes[self._level]
 
+    def sending(self) -> Callable[[], None]:
+        """A picture is given to the system; call what is returned when it is on its way."""
+        began = time.monotonic()
+        return lambda: self.took(time.monotonic() - began)
+
     def took(self, seconds: float) -> None:
-        """A picture was on its way for so long."""
+        """A picture had to wait for so long."""
         if seconds > SLOW_SECONDS:
             self._level, self._quick = min(self._level + 1, len(self._wishes) - 1), 0
         elif seconds < FAST_SECONDS:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, SecretStr, field_validator
 
 from deepsort_cli.core.settings import Settings
+
+LEAST_TOKEN = 16
+"""Characters: shorter ones can be guessed."""
 
 
 def _as_text(value: Any) -> Any:
@@ -19,6 +22,22 @@ class ServeSettings(Settings):
 
     address: Annotated[str | None, BeforeValidator(_as_text)] = Field(
         None,
-        description="Show the run in a browser at this port of this machine, or at HOST:PORT for others, with a token; "
-        "0 takes a free port. When recordings have ended, it stays on view until Ctrl-C.",
+        description="Show the run in a browser at this port of this machine, or at HOST:PORT to others who have the "
+        "token that is printed; port 0: any. When recordings have ended, it stays on view until Ctrl-C.",
     )
+    token: SecretStr | None = Field(
+        None,
+        description="The token of the page, at least 16 characters, for services; null: a new one for every run.",
+    )
+    stay: bool = Field(True, description="Keep the page on view when recordings have ended, until Ctrl-C.")
+    events: str | None = Field(
+        None, description="Post who appears, leaves, crosses a line or enters a zone to this address, as JSON."
+    )
+
+    @field_validator("token")
+    @classmethod
+    def _check_token(cls, token: SecretStr | None) -> SecretStr | None:
+        text = "" if token is None else token.get_secret_value()
+        if token is not None and (len(text) < LEAST_TOKEN or not text.isascii() or not text.isprintable()):
+            raise ValueError(f"must have at least {LEAST_TOKEN} characters, letters, digits and signs of ASCII only")
+        return token

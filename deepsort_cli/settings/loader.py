@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, get_args
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
@@ -25,6 +25,7 @@ from deepsort_cli.core.settings import Settings
 from deepsort_cli.core.urls import hide_in, hide_secrets
 from deepsort_cli.settings.commands import all_commands
 from deepsort_cli.settings.faults import in_words
+from deepsort_cli.settings.options import alternatives
 from deepsort_cli.settings.words import load_yaml, plain, settle
 
 if TYPE_CHECKING:
@@ -184,17 +185,21 @@ def default_at(model: type[BaseModel], key: str) -> Any:
     return value
 
 
+HIDDEN = str(SecretStr("any"))
+"""What pydantic gives instead of a secret."""
+
+
 def to_yaml(settings: BaseModel) -> str:
-    """The settings as YAML text that can be given back with `--config`, but for passwords in URLs, which are hidden."""
+    """The settings as YAML text that can be given back with `--config`, but for secrets, which are hidden."""
     values = settings.model_dump(mode="json")
     shown = _without_secrets(values)
-    remark = "# Passwords and other secrets of URLs are hidden (…); write them in again.\n" if shown != values else ""
+    remark = "# Passwords and other secrets are hidden (…); write them in again.\n" if shown != values else ""
     return remark + yaml.safe_dump(shown, sort_keys=False, allow_unicode=True)
 
 
 def _without_secrets(value: Any) -> Any:
     if isinstance(value, str):
-        return hide_secrets(value)
+        return "…" if value == HIDDEN else hide_secrets(value)
     if isinstance(value, dict):
         return {key: _without_secrets(inner) for key, inner in value.items()}
     return [_without_secrets(inner) for inner in value] if isinstance(value, list | tuple) else value
@@ -358,11 +363,12 @@ def _explain(model: type[BaseModel], error: Any, key: str, where: str) -> str:
     if error["type"] == "extra_forbidden":
         # The keys themselves are meant here, so they are not in backticks, which name a setting in the caller's words.
         return f"{hide_in(where)}: unknown key {hide_secrets(key)}. The nearest valid key is {_nearest(model, key)}."
-    message = in_words(error, *_field_of(model, key))
+    annotation, default = _field_of(model, key)
+    message = in_words(error, annotation, default)
     label = where if where.endswith(key) or where.startswith("`") else f"{where}: {key}"
     # Of a whole section the message itself says which of its values do not go together.
     whole = error["input"] is PydanticUndefined or isinstance(error["input"], Mapping)
-    shown = "" if whole else f" {hide_in(repr(error['input']))}"
+    shown = "" if whole or SecretStr in alternatives(annotation) else f" {hide_in(repr(error['input']))}"
     if whole and label == f"`{label[1:-1]}`":  # which is no setting itself
         label = label[1:-1]
     if whole and message.startswith("`") and label in ("settings", key):

@@ -114,6 +114,7 @@ OPTIONS = (
     Option("across.people", "people_file", ACROSS, daily=True, metavar="FILE"),
     Option("across.overlap", "overlap", ACROSS, metavar="1,2|all", repeat=True),
     Option("serve.address", "serve", BROWSER, daily=True, metavar="[HOST:]PORT"),
+    Option("serve.events", "events", BROWSER, metavar="URL"),
     Option("refinement.interpolate", "interpolate", AFTERWARDS),
     Option("refinement.max_gap", "max_gap", AFTERWARDS),
     Option("refinement.min_length", "min_length", AFTERWARDS),

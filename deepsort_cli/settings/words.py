@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 
 OFF = frozenset({"off", "no", "false", "none"})
 """Words for nothing; of them each field allows its own, if any."""
@@ -117,7 +117,7 @@ def _chosen(scalar: Scalar, kinds: frozenset[Any]) -> Any:
     kinds |= {type(word) for word in _words(kinds)}
     if not kinds or kind in kinds or (kind is int and float in kinds):
         return scalar.value
-    if kinds & {str, Path}:
+    if kinds & {str, Path, SecretStr}:
         return scalar.text
     # A truth value is no number, though Python counts with it. What does not fit is shown as it was written.
     return scalar.value if kind in (int, float) else scalar.text

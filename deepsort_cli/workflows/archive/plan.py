@@ -59,6 +59,9 @@ def check_settings(settings: TrackSettings) -> None:
         )
     if output.display:
         raise InputError("`output.display`: videos of an archive are tracked several at once, without a window.")
+    for key, value in {"serve.address": settings.serve.address, "serve.events": settings.serve.events}.items():
+        if value is not None:
+            raise InputError(f"`{key}`: an archive is not shown while it is made. Leave it out, or track sources.")
     if rows := to_stdout(output):
         raise InputError(f"`{rows[0]}` -: an archive writes files. Give a file name; every video's folder gets one.")
     taken: dict[PurePath, str] = {}

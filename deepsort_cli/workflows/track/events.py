@@ -43,9 +43,18 @@ class Serving:
 
     Attributes:
         url: where.
+        token: made for this run; None where it was given, and need not be told.
+        private: only programs of this machine reach it, and may read without the token.
     """
 
     url: str
+    token: str | None
+    private: bool
+
+    @property
+    def link(self) -> str:
+        """The address to open, which lets a browser in. It is a secret."""
+        return self.url if self.token is None else f"{self.url}?token={self.token}"
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 import numpy as np
 
 from deepsort_cli.core import Detections, Tracks
-from deepsort_cli.core.regions import Counts
+from deepsort_cli.core.regions import Counts, Line, Zone
 from deepsort_cli.core.streams import clock
 from deepsort_cli.core.types import IntArray
 from deepsort_cli.perception.detectors.hog import HogDetector
@@ -36,16 +37,24 @@ class Follower:
     """
 
     def __init__(
-        self, parts: Parts, counter: RegionCounter | None, *, fps: float, matched_only: bool, with_looks: bool = False
+        self,
+        parts: Parts,
+        counter: RegionCounter | None,
+        *,
+        fps: float,
+        matched_only: bool,
+        with_looks: bool = False,
+        margin: float = 0.05,
     ) -> None:
         """Begin before the first frame of a source with so many frames per second of its own.
 
         Args:
             matched_only: report tracks matched in a frame only.
             with_looks: report the features of their detections as well.
+            margin: of lines and zones that come later, see `RegionCounter`.
         """
         self._parts = parts
-        self._counter = counter
+        self._counter, self._margin = counter, margin
         self._matched_only = matched_only
         self._with_looks = with_looks
         self._tracker = Tracker(parts.tracker.at_rate(fps))
@@ -57,6 +66,13 @@ class Follower:
         self.counts: Counts | None = None
         self.fps = 0.0
         self.seconds = {"read": 0.0, "detect": 0.0, "embed": 0.0, "camera": 0.0, "track": 0.0, "people": 0.0}
+
+    def count_at(self, lines: Sequence[Line], zones: Sequence[Zone]) -> None:
+        """Count at these lines and zones from the next frame on; those that were there before keep their counts."""
+        if self._counter is None:
+            self._counter = RegionCounter(lines, zones, self._margin)
+        else:
+            self._counter.change(lines, zones)
 
     def __call__(self, seen: Perceived) -> Tracks:
         """The tracks to report after the next frame."""

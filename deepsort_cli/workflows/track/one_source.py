@@ -97,6 +97,7 @@ class OneSource:
             fps=task.source.fps,
             matched_only=settings.output.emit == "matched",
             with_looks=self._keeps_looks or across is not None or task.watch is not None,
+            margin=settings.counting.margin,
         )
         if settings.tracker.max_cosine_distance == "auto":
             memory = Memory(self.parts.tracker.nn_budget, self.parts.tracker.ema_alpha)
@@ -137,6 +138,9 @@ class OneSource:
         if seen is None:
             return None
         assert self._sinks is not None
+        regions = None if self.task.watch is None else self.task.watch.take_regions()
+        if regions is not None:
+            self.follower.count_at(*regions)
         tracks = self._known(seen.frame, self.follower(seen))
         self._last_frame = seen.frame.index + self._settings.input.stride
         self._sinks.see(seen.frame, seen.detections, seen.motion)

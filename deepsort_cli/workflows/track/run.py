@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +19,7 @@ from pydantic import BaseModel
 
 from deepsort_cli.core import Frame, InputError, Tracks
 from deepsort_cli.core.events import Listener, LoggingListener
-from deepsort_cli.core.regions import Counts, check_inside, parse_lines, parse_zones
+from deepsort_cli.core.regions import Counts, Line, Zone, check_inside, parse_lines, parse_zones
 from deepsort_cli.evaluation.mot_score import Scoring, score_comparisons
 from deepsort_cli.evaluation.official_scorer import require_trackeval
 from deepsort_cli.settings.keywords import from_keywords
@@ -47,6 +48,9 @@ FOREIGN_FEATURES = (
     "the detector's answers bring features, and those were used. `tracker.max_cosine_distance` was that of {}, which "
     "need not suit them: set it, or `reid.model_path`=none to do without features"
 )
+
+STAY_SECONDS = 0.5
+"""Sleep is cut into pieces of this length: everywhere Ctrl-C ends it soon."""
 
 Model = str | PathLike[str] | BaseModel | dict[str, Any] | Callable[..., Any] | None
 """What `detector` and `reid` may be: a name or path, settings, or a function."""
@@ -130,7 +134,7 @@ def run_track(
         RunError: a model cannot be fetched.
     """
     refuse_archive(settings)
-    with contextlib.ExitStack() as stack:
+    with contextlib.ExitStack() as stack, contextlib.ExitStack() as shown:
         if overruled := settings.overruled():
             listener.note(f"preset {settings.preset}, except {', '.join(overruled)}")
         wants_scores = settings.score or settings.gt is not None
@@ -154,9 +158,9 @@ def run_track(
         tell_misplaced(settings.detections, parts.stored, sources[0], listener)
         tell_short_lives(parts, sources, listener)
         tell(settings, parts, outputs, listener, kept=keep_rows or wants_scores)
-        show = open_show(settings, sources, names, parts)
+        show = open_show(settings, sources, names, parts, regions.both, listener)
         if show is not None:
-            stack.callback(show.close)
+            shown.callback(show.close)
             listener = show.listener(listener)
         tasks = [
             Task(
@@ -176,6 +180,7 @@ def run_track(
         if recorded > 1 and across is None:
             at_once = min(recorded, settings.jobs or parts.workers)
             listener.note(f"{recorded} recordings are tracked, {at_once} of them at once (`jobs`)")
+        shown.pop_all()  # it is the run's from now on
         return Run(tasks, parts, settings, listener, stack.pop_all(), across, show)
 
 
@@ -207,13 +212,14 @@ class Run:
         across: Across | None = None,
         show: Show | None = None,
     ) -> None:
-        """Take what `run_track` has opened and checked; `opened` closes it."""
+        """Take what `run_track` has opened and checked; `opened` closes it, but for `show`."""
         self._tasks = tasks
         self._parts = parts
         self._settings = settings
         self._listener = listener
         self._show = show
         self._across = across
+        self._close_show = weakref.finalize(self, _nothing if show is None else show.close)
         self._close_sources = weakref.finalize(self, opened.close)
         self._iteration: weakref.ref[Iterator[Any]] | None = None  # weak: a loop that is left must be able to end it
         self._scoring: Scoring | None = None
@@ -248,6 +254,25 @@ class Run:
         if iteration is not None:
             iteration.close()  # type: ignore[attr-defined]
         self._close_sources()
+        self._close_show()
+
+    @property
+    def page(self) -> str | None:
+        """The address to open in a browser, its token included; None without `serve`.
+
+        The page is there from the first frame until the run is closed, or left before its end; in Python until then
+        nothing else refers to the run.
+        """
+        return None if self._show is None or self._show.serving is None else self._show.serving.link
+
+    def stay(self) -> None:
+        """Keep the page on view, where there is one, until Ctrl-C, which is the end of it and no error."""
+        if self.page is None or not self._close_show.alive or any(one.ending != "end" for one in self.summaries):
+            return
+        with contextlib.suppress(KeyboardInterrupt):
+            while True:
+                time.sleep(STAY_SECONDS)
+        self._close_show()
 
     def __enter__(self) -> Run:
         return self
@@ -341,6 +366,7 @@ class Run:
         with contextlib.ExitStack() as stack:
             stack.callback(self._close_sources)
             if self._show is not None:
+                stack.push(self._left)
                 self._show.start(self._listener)
             if self._across is not None:
                 stack.callback(self._across.register.finish)
@@ -348,6 +374,13 @@ class Run:
                 stack.callback(cv2.setNumThreads, cv2.getNumThreads())
                 cv2.setNumThreads(1)
             yield from self._together.frames(shared=shared)
+
+    def _left(self, kind: type[BaseException] | None, *_: object) -> None:
+        """After the last frame the page stays; whatever ends the run before ends the page."""
+        if kind is not None:
+            self._close_show()
+        elif self._show is not None:
+            self._show.end()
 
     def _tell_summary(self, one: OneSource, summary: Summary) -> None:
         parts = one.parts
@@ -364,6 +397,10 @@ class Run:
             self._listener.note(remark)
 
 
+def _nothing() -> None:
+    """There is no page to close."""
+
+
 class _Regions:
     """The lines and zones of a run, read once, and fresh counts for every source."""
 
@@ -374,6 +411,10 @@ class _Regions:
     def check(self, source: Source) -> None:
         if source.width and source.height:  # unknown where no pixels are read
             check_inside(self._lines, self._zones, source.width, source.height, source.name)
+
+    @property
+    def both(self) -> tuple[Sequence[Line], Sequence[Zone]]:
+        return self._lines, self._zones
 
     def start(self) -> RegionCounter | None:
         return RegionCounter(self._lines, self._zones, self._margin) if self._lines or self._zones else None

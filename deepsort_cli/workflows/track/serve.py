@@ -1,41 +1,57 @@
-"""A run shown in a browser: what joins it with the server."""
+"""A run shown in a browser, and its events posted: what joins it with the server."""
 
 from __future__ import annotations
 
 import importlib.util
+import shlex
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from deepsort_cli.core import InputError
 from deepsort_cli.core.events import Listener
 from deepsort_cli.core.extras import install
+from deepsort_cli.core.looks import Features
+from deepsort_cli.core.regions import Line, Zone
+from deepsort_cli.core.types import Image
+from deepsort_cli.core.urls import hide_in
+from deepsort_cli.serving.album import Album
+from deepsort_cli.serving.hub import Camera, Hub, HubSink, Status
+from deepsort_cli.serving.settings import ServeSettings
+from deepsort_cli.serving.webhooks import Webhooks, check_url
+from deepsort_cli.settings.options import flag
 from deepsort_cli.settings.track import TrackSettings
 from deepsort_cli.video.sources import Source
 from deepsort_cli.workflows.track.events import Progress, Serving, Summary
 from deepsort_cli.workflows.track.parts import Parts
 
 if TYPE_CHECKING:
-    from deepsort_cli.serving.hub import Camera, Hub, HubSink
     from deepsort_cli.serving.server import ServerThread
 
+FOR_ALL = (
+    "the page is for everybody in the network who has its token, cameras and all. What goes over the wire is not "
+    "encrypted: beyond a network that you trust, put a proxy with TLS before it (docs/SERVING.md)"
+)
 
-def serves(settings: TrackSettings) -> bool:
-    """Whether the run is to be shown."""
-    return settings.serve.address is not None
 
-
+@dataclass
 class Show:
-    """A run's hub and its server.
+    """What of a run can be seen from outside.
 
     Attributes:
-        hub: what is on view.
-        url: where.
+        hub: all that is known.
+        serving: where the page is; None where there is none.
+        server: behind that page.
+        webhooks: where events are posted; None: nowhere.
     """
 
-    def __init__(self, hub: Hub, server: ServerThread, url: str) -> None:
-        self.hub, self.url = hub, url
-        self._server = server
+    hub: Hub
+    serving: Serving | None = None
+    server: ServerThread | None = None
+    webhooks: Webhooks | None = None
 
     def sink(self, index: int) -> HubSink:
         """What the frames of a source go into."""
@@ -46,41 +62,114 @@ class Show:
         return _Told(listener, self.hub.cameras)
 
     def start(self, listener: Listener) -> None:
-        """Let browsers in."""
-        self._server.start()
-        listener.happened(Serving(self.url))
+        """Let browsers in, and begin to post."""
+        if self.webhooks is not None:
+            self.webhooks.start()
+        if self.server is not None and self.serving is not None:
+            self.server.start()
+            listener.happened(self.serving)
+            if not self.serving.private:
+                listener.note(FOR_ALL)
+
+    def end(self) -> None:
+        """There will be no more events. The page stays."""
+        if self.webhooks is not None:
+            self.webhooks.close()
 
     def close(self) -> None:
-        """End the server. Can be called again."""
-        self._server.close()
+        """End everything. Can be called again."""
+        if self.server is not None:
+            self.server.close()
+        self.end()
 
 
-def open_show(settings: TrackSettings, sources: Sequence[Source], names: Sequence[str], parts: Parts) -> Show | None:
+def open_show(
+    settings: TrackSettings,
+    sources: Sequence[Source],
+    names: Sequence[str],
+    parts: Parts,
+    regions: tuple[Sequence[Line], Sequence[Zone]],
+    listener: Listener,
+) -> Show | None:
     """Take the address, and prepare what is shown there; None where nothing is to be.
 
+    Args:
+        names: of the sources, unique.
+        regions: lines and zones of all of them.
+        listener: is told what goes wrong with the server later.
+
     Raises:
-        InputError: the extra is not installed, or the address cannot be had.
+        InputError: the extra is not installed, the address cannot be had, or events cannot be posted there.
     """
-    if settings.serve.address is None:
+    serve = settings.serve
+    if serve.address is None and serve.events is None:
         return None
+    began = time.time()
+    cameras = [
+        Camera(
+            index,
+            name,
+            live=source.is_live,
+            size=(source.width, source.height),
+            trail=settings.output.trail if serve.address is not None else 0,
+            began=began,
+        )
+        for index, (name, source) in enumerate(zip(names, sources, strict=True))
+    ]
+    for camera in cameras:
+        camera.regions = (tuple(regions[0]), tuple(regions[1]))
+    show = Show(Hub("deepsort", _version(), cameras, started=began))
+    if serve.events is not None:
+        check_url(serve.events)
+        show.webhooks = Webhooks(serve.events, show.hub.log, listener.warn, listener.note)
+    if serve.address is not None:
+        show.hub.album = Album(started=began, threshold=parts.tracker.appearance_threshold)
+        show.hub.describe = _describe(parts)
+        show.serving, show.server = _open_server(serve, settings, show.hub, parts, listener)
+    return show
+
+
+def _open_server(
+    serve: ServeSettings, settings: TrackSettings, hub: Hub, parts: Parts, listener: Listener
+) -> tuple[Serving, ServerThread]:
     _require_extra()
     from deepsort_cli.serving.address import Address, bind
     from deepsort_cli.serving.app import Site
-    from deepsort_cli.serving.hub import Camera, Hub
+    from deepsort_cli.serving.guard import Guard, new_token
     from deepsort_cli.serving.pictures import Pictures
     from deepsort_cli.serving.server import ServerThread
 
-    began = time.time()
-    listening = bind(Address.parse(settings.serve.address))
-    cameras = [
-        Camera(
-            i, name, live=source.is_live, size=(source.width, source.height), trail=settings.output.trail, began=began
-        )
-        for i, (source, name) in enumerate(zip(sources, names, strict=True))
-    ]
-    hub = Hub("deepsort", _version(), cameras, started=began)
-    site = Site(hub, Pictures(settings.output, parts.detector.class_names or {}))
-    return Show(hub, ServerThread(site.app(), listening), listening.url)
+    assert serve.address is not None
+    listening = bind(Address.parse(serve.address))
+    token = new_token() if serve.token is None else serve.token.get_secret_value()
+    site = Site(hub, Pictures(settings.output, parts.detector.class_names or {}), _flags)
+    guard = Guard(site.app(), token, private=listening.private, host=listening.host, port=listening.port)
+
+    def broken(problem: str) -> None:
+        listener.warn(f"the page could not answer {problem}")
+
+    serving = Serving(listening.url, token if serve.token is None else None, listening.private)
+    return serving, ServerThread(guard, listening, ended=site.close, broken=broken)
+
+
+def _describe(parts: Parts) -> Callable[[Image], Features] | None:
+    """From a picture of one person to their features; None where the run knows no looks, or brings them along."""
+    embedder = parts.embedder
+    if embedder is None or parts.brings_features:
+        return None
+
+    def describe(image: Image) -> Features:
+        height, width = image.shape[:2]
+        features: Features = embedder(image, np.array([[0.0, 0.0, width, height]]))
+        return features
+
+    return describe
+
+
+def _flags(lines: Sequence[str], zones: Sequence[str]) -> str:
+    """What keeps these lines and zones on the command line."""
+    pairs = [(flag("line"), line) for line in lines] + [(flag("zone"), zone) for zone in zones]
+    return " ".join(f"{name} {shlex.quote(value)}" for name, value in pairs)
 
 
 def _version() -> str:
@@ -120,8 +209,6 @@ class _Told(Listener):
 
 
 def _advance(camera: Camera, progress: Progress) -> None:
-    from deepsort_cli.serving.hub import Status
-
     live = progress.live
     camera.status = Status(
         state="running",
@@ -136,14 +223,9 @@ def _advance(camera: Camera, progress: Progress) -> None:
 
 
 def _end(camera: Camera, summary: Summary) -> None:
-    from dataclasses import replace
-
-    from deepsort_cli.core.urls import hide_in
-
-    failed = summary.error is not None
     camera.status = replace(
         camera.status,
-        state="failed" if failed else "ended",
+        state="ended" if summary.error is None else "failed",
         message=hide_in(summary.error or ""),
         fps=0.0,
         latency_ms=None,

@@ -1,0 +1,182 @@
+"""Answers without an end: moving pictures and events, for as long as somebody reads them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import struct
+import uuid
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.types import Message, Receive, Scope, Send
+
+from deepsort_cli.serving.events import Kind, kinds_of, number_of, server_sent
+from deepsort_cli.serving.hub import Camera, Hub
+from deepsort_cli.serving.live import Ended, Stage, Taste
+
+MOST_VIEWERS = 64
+MOST_LISTENERS = 64
+STUCK_SECONDS = 30.0
+"""How long a picture may be on its way before its viewer is taken for gone."""
+ALIVE_SECONDS = 15.0
+"""Seconds of silence after which listeners are told that nothing has happened."""
+BOUNDARY = "picture"
+
+
+class _Stream(StreamingResponse):
+    """A streaming answer that ends where its reader takes nothing for long; to `HEAD` it has no body."""
+
+    def __init__(self, parts: AsyncGenerator[bytes, None], media_type: str) -> None:
+        super().__init__(parts, media_type=media_type)
+        self._parts = parts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] == "HEAD":
+            await Response(headers=dict(self.headers))(scope, receive, send)
+            return
+        loop, streaming = asyncio.get_running_loop(), asyncio.current_task()
+        assert streaming is not None
+
+        async def patient(message: Message) -> None:
+            stuck = loop.call_later(STUCK_SECONDS, streaming.cancel)  # far cheaper than a time-out of asyncio's
+            try:
+                await send(message)
+            finally:
+                stuck.cancel()
+
+        try:
+            await super().__call__(scope, receive, patient)
+        finally:
+            await self._parts.aclose()  # at once, not when it is collected
+
+
+class Streams:
+    """Makes them, and counts who reads them.
+
+    Attributes:
+        viewers: how many look at moving pictures.
+    """
+
+    def __init__(self, hub: Hub, stage: Stage) -> None:
+        self._hub, self._stage = hub, stage
+        self.viewers = self._listeners = 0
+        self._run = uuid.uuid4().hex[:8]
+        self._news = asyncio.Event()
+        self._closed = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def close(self) -> None:
+        """End those of events; the stage ends the others."""
+        self._closed = True
+        self._wake()
+
+    # Pictures
+
+    def motion_jpeg(self, request: Request, camera: Camera, width: int) -> Response:
+        """A camera as `multipart/x-mixed-replace`, which browsers, VLC and others show as a video."""
+        self._check_room(request)
+        return _Stream(self._parts(camera, width), f"multipart/x-mixed-replace; boundary={BOUNDARY}")
+
+    def many(self, request: Request, cameras: Sequence[Camera], width: int) -> Response:
+        """Several cameras in one answer, as browsers allow few connections: records of the camera's index, the length
+        of a JPEG, both uint32 with the high byte first, and the JPEG."""
+        self._check_room(request)
+        return _Stream(self._records(cameras, width), "application/octet-stream")
+
+    def _check_room(self, request: Request) -> None:
+        if self.viewers >= MOST_VIEWERS:
+            raise HTTPException(503, f"{MOST_VIEWERS} viewers already", headers={"Retry-After": "10"})
+
+    async def _parts(self, camera: Camera, width: int) -> AsyncGenerator[bytes, None]:
+        async with contextlib.aclosing(self._newest([camera], width)) as pictures:
+            async for _, picture, sent in pictures:
+                head = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(picture)}\r\n\r\n"
+                yield head.encode() + picture + b"\r\n"
+                yield b""  # comes back when the one before is on its way
+                sent()
+
+    async def _records(self, cameras: Sequence[Camera], width: int) -> AsyncGenerator[bytes, None]:
+        async with contextlib.aclosing(self._newest(cameras, width)) as pictures:
+            async for camera, picture, sent in pictures:
+                yield struct.pack(">II", camera.index, len(picture)) + picture
+                yield b""
+                sent()
+
+    async def _newest(
+        self, cameras: Sequence[Camera], width: int
+    ) -> AsyncGenerator[tuple[Camera, bytes, Callable[[], None]], None]:
+        """Every picture that a viewer of these cameras gets, and what to call when it has been sent."""
+        taste, shown = Taste(width), dict.fromkeys(cameras, -1)
+        with self._viewer(), self._stage.look(cameras), contextlib.suppress(Ended):
+            while True:
+                due = [camera for camera in cameras if self._is_new(camera, shown[camera])]
+                if not due:
+                    await self._stage.change()
+                for camera in due:
+                    view = self._stage.view(camera)  # another one may have come while those before were sent
+                    if view is not None:
+                        shown[camera] = view.number
+                        picture = await self._stage.pictures.get(camera, view, taste.wish)
+                        yield camera, picture, taste.sending()
+
+    def _is_new(self, camera: Camera, number: int) -> bool:
+        view = self._stage.view(camera)
+        return view is not None and view.number != number
+
+    @contextlib.contextmanager
+    def _viewer(self) -> Iterator[None]:
+        self.viewers += 1
+        try:
+            yield
+        finally:
+            self.viewers -= 1
+
+    # Events
+
+    def events(self, request: Request) -> Response:
+        """What happens, as server-sent events; after a break from where the reader was."""
+        if self._listeners >= MOST_LISTENERS:
+            raise HTTPException(503, f"{MOST_LISTENERS} listeners already", headers={"Retry-After": "10"})
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+            self._hub.log.tell(self._tell)
+        kinds = set(kinds_of(request.query_params.get("types")))
+        given = request.headers.get("last-event-id")
+        last = number_of(given, self._run)
+        if last is None:  # a new reader begins now; one of another run has missed all that there was in this one
+            last = self._hub.log.last if given is None else 0
+        return _Stream(self._lines(last, kinds), "text/event-stream")
+
+    async def _lines(self, last: int, kinds: set[Kind]) -> AsyncGenerator[bytes, None]:
+        self._listeners += 1
+        try:
+            yield b"retry: 2000\n\n"
+            while not self._closed:
+                news = self._news
+                found, missed = self._hub.log.after(last)
+                if missed:
+                    yield f'event: missed\ndata: {{"missed": {missed}}}\n\n'.encode()
+                for event in found:
+                    last = event.number
+                    if event.kind in kinds:
+                        yield server_sent(event, self._run)
+                if not found:
+                    with contextlib.suppress(asyncio.TimeoutError):
+                        await asyncio.wait_for(news.wait(), ALIVE_SECONDS)
+                        continue
+                    yield b": nothing new\n\n"
+        finally:
+            self._listeners -= 1
+
+    def _tell(self) -> None:
+        """Called in a thread of the run's, after every event."""
+        if self._listeners and self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has been closed meanwhile
+                self._loop.call_soon_threadsafe(self._wake)
+
+    def _wake(self) -> None:
+        self._news.set()
+        self._news = asyncio.Event()
