@@ -5,6 +5,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
 
+from deepsort_cli.core.errors import DeepsortError as DeepsortError
 from deepsort_cli.core.errors import InputError as InputError
 from deepsort_cli.core.errors import RunError as RunError
 from deepsort_cli.core.events import Listener as Listener
@@ -60,6 +61,7 @@ _HOMES: dict[str, str]
 _Path = str | PathLike[str]
 __all__ = [
     "CameraMotionSettings",
+    "DeepsortError",
     "Detections",
     "DetectorSettings",
     "EmbedderSettings",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from os import PathLike
@@ -219,6 +219,7 @@ class _Run:
             place: entry for place, entry in folder.failures().items() if os.path.lexists(entry.get("source", ""))
         }
         self._results: dict[int, Result] = {}
+        self._warned: Counter[str] = Counter()
 
     def finish(self, workers: int) -> Archive:
         """Track all that is to do; the index is written whatever ends it."""
@@ -231,8 +232,11 @@ class _Run:
         workers = min(workers, len(to_do)) if workers else len(to_do)
         self._listener.happened(Planned(len(to_do), len(self._items) - len(to_do), workers))
         try:
-            for outcome in self._outcomes(to_do, workers):
-                self._take(outcome)
+            try:
+                for outcome in self._outcomes(to_do, workers):
+                    self._take(outcome)
+            finally:
+                self._tell_warnings()
         except BaseException as error:
             if isinstance(error, KeyboardInterrupt):
                 done = sum(result.state == "done" for result in self._results.values())
@@ -294,9 +298,21 @@ class _Run:
             self._failures.pop(place, None)
             result = replace(_result(self._folder, item, "done"), record=outcome.record)
             for warning in outcome.warnings:
-                self._listener.warn(f"{place}: {warning.removeprefix(f'{name}: ')}")
+                self._warn(place, warning.removeprefix(f"{name}: "))
         self._results[outcome.number] = result
         self._listener.happened(result)
+
+    def _warn(self, place: str, warning: str) -> None:
+        """Hand a warning on; one that is the same for other videos, word by word, only the first time."""
+        self._warned[warning] += 1
+        if self._warned[warning] == 1:
+            self._listener.warn(f"{place}: {warning}")
+
+    def _tell_warnings(self) -> None:
+        """Say how many videos a warning was for that was told of the first of them."""
+        for warning, times in self._warned.items():
+            if times > 1:
+                self._listener.warn(f"{counted(times - 1, 'other video')}: {warning}")
 
 
 def _outcome(done: Done) -> Outcome:

@@ -206,10 +206,11 @@ def settings_for(job: Job, settings: TrackSettings) -> TrackSettings:
 def _facts(summary: Summary, overview: Overview, folder: Path) -> dict[str, Any]:
     """What is worth knowing about a video."""
     counts = {} if summary.counts is None else {"counts": summary.counts.as_json()}
+    ids = summary.tracks if summary.refined is None else summary.refined  # as the tables have them
     return {
         "kind": summary.kind,
         "frames": summary.frames,
-        "people": summary.tracks,
+        "people": ids if summary.people is None else summary.people,
         "most": overview.most,
         "rows": summary.rows,
         "duration": round(overview.duration, 3),
