@@ -5,6 +5,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
 
+from deepsort_cli.core.errors import DeepsortError as DeepsortError
 from deepsort_cli.core.errors import InputError as InputError
 from deepsort_cli.core.errors import RunError as RunError
 from deepsort_cli.core.events import Listener as Listener
@@ -61,6 +62,7 @@ _HOMES: dict[str, str]
 _Path = str | PathLike[str]
 __all__ = [
     "CameraMotionSettings",
+    "DeepsortError",
     "Detections",
     "DetectorSettings",
     "EmbedderSettings",
@@ -148,6 +150,7 @@ def evaluate(
     flip_test: bool = False,
     batch_size: int = 32,
     device: str = "auto",
+    cluster: str | None = None,
     query: _Path | None = None,
     gallery: _Path | None = None,
     root: _Path | None = None,
@@ -183,6 +186,7 @@ def evaluate(
         batch_size: Images given to the model at once.
         device: auto, cpu, cuda, tensorrt, coreml, openvino, directml, rocm, migraphx; cuda:1: second GPU; openvino:gpu,
             openvino:npu: Intel's.
+        cluster: Share the embedding among the machines of a Ray cluster: auto, or ray://HOST:10001.
         query: Folder of the query images.
         gallery: Folder of the gallery images.
         root: Instead of both: a folder that holds query and gallery, or one to split.
@@ -835,6 +839,8 @@ def tune(
     cross_validate: bool = True,
     seed: int = 0,
     output_dir: _Path = ...,
+    jobs: int | None = None,
+    cluster: str | None = None,
     device: str = "auto",
     input: SourceSettings | Mapping[str, Any] = ...,
     demo: DemoSettings | Mapping[str, Any] = ...,
@@ -864,6 +870,8 @@ def tune(
         cross_validate: Also search without each sequence in turn, and see how good the result is on that one.
         seed: Seed of the search.
         output_dir: Folder of the study; one that is there already is continued.
+        jobs: Processes that try settings; None: one, or all there is room for on a cluster.
+        cluster: Share the trials among the machines of a Ray cluster: auto, or ray://HOST:10001.
         device: auto, cpu, cuda, tensorrt, coreml, openvino, directml, rocm, migraphx; cuda:1: second GPU; openvino:gpu,
             openvino:npu: Intel's.
         input: Section: Which frames of the sources.

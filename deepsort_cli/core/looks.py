@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -108,6 +109,18 @@ class LookRecord:
         return numbers[order], features[order]
 
 
+def are_looks(arrays: Mapping[str, npt.NDArray[np.generic]]) -> bool:
+    """Whether the arrays of an archive are looks of tracks, not detections, which are kept under the same names."""
+    if not {"det", "features"} <= set(arrays):
+        return False
+    if {"person", "max_cosine_distance", "fps"} & set(arrays):
+        return True
+    table, small = arrays["det"], arrays["features"].dtype == np.float16
+    if not small or table.dtype.kind not in "fiu" or table.ndim != 2 or table.shape[1] != 7 or not len(table):
+        return False
+    return bool((table[:, 1].astype(np.float64) >= 0).all())
+
+
 @dataclass(frozen=True)
 class Looks:
     """Looks of tracks, as in a file of `output.save_looks`.
@@ -129,8 +142,6 @@ class Looks:
 
     def save(self, path: Path) -> None:
         """Write them as `.npz`: `det`, `features` (float16), `person`, and what else is known, as single numbers.
-
-        `det` and `features` are what stored detections are read from as well.
 
         Raises:
             RunError: the disk is full or read-only, or the folder cannot be written.

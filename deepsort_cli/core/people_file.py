@@ -30,6 +30,7 @@ from pydantic import Field, ValidationError
 
 from deepsort_cli.core.archives import read_archive
 from deepsort_cli.core.errors import InputError
+from deepsort_cli.core.faults import first_fault
 from deepsort_cli.core.files import atomic_open, check_output_folder, held, look, printable, remove_abandoned
 from deepsort_cli.core.images import sniff
 from deepsort_cli.core.looks import Features, normalise
@@ -335,8 +336,8 @@ class _Reader:
         try:
             return Header(**values)
         except ValidationError as error:
-            first = error.errors()[0]
-            raise self._fault(f"says {'.'.join(map(str, first['loc']))}: {first['msg'].lower()}") from None
+            key, fault = first_fault(error, Header)
+            raise self._fault(f"says {key}, which {fault}") from None
 
     def _features(self, owners: int, cameras: int) -> Features:
         features = self.arrays["features"]

@@ -95,6 +95,7 @@ class _Search:
     found: list[Video] = field(default_factory=list)
     results: int = 0
     same: list[str] = field(default_factory=list)
+    again: Counter[str] = field(default_factory=Counter)
     pictures: list[Path] = field(default_factory=list)
     others: Counter[str] = field(default_factory=Counter)
     _known: dict[object, str] = field(default_factory=dict)
@@ -242,7 +243,9 @@ class _Search:
         if known is None:
             self._known[identity] = video.source
             self.found.append(video)
-        elif known != video.source:
+        elif known == video.source:
+            self.again[video.source] += 1
+        else:
             self.same.append(f"{video.source} is {known}")
 
     def tell(self, note: Say) -> None:
@@ -251,6 +254,10 @@ class _Search:
             note(f"{same}: tracked once")
         if len(self.same) > 5:
             note(f"… and {len(self.same) - 5} more videos that are there twice: each is tracked once")
+        if self.again:
+            first, *rest = self.again
+            more = f" and {counted(len(rest), 'other video')}" if rest else ""
+            note(f"named more than once, tracked once: {first}{more}")
         if self.results:
             videos = counted(self.results, "video", "videos")
             note(f"{videos} in the archive's own folder: results, not sources")

@@ -112,6 +112,7 @@ class Summary:
         fate: what became of the detections.
         linking: what came of linking the tracks at the end; None where that was not asked for.
         people: how many different people were seen; None unless `across.enabled`.
+        refined: distinct ids in tables, after linking and refinement; None where nothing was refined.
     """
 
     source: str
@@ -139,6 +140,7 @@ class Summary:
     error: str | None = None
     linking: Linking | None = None
     people: int | None = None
+    refined: int | None = None
 
     @property
     def fps(self) -> float:

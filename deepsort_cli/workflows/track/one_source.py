@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+import numpy as np
+
 from deepsort_cli.core import Frame, Tracks
 from deepsort_cli.core.box_tables import BoxTable
 from deepsort_cli.core.events import Listener
@@ -103,6 +105,7 @@ class OneSource:
             memory = Memory(self.parts.tracker.nn_budget, self.parts.tracker.ema_alpha)
             self.follower.auto = AutoThreshold(memory, self.follower.threshold, listener.note, listener.warn)
         self._linking: Linking | None = None
+        self._refined: int | None = None
         self._latencies = Latencies()
         self._opened = contextlib.ExitStack()
         self._sinks: Sinks | None = None
@@ -195,7 +198,13 @@ class OneSource:
         if not refinement.wanted:
             return outputs.open(extra=extra, watching=watching)
         link = self._link if refinement.link else None
-        return outputs.open(refine=lambda table: refine(table, refinement), link=link, extra=extra, watching=watching)
+        return outputs.open(refine=self._refine, link=link, extra=extra, watching=watching)
+
+    def _refine(self, table: FloatArray) -> FloatArray:
+        """The rows of tables, refined."""
+        refined = refine(table, self._settings.refinement)
+        self._refined = len(np.unique(refined[:, 1]))
+        return refined
 
     def _link(self, table: FloatArray, seconds: FloatArray, rows: IntArray, looks: Features) -> IntArray:
         """The ids of people; see `RefinedSink`."""
@@ -297,6 +306,7 @@ class OneSource:
             error=None if error is None else str(error),
             linking=self._linking,
             people=None if self._across is None else len(self._people),
+            refined=self._refined,
         )
 
     def _comparison(self) -> Comparison | None:
