@@ -99,6 +99,7 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--people", type=numbers, default=[9, 40], help="numbers of people (9,40)")
     parser.add_argument("--seeds", type=int, default=1, help="runs of each (1)")
+    parser.add_argument("--first-seed", type=int, default=0, help="the first of their seeds (0)")
     parser.add_argument("--keep", type=Path, help="folder to keep people and runs in (none)")
     return parser.parse_args(given)
 
@@ -130,7 +131,7 @@ def main(given: Sequence[str] | None = None) -> None:
             root = folder / f"people{count}"
             pictures = first_people(options.train, count, root)
             found, minutes, kept_start = [], [], []
-            for seed in range(options.seeds):
+            for seed in range(options.first_seed, options.first_seed + options.seeds):
                 began = time.monotonic()
                 run = deepsort.train(
                     root, pretrained=options.start, output_dir=folder, name=f"people{count}-seed{seed}", seed=seed

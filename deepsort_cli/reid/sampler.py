@@ -58,8 +58,9 @@ def plan_epoch(classes: IntArray, identities: int, instances: int, *, seed: int,
         while len(left) and len(batches) < longest:
             done = np.setdiff1d(np.arange(len(groups)), left)
             again = rng.choice(done, identities - len(left), replace=False)
-            drawn = [*(groups[i].pop() for i in left), *(_groups(images_of[i], instances, rng)[0] for i in again)]
-            batches.append(np.concatenate(drawn))
+            turns = [groups[i].pop() for i in left]
+            fill = [_groups(images_of[i], instances, rng)[0] for i in again]
+            batches.append(np.concatenate([*turns, *fill]))
             left = np.array([i for i in left if groups[i]], dtype=np.int64)
     return np.array(batches, dtype=np.int64).reshape(-1, identities * instances)
 
