@@ -94,7 +94,7 @@ class TestRecordings:
             (source, person) for source, one in enumerate(decided) for found in one.values() for person in found
         }
         assert any("2 recordings are tracked together, in the order of their times" in note for note in heard.notes)
-        assert any("nobody is in two sources at once" in note for note in heard.notes)
+        assert any("nobody is in two of them at once" in note for note in heard.notes)
 
     def test_rows_do_not_depend_on_who_is_faster(self, films: Path) -> None:
         """Now the frames of one source take long, now those of the other."""
