@@ -27,7 +27,7 @@ from deepsort_cli.settings.track import TrackSettings
 from deepsort_cli.tracking.counting import RegionCounter
 from deepsort_cli.tracking.settings import CountingSettings
 from deepsort_cli.video.outputs import Outputs, to_stdout
-from deepsort_cli.video.sinks import ROW, ComparisonSink, RowsSink, unique_names
+from deepsort_cli.video.sinks import ComparisonSink, RowsSink, unique_names
 from deepsort_cli.video.sources import Source
 from deepsort_cli.workflows.track.across import Across
 from deepsort_cli.workflows.track.checks import check_looks, check_people, refuse_archive, tell
@@ -314,7 +314,8 @@ class Run:
         Returns:
             (N,) structured array with the fields `source` (its position in `summaries`), `frame` (from 1), `time`
             (seconds), `id`, `x1`, `y1`, `x2`, `y2` (pixels), `score`, `class_id` and `time_since_update`, in the order
-            of the frames; refined, where that is wanted, as in text outputs.
+            of the frames; refined, where that is wanted, as in text outputs. With `across` also `person` after `id`, −1
+            as long as undecided, and where people are enrolled `name`.
 
         Raises:
             InputError: the run has not ended yet; or a camera or stream without `input.max_frames`, which may go on
@@ -328,12 +329,14 @@ class Run:
                 "write them into a file: `output.save_csv`."
             )
         places = {summary.source: place for place, summary in enumerate(self.summaries)}
-        tables = [np.empty(0, ROW)]
+        tables: list[npt.NDArray[np.void]] = []
         for task in self._tasks:
             assert task.rows is not None
             tables.append(task.rows.table())
             tables[-1]["source"] = places.get(task.name, 0)
-        return np.concatenate(tables)
+        # A source that ended before its first frame does not know whether people are told apart.
+        filled = [table for table in tables if len(table)]
+        return np.concatenate(filled or [max(tables, key=lambda table: len(table.dtype.names or ()))])
 
     @property
     def scoring(self) -> Scoring | None:
