@@ -33,11 +33,11 @@ from deepsort_cli.workflows.track.across import Across
 from deepsort_cli.workflows.track.checks import check_looks, check_people, refuse_archive, tell
 from deepsort_cli.workflows.track.events import Summary
 from deepsort_cli.workflows.track.one_source import OneSource, Task
+from deepsort_cli.workflows.track.opening import open_all
 from deepsort_cli.workflows.track.parts import Functions, Parts, open_parts
 from deepsort_cli.workflows.track.serve import Show, open_show
 from deepsort_cli.workflows.track.sources import (
     ground_truth,
-    open_one,
     tell_misplaced,
     tell_short_lives,
     wanted_sources,
@@ -144,7 +144,7 @@ def run_track(
         parts = parts or open_parts(settings, functions or Functions(), listener)
         check_looks(settings, parts)
         check_people(settings)
-        sources = [stack.enter_context(open_one(spec, settings, parts, listener)) for spec in wanted]
+        sources = [stack.enter_context(source) for source in open_all(wanted, settings, parts, listener)]
         names = unique_names([source.name for source in sources])
         outputs = _plan(settings, sources, names, parts, listener)
         regions = _Regions(settings.counting)
