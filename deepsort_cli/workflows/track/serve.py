@@ -35,6 +35,8 @@ FOR_ALL = (
     "the page is for everybody in the network who has its token, cameras and all. What goes over the wire is not "
     "encrypted: beyond a network that you trust, put a proxy with TLS before it (docs/SERVING.md)"
 )
+HURRIED_SECONDS = 1.0
+"""What is left for events that still wait when a run is interrupted."""
 
 
 @dataclass
@@ -77,10 +79,11 @@ class Show:
             self.webhooks.close()
 
     def close(self) -> None:
-        """End everything. Can be called again."""
+        """End everything soon. Can be called again."""
         if self.server is not None:
             self.server.close()
-        self.end()
+        if self.webhooks is not None:
+            self.webhooks.close(HURRIED_SECONDS)
 
 
 def open_show(
