@@ -54,7 +54,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 
 SOURCE, DETECTOR, REID, TRACKER, OUTPUT = "Source", "Detector", "Appearance", "Tracker", "Output"
-COUNTING, AFTERWARDS, ARCHIVE, BROWSER = "Counting", "At the end", "Archive", "In a browser"
+COUNTING, AFTERWARDS, ARCHIVE = "Counting", "At the end", "Archive"
 
 DAILY_OUTPUTS = {"save_txt", "save_csv"}
 
@@ -103,13 +103,13 @@ OPTIONS = (
     Option("output.emit", "emit", OUTPUT),
     Option("output.display", "display", OUTPUT, daily=True),
     Option("output.show_fps", "show_fps", OUTPUT),
+    Option("serve.address", "serve", OUTPUT, daily=True, metavar="[HOST:]PORT"),
+    Option("serve.events", "events", OUTPUT, metavar="URL"),
     Option("output.labels", "labels", OUTPUT, daily=True),
     Option("output.overwrite", "overwrite", OUTPUT, daily=True),
     Option("output.rotate", "rotate", OUTPUT, metavar="TIME|SIZE"),
     Option("counting.lines", "line", COUNTING, daily=True, metavar="LINE", repeat=True),
     Option("counting.zones", "zone", COUNTING, daily=True, metavar="ZONE", repeat=True),
-    Option("serve.address", "serve", BROWSER, daily=True, metavar="[HOST:]PORT"),
-    Option("serve.events", "events", BROWSER, metavar="URL"),
     Option("refinement.interpolate", "interpolate", AFTERWARDS),
     Option("refinement.max_gap", "max_gap", AFTERWARDS),
     Option("refinement.min_length", "min_length", AFTERWARDS),
