@@ -8,6 +8,7 @@ import os
 import select
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +28,15 @@ KEYS = {"Enter": (13, "\r"), "Escape": (27, ""), "Tab": (9, ""), "Backspace": (8
     f"Arrow{name}": (code, "") for name, code in (("Left", 37), ("Up", 38), ("Right", 39), ("Down", 40))
 }
 
+START = """
+import fcntl, os, sys
+# The browser reads commands from its file 3 and writes answers to its file 4; first both out of each other's way.
+ends = [fcntl.fcntl(int(end), fcntl.F_DUPFD, 10) for end in sys.argv[1:3]]
+for end, place in zip(ends, (3, 4)):
+    os.dup2(end, place)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+
 
 class Chromium:
     """The browser process. `page` opens pages in it."""
@@ -34,9 +44,8 @@ class Chromium:
     def __init__(self, profile: Path) -> None:
         to_browser, self._commands = os.pipe()
         self._answers, from_browser = os.pipe()
-        # The browser reads commands from its file 3 and writes answers to its file 4.
         command = [
-            "sh", "-c", f'exec "$@" 3<&{to_browser} 4>&{from_browser}', "sh", str(BROWSER), "--headless=new",
+            sys.executable, "-c", START, str(to_browser), str(from_browser), str(BROWSER), "--headless=new",
             "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run", "--allow-file-access-from-files",
             "--disable-background-networking", f"--user-data-dir={profile}", "--remote-debugging-pipe", "about:blank",
         ]  # fmt: skip
@@ -144,7 +153,8 @@ class Page:
     def evaluate(self, expression: str) -> Any:
         """The value of a JavaScript expression, awaited where it is a promise."""
         answer = self.call(
-            "Runtime.evaluate", {"expression": expression, "awaitPromise": True, "returnByValue": True, "userGesture": True}
+            "Runtime.evaluate",
+            {"expression": expression, "awaitPromise": True, "returnByValue": True, "userGesture": True},
         )
         if "exceptionDetails" in answer:
             details = answer["exceptionDetails"]
@@ -169,12 +179,15 @@ class Page:
     def mouse(self, *points: tuple[float, float], drag: bool = False) -> None:
         """Clicks at points of the window, in CSS pixels, or one drag along them."""
         for at, (x, y) in enumerate(points):
-            place = {"x": x, "y": y}
-            self.call("Input.dispatchMouseEvent", {"type": "mouseMoved", "buttons": int(drag and at > 0), **place})
-            if not drag or at == 0:
-                self.call("Input.dispatchMouseEvent", {"type": "mousePressed", "button": "left", "clickCount": 1, **place})
-            if not drag or at == len(points) - 1:
-                self.call("Input.dispatchMouseEvent", {"type": "mouseReleased", "button": "left", "clickCount": 1, **place})
+            first, last = not drag or at == 0, not drag or at == len(points) - 1
+            self._mouse("Moved", x, y, buttons=int(not first))
+            if first:
+                self._mouse("Pressed", x, y, button="left", clickCount=1)
+            if last:
+                self._mouse("Released", x, y, button="left", clickCount=1)
+
+    def _mouse(self, kind: str, x: float, y: float, **more: object) -> None:
+        self.call("Input.dispatchMouseEvent", {"type": f"mouse{kind}", "x": x, "y": y, **more})
 
     def click(self, selector: str) -> None:
         """The middle of an element, scrolled into view."""
@@ -184,7 +197,8 @@ class Page:
         """Where in the window a point of an element is, as parts of its width and height."""
         found = self.evaluate(
             f"(() => {{ const element = document.querySelector({json.dumps(selector)});"
-            "element.scrollIntoView({block: 'nearest', behavior: 'instant'}); const box = element.getBoundingClientRect();"
+            "element.scrollIntoView({block: 'nearest', behavior: 'instant'});"
+            "const box = element.getBoundingClientRect();"
             f"return [box.x + {x} * box.width, box.y + {y} * box.height]; }})()"
         )
         return found[0], found[1]

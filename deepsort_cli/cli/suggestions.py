@@ -210,7 +210,7 @@ def looks_like_source(word: str) -> bool:
     return (
         word.isdigit()
         or "://" in word
-        or word.startswith("/dev/video")
+        or word.startswith(("/dev/video", "demo:"))
         or word.lower() == "demo"
         or Path(word).suffix.lower() in MEDIA.split()
         or (word not in (".", "") and Path(word).exists())

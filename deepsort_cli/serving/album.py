@@ -20,7 +20,7 @@ _SEEN_WELL = 0.6
 """Share of a person that has to be seen for a look to count, once there is one."""
 _OWNERS = 220
 """Tracks that are remembered for each person there is room for: a few more than there are visits."""
-_TRACK_KEY = re.compile(r"c(\d{1,9})-(\d{1,18})")
+_TRACK_KEY = re.compile(r"c([0-9]{1,9})-([0-9]{1,18})")
 
 
 class Album:

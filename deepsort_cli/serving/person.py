@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,10 +16,10 @@ AWAY = 10.0
 """Seconds without news after which a track that goes on begins a new visit."""
 MOST_LOOKS = 32
 """Appearance features kept of a person."""
-MOST_POINTS = 240
-"""Points kept of the path of a visit."""
-MOST_VISITS = 200
-"""Visits kept of a person."""
+MOST_POINTS, MOST_OLD_POINTS = 240, 24
+"""Points kept of the path of a visit, and of one that is long past."""
+MOST_VISITS, RECENT = 200, 8
+"""Visits kept of a person, and how many of them are not long past."""
 _POINT_EVERY = 0.2
 """Seconds from point to point of a path that is short enough to be kept whole."""
 _TRY_EVERY = 0.25
@@ -34,14 +35,15 @@ class Visit:
     """One track of one camera, without a long break.
 
     Attributes:
-        path: t, x, y of the feet, in seconds and pixels, evenly spaced in time.
+        path: t, x, y of the feet one after the other, in seconds and pixels, about evenly spaced in time.
+        last: the newest of these, whether it is kept or not.
     """
 
     camera: int
     id: int
     start: float
     end: float
-    path: list[tuple[float, float, float]] = field(default_factory=list)
+    path: array[float] = field(default_factory=lambda: array("d"))
     last: tuple[float, float, float] | None = None
     every: float = _POINT_EVERY
 
@@ -49,13 +51,21 @@ class Visit:
         """The person is here now."""
         self.end = max(self.end, time)
         self.last = (time, x, y)
-        if not self.path or time - self.path[-1][0] >= self.every:
-            self.path.append(self.last)
-            if len(self.path) > MOST_POINTS:
-                self.path, self.every = self.path[::2], 2 * self.every
+        if not self.path or time - self.path[-3] >= self.every - 1e-6:
+            self.path.extend(self.last)
+            self.thin(MOST_POINTS)
+
+    def thin(self, most: int) -> None:
+        """Forget every second point until there are no more than so many."""
+        while len(self.path) > 3 * most:
+            points = np.frombuffer(self.path).reshape(-1, 3)[::2]
+            spacing = float(points[-1, 0] - points[0, 0]) / (len(points) - 1)
+            self.path, self.every = array("d", points.tobytes()), max(2 * self.every, spacing)
 
     def as_json(self) -> dict[str, Any]:
-        points = self.path if self.last is None or self.path[-1] == self.last else [*self.path, self.last]
+        points = np.frombuffer(self.path).reshape(-1, 3).tolist() if self.path else []
+        if points and self.last is not None and points[-1][0] != self.last[0]:
+            points.append(list(self.last))
         path = [[round(t, 2), round(x, 1), round(y, 1)] for t, x, y in points]
         return {
             "camera": self.camera, "id": self.id, "from": round(self.start, 2), "to": round(self.end, 2), "path": path,
@@ -129,7 +139,7 @@ class Person:
                     return visit
                 break
         self.visits.append(Visit(camera, track, time, time))
-        self._drop_visits()
+        self._tidy()
         return self.visits[-1]
 
     def promises_more(self, promise: float, time: float) -> bool:
@@ -150,7 +160,7 @@ class Person:
         """Take over all that is known of somebody who turned out to be the same person."""
         self.visits = sorted([*self.visits, *other.visits], key=lambda visit: visit.start)
         self.visits_dropped += other.visits_dropped
-        self._drop_visits()
+        self._tidy()
         self.looks.take(other.looks)
         if other.crop is not None and other.quality > self.quality:
             self.crop, self.quality = other.crop, other.quality
@@ -188,7 +198,10 @@ class Person:
             row["visits_dropped"] = self.visits_dropped
         return row
 
-    def _drop_visits(self) -> None:
+    def _tidy(self) -> None:
+        """Keep less of what is long past."""
+        for visit in self.visits[:-RECENT]:
+            visit.thin(MOST_OLD_POINTS)
         extra = len(self.visits) - MOST_VISITS
         if extra > 0:
             del self.visits[:extra]

@@ -243,7 +243,8 @@ class TestInterruption:
         process = subprocess.Popen(
             [str(Path(sys.executable).with_name("deepsort")), "track", "demo", "--detections", "det.txt", "--reid",
              "none", "--max-frames", "12", "--serve", "0", "--save-jsonl", "-", "--line", "gate=100,0,100,500"],
-            cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "NO_COLOR": "1"},
+            cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env={**os.environ, "NO_COLOR": "1"},
         )  # fmt: skip
         assert process.stderr is not None
         said = ""

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import csv
-import html
 import html.parser
 import io
 import json
 import math
 import re
-import shutil
-import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -31,6 +28,7 @@ from deepsort_cli.evaluation.protocol import prepare
 from deepsort_cli.evaluation.report import write_report
 from deepsort_cli.evaluation.settings import ReportSettings
 from deepsort_cli.evaluation.summary import difference_rows, summary_text
+from tests.chromium import chromium, needs_chromium
 
 MakeEvaluation = Callable[..., Evaluation]
 MODEL = ModelInfo("models/<odd> & model.onnx", "<odd> & model", "a" * 64, 16)
@@ -276,11 +274,8 @@ def test_two_reports_in_one_second_do_not_collide(make_evaluation: MakeEvaluatio
     assert len(folders) == 3
 
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-
-SCRIPT = """
-<script>
-addEventListener("load", () => {
+MEASURE = """
+(() => {
   const root = document.documentElement;
   const table = [...document.querySelectorAll("table.sortable")].find(t => t.tHead.textContent.includes("person id"));
   const column = name => [...table.querySelectorAll("th")].findIndex(h => h.textContent.startsWith(name));
@@ -289,47 +284,26 @@ addEventListener("load", () => {
   button.click(); const up = values(column("person id")).join();
   button.click(); const down = values(column("person id")).join();
   const broken = [...document.images].filter(image => !image.naturalWidth).length;
-  const background = getComputedStyle(document.body).backgroundColor;
-  const result = {up, down, broken, images: document.images.length, background,
-    overflow: root.scrollWidth - root.clientWidth, width: root.clientWidth};
-  document.body.dataset.result = JSON.stringify(result);
-});
-</script>
+  return {up, down, broken, images: document.images.length, overflow: root.scrollWidth - root.clientWidth};
+})()
 """
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(BROWSER is None, reason="no Chromium here (Debian: apt-get install chromium)")
+@needs_chromium
 def test_page_in_a_real_browser(make_evaluation: MakeEvaluation, tmp_path: Path) -> None:
     """Pictures load, tables sort, nothing sticks out sideways, and the colours follow the reader's choice."""
     folder = write(make_evaluation(files=True), tmp_path / "results")
-    page = (folder / "report.html").read_text(encoding="utf-8").replace("</body>", SCRIPT + "</body>")
-    (tmp_path / "page.html").write_text(page, encoding="utf-8")
-    widths = [360, 1280]
-    # A window cannot be narrower than about 500 pixels, a frame can.
-    frames = "".join(
-        f"<iframe src='page.html' style='width:{width}px;height:900px;border:0'></iframe>" for width in widths
-    )
-    collect = (
-        "addEventListener('load', () => document.body.append(Object.assign(document.createElement('pre'), {textContent:"
-        "'[' + [...document.querySelectorAll('iframe')].map(f => f.contentDocument.body.dataset.result) + ']'})))"
-    )
-    (tmp_path / "frames.html").write_text(f"<body style='margin:0'>{frames}<script>{collect}</script>")
-    for dark, background in ((False, "rgb(246, 248, 250)"), (True, "rgb(13, 17, 23)")):
-        command = [
-            str(BROWSER), "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
-            "--allow-file-access-from-files", f"--user-data-dir={tmp_path / 'profile'}", "--window-size=1700,900",
-            f"--blink-settings=preferredColorScheme={0 if dark else 1}", "--virtual-time-budget=10000", "--dump-dom",
-            (tmp_path / "frames.html").as_uri(),
-        ]  # fmt: skip
-        done = subprocess.run(command, capture_output=True, text=True, timeout=900)
-        assert "<pre>[{" in done.stdout, done.stderr[-2000:]
-        results = json.loads(html.unescape(done.stdout.split("<pre>")[1].split("</pre>")[0]))
-        assert [result["width"] for result in results] == widths
-        for result in results:
+    with chromium(tmp_path) as browser:
+        page = browser.page((folder / "report.html").as_uri())
+        for width, dark, background in ((360, False, "rgb(246, 248, 250)"), (1280, True, "rgb(13, 17, 23)")):
+            page.look(width=width, dark=dark)
+            page.wait("[...document.images].every(image => image.complete)")
+            assert page.evaluate("getComputedStyle(document.body).backgroundColor") == background
+            result = page.evaluate(MEASURE)
             assert result["overflow"] <= 0
             assert result["broken"] == 0
             assert result["images"] > 5
             assert result["up"] == ",".join(map(str, range(1, 13)))
             assert result["down"] == ",".join(map(str, range(12, 0, -1)))
-            assert result["background"] == background
+        assert page.problems == []

@@ -9,11 +9,16 @@ export class ApiError extends Error {
   }
 }
 
+const WRONG = "That is not the token.";
 let asked = null;
 
 /** Call the API; gives its JSON. Where a token is missing, asks for it and tries again. */
 export async function call(path, { method = "GET", json, body, signal, timeout = 15000 } = {}) {
-  const options = { method, body, signal: AbortSignal.any([AbortSignal.timeout(timeout), ...(signal ? [signal] : [])]) };
+  const options = {
+    method,
+    body,
+    signal: AbortSignal.any([AbortSignal.timeout(timeout), ...(signal ? [signal] : [])]),
+  };
   if (json !== undefined) {
     options.body = JSON.stringify(json);
     options.headers = { "Content-Type": "application/json" };
@@ -70,9 +75,10 @@ export function askForToken() {
 async function tryToken(token) {
   if (!/^[\x21-\x7e]+$/.test(token)) return "A token has no spaces and no letters beyond ASCII.";
   try {
-    const response = await fetch("/api/state", { headers: { Authorization: `Bearer ${token}` } });
-    if (response.ok) return "";
-    return response.status === 401 ? "That is not the token." : (await answer(response).catch((error) => error.message));
+    await fetch(`/?token=${encodeURIComponent(token)}`); // a right one comes back as a cookie
+    const response = await fetch("/api/state");
+    if (response.ok) return (await response.json()).writable ? "" : WRONG;
+    return response.status === 401 ? WRONG : await answer(response).catch((error) => error.message);
   } catch {
     return "The server does not answer.";
   }

@@ -7,13 +7,21 @@ const STATES = { waiting: "waiting", running: "running", ended: "ended", failed:
 
 /** What a camera reports, as rows of a list. */
 export function numbers(camera) {
-  const some = (value, unit) => (value === null || value === undefined ? "–" : `${value.toFixed(value < 10 ? 1 : 0)}${unit}`);
+  const some = (value, unit) => {
+    const known = camera.state === "running" && value !== null && value !== undefined;
+    return known ? `${value.toFixed(value < 10 ? 1 : 0)}${unit}` : "–";
+  };
+  const count = (value) => (value ?? 0).toLocaleString("en");
+  const both = [
+    ["people", camera.people_now],
+    ["fps", some(camera.fps, "")],
+  ];
+  if (camera.live === false) return [...both, ["frames", count(camera.frames)]];
   return [
-    ["people now", camera.people_now],
-    ["frames/s", some(camera.fps, "")],
+    ...both,
     ["latency", some(camera.latency_ms, " ms")],
-    ["skipped", (camera.skipped ?? 0).toLocaleString("en")],
-    ["reconnects", (camera.reconnects ?? 0).toLocaleString("en")],
+    ["skipped", count(camera.skipped)],
+    ["reconnects", count(camera.reconnects)],
   ];
 }
 
@@ -26,7 +34,8 @@ export function badge(element, camera) {
 /** What to say over a picture that does not move; empty for one that does. */
 export function trouble(camera) {
   if (camera.message) return camera.message;
-  return { waiting: "Waiting for the first picture", ended: "The video has ended", failed: "No picture" }[camera.state] ?? "";
+  const words = { waiting: "Waiting for the first picture", ended: "Ended", failed: "No picture" };
+  return words[camera.state] ?? "";
 }
 
 export class Grid {
@@ -61,7 +70,12 @@ export class Grid {
     const tile = el(
       "figure",
       { class: "tile" },
-      el("button", { type: "button", class: "picture", onclick: () => this.onopen(camera.index) }, canvas, el("span", { class: "over" })),
+      el(
+        "button",
+        { type: "button", class: "picture", onclick: () => this.onopen(camera.index) },
+        canvas,
+        el("span", { class: "over" }),
+      ),
       el(
         "figcaption",
         {},
@@ -81,7 +95,8 @@ export class Grid {
     const button = tile.querySelector("button");
     const canvas = tile.querySelector("canvas");
     const name = camera.name;
-    button.setAttribute("aria-label", `Enlarge ${name}: ${camera.state}, ${counted(camera.people_now, "person", "people")} now`);
+    const people = counted(camera.people_now, "person", "people");
+    button.setAttribute("aria-label", `Enlarge ${name}: ${camera.state}, ${people} now`);
     canvas.setAttribute("aria-label", `Live picture of ${name}`);
     if (camera.width && camera.height) canvas.style.aspectRatio = `${camera.width} / ${camera.height}`;
     say(tile.querySelector("h3"), name);
@@ -89,7 +104,7 @@ export class Grid {
     badge(tile.querySelector(".badge"), camera);
     facts(tile.querySelector("dl"), numbers(camera));
     say(tile.querySelector(".regions-now"), regionsNow(camera));
-    const over = camera.state === "running" ? camera.message ?? "" : trouble(camera);
+    const over = camera.state === "running" ? (camera.message ?? "") : trouble(camera);
     say(tile.querySelector(".over"), over);
     tile.classList.toggle("still", camera.state !== "running");
     const picture = this.pictures.get(tile);
@@ -97,28 +112,15 @@ export class Grid {
     this.mind(picture);
   }
 
-  /** Run a picture where somebody sees it, and where it moves; of the others, one look. */
+  /** Run a picture where somebody sees it. */
   mind(picture) {
-    const wanted = picture.visible && !this.paused && !document.hidden;
-    const moving = picture.camera?.state === "running";
-    if (wanted && moving) picture.start();
-    else {
-      picture.stop();
-      if (wanted && !picture.looked && picture.camera?.frames) {
-        picture.looked = true;
-        picture.still(new AbortController().signal).catch(() => (picture.looked = false));
-      }
-    }
+    picture.mind(picture.visible && !this.paused && !document.hidden, picture.camera);
   }
 
   /** Stop all pictures, as long as something lies over them. */
   pause(paused) {
     this.paused = paused;
     for (const picture of this.pictures.values()) this.mind(picture);
-  }
-
-  restart() {
-    for (const picture of this.pictures.values()) picture.restart();
   }
 }
 

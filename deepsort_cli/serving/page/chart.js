@@ -14,16 +14,18 @@ function nice(value) {
   return [1, 2, 3, 4, 5, 6, 8, 10].find((step) => step * power >= value - 1e-9) * power;
 }
 
-const shown = (value) => (value === null || value === undefined ? "–" : Number(value.toFixed(value < 10 ? 1 : 0)).toLocaleString("en"));
+const shown = (value) =>
+  value === null || value === undefined ? "–" : Number(value.toFixed(value < 10 ? 1 : 0)).toLocaleString("en");
 
 export class Chart {
   /**
    * @param title what it shows.
    * @param kind `area` and `line` for what is at a time, `bars` for what happened within each step; a second series of
    *   bars goes downwards.
+   * @param mark says a time: of seconds since 1970, and whether seconds matter.
    */
-  constructor(title, kind, names, { height = 130, unit = "" } = {}) {
-    Object.assign(this, { title, kind, names, height, unit });
+  constructor(title, kind, names, { height = 130, unit = "", mark = clock } = {}) {
+    Object.assign(this, { title, kind, names, height, unit, mark });
     this.svg = svg("svg", { role: "img", height });
     this.tip = el("div", { class: "tip", "aria-hidden": "true", hidden: true });
     this.now = el("b");
@@ -40,9 +42,11 @@ export class Chart {
     this.svg.addEventListener("pointerleave", () => this.leave());
   }
 
-  /** @param t seconds since 1970; @param series a list of values for each name, null where unknown. */
-  show(t, series) {
-    this.t = t;
+  /** @param history `t`, seconds since 1970, every `step_s`; @param series a list for each name, null where unknown. */
+  show(history, series, began = null) {
+    this.began = began;
+    this.t = history.t;
+    this.gap = 2.5 * history.step_s;
     this.series = series;
     this.draw();
     if (this.table.open) this.fillTable();
@@ -92,37 +96,58 @@ export class Chart {
   grid(low, high) {
     const ticks = low < 0 ? [high, 0, low] : [high, high / 2, 0];
     return ticks.flatMap((value) => [
-      svg("line", { class: value === 0 ? "zero" : "rule", x1: LEFT, x2: this.width - RIGHT, y1: this.y(value), y2: this.y(value) }),
+      svg("line", {
+        class: value === 0 ? "zero" : "rule",
+        x1: LEFT,
+        x2: this.width - RIGHT,
+        y1: this.y(value),
+        y2: this.y(value),
+      }),
       svg("text", { class: "tick", x: LEFT - 6, y: this.y(value) + 4, "text-anchor": "end" }, shown(Math.abs(value))),
     ]);
   }
 
   times(from, to) {
-    const steps = [60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200];
+    const steps = [5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200];
     const room = Math.max(2, Math.floor(this.width / 90));
     const step = steps.find((one) => (to - from) / one <= room) ?? 86400;
-    const zone = new Date(to * 1000).getTimezoneOffset() * 60;
+    const zone = this.began ?? new Date(to * 1000).getTimezoneOffset() * 60; // what round times are counted from
     const found = [];
     for (let at = Math.ceil((from - zone) / step) * step + zone; at <= to; at += step) {
       const place = Math.min(Math.max(this.x(at), LEFT + 12), this.width - RIGHT - 14);
-      found.push(svg("text", { class: "tick", x: place, y: this.height - 5, "text-anchor": "middle" }, clock(at, false).split(", ").at(-1)));
+      found.push(
+        svg(
+          "text",
+          { class: "tick", x: place, y: this.height - 5, "text-anchor": "middle" },
+          this.mark(at, step < 60)
+            .split(", ")
+            .at(-1),
+        ),
+      );
     }
     return found;
   }
 
   marks(list, at) {
     if (this.kind === "bars") {
-      const wide = Math.max(1, ((this.width - LEFT - RIGHT) / list.length) * 0.8);
+      const step = this.gap / 2.5;
+      const wide = Math.min(24, Math.max(1, (this.x(this.t[0] + step) - this.x(this.t[0])) * 0.8));
       const bars = list.map((value, i) => {
         if (!value) return null;
         const end = this.y(at ? -value : value);
-        return svg("rect", { x: this.x(this.t[i]) - wide / 2, width: wide, y: Math.min(end, this.y(0)), height: Math.abs(end - this.y(0)) });
+        return svg("rect", {
+          x: this.x(this.t[i]) - wide / 2,
+          width: wide,
+          y: Math.min(end, this.y(0)),
+          height: Math.abs(end - this.y(0)),
+        });
       });
       return svg("g", { class: `bars series-${at}` }, bars);
     }
     const runs = [];
     let run = null;
     list.forEach((value, i) => {
+      if (i && this.t[i] - this.t[i - 1] > this.gap) run = null;
       if (value === null || value === undefined) run = null;
       else {
         if (!run) runs.push((run = []));
@@ -130,12 +155,22 @@ export class Chart {
       }
     });
     const foot = this.y(0).toFixed(1);
-    const areas = this.kind !== "area" ? [] : runs.map((points) =>
-      svg("polygon", { class: "area", points: [`${points[0].split(",")[0]},${foot}`, ...points, `${points.at(-1).split(",")[0]},${foot}`].join(" ") }));
+    const areas =
+      this.kind !== "area"
+        ? []
+        : runs.map((points) =>
+            svg("polygon", {
+              class: "area",
+              points: [`${points[0].split(",")[0]},${foot}`, ...points, `${points.at(-1).split(",")[0]},${foot}`].join(
+                " ",
+              ),
+            }),
+          );
     const lines = runs.map((points) =>
       points.length > 1
         ? svg("polyline", { points: points.join(" ") })
-        : svg("circle", { cx: points[0].split(",")[0], cy: points[0].split(",")[1], r: 2 }));
+        : svg("circle", { cx: points[0].split(",")[0], cy: points[0].split(",")[1], r: 2 }),
+    );
     return svg("g", { class: `series-${at}` }, areas, lines);
   }
 
@@ -150,9 +185,12 @@ export class Chart {
     this.cursor.removeAttribute("hidden");
     this.cursor.setAttribute("x1", place);
     this.cursor.setAttribute("x2", place);
-    const words = this.names.map((name, i) => `${this.names.length > 1 ? `${name} ` : ""}${shown(this.series[i][best])}${this.unit ? ` ${this.unit}` : ""}`);
+    const words = this.names.map(
+      (name, i) =>
+        `${this.names.length > 1 ? `${name} ` : ""}${shown(this.series[i][best])}${this.unit ? ` ${this.unit}` : ""}`,
+    );
     this.tip.hidden = false;
-    say(this.tip, `${clock(this.t[best])} · ${words.join(", ")}`);
+    say(this.tip, `${this.mark(this.t[best], true)} · ${words.join(", ")}`);
     this.tip.style.left = `${Math.min(Math.max(place, 70), this.width - 70)}px`;
   }
 
@@ -167,7 +205,9 @@ export class Chart {
       .map((time, i) => [time, ...this.series.map((list) => list[i])])
       .filter((row) => row.slice(1).some((value) => value !== null && value !== undefined))
       .reverse();
-    const heading = this.names.map((name) => el("th", { scope: "col", class: "number" }, name + (this.unit ? `, ${this.unit}` : "")));
+    const heading = this.names.map((name) =>
+      el("th", { scope: "col", class: "number" }, name + (this.unit ? `, ${this.unit}` : "")),
+    );
     this.table.querySelector(".scroll")?.remove();
     this.table.append(
       el(
@@ -177,8 +217,18 @@ export class Chart {
           "table",
           {},
           el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "time"), heading)),
-          el("tbody", {}, rows.map(([time, ...values]) =>
-            el("tr", {}, el("td", {}, clock(time)), values.map((value) => el("td", { class: "number" }, shown(value)))))),
+          el(
+            "tbody",
+            {},
+            rows.map(([time, ...values]) =>
+              el(
+                "tr",
+                {},
+                el("td", {}, this.mark(time, true)),
+                values.map((value) => el("td", { class: "number" }, shown(value))),
+              ),
+            ),
+          ),
         ),
       ),
     );

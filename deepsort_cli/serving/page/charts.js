@@ -2,9 +2,19 @@
 
 import { call } from "./api.js";
 import { Chart } from "./chart.js";
-import { byId, el, keep, say } from "./dom.js";
+import { byId, clock, el, keep, position, say } from "./dom.js";
 
 const EVERY = 5000;
+
+/** From counts so far to counts within each step. Where a line was changed, counting began anew. */
+function steps(sums, history, camera) {
+  const sinceBegin = history.t[0] - (camera.began ?? 0) < 2 * history.step_s;
+  return sums.map((sum, i) => {
+    if (sum === null) return null;
+    const before = i ? (sums[i - 1] ?? 0) : sinceBegin ? 0 : sum;
+    return sum >= before ? sum - before : sum;
+  });
+}
 
 export class Charts {
   constructor(run) {
@@ -28,7 +38,13 @@ export class Charts {
     if (!this.visible || document.hidden || !this.run.state || Date.now() - this.asked < EVERY) return;
     this.asked = Date.now();
     const cameras = this.run.state.cameras;
-    keep(this.groups, cameras, (camera) => camera.index, () => this.group(), (group, camera) => say(group.querySelector("h3"), camera.name));
+    keep(
+      this.groups,
+      cameras,
+      (camera) => camera.index,
+      () => this.group(),
+      (group, camera) => say(group.querySelector("h3"), camera.name),
+    );
     const hours = byId("hours").value;
     for (const camera of cameras) {
       try {
@@ -45,31 +61,48 @@ export class Charts {
   }
 
   show(camera, history) {
-    const list = [...this.groups.children].find((group) => group.dataset.key === String(camera.index))?.lastElementChild;
+    const list = [...this.groups.children].find(
+      (group) => group.dataset.key === String(camera.index),
+    )?.lastElementChild;
     if (!list || !history.t.length) return;
     const wanted = [
       { key: "people", title: "People in the picture", kind: "area", names: ["people"], series: [history.people] },
       ...Object.entries(history.lines ?? {}).map(([name, line]) => ({
-        key: `line ${name}`, title: `Across ${name}`, kind: "bars", names: ["in", "out"], series: [line.in, line.out],
+        key: `line ${name}`,
+        title: `Across ${name}`,
+        kind: "bars",
+        names: ["in", "out"],
+        series: [line.in, line.out].map((sums) => steps(sums, history, camera)),
       })),
       ...Object.entries(history.zones ?? {}).map(([name, inside]) => ({
-        key: `zone ${name}`, title: `In ${name}`, kind: "area", names: ["people"], series: [inside],
+        key: `zone ${name}`,
+        title: `In ${name}`,
+        kind: "area",
+        names: ["people"],
+        series: [inside],
       })),
-      { key: "fps", title: "Frames per second", kind: "line", names: ["frames/s"], series: [history.fps] },
-      { key: "latency", title: "Latency", kind: "line", names: ["latency"], series: [history.latency_ms], unit: "ms" },
+      { key: "fps", title: "Frames per second", kind: "line", names: ["fps"], series: [history.fps], height: 95 },
     ];
+    const recorded = camera.live === false && camera.began !== undefined;
+    if (!recorded) {
+      const [names, series] = [["latency"], [history.latency_ms]];
+      wanted.push({ key: "latency", title: "Latency", kind: "line", names, series, unit: "ms", height: 95 });
+    }
+    const mark = recorded ? (seconds) => position(seconds - camera.began) : clock;
     keep(
       list,
       wanted,
       (one) => one.key,
       (one) => {
-        const chart = new Chart(one.title, one.kind, one.names, { unit: one.unit });
+        const chart = new Chart(one.title, one.kind, one.names, { unit: one.unit, height: one.height, mark });
         this.charts.set(chart.element, chart);
         return chart.element;
       },
       () => {},
     );
-    wanted.forEach((one, at) => this.charts.get(list.children[at]).show(history.t, one.series));
+    wanted.forEach((one, at) =>
+      this.charts.get(list.children[at]).show(history, one.series, recorded ? camera.began : null),
+    );
     for (const element of this.charts.keys()) if (!element.isConnected) this.charts.delete(element);
   }
 

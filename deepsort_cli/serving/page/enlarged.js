@@ -62,15 +62,7 @@ export class Enlarged {
   }
 
   mind() {
-    if (!this.view.open || !this.picture) return;
-    if (!document.hidden && this.camera?.state === "running") this.picture.start();
-    else {
-      this.picture.stop();
-      if (!this.looked && this.camera?.frames) {
-        this.looked = true;
-        this.picture.still(new AbortController().signal).catch(() => (this.looked = false));
-      }
-    }
+    if (this.view.open) this.picture?.mind(!document.hidden, this.camera);
   }
 
   step(by) {
@@ -90,7 +82,6 @@ export class Enlarged {
     this.picture?.stop();
     this.editor?.close();
     this.picture = this.editor = null;
-    this.looked = false;
   }
 
   left() {

@@ -1,7 +1,7 @@
 // What happens, as it happens.
 
-import { announce, byId, clock, el } from "./dom.js";
-import { called, cameraName } from "./people.js";
+import { announce, byId, el } from "./dom.js";
+import { called, cameraName, when } from "./people.js";
 
 const TYPES = ["appeared", "left", "crossed", "entered", "recognised"];
 const MOST = 100;
@@ -30,6 +30,7 @@ export class Events {
     Object.assign(this, { run, onopen });
     this.log = byId("log");
     this.source = null;
+    this.known = new Set();
   }
 
   /** Listen while the page is seen: a hidden one holds no connection. */
@@ -38,8 +39,8 @@ export class Events {
       this.source?.close();
       this.source = null;
     } else if (!this.source || this.source.readyState === EventSource.CLOSED) {
-      this.source = new EventSource("/events");
-      for (const type of TYPES) this.source.addEventListener(type, (message) => this.add(message.data));
+      this.source = new EventSource(`/events?last=${MOST}`);
+      for (const type of TYPES) this.source.addEventListener(type, (message) => this.take(message));
     }
   }
 
@@ -49,21 +50,30 @@ export class Events {
     this.mind();
   }
 
-  add(data) {
-    const { state } = this.run;
-    if (!state) return;
-    const event = JSON.parse(data);
+  /** Events come again after a break: each counts once. */
+  take(message) {
+    if (!this.run.state || (message.lastEventId && this.known.has(message.lastEventId))) return;
+    this.known.add(message.lastEventId);
+    if (this.known.size > 4 * MOST) this.known = new Set([...this.known].slice(-2 * MOST));
+    this.add(JSON.parse(message.data), this.run.state);
+  }
+
+  add(event, state) {
     const key = event.person > 0 ? `p${event.person}` : `c${event.camera}-${event.id}`;
-    const who = called({ key, name: event.name, person: event.person > 0 ? event.person : null }, { ...state, cameras: state.cameras.slice(0, 1) });
+    const who = called({ key, name: event.name, person: event.person > 0 ? event.person : null });
     const what = words(event, state);
-    const time = typeof event.time === "number" ? event.time : Date.parse(event.time) / 1000;
     byId("log-empty").hidden = true;
     this.log.prepend(
       el(
         "li",
         { class: event.type },
-        el("time", { datetime: new Date(time * 1000).toISOString() }, clock(time)),
-        el("span", {}, el("button", { type: "button", class: "link", onclick: () => this.onopen(key) }, who), ` ${what}`),
+        el("time", { datetime: new Date(event.time * 1000).toISOString() }, when(event.time, [event.camera], state)),
+        el(
+          "span",
+          {},
+          el("button", { type: "button", class: "link", onclick: () => this.onopen(key) }, who),
+          ` ${what}`,
+        ),
       ),
     );
     while (this.log.children.length > MOST) this.log.lastElementChild.remove();

@@ -1,93 +1,133 @@
-// Live pictures on a canvas. A browser opens six connections to a server and no more: some pictures come as a stream,
-// which holds one, the others one by one.
+// Live pictures on canvases. A browser opens six connections to a server and no more, so that all pictures of the page
+// come over one: `/api/live` sends records of a camera's index and a length (32 bits each, the high byte first), and
+// then a JPEG of that length.
 
 import { pause } from "./dom.js";
 
-const slots = { most: 2, taken: new Set() };
-const STALLED = 12000;
+const HEAD = 8;
+const STALLED = 15000;
+const MOST_BYTES = 32e6;
 
-/** Too few connections are left for anything else (other windows have them): no streams any more. */
-export function spareConnections() {
-  slots.most = 0;
-  for (const picture of slots.taken) picture.restart();
+/** The one connection. It asks for those cameras whose pictures run, and again where these change. */
+class Feed {
+  constructor() {
+    this.pictures = new Set();
+    this.stopping = null;
+    this.asked = "";
+  }
+
+  /** Other pictures run, or they have another size. */
+  change(anyway = false) {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.open(anyway), 50);
+  }
+
+  open(anyway) {
+    const cameras = [...new Set([...this.pictures].map((picture) => picture.index))].sort((a, b) => a - b);
+    const width = Math.max(160, ...[...this.pictures].map((picture) => picture.width));
+    const wanted = cameras.length ? `/api/live?cameras=${cameras}&width=${width}` : "";
+    if (wanted === this.asked && !anyway) return;
+    this.asked = wanted;
+    this.stopping?.abort();
+    this.stopping = wanted ? new AbortController() : null;
+    if (wanted) this.run(wanted, this.stopping.signal);
+  }
+
+  async run(address, signal) {
+    let wait = 250;
+    while (!signal.aborted) {
+      try {
+        await this.read(address, signal, () => (wait = 250));
+      } catch {
+        // gone, or not there yet: the page says elsewhere what is wrong
+      }
+      await pause(wait, signal);
+      wait = Math.min(2 * wait, 5000);
+    }
+  }
+
+  async read(address, signal, onpicture) {
+    const stalled = new AbortController();
+    let timer;
+    const alive = () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => stalled.abort(), STALLED);
+    };
+    alive();
+    try {
+      const response = await fetch(address, { signal: AbortSignal.any([signal, stalled.signal]) });
+      if (!response.ok) throw new Error(response.statusText);
+      for await (const newest of records(response.body.getReader())) {
+        alive();
+        onpicture();
+        for (const [index, jpeg] of newest) await this.show(index, jpeg);
+      }
+    } finally {
+      clearTimeout(timer);
+      stalled.abort();
+    }
+  }
+
+  async show(index, jpeg) {
+    for (const picture of this.pictures) if (picture.index === index) await picture.show(jpeg);
+  }
 }
 
-/** The live picture of one camera; `draw` says whether it comes with boxes and labels. */
+/** What has come, as a map from cameras to JPEGs; of several pictures of one camera the newest only. */
+async function* records(reader) {
+  let rest = new Uint8Array(0);
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    const bytes = new Uint8Array(rest.length + value.length);
+    bytes.set(rest);
+    bytes.set(value, rest.length);
+    const view = new DataView(bytes.buffer);
+    const newest = new Map();
+    let at = 0;
+    while (at + HEAD <= bytes.length) {
+      const length = view.getUint32(at + 4);
+      if (length > MOST_BYTES) throw new Error("no record of a picture");
+      if (at + HEAD + length > bytes.length) break;
+      newest.set(view.getUint32(at), new Blob([bytes.subarray(at + HEAD, at + HEAD + length)], { type: "image/jpeg" }));
+      at += HEAD + length;
+    }
+    rest = bytes.slice(at);
+    if (newest.size) yield newest;
+  }
+}
+
+const feed = new Feed();
+
+/** Connect anew: the server was away. */
+export const reconnect = () => feed.change(true);
+
+/** The live picture of one camera, with all that is drawn into it. */
 export class LivePicture {
   constructor(canvas, index) {
     this.canvas = canvas;
     this.index = index;
-    this.stopping = null;
-    this.onframe = () => {};
   }
 
   start() {
-    if (this.stopping) return;
-    this.stopping = new AbortController();
-    this.run(this.stopping.signal);
+    if (feed.pictures.has(this)) return;
+    feed.pictures.add(this);
+    feed.change();
   }
 
   stop() {
-    this.stopping?.abort();
-    this.stopping = null;
-  }
-
-  restart() {
-    if (!this.stopping) return;
-    this.stop();
-    this.start();
+    if (feed.pictures.delete(this)) feed.change();
   }
 
   /** Pixels across that the screen can show, in steps, so that a small change does not matter. */
   get width() {
-    return Math.min(1920, Math.ceil(((this.canvas.clientWidth || 320) * Math.min(devicePixelRatio, 2)) / 160) * 160);
+    const seen = (this.canvas.clientWidth || 320) * Math.min(devicePixelRatio, 2);
+    return Math.min(1920, Math.ceil(seen / 160) * 160);
   }
 
-  async run(signal) {
-    let wait = 250;
-    while (!signal.aborted) {
-      try {
-        if (slots.taken.size < slots.most) await this.stream(signal);
-        else await this.still(signal);
-        wait = 250;
-        await pause(100, signal);
-      } catch {
-        // gone, or not there yet: what is wrong stands beside the picture, from the state of the camera
-        await pause(wait, signal);
-        wait = Math.min(2 * wait, 5000);
-      }
-    }
-  }
-
-  async stream(signal) {
-    slots.taken.add(this);
-    const own = new AbortController();
-    let stalled;
-    const alive = () => {
-      clearTimeout(stalled);
-      stalled = setTimeout(() => own.abort(), STALLED);
-    };
-    try {
-      alive();
-      const response = await fetch(`/api/cameras/${this.index}/live?width=${this.width}`, {
-        signal: AbortSignal.any([signal, own.signal]),
-      });
-      if (!response.ok) throw new Error(response.statusText);
-      for await (const jpeg of parts(response.body.getReader())) {
-        alive();
-        await this.show(jpeg);
-      }
-    } finally {
-      clearTimeout(stalled);
-      own.abort();
-      slots.taken.delete(this);
-    }
-  }
-
-  async still(signal) {
-    const response = await fetch(`/api/cameras/${this.index}/still?width=${this.width}`, {
-      signal: AbortSignal.any([signal, AbortSignal.timeout(STALLED)]),
-    });
+  /** One picture, of a camera that does not move. */
+  async still() {
+    const response = await fetch(`/api/cameras/${this.index}/still?width=${this.width}`);
     if (!response.ok) throw new Error(response.statusText);
     await this.show(await response.blob());
   }
@@ -100,44 +140,26 @@ export class LivePicture {
     }
     this.canvas.getContext("2d").drawImage(picture, 0, 0);
     picture.close();
-    this.onframe();
+    this.canvas.dataset.pictures = Number(this.canvas.dataset.pictures ?? 0) + 1;
   }
-}
 
-/** The pictures of a multipart answer; of those that came at once, the newest only. */
-async function* parts(reader) {
-  let rest = new Uint8Array(0);
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return;
-    const joined = new Uint8Array(rest.length + value.length);
-    joined.set(rest);
-    joined.set(value, rest.length);
-    rest = joined;
-    let newest = null;
-    for (let part = next(rest); part; part = next(rest)) {
-      newest = part.body;
-      rest = part.rest;
+  /** Run where the camera moves; of one that stands still, one look. */
+  mind(wanted, camera) {
+    if (wanted && camera?.state === "running") {
+      this.looked = false;
+      this.start();
+      return;
     }
-    if (newest) yield new Blob([newest], { type: "image/jpeg" });
+    this.stop();
+    if (wanted && camera?.frames && !this.looked) {
+      this.looked = true;
+      this.still().catch(() => (this.looked = false));
+    }
   }
 }
 
-/** The first whole part of the bytes, and what follows it. */
-function next(bytes) {
-  const end = endOfHead(bytes);
-  if (end < 0) return null;
-  const head = new TextDecoder("latin1").decode(bytes.subarray(0, end));
-  const length = Number(/content-length:\s*(\d+)/i.exec(head)?.[1] ?? NaN);
-  if (!Number.isFinite(length)) throw new Error("a part without its length");
-  if (bytes.length < end + length) return null;
-  return { body: bytes.slice(end, end + length), rest: bytes.slice(end + length) };
-}
-
-function endOfHead(bytes) {
-  const from = bytes.findIndex((byte) => byte !== 13 && byte !== 10); // line ends between parts
-  for (let at = Math.max(0, from); at + 3 < bytes.length && at < 4096; at++) {
-    if (bytes[at] === 13 && bytes[at + 1] === 10 && bytes[at + 2] === 13 && bytes[at + 3] === 10) return at + 4;
-  }
-  return -1;
-}
+let resized;
+addEventListener("resize", () => {
+  clearTimeout(resized);
+  resized = setTimeout(() => feed.change(), 400);
+});

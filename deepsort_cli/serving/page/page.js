@@ -6,7 +6,7 @@ import { Charts } from "./charts.js";
 import { announce, byId, clock, counted, duration, facts, pause, say } from "./dom.js";
 import { Enlarged } from "./enlarged.js";
 import { Events } from "./events.js";
-import { spareConnections } from "./live.js";
+import { reconnect } from "./live.js";
 import { Wall } from "./people.js";
 import { PersonView } from "./person.js";
 import { Search } from "./search.js";
@@ -25,19 +25,18 @@ const search = new Search(run, (key) => person.show(key));
 const events = new Events(run, (key) => person.show(key));
 const charts = new Charts(run);
 let lost = false;
-let slow = 0;
 
 function show(state) {
   const began = Date.parse(state.started) / 1000;
   const working = state.cameras.filter((camera) => camera.state === "running").length;
-  const frames = state.cameras.reduce((sum, camera) => sum + (camera.state === "running" ? camera.fps ?? 0 : 0), 0);
+  const frames = state.cameras.reduce((sum, camera) => sum + (camera.state === "running" ? (camera.fps ?? 0) : 0), 0);
   run.state = state;
   document.title = `${counted(state.people_now, "person", "people")} now · ${state.name}`;
   say(byId("subtitle"), `since ${clock(began, false)}, ${duration(state.uptime_s)}`);
   facts(byId("totals"), [
     ["people now", state.people_now],
     ["cameras running", `${working} of ${state.cameras.length}`],
-    ["frames/s in all", frames.toFixed(frames < 10 ? 1 : 0)],
+    ["fps in all", frames.toFixed(frames < 10 ? 1 : 0)],
     run.total === undefined ? null : [state.across ? "people so far" : "tracks so far", run.total.toLocaleString("en")],
   ]);
   grid.show(state.cameras);
@@ -55,15 +54,11 @@ function connection(problem) {
 }
 
 async function refresh() {
-  const began = performance.now();
   try {
     const state = await call("/api/state");
-    // Streams in other windows can take all the connections that a browser has for one server.
-    slow = performance.now() - began > 4000 ? slow + 1 : 0;
-    if (slow > 1) spareConnections();
     if (lost) {
       announce("The connection is back.");
-      grid.restart();
+      reconnect();
       events.restart();
     }
     lost = false;
@@ -76,8 +71,8 @@ async function refresh() {
         ? `The server answered: ${error.message}`
         : "The server does not answer: the run has ended, or the connection is lost. Trying again.",
     );
-    if (error.name === "TimeoutError") spareConnections();
-    if (!(error instanceof ApiError) && !(error instanceof TypeError) && error.name !== "TimeoutError") console.error(error);
+    const expected = error instanceof ApiError || error instanceof TypeError || error.name === "TimeoutError";
+    if (!expected) console.error(error);
   }
 }
 
@@ -88,7 +83,7 @@ document.addEventListener("visibilitychange", () => {
 let resized;
 addEventListener("resize", () => {
   clearTimeout(resized);
-  resized = setTimeout(() => (grid.restart(), charts.redraw()), 400);
+  resized = setTimeout(() => charts.redraw(), 400);
 });
 
 for (;;) {

@@ -7,20 +7,21 @@ const EVERY = 3000;
 const PAGE = 60;
 
 /** What to call somebody: their name, their number over all cameras, or their track. */
-export function called(row, state) {
+export function called(row) {
   if (row.name) return row.name;
   if (row.person) return `Person ${row.person}`;
-  const [, camera, id] = /^c(\d+)-(\d+)$/.exec(row.key) ?? [];
-  if (camera === undefined) return row.key;
-  return state.cameras.length > 1 ? `Track ${id}, ${cameraName(Number(camera), state)}` : `Track ${id}`;
+  const [, id] = /^c\d+-(\d+)$/.exec(row.key) ?? [];
+  return id === undefined ? row.key : `Track ${id}`;
 }
 
-export const cameraName = (index, state) => state.cameras.find((camera) => camera.index === index)?.name ?? `camera ${index}`;
+export const cameraName = (index, state) =>
+  state.cameras.find((camera) => camera.index === index)?.name ?? `camera ${index}`;
 
 /** When something was: the time of day, or the place in the video where nothing is live. */
 export function when(seconds, cameras, state) {
-  const recorded = cameras.every((index) => state.cameras.find((camera) => camera.index === index)?.live === false);
-  return recorded ? position(seconds - Date.parse(state.started) / 1000) : clock(seconds);
+  const known = cameras.map((index) => state.cameras.find((camera) => camera.index === index));
+  const recorded = known.length > 0 && known.every((camera) => camera?.live === false);
+  return recorded ? position(seconds - (known[0].began ?? Date.parse(state.started) / 1000)) : clock(seconds);
 }
 
 /** A button with the picture of somebody, for the wall and for what a search found. */
@@ -44,13 +45,14 @@ export function card(onopen) {
 /** Fill such a button. */
 export function fillCard(item, row, state, more = "") {
   const button = item.firstElementChild;
-  const name = called(row, state);
+  const name = called(row);
   showCrop(button.querySelector(".crop"), row, "");
   button.classList.toggle("here", row.now);
   say(button.querySelector("strong"), name);
   const where = row.cameras.map((index) => cameraName(index, state)).join(", ");
-  say(button.querySelector(".where"), state.cameras.length > 1 && (row.person || row.name) ? where : "");
-  const time = row.now ? `here, since ${when(row.first, row.cameras, state)}` : `${when(row.first, row.cameras, state)} – ${when(row.last, row.cameras, state)}`;
+  say(button.querySelector(".where"), state.cameras.length > 1 ? where : "");
+  const first = when(row.first, row.cameras, state);
+  const time = row.now ? `since ${first}` : `${first} – ${when(row.last, row.cameras, state)}`;
   say(button.querySelector(".quiet"), more || `${time} · ${duration(row.seconds)}`);
   button.title = `${name}: ${where}`;
 }
@@ -107,10 +109,19 @@ export class Wall {
   show({ total, forgotten, people }, state) {
     const filtered = byId("people-camera").value || byId("people-now").checked;
     if (!filtered) this.run.total = total + (forgotten ?? 0);
-    keep(byId("wall"), people, (row) => row.key, () => card(this.onopen), (item, row) => fillCard(item, row, state));
+    keep(
+      byId("wall"),
+      people,
+      (row) => row.key,
+      () => card(this.onopen),
+      (item, row) => fillCard(item, row, state),
+    );
     byId("wall-empty").hidden = people.length > 0;
     byId("more").hidden = people.length >= total;
     const gone = forgotten ? `; ${counted(forgotten, "earlier one is", "earlier ones are")} no longer kept` : "";
-    say(byId("people-count"), `${counted(total, state.across ? "person" : "track", state.across ? "people" : "tracks")}${gone}`);
+    say(
+      byId("people-count"),
+      `${counted(total, state.across ? "person" : "track", state.across ? "people" : "tracks")}${gone}`,
+    );
   }
 }

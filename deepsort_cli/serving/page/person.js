@@ -1,7 +1,7 @@
 // One person: when they were where, and the way they took.
 
 import { call } from "./api.js";
-import { byId, clock, closable, counted, duration, el, facts, position, say, svg } from "./dom.js";
+import { byId, closable, counted, duration, el, facts, say, svg } from "./dom.js";
 import { called, cameraName, showCrop, when } from "./people.js";
 
 const EVERY = 2000;
@@ -58,7 +58,11 @@ export class PersonView {
           "details",
           {},
           el("summary", {}, "All visits as a table"),
-          el("div", { class: "scroll", tabindex: "0" }, el("table", {}, el("thead", {}, el("tr", {}, head)), this.rows)),
+          el(
+            "div",
+            { class: "scroll", tabindex: "0" },
+            el("table", {}, el("thead", {}, el("tr", {}, head)), this.rows),
+          ),
         ),
       ),
     );
@@ -80,13 +84,13 @@ export class PersonView {
 
   fill(row, state) {
     this.row = row;
-    say(byId("person-title"), called(row, state));
-    showCrop(this.crop, row, `The best picture of ${called(row, state)}`);
-    this.search.hidden = !row.crop || Boolean(state.searchable);
+    say(byId("person-title"), called(row));
+    showCrop(this.crop, row, `The best picture of ${called(row)}`);
+    this.search.hidden = !row.crop || state.search === false;
     facts(this.facts, [
       row.name && row.person ? ["person", row.person] : null,
       ["first seen", when(row.first, row.cameras, state)],
-      [row.now ? "here now, at" : "last seen", when(row.last, row.cameras, state)],
+      ["last seen", row.now ? "now" : when(row.last, row.cameras, state)],
       ["in all", duration(row.seconds)],
       ["visits", row.visits.length + (row.visits_dropped ?? 0)],
       ["where", row.cameras.map((index) => cameraName(index, state)).join(", ")],
@@ -114,8 +118,7 @@ export class PersonView {
   /** A row of bars for each camera. */
   fillTimeline(row, state) {
     const span = Math.max(row.last - row.first, 1);
-    const live = row.cameras.some((index) => state.cameras.find((camera) => camera.index === index)?.live !== false);
-    const mark = (seconds) => (live ? clock(seconds) : position(seconds - Date.parse(state.started) / 1000));
+    const mark = (seconds) => when(seconds, row.cameras, state);
     const lanes = row.cameras.map((index) => {
       const visits = row.visits.filter((visit) => visit.camera === index);
       const total = visits.reduce((sum, visit) => sum + visit.to - visit.from, 0);
@@ -138,7 +141,12 @@ export class PersonView {
     });
     this.timeline.replaceChildren(
       ...lanes,
-      el("div", { class: "lane quiet", "aria-hidden": "true" }, el("span"), el("span", { class: "ends" }, el("span", {}, mark(row.first)), el("span", {}, mark(row.last)))),
+      el(
+        "div",
+        { class: "lane quiet", "aria-hidden": "true" },
+        el("span"),
+        el("span", { class: "ends" }, el("span", {}, mark(row.first)), el("span", {}, mark(row.last))),
+      ),
     );
   }
 
@@ -154,7 +162,12 @@ export class PersonView {
         figure = el(
           "figure",
           { class: "path", "data-camera": index },
-          el("div", { class: "stage" }, still, svg("svg", { class: "layer", role: "img", preserveAspectRatio: "none" })),
+          el(
+            "div",
+            { class: "stage" },
+            still,
+            svg("svg", { class: "layer", role: "img", preserveAspectRatio: "none" }),
+          ),
           el("figcaption", { class: "quiet" }),
         );
         figure.firstElementChild.style.aspectRatio = `${camera.width} / ${camera.height}`;

@@ -1,11 +1,15 @@
 // Lines and zones drawn on the picture, or written as coordinates. Each change takes effect at once.
 
-import { call } from "./api.js";
+import { askForToken, call } from "./api.js";
 import { byId, counted, el, keep, say, svg } from "./dom.js";
 
 const HINTS = {
-  line: "Drag from one end of the line to the other, or click both ends. Going in is across it to the right of someone who walks from the first end to the second.",
-  zone: "Click the corners one after the other. Click the first corner again, or press Enter, to finish; Backspace takes the last one back.",
+  line:
+    "Drag from one end of the line to the other, or click both ends. Going in is across it to the right of someone " +
+    "who walks from the first end to the second.",
+  zone:
+    "Click the corners one after the other. Click the first corner again, or press Enter, to finish; " +
+    "Backspace takes the last one back.",
 };
 
 /** The points of a region as numbers in one field, and back. */
@@ -13,7 +17,10 @@ const written = (points) => points.map(([x, y]) => `${round(x)},${round(y)}`).jo
 const round = (value) => Math.round(value * 10) / 10;
 
 function parsed(text, kind, { width, height }) {
-  const values = text.trim().split(/[\s,;]+/).map(Number);
+  const values = text
+    .trim()
+    .split(/[\s,;]+/)
+    .map(Number);
   if (values.some((value) => !Number.isFinite(value))) throw new Error("Only numbers, please: x1,y1, x2,y2, …");
   if (values.length % 2) throw new Error(`${values.length} numbers: x and y come in pairs.`);
   const points = [];
@@ -101,7 +108,10 @@ export class Editor {
       el("h3", {}, "Lines and zones"),
       ...(this.writable
         ? [this.buttons]
-        : [el("p", { class: "quiet" }, "They can be looked at only: this page may not change the run.")]),
+        : [
+            el("p", { class: "quiet" }, "Whoever has the token of this run can draw them on the picture."),
+            el("button", { type: "button", id: "unlock", onclick: () => this.unlock() }, "Enter the token"),
+          ]),
       this.problem,
       this.list,
       this.kept,
@@ -163,12 +173,22 @@ export class Editor {
         "fieldset",
         {},
         el("legend", {}, region.kind === "line" ? "Line" : "Zone"),
-        el("label", {}, "Name ", el("input", { value: region.name, disabled: off, maxlength: "80", onchange: (e) => change(e, rename) })),
+        el(
+          "label",
+          {},
+          "Name ",
+          el("input", { value: region.name, disabled: off, maxlength: "80", onchange: (e) => change(e, rename) }),
+        ),
         el(
           "label",
           {},
           region.kind === "line" ? "Ends in pixels, x,y " : "Corners in pixels, x,y ",
-          el("input", { value: written(region.points), disabled: off, spellcheck: "false", onchange: (e) => change(e, move) }),
+          el("input", {
+            value: written(region.points),
+            disabled: off,
+            spellcheck: "false",
+            onchange: (e) => change(e, move),
+          }),
         ),
         el("p", { class: "quiet" }),
         off
@@ -186,7 +206,9 @@ export class Editor {
   counts() {
     for (const item of this.list?.children ?? []) {
       const region = this.regions.find((one) => String(one.key) === item.dataset.key);
-      const known = (region?.kind === "line" ? this.camera.lines : this.camera.zones)?.find((one) => one.name === region?.name);
+      const known = (region?.kind === "line" ? this.camera.lines : this.camera.zones)?.find(
+        (one) => one.name === region?.name,
+      );
       const text = !known
         ? ""
         : region.kind === "line"
@@ -194,6 +216,12 @@ export class Editor {
           : `${known.inside} inside, entered ${counted(known.entered, "time")} by ${counted(known.distinct, "track")}`;
       say(item.querySelector("p"), text);
     }
+  }
+
+  /** Ask for the token; the next state says that this browser may change the run. */
+  async unlock() {
+    await askForToken();
+    this.regions = null;
   }
 
   // ---- drawing
@@ -204,7 +232,8 @@ export class Editor {
     const { width, height } = this.camera;
     if (byKeyboard) {
       const at = (x, y) => [Math.round(x * width), Math.round(y * height)];
-      const points = kind === "line" ? [at(0.25, 0.5), at(0.75, 0.5)] : [at(0.3, 0.3), at(0.7, 0.3), at(0.7, 0.7), at(0.3, 0.7)];
+      const points =
+        kind === "line" ? [at(0.25, 0.5), at(0.75, 0.5)] : [at(0.3, 0.3), at(0.7, 0.3), at(0.7, 0.7), at(0.3, 0.7)];
       this.add(kind, points);
       this.list.lastElementChild.querySelectorAll("input")[1].focus();
       return;
@@ -289,7 +318,10 @@ export class Editor {
     } else if (handle) {
       event.preventDefault();
       this.remember();
-      this.dragging = { region: this.regions.find((one) => String(one.key) === handle.dataset.region), at: Number(handle.dataset.point) };
+      this.dragging = {
+        region: this.regions.find((one) => String(one.key) === handle.dataset.region),
+        at: Number(handle.dataset.point),
+      };
       this.layer.setPointerCapture(event.pointerId);
       handle.focus();
     }
@@ -336,7 +368,10 @@ export class Editor {
       const within = (value, most) => Math.min(Math.max(value, 0), most);
       if (!this.nudging) this.remember();
       this.nudging = true;
-      region.points[handle.dataset.point] = [within(x + by * dx, this.camera.width), within(y + by * dy, this.camera.height)];
+      region.points[handle.dataset.point] = [
+        within(x + by * dx, this.camera.width),
+        within(y + by * dy, this.camera.height),
+      ];
       this.changed(500);
     } else if (this.draft?.kind === "zone" && event.key === "Enter" && !event.target.closest("button, input")) {
       event.preventDefault();
@@ -352,7 +387,8 @@ export class Editor {
     if (!this.camera || !this.regions) return;
     const { width, height } = this.camera;
     this.layer.setAttribute("viewBox", `0 0 ${width} ${height}`);
-    const focused = document.activeElement?.dataset?.region === undefined ? null : { ...document.activeElement.dataset };
+    const focused =
+      document.activeElement?.dataset?.region === undefined ? null : { ...document.activeElement.dataset };
     const radius = 6 * this.scale;
     const shapes = this.regions.flatMap((region) => this.shape(region, radius));
     if (this.draft) {
@@ -365,7 +401,10 @@ export class Editor {
   }
 
   shape(region, radius) {
-    const line = svg(region.kind === "line" ? "polyline" : "polygon", { class: "region", points: region.points.join(" ") });
+    const line = svg(region.kind === "line" ? "polyline" : "polygon", {
+      class: "region",
+      points: region.points.join(" "),
+    });
     if (!this.writable) return [line];
     const handles = region.points.map(([x, y], at) =>
       svg(
@@ -434,18 +473,29 @@ export class Editor {
 
   showFlags(flags) {
     this.kept.hidden = !flags;
-    say(this.command, flags ?? "");
+    this.text = flags ?? "";
+    // A line each, to be read; the button copies them as they are.
+    this.command.replaceChildren(...this.text.split(/ (?=--(?:line|zone)[ =])/).map((flag) => el("span", {}, flag)));
     say(this.copied, "");
   }
 
   async copy() {
     try {
-      await navigator.clipboard.writeText(this.command.textContent);
+      if (navigator.clipboard) await navigator.clipboard.writeText(this.text);
+      else this.copyBySelection(); // addresses without TLS have no clipboard
       say(this.copied, "Copied.");
     } catch {
-      // only secure addresses may write to the clipboard
-      getSelection().selectAllChildren(this.command);
-      say(this.copied, "Selected: copy with Ctrl+C.");
+      say(this.copied, "This browser does not let the page copy: select the text instead.");
     }
+  }
+
+  copyBySelection() {
+    const field = el("textarea", { class: "unseen", readonly: true });
+    field.value = this.text;
+    this.kept.append(field);
+    field.select();
+    const done = document.execCommand("copy");
+    field.remove();
+    if (!done) throw new Error("not copied");
   }
 }

@@ -6,6 +6,7 @@ import { card, fillCard } from "./people.js";
 
 const MOST_BYTES = 8e6;
 const MOST_PIXELS = 1600;
+const NO_MODEL = "Not in this run: it has no Re-ID model to compare looks with.";
 
 export class Search {
   constructor(run, onopen) {
@@ -26,7 +27,7 @@ export class Search {
   }
 
   update() {
-    const why = this.run.state.searchable ?? "";
+    const why = this.run.state.search === false ? NO_MODEL : "";
     if (this.why === why) return;
     this.why = why;
     byId("search-file").disabled = Boolean(why);
@@ -41,7 +42,8 @@ export class Search {
         event.preventDefault();
         this.form.classList.add("over");
       });
-    for (const name of ["dragleave", "drop"]) this.form.addEventListener(name, () => this.form.classList.remove("over"));
+    for (const name of ["dragleave", "drop"])
+      this.form.addEventListener(name, () => this.form.classList.remove("over"));
     const first = (list) => [...(list?.files ?? [])].find((file) => file.type.startsWith("image/"));
     this.form.addEventListener("drop", (event) => {
       event.preventDefault();
@@ -89,6 +91,7 @@ export class Search {
   }
 
   show() {
+    this.form.classList.toggle("used", Boolean(this.file));
     byId("search-clear").hidden = !this.file;
     byId("search-whole").hidden = !this.part;
     this.preview.hidden = !this.bitmap;
@@ -120,7 +123,12 @@ export class Search {
         within(((event.clientY - box.top) / box.height) * this.bitmap.height, this.bitmap.height),
       ];
     };
-    const between = (to) => [Math.min(from[0], to[0]), Math.min(from[1], to[1]), Math.abs(to[0] - from[0]), Math.abs(to[1] - from[1])];
+    const between = (to) => [
+      Math.min(from[0], to[0]),
+      Math.min(from[1], to[1]),
+      Math.abs(to[0] - from[0]),
+      Math.abs(to[1] - from[1]),
+    ];
     this.preview.addEventListener("pointerdown", (event) => {
       event.preventDefault();
       from = at(event);
@@ -180,10 +188,17 @@ export class Search {
             : `No likely match${limit}; the nearest are:`;
     say(this.status, words + (compared > found.length ? ` ${counted(compared, "person", "people")} compared.` : ""));
     const { state } = this.run;
-    keep(byId("found"), found, (row) => row.key, () => card(this.onopen), (item, row) => {
-      const verdict = row.likely === null || row.likely === undefined ? "" : row.likely ? "likely · " : "not likely · ";
-      fillCard(item, row, state, `${verdict}distance ${row.distance.toFixed(2)}`);
-      item.firstElementChild.classList.toggle("likely", Boolean(row.likely));
-    });
+    keep(
+      byId("found"),
+      found,
+      (row) => row.key,
+      () => card(this.onopen),
+      (item, row) => {
+        const verdict =
+          row.likely === null || row.likely === undefined ? "" : row.likely ? "likely · " : "not likely · ";
+        fillCard(item, row, state, `${verdict}distance ${row.distance.toFixed(2)}`);
+        item.firstElementChild.classList.toggle("likely", Boolean(row.likely));
+      },
+    );
   }
 }

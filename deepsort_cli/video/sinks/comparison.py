@@ -10,7 +10,7 @@ from deepsort_cli.core.boxes import xyxy_to_tlwh
 from deepsort_cli.core.mot import Comparison
 from deepsort_cli.core.regions import Counts
 from deepsort_cli.core.types import FloatArray, Frame, Tracks
-from deepsort_cli.video.demo import GroundTruth
+from deepsort_cli.video.scene import GroundTruth
 from deepsort_cli.video.sinks.base import Sink
 from deepsort_cli.video.sinks.tables import ground_truth_rows
 

@@ -12,7 +12,7 @@ from deepsort_cli.core.counted import counted
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.mot import SequenceInfo
 from deepsort_cli.core.types import Frame, Media
-from deepsort_cli.video.demo import GroundTruth
+from deepsort_cli.video.scene import GroundTruth
 from deepsort_cli.video.settings import SourceSettings
 
 Warn = Callable[[str], None]

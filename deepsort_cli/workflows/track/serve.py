@@ -121,7 +121,7 @@ def open_show(
     ]
     for camera in cameras:
         camera.regions = (tuple(regions[0]), tuple(regions[1]))
-    show = Show(Hub("deepsort", _version(), cameras, started=began))
+    show = Show(Hub("deepsort", _version(), cameras, across=settings.across.wanted, started=began))
     if serve.events is not None:
         check_url(serve.events)
         show.webhooks = Webhooks(serve.events, show.hub.log, listener.warn, listener.note)

@@ -168,6 +168,21 @@ def test_who_looks_like_a_picture_is_found(film: Path) -> None:
         assert found[0]["likely"] is True
 
 
+def test_people_of_all_cameras_are_on_one_wall(film: Path) -> None:
+    with made(film, film, across={"enabled": True, "overlap": ["all"]}) as run:
+        run.finish()
+        client = Client(run)
+        assert client.get("/api/state")["across"] is True
+        people = client.get("/api/people")["people"]
+        assert sorted(one["key"] for one in people) == [f"p{number}" for number in range(1, WALKERS + 1)]
+        assert all(one["cameras"] == [0, 1] and one["looks"] for one in people)
+        assert f'deepsort_events_total{{type="recognised"}} {WALKERS}' in client.get("/metrics")
+        crop = cv2.imencode(".png", np.full((80, 30, 3), 180, np.uint8))[1].tobytes()
+        headers = {**client.headers, "Content-Type": "image/png"}
+        found = requests.post(f"{client.base}/api/search", crop, headers=headers, timeout=WAIT).json()["found"]
+        assert found[0]["likely"] is True
+
+
 def test_cameras_tell_how_they_are(cameras: Cameras) -> None:
     cameras.sizes["b"] = (60, 80)
     settings = {"reconnect_delay": 0.02, "timeout": 0.6, "reconnect_attempts": 2}
