@@ -617,6 +617,8 @@ def track(
     emit: Literal["matched", "paper"] = "matched",
     display: bool = False,
     show_fps: bool = False,
+    serve: str | None | ServeSettings | Mapping[str, Any] = None,
+    events: str | None = None,
     labels: Literal["auto", "full", "id", "none"] = "auto",
     overwrite: bool = False,
     rotate: str | None = None,
@@ -626,8 +628,6 @@ def track(
     known: _Path | None = None,
     people_file: _Path | None = None,
     overlap: str | Sequence[Any] = ...,
-    serve: str | None | ServeSettings | Mapping[str, Any] = None,
-    events: str | None = None,
     interpolate: Literal["linear", "gaussian"] | None = None,
     max_gap: int = 20,
     min_length: int = 1,
@@ -716,6 +716,8 @@ def track(
         emit: Tracks to output: matched in this frame, or also one predicted row after a miss as in the paper.
         display: Show a live window; q or Esc stops.
         show_fps: Draw the processing speed into the picture.
+        serve: Show the run in a browser, at HOST:PORT to others too, with a token; until Ctrl-C.
+        events: Post who appears, leaves, crosses a line or enters a zone to this address, as JSON.
         labels: On boxes: id, class and score (full), the id alone, none, or what leaves people visible.
         overwrite: Replace outputs that exist.
         rotate: Begin new files at whole times (15m, 1h, 1d) or when they get large (500MB); None: one file each.
@@ -727,9 +729,6 @@ def track(
             keeps the number and the name.
         overlap: Sources that see the same place, so that a person may be in both at once: 1,2 counted from 1 in the
             order given, or all; repeat for several places.
-        serve: Show the run in a browser at this port of this machine, or at HOST:PORT to others who have the token that
-            is printed; port 0: any. When recordings have ended, it stays on view until Ctrl-C.
-        events: Post who appears, leaves, crosses a line or enters a zone to this address, as JSON.
         interpolate: Fill gaps in tracks: linear, or gaussian, which also smooths the boxes; None: not at all.
         max_gap: Longest gap to fill, in missing frames.
         min_length: Drop tracks with boxes in fewer frames than this.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -68,7 +68,7 @@ def track(
             )
         track_all(settings, report)
         return
-    _check_stdout(settings, report.json)
+    report = _check_stdout(settings, report)
     needed = bool(settings.source) and settings.detections is None
     settings = settings.model_copy(update={"detector": settle_detector(settings.detector, report, needed=needed)})
     with _screen(report) as screen:
@@ -102,14 +102,15 @@ def _print(run: Run, report: Reporter, scoring: Scoring | None) -> None:
     report.result(data)
 
 
-def _check_stdout(settings: TrackSettings, json: bool) -> None:
-    """Standard output has room for one thing: rows, the JSON of results, or the table of scores."""
+def _check_stdout(settings: TrackSettings, report: Reporter) -> Reporter:
+    """Standard output has room for one thing: rows, the JSON of results, or tables."""
     from deepsort_cli.video.outputs import to_stdout
 
     rows = to_stdout(settings.output)
-    other = "--json" if json else "`score`" if settings.score or settings.gt is not None else None
+    other = "--json" if report.json else "`score`" if settings.score or settings.gt is not None else None
     if rows and other:
         raise InputError(f"`{rows[0]}` - and {other} both write to standard output. Give `{rows[0]}` a file name.")
+    return replace(report, rows=bool(rows))
 
 
 @contextlib.contextmanager

@@ -55,7 +55,6 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 SOURCE, DETECTOR, REID, TRACKER, OUTPUT = "Source", "Detector", "Appearance", "Tracker", "Output"
 COUNTING, ACROSS, AFTERWARDS, ARCHIVE = "Counting", "People across cameras", "At the end", "Archive"
-BROWSER = "In a browser"
 
 DAILY_OUTPUTS = {"save_txt", "save_csv"}
 
@@ -104,6 +103,8 @@ OPTIONS = (
     Option("output.emit", "emit", OUTPUT),
     Option("output.display", "display", OUTPUT, daily=True),
     Option("output.show_fps", "show_fps", OUTPUT),
+    Option("serve.address", "serve", OUTPUT, daily=True, metavar="[HOST:]PORT"),
+    Option("serve.events", "events", OUTPUT, metavar="URL"),
     Option("output.labels", "labels", OUTPUT, daily=True),
     Option("output.overwrite", "overwrite", OUTPUT, daily=True),
     Option("output.rotate", "rotate", OUTPUT, metavar="TIME|SIZE"),
@@ -113,8 +114,6 @@ OPTIONS = (
     Option("across.known", "known", ACROSS, daily=True, metavar="DIR"),
     Option("across.people", "people_file", ACROSS, metavar="FILE"),
     Option("across.overlap", "overlap", ACROSS, metavar="1,2|all", repeat=True),
-    Option("serve.address", "serve", BROWSER, daily=True, metavar="[HOST:]PORT"),
-    Option("serve.events", "events", BROWSER, metavar="URL"),
     Option("refinement.interpolate", "interpolate", AFTERWARDS),
     Option("refinement.max_gap", "max_gap", AFTERWARDS),
     Option("refinement.min_length", "min_length", AFTERWARDS),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import av
 import cv2
 import numpy as np
 import pytest
+import requests
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 SMALL = ["--set", "demo.width=320", "--set", "demo.height=240", "--set", "demo.people=3"]
@@ -244,6 +246,30 @@ class TestInterruption:
             lines = [json.loads(line) for line in (tmp_path / f"{name}.jsonl").read_text().splitlines()]
             assert [line["frame"] for line in lines] == list(range(1, len(lines) + 1))
             assert cv2.VideoCapture(str(tmp_path / f"{name}.mp4")).get(cv2.CAP_PROP_FRAME_COUNT) == len(lines) > 3
+
+    def test_a_page_stays_on_view_until_it_is_ended_and_rows_go_down_the_pipe(self, tmp_path: Path) -> None:
+        det_file(tmp_path)
+        process = subprocess.Popen(
+            [str(Path(sys.executable).with_name("deepsort")), "track", "demo", "--detections", "det.txt", "--reid",
+             "none", "--max-frames", "12", "--serve", "0", "--save-jsonl", "-", "--line", "gate=100,0,100,500"],
+            cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env={**os.environ, "NO_COLOR": "1"},
+        )  # fmt: skip
+        assert process.stderr is not None
+        said = ""
+        while "stays on view" not in said and (line := process.stderr.readline()):
+            said += line
+        page = re.search(r"^open (http://127\.0\.0\.1:\d+/)(\?token=\S{40,})$", said, re.MULTILINE)
+        assert page is not None, said
+        browser = requests.Session()
+        assert browser.get(page[1] + page[2], timeout=60).status_code == 200
+        state = browser.get(f"{page[1]}api/state", timeout=60).json()
+        assert (state["writable"], state["cameras"][0]["frames"]) == (True, 12)
+        process.send_signal(signal.SIGTERM)
+        rows, more = process.communicate(timeout=600)
+        assert process.returncode == 0, said + more
+        assert [json.loads(row)["frame"] for row in rows.splitlines()] == list(range(1, 13))
+        assert "tracks" in said, "the table is on the screen all the same"
 
     def test_what_a_killed_run_has_rotated_is_there_and_plays(self, tmp_path: Path) -> None:
         """Also the part that was being written, under its own name; nothing of it was asked to end."""

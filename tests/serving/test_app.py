@@ -114,7 +114,7 @@ def test_regions_that_are_none_change_nothing(page: Page, client: TestClient, bo
     assert page.hub.cameras[0].take_regions() is None
 
 
-def test_bodies_that_are_too_large_are_not_read(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bodies_that_are_too_large_are_not_read(client: TestClient) -> None:
     for path, method, most in (
         ("/api/cameras/0/regions", "PUT", app.MOST_JSON),
         ("/api/search", "POST", app.MOST_UPLOAD),

@@ -96,9 +96,7 @@ def test_with_the_cookie_only_the_page_itself_can_change_something(page: Page) -
         ("localhost:x@evil.example", False),
     ],
 )
-def test_on_this_machine_names_that_others_could_have_given_it_are_refused(
-    page: Page, host: str, allowed: bool
-) -> None:
+def test_names_that_others_could_have_given_this_machine_are_refused(page: Page, host: str, allowed: bool) -> None:
     answer = page.client().get("/api/state", headers={"Host": host})
     assert answer.status_code == (200 if allowed else 403)
     assert page.client(private=False).get("/api/state", headers={"Host": host, **BEARER}).status_code == 200

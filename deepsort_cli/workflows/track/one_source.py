@@ -89,7 +89,8 @@ class OneSource:
         self.task = task
         self._across = across
         self._people: set[int] = set()
-        self._keeps_looks = settings.refinement.link or settings.output.save_looks is not None
+        keeps = settings.refinement.link or settings.output.save_looks is not None
+        self._keeps_looks = keeps or task.watch is not None
         self.parts = replace(parts, detector=parts.detector.fresh())
         self._settings = settings
         self._listener = listener
@@ -98,7 +99,7 @@ class OneSource:
             task.counter,
             fps=task.source.fps,
             matched_only=settings.output.emit == "matched",
-            with_looks=self._keeps_looks or across is not None or task.watch is not None,
+            with_looks=self._keeps_looks or across is not None,
             margin=settings.counting.margin,
         )
         if settings.tracker.max_cosine_distance == "auto":
