@@ -26,7 +26,7 @@ from deepsort_cli.settings.track import TrackSettings
 from deepsort_cli.tracking.counting import RegionCounter
 from deepsort_cli.tracking.settings import CountingSettings
 from deepsort_cli.video.outputs import Outputs, to_stdout
-from deepsort_cli.video.sinks import ROW, ComparisonSink, RowsSink, unique_names
+from deepsort_cli.video.sinks import ComparisonSink, RowsSink, unique_names
 from deepsort_cli.video.sources import Source
 from deepsort_cli.workflows.track.across import Across
 from deepsort_cli.workflows.track.checks import check_looks, check_people, refuse_archive, tell
@@ -295,12 +295,12 @@ class Run:
                 "write them into a file: `output.save_csv`."
             )
         places = {summary.source: place for place, summary in enumerate(self.summaries)}
-        tables = [np.empty(0, ROW)]
+        tables = []
         for task in self._tasks:
             assert task.rows is not None
             tables.append(task.rows.table())
             tables[-1]["source"] = places.get(task.name, 0)
-        return np.concatenate(tables)
+        return np.concatenate([table for table in tables if len(table)] or tables[:1])
 
     @property
     def scoring(self) -> Scoring | None:
