@@ -724,7 +724,7 @@ def track(
         line: Count who crosses the line x1,y1,x2,y2 in pixels, or name=x1,y1,x2,y2; repeat for several.
         zone: Count who is inside x1,y1,x2,y2,x3,y3,… around a zone, or name=x1,y1,…; repeat for several.
         across: Say which person each track is, the same in all sources: by looks, time and place.
-        known: Folder of people known by name, NAME/*.jpg each: tracks that look like one get the name.
+        known: Folder of known people, NAME/*.jpg: tracks that look like one get the name.
         people_file: File of people, .npz, read at the start and written by the run: who comes again in a later run
             keeps the number and the name.
         overlap: Sources that see the same place, so that a person may be in both at once: 1,2 counted from 1 in the

@@ -414,7 +414,7 @@ class AcrossSettings(Settings):
     looks: int = Field(5, ge=1, description="Looks of a track, 0.2 s apart, after which its person is decided.")
     known: Path | None = Field(
         None,
-        description="Folder of people known by name, NAME/*.jpg each: tracks that look like one get the name.",
+        description="Folder of known people, NAME/*.jpg: tracks that look like one get the name.",
         json_schema_extra={"metavar": "DIR"},
     )
     known_distance: float | None = Field(

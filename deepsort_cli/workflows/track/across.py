@@ -79,6 +79,7 @@ class Across:
 
     def __call__(self, frame: Frame, tracks: Tracks, threshold: float) -> Tracks:
         """The tracks of the next frame, with their people; `threshold` is the appearance threshold now."""
+        self.register.check(tracks)
         rule = self._settings.rule(threshold)
         limit = self.register.limit
         self.gallery.rule = rule if limit is None else rule._replace(enrolled=limit)
