@@ -147,7 +147,7 @@ def walk(
 
     def run(*arguments: object) -> dict:
         # One thread: where other work fills the processor, two wait for each other most of the time.
-        done = deepsort(*arguments, "--json", timeout=900, env={"OMP_NUM_THREADS": os.environ.get("TEST_THREADS", "1")})
+        done = deepsort(*arguments, "--json", timeout=900, env={"OMP_NUM_THREADS": "1"})
         assert done.returncode == 0, f"{arguments}\n{done.stderr}"
         return json.loads(done.stdout)
 
