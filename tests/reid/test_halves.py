@@ -14,11 +14,12 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("torchvision")
 
 from deepsort_cli.core.events import Listener  # noqa: E402
+from deepsort_cli.core.preprocess import Preprocess  # noqa: E402
 from deepsort_cli.evaluation.bootstrap import Interval  # noqa: E402
 from deepsort_cli.reid import keeper, training  # noqa: E402
 from deepsort_cli.reid.backbones.osnet import OSNet  # noqa: E402
 from deepsort_cli.reid.certainty import Trial  # noqa: E402
-from deepsort_cli.reid.checkpoint import load_model, read_checkpoint  # noqa: E402
+from deepsort_cli.reid.checkpoint import CheckpointInfo, load_model, read_checkpoint, save_checkpoint  # noqa: E402
 from deepsort_cli.reid.events import RunPlan, StepReport  # noqa: E402
 from deepsort_cli.reid.halves import Learned, try_halves  # noqa: E402
 from deepsort_cli.reid.settings import TrainConfig  # noqa: E402
@@ -47,6 +48,9 @@ def few(tmp_path_factory: pytest.TempPathFactory) -> Path:
     make_people(folder / "people", 6, per_camera=2)
     torch.manual_seed(5)
     torch.save(OSNet("osnet_x0_25", num_classes=9, feature_dim=32).state_dict(), folder / "start.pth")
+    size = Preprocess(height=32, width=16)
+    known = CheckpointInfo("osnet_x0_25", 9, 32, "bnneck", size, metrics={"threshold": 0.01}, neck_feature="before")
+    save_checkpoint(folder / "known.pth", known.build().state_dict(), known)
     return folder
 
 
@@ -130,6 +134,33 @@ def test_what_was_learned_is_kept_where_halves_gained(
     result = train(config_of(few, "run", tmp_path))
     assert (result.best["epoch"], result.trial) == (2, trial)
     assert ("cannot be told apart" in trial.words()) == (trial is UNSURE)
+
+
+@pytest.mark.parametrize("share", [None, 0, 0.4], ids=["halves", "nobody", "held out"])
+def test_the_threshold_of_the_start_is_carried_over(few: Path, tmp_path: Path, share: float | None) -> None:
+    """Measured on the other halves or on the held-out people, and as it was where nobody was looked for."""
+    config = config_of(few, "run", tmp_path)
+    config = config.model_copy(
+        update={
+            "data": config.data.model_copy(update={"val_ratio": share}),
+            "model": config.model.model_copy(update={"pretrained": few / "known.pth"}),
+        }
+    )
+    result = train(config)
+    for name in ("best", "last"):
+        info = load_model(result.folder / "checkpoints" / f"{name}.pth")[1]
+        source, threshold = info.threshold_source, info.metrics["threshold"]
+        if info.epoch == 0:
+            assert (threshold, source) == (0.01, "that of the weights it started from, which these are")
+        elif share == 0:
+            assert (threshold, source) == (0.01, "that of the weights it started from; not measured since")
+        else:
+            who = "6 people" if share is None else "2 people"
+            assert 0 < threshold < 0.5
+            assert f"{who} not learned from as the start did at its 0.01" in source
+    again = train(config)
+    assert again.resumed_epoch == 2
+    assert load_model(result.folder / "checkpoints" / "last.pth")[1].metrics["threshold"] == threshold
 
 
 def test_who_is_in_which_half(few: Path, tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def test_sums_of_an_epoch_under_way_keep_their_names(monkeypatch: pytest.MonkeyP
     position = Position.read(old)
     found = dict(zip((*figure_names(), "steps"), position.sums.tolist(), strict=True))
     assert found == {**dict(zip(FIRST_FIGURES, range(9), strict=True)), "another": 0, "steps": 9}
-    assert Position.read({"position": vars(position)}).sums.tolist() == position.sums.tolist()
+    assert Position.read({"position": position.saved()}).sums.tolist() == position.sums.tolist()
 
 
 def test_marked_settings_exist() -> None:

@@ -34,6 +34,10 @@ LINKED = (
     "linking at the end: people differ where their looks are further apart than {}; text outputs and crops get the "
     "linked ids, pictures, counts and the number of tracks are of the run itself"
 )
+TRACKS_ARE_NO_PEOPLE = (
+    "crops: a folder for each track, of which one person often has several. To train on them put those together: "
+    "`refinement.link`=true does, as far as looks and motion tell"
+)
 NO_LOOKS = "`{}`: no appearance to go by, as there is no Re-ID model. Give one: `reid.model_path`=MODEL.onnx."
 
 MEASURED = "`tracker.max_cosine_distance`=auto: measured after {:g} s of each source; until then"
@@ -65,6 +69,8 @@ def tell(settings: TrackSettings, parts: Parts, plans: Sequence[Outputs], listen
                 listener.warn("`output.rotate`: refined text outputs are written at the end, each into one file.")
         else:
             listener.warn(TABLES_ONLY.format("`output.save_txt`, `output.save_csv`, `output.save_jsonl`, …"))
+    if crops and not refinement.link and (parts.embedder is not None or parts.brings_features):
+        listener.note(TRACKS_ARE_NO_PEOPLE)
     if any(plan.rotates for plan in plans):
         listener.note(ROTATED.format(settings.output.rotate))
     if settings.tracker.max_cosine_distance == "auto":

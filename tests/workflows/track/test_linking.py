@@ -88,8 +88,10 @@ def test_all_outputs_agree_on_the_linked_ids(detections: Path, tmp_path: Path) -
 
 def test_a_file_and_its_looks_are_linked_as_at_the_end_of_the_run(detections: Path, tmp_path: Path) -> None:
     for name, link in (("linked", True), ("plain", False)):
-        out, looks = tmp_path / f"{name}.txt", tmp_path / f"{name}.npz"
-        deepsort.track("demo", demo=DEMO, detections=detections, link=link, save_txt=out, save_looks=looks).finish()
+        out, looks, heard = tmp_path / f"{name}.txt", tmp_path / f"{name}.npz", Heard()
+        files = {"save_txt": out, "save_looks": looks, "save_crops": tmp_path / f"{name}-crops"}
+        deepsort.track("demo", demo=DEMO, detections=detections, link=link, listener=heard, **files).finish()
+        assert ("crops: a folder for each track" in " ".join(heard.notes)) == (not link)
     assert ids_of(tmp_path / "plain.txt") == {1, 2, 3}
     done = deepsort.refine(
         tmp_path / "plain.txt", output=tmp_path / "again.txt", link=True, looks=tmp_path / "plain.npz"
