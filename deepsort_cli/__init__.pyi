@@ -524,10 +524,11 @@ def scan(
     """
 
 def score(
-    gt: Path | str | None = None,
-    results: Path | str | None = None,
+    gt: Path | str | Sequence[Path | str] | None = None,
+    results: Path | str | Sequence[Path | str] | None = None,
     *,
     listener: Listener | None = None,
+    across: bool = False,
     benchmark: Literal["MOT15", "MOT16", "MOT17", "MOT20"] | None = None,
     gt_class: int | None = None,
     result_class: int | None = None,
@@ -538,9 +539,12 @@ def score(
     """Score tracking results with the official scorer, as `deepsort score` does. Needs the extra `score`.
 
     Args:
-        gt: ground truth: a sequence folder, a folder of such, a gt.txt, or KITTI's label_02.
-        results: a text file, or a folder of <sequence>.txt files.
+        gt: ground truth: a sequence folder, a folder of such, a gt.txt, or KITTI's label_02; with `across=True` also
+            one for every camera.
+        results: a text file, or a folder of <sequence>.txt files; with `across=True` files of all cameras, in the same
+            order, or a folder.
         listener: told what counted and what was left out; None: remarks go to the logger `deepsort`.
+        across: Score cameras as one sequence: ids (`person` of JSON Lines and CSV) hold in all of them.
         benchmark: Whose official preprocessing applies; by default by the columns of each ground truth.
         gt_class: The class in column 8 of ground truth that counts; None: see docs/TRACKING.md.
         result_class: The class in column 8 of results that counts; None: all of them.
@@ -549,7 +553,8 @@ def score(
         overwrite: Replace outputs that exist.
 
     Returns:
-        Scores of each sequence, fractions and counts; where there are several, those of all together last.
+        Scores of each sequence, fractions and counts; where there are several, those of all together last; with
+        `across=True` those of all cameras as one sequence.
 
     Raises:
         InputError: something given cannot be used, or the scorer is not installed.

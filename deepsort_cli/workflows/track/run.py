@@ -349,7 +349,7 @@ class Run:
         if self._scoring is None and any(task.comparison is not None for task in self._tasks):
             if not comparisons:
                 raise InputError("the run has no scores yet: iterate over it, or call finish().")
-            self._scoring = score_comparisons(comparisons)
+            self._scoring = score_comparisons(comparisons, across=self._settings.across.enabled)
         return self._scoring
 
     @property
