@@ -404,7 +404,7 @@ def people(
     """
 
 def refine(
-    results: Path | str | None = None,
+    results: Path | str | Sequence[Path | str] | None = None,
     *,
     listener: Listener | None = None,
     output: _Path | None = None,
@@ -412,27 +412,36 @@ def refine(
     max_gap: int = 20,
     min_length: int = 1,
     link: bool = False,
-    looks: _Path | None = None,
+    looks: _Path | Sequence[_Path] = ...,
     link_distance: float | None = None,
     link_gap: float = 8.0,
     fps: float | None = None,
+    across: bool | AcrossSettings | Mapping[str, Any] = False,
+    overlap: str | Sequence[Any] = ...,
+    starts: float | str | Sequence[float] = ...,
     overwrite: bool = False,
     refinement: RefinementSettings | Mapping[str, Any] = ...,
 ) -> Refinement:
-    """Link finished tracks, fill their gaps, smooth their boxes, drop short ones, as `deepsort refine` does.
+    """Link finished tracks, fill their gaps, smooth their boxes, drop short ones, as `deepsort refine` does; or, with
+    `across=True`, find out who is who in the tracks of several cameras.
 
     Args:
-        results: tracking results, as MOTChallenge text.
+        results: tracking results, as MOTChallenge text; with `across=True` JSON Lines or CSV of every camera.
         listener: told what happens; None: remarks go to the logger `deepsort`.
-        output: Where to write the refined results.
+        output: Where to write the refined results; with `across.enabled` a folder for copies with a `person`.
         interpolate: Fill gaps in tracks: linear, or gaussian, which also smooths the boxes; None: not at all.
         max_gap: Longest gap to fill, in missing frames.
         min_length: Drop tracks with boxes in fewer frames than this.
         link: Join the tracks of one person by looks, time and motion; split tracks of two people.
-        looks: What the tracks looked like, as `output.save_looks` of the run wrote it; for linking.
+        looks: What the tracks looked like, as `output.save_looks` of the run wrote it; with `across.enabled` one for
+            each camera, in the same order.
         link_distance: Cosine distance at which looks alone tell people apart; None: 1.25 × max_cosine_distance.
         link_gap: Seconds after which nobody is recognised any more.
         fps: Frames per second of the results; None: as `looks` says, else 25.
+        across: Say which person each track is, the same in all sources: by looks, time and place.
+        overlap: Sources that see the same place, so that a person may be in both at once: 1,2 counted from 1 in the
+            order given, or all; repeat for several places.
+        starts: When each recording began, in seconds on one clock; empty: all at the same moment.
         overwrite: Replace outputs that exist; the output may then be the input itself.
         refinement: Section: What to do to the tracks.
 

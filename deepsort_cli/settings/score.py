@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from deepsort_cli.settings.loader import CommandSettings
 from deepsort_cli.settings.options import Option
+from deepsort_cli.settings.paths import Paths
 
 OPTIONS = (
     Option("gt", "gt", "Scoring", metavar="PATH", repeat=True),
@@ -24,24 +25,17 @@ OPTIONS = (
 """The flags and keywords of the command, in the order of its help."""
 
 
-def _as_paths(value: Any) -> Any:
-    """A single path may be written without brackets, and none as null."""
-    if value is None:
-        return ()
-    return value if isinstance(value, list | tuple) else [value]
-
-
 class ScoreSettings(CommandSettings):
     """Everything `deepsort score` can be told."""
 
     options = OPTIONS
 
-    gt: Annotated[tuple[Path, ...], BeforeValidator(_as_paths)] = Field(
+    gt: Paths = Field(
         (),
         description="Ground truth: a sequence folder, a folder of sequence folders, a gt.txt, or KITTI's label_02. "
         "With `across`, repeat it for every camera, or give a folder of all.",
     )
-    results: Annotated[tuple[Path, ...], BeforeValidator(_as_paths)] = Field(
+    results: Paths = Field(
         (),
         description="Results: a text file, or a folder of <sequence>.txt files. With `across`, JSON Lines, CSV or text "
         "of every camera in the order of `gt`, or a folder of <camera>.jsonl, .csv or .txt.",
