@@ -9,18 +9,21 @@ CUHK03.
 
 prints the whole table, a line as soon as it is known, and on two cores takes a day. Any part of it is a call of its own
 (`--people 40 --seeds 1`); docs/TRAINING.md says which parts were run. A star marks a run that kept its start.
+`--keep FOLDER` keeps the people and the runs there: the same command goes on with a run that was interrupted, and tests
+one that was over without training it again. Its minutes are then those of the last call alone.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import shutil
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +33,7 @@ import deepsort_cli as deepsort
 from deepsort_cli.core.types import FloatArray
 from deepsort_cli.data.loading import load_manifest, load_query_gallery
 from deepsort_cli.evaluation.ranking import rank
+from deepsort_cli.reid.bundled import weights_file
 from deepsort_cli.reid.certainty import People, signed
 from deepsort_cli.reid.checkpoint import load_model
 from deepsort_cli.reid.extract import extract_features
@@ -71,10 +75,11 @@ def first_people(root: Path, count: int, target: Path) -> int:
     pids = sorted(set(images.pids[images.pids > 0].tolist()))
     if count > len(pids):
         sys.exit(f"{root}: has {len(pids)} people, not {count}")
-    target.mkdir()
+    target.mkdir(parents=True, exist_ok=True)
     chosen = [path for path, pid in zip(images.paths, images.pids.tolist(), strict=True) if pid in set(pids[:count])]
     for path in chosen:
-        shutil.copyfile(images.root / path, target / Path(path).name)
+        if not (target / Path(path).name).exists():  # of an earlier call
+            shutil.copyfile(images.root / path, target / Path(path).name)
     return len(chosen)
 
 
@@ -94,7 +99,19 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--people", type=numbers, default=[9, 40], help="numbers of people (9,40)")
     parser.add_argument("--seeds", type=int, default=1, help="runs of each (1)")
+    parser.add_argument("--first-seed", type=int, default=0, help="the first of their seeds (0)")
+    parser.add_argument("--keep", type=Path, help="folder to keep people and runs in (none)")
     return parser.parse_args(given)
+
+
+@contextlib.contextmanager
+def kept_or_temporary(folder: Path | None) -> Iterator[Path]:
+    """That folder, or one that is gone afterwards."""
+    if folder is not None:
+        yield folder
+        return
+    with tempfile.TemporaryDirectory() as name:
+        yield Path(name)
 
 
 def line(cells: Sequence[str]) -> str:
@@ -104,19 +121,21 @@ def line(cells: Sequence[str]) -> str:
 def main(given: Sequence[str] | None = None) -> None:
     options = arguments(given)
     test = Test(options.test)
-    start = test(Path(options.start)) if options.start != "none" else None
+    start = test(weights_file(options.start)) if options.start != "none" else None
     if start is not None:
         print(f"start: mAP {start.mAP:.1%}, rank 1 {start.rank1:.1%}", flush=True)
     heads = ("people", "pictures", "mAP, each seed", "gain of the first, 95 %", "rank 1", "minutes")
     print(line(heads), line(["---"] * len(heads)).replace(" ", ""), sep="\n", flush=True)
     for count in options.people:
-        with tempfile.TemporaryDirectory() as name:
-            root = Path(name) / "people"
+        with kept_or_temporary(options.keep) as folder:
+            root = folder / f"people{count}"
             pictures = first_people(options.train, count, root)
             found, minutes, kept_start = [], [], []
-            for seed in range(options.seeds):
+            for seed in range(options.first_seed, options.first_seed + options.seeds):
                 began = time.monotonic()
-                run = deepsort.train(root, pretrained=options.start, output_dir=name, name=f"run{seed}", seed=seed)
+                run = deepsort.train(
+                    root, pretrained=options.start, output_dir=folder, name=f"people{count}-seed{seed}", seed=seed
+                )
                 minutes.append((time.monotonic() - began) / 60)
                 kept_start.append(run.best["epoch"] == 0)
                 found.append(test(run.folder / "checkpoints" / "best.pth"))

@@ -20,8 +20,8 @@ The tracker alone, for detections from anywhere:
 >>> tracker = deepsort.Tracker(deepsort.TrackerSettings(max_age=30))
 >>> tracks = tracker.update([[100, 80, 160, 240, 0.9]])
 
-Nothing heavy is imported before it is used. Errors that a user can cause are `InputError` and `RunError`; what a run
-has to say goes to the logger `deepsort`, or to a `Listener`.
+Nothing heavy is imported before it is used. Errors that a user can cause are `InputError` and `RunError`, both a
+`DeepsortError`; what a run has to say goes to the logger `deepsort`, or to a `Listener`.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "CameraMotionSettings": "perception.settings",
+    "DeepsortError": "core.errors",
     "Detections": "core.types",
     "DetectorSettings": "perception.settings",
     "EmbedderSettings": "perception.settings",
@@ -49,6 +50,7 @@ _HOMES = {
     "export": "workflows.export",
     "finetune": "workflows.finetune",
     "models": "workflows.models",
+    "people": "workflows.people",
     "refine": "workflows.refine",
     "reorganize": "workflows.reorganize",
     "scan": "workflows.scan",

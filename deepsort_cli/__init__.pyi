@@ -5,6 +5,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
 
+from deepsort_cli.core.errors import DeepsortError as DeepsortError
 from deepsort_cli.core.errors import InputError as InputError
 from deepsort_cli.core.errors import RunError as RunError
 from deepsort_cli.core.events import Listener as Listener
@@ -39,7 +40,7 @@ from deepsort_cli.serving.settings import ServeSettings
 from deepsort_cli.settings.scan import ScanReportSettings, ScannedData
 from deepsort_cli.settings.tune import SearchSettings
 from deepsort_cli.tracking.refinement import Refinement
-from deepsort_cli.tracking.settings import CountingSettings, RefinementSettings
+from deepsort_cli.tracking.settings import AcrossSettings, CountingSettings, RefinementSettings
 from deepsort_cli.tracking.settings import TrackerSettings as TrackerSettings
 from deepsort_cli.tracking.tracker import Tracker as Tracker
 from deepsort_cli.video.settings import ArchiveSettings, DemoSettings, SourceSettings
@@ -50,6 +51,7 @@ from deepsort_cli.workflows.evaluate import Evaluated
 from deepsort_cli.workflows.export import Exported
 from deepsort_cli.workflows.finetune import Finetuned
 from deepsort_cli.workflows.models import models as models
+from deepsort_cli.workflows.people import Action, PeopleDone
 from deepsort_cli.workflows.reorganize import Reorganized
 from deepsort_cli.workflows.scan import Scan
 from deepsort_cli.workflows.track.run import Model, Run
@@ -60,6 +62,7 @@ _HOMES: dict[str, str]
 _Path = str | PathLike[str]
 __all__ = [
     "CameraMotionSettings",
+    "DeepsortError",
     "Detections",
     "DetectorSettings",
     "EmbedderSettings",
@@ -76,6 +79,7 @@ __all__ = [
     "export",
     "finetune",
     "models",
+    "people",
     "refine",
     "reorganize",
     "scan",
@@ -146,6 +150,7 @@ def evaluate(
     flip_test: bool = False,
     batch_size: int = 32,
     device: str = "auto",
+    cluster: str | None = None,
     query: _Path | None = None,
     gallery: _Path | None = None,
     root: _Path | None = None,
@@ -181,6 +186,7 @@ def evaluate(
         batch_size: Images given to the model at once.
         device: auto, cpu, cuda, tensorrt, coreml, openvino, directml, rocm, migraphx; cuda:1: second GPU; openvino:gpu,
             openvino:npu: Intel's.
+        cluster: Share the embedding among the machines of a Ray cluster: auto, or ray://HOST:10001.
         query: Folder of the query images.
         gallery: Folder of the gallery images.
         root: Instead of both: a folder that holds query and gallery, or one to split.
@@ -366,8 +372,39 @@ def finetune(
         KeyboardInterrupt: interrupted; the state of the training was saved.
     """
 
+def people(
+    file: Path | str | None = None,
+    action: Action = 'list',
+    who: Sequence[str | int] | str | int = (),
+    *,
+    listener: Listener | None = None,
+    older_than: str | None = None,
+    unnamed: bool = False,
+    output: _Path | None = None,
+    overwrite: bool = False,
+) -> PeopleDone:
+    """List, export, forget or rename the people that a run with `people_file=` keeps, as `deepsort people` does.
+
+    Args:
+        file: the file of people.
+        action: `list`, `export`, `forget` or `rename`.
+        who: people by number or name; none: all, except to forget. Of `rename`, a person and the new name.
+        listener: told what happens; None: remarks go to the logger `deepsort`.
+        older_than: People whom a run has seen, but none for so long: 30m, 12h, 7d, 2w; None: all.
+        unnamed: People without a name only.
+        output: Folder to export into.
+        overwrite: Replace what an earlier export wrote.
+
+    Returns:
+        The people it was about, and what is left.
+
+    Raises:
+        InputError: something given cannot be used; nothing was changed.
+        RunError: the file cannot be written.
+    """
+
 def refine(
-    results: Path | str | None = None,
+    results: Path | str | Sequence[Path | str] | None = None,
     *,
     listener: Listener | None = None,
     output: _Path | None = None,
@@ -375,27 +412,36 @@ def refine(
     max_gap: int = 20,
     min_length: int = 1,
     link: bool = False,
-    looks: _Path | None = None,
+    looks: _Path | Sequence[_Path] = ...,
     link_distance: float | None = None,
     link_gap: float = 8.0,
     fps: float | None = None,
+    across: bool | AcrossSettings | Mapping[str, Any] = False,
+    overlap: str | Sequence[Any] = ...,
+    starts: float | str | Sequence[float] = ...,
     overwrite: bool = False,
     refinement: RefinementSettings | Mapping[str, Any] = ...,
 ) -> Refinement:
-    """Link finished tracks, fill their gaps, smooth their boxes, drop short ones, as `deepsort refine` does.
+    """Link finished tracks, fill their gaps, smooth their boxes, drop short ones, as `deepsort refine` does; or, with
+    `across=True`, find out who is who in the tracks of several cameras.
 
     Args:
-        results: tracking results, as MOTChallenge text.
+        results: tracking results, as MOTChallenge text; with `across=True` JSON Lines or CSV of every camera.
         listener: told what happens; None: remarks go to the logger `deepsort`.
-        output: Where to write the refined results.
+        output: Where to write the refined results; with `across.enabled` a folder for copies with a `person`.
         interpolate: Fill gaps in tracks: linear, or gaussian, which also smooths the boxes; None: not at all.
         max_gap: Longest gap to fill, in missing frames.
         min_length: Drop tracks with boxes in fewer frames than this.
         link: Join the tracks of one person by looks, time and motion; split tracks of two people.
-        looks: What the tracks looked like, as `output.save_looks` of the run wrote it; for linking.
+        looks: What the tracks looked like, as `output.save_looks` of the run wrote it; with `across.enabled` one for
+            each camera, in the same order.
         link_distance: Cosine distance at which looks alone tell people apart; None: 1.25 × max_cosine_distance.
         link_gap: Seconds after which nobody is recognised any more.
         fps: Frames per second of the results; None: as `looks` says, else 25.
+        across: Say which person each track is, the same in all sources: by looks, time and place.
+        overlap: Sources that see the same place, so that a person may be in both at once: 1,2 counted from 1 in the
+            order given, or all; repeat for several places.
+        starts: When each recording began, in seconds on one clock; empty: all at the same moment.
         overwrite: Replace outputs that exist; the output may then be the input itself.
         refinement: Section: What to do to the tracks.
 
@@ -487,10 +533,11 @@ def scan(
     """
 
 def score(
-    gt: Path | str | None = None,
-    results: Path | str | None = None,
+    gt: Path | str | Sequence[Path | str] | None = None,
+    results: Path | str | Sequence[Path | str] | None = None,
     *,
     listener: Listener | None = None,
+    across: bool = False,
     benchmark: Literal["MOT15", "MOT16", "MOT17", "MOT20"] | None = None,
     gt_class: int | None = None,
     result_class: int | None = None,
@@ -501,9 +548,12 @@ def score(
     """Score tracking results with the official scorer, as `deepsort score` does. Needs the extra `score`.
 
     Args:
-        gt: ground truth: a sequence folder, a folder of such, a gt.txt, or KITTI's label_02.
-        results: a text file, or a folder of <sequence>.txt files.
+        gt: ground truth: a sequence folder, a folder of such, a gt.txt, or KITTI's label_02; with `across=True` also
+            one for every camera.
+        results: a text file, or a folder of <sequence>.txt files; with `across=True` files of all cameras, in the same
+            order, or a folder.
         listener: told what counted and what was left out; None: remarks go to the logger `deepsort`.
+        across: Score cameras as one sequence: ids (`person` of JSON Lines and CSV) hold in all of them.
         benchmark: Whose official preprocessing applies; by default by the columns of each ground truth.
         gt_class: The class in column 8 of ground truth that counts; None: see docs/TRACKING.md.
         result_class: The class in column 8 of results that counts; None: all of them.
@@ -512,7 +562,8 @@ def score(
         overwrite: Replace outputs that exist.
 
     Returns:
-        Scores of each sequence, fractions and counts; where there are several, those of all together last.
+        Scores of each sequence, fractions and counts; where there are several, those of all together last; with
+        `across=True` those of all cameras as one sequence.
 
     Raises:
         InputError: something given cannot be used, or the scorer is not installed.
@@ -561,17 +612,22 @@ def track(
     save_detections: _Path | None = None,
     save_heatmap: _Path | None = None,
     save_looks: _Path | None = None,
+    save_people: _Path | None = None,
     audio: bool = True,
     emit: Literal["matched", "paper"] = "matched",
     display: bool = False,
     show_fps: bool = False,
+    serve: str | None | ServeSettings | Mapping[str, Any] = None,
+    events: str | None = None,
     labels: Literal["auto", "full", "id", "none"] = "auto",
     overwrite: bool = False,
     rotate: str | None = None,
     line: str | Sequence[Any] = ...,
     zone: str | Sequence[Any] = ...,
-    serve: str | None | ServeSettings | Mapping[str, Any] = None,
-    events: str | None = None,
+    across: bool | AcrossSettings | Mapping[str, Any] = False,
+    known: _Path | None = None,
+    people_file: _Path | None = None,
+    overlap: str | Sequence[Any] = ...,
     interpolate: Literal["linear", "gaussian"] | None = None,
     max_gap: int = 20,
     min_length: int = 1,
@@ -614,8 +670,9 @@ def track(
         reid: a model's name or path, `"none"`, settings, or a function from an image and (N, 4) boxes to (N, D)
             features. Functions are asked for one frame after the other, from a thread of their own.
         preset: deepsort: as in the paper; strong: more accurate; fast: at least twice the frames per second.
-        source: Camera number, video, image folder or glob, MOT sequence, URL, or demo; repeat for several. With
-            `archive.output_dir` also a folder, a glob or a text file of videos.
+        source: Camera number, video, image folder or glob, MOT sequence, URL, or demo (demo:1 to demo:4: cameras of one
+            generated world); repeat for several. With `archive.output_dir` also a folder, a glob or a text file of
+            videos.
         detections: Stored detections (MOT det.txt, .npy, .npz) to track instead of running a detector.
         start: Frames to skip at the beginning.
         stride: Process every n-th frame.
@@ -654,25 +711,31 @@ def track(
         save_detections: Recording of all detections and embeddings, .npz; `detections` tracks it again.
         save_heatmap: Picture of where people stood and walked, by time; .png, .svg or .pdf. For still cameras.
         save_looks: What tracks looked like, up to 128 features each, for `refinement.link` later; .npz.
+        save_people: Page that shows who was matched to whom, and how near, for checking; .html, one for the run.
         audio: Keep the source's sound in the video.
         emit: Tracks to output: matched in this frame, or also one predicted row after a miss as in the paper.
         display: Show a live window; q or Esc stops.
         show_fps: Draw the processing speed into the picture.
+        serve: Show the run in a browser, at HOST:PORT to others too, with a token; until Ctrl-C.
+        events: Post who appears, leaves, crosses a line or enters a zone to this address, as JSON.
         labels: On boxes: id, class and score (full), the id alone, none, or what leaves people visible.
         overwrite: Replace outputs that exist.
         rotate: Begin new files at whole times (15m, 1h, 1d) or when they get large (500MB); None: one file each.
         line: Count who crosses the line x1,y1,x2,y2 in pixels, or name=x1,y1,x2,y2; repeat for several.
         zone: Count who is inside x1,y1,x2,y2,x3,y3,… around a zone, or name=x1,y1,…; repeat for several.
-        serve: Show the run in a browser at this port of this machine, or at HOST:PORT to others who have the token that
-            is printed; port 0: any. When recordings have ended, it stays on view until Ctrl-C.
-        events: Post who appears, leaves, crosses a line or enters a zone to this address, as JSON.
+        across: Say which person each track is, the same in all sources: by looks, time and place.
+        known: Folder of known people, NAME/*.jpg: tracks that look like one get the name.
+        people_file: File of people, .npz, read at the start and written by the run: who comes again in a later run
+            keeps the number and the name.
+        overlap: Sources that see the same place, so that a person may be in both at once: 1,2 counted from 1 in the
+            order given, or all; repeat for several places.
         interpolate: Fill gaps in tracks: linear, or gaussian, which also smooths the boxes; None: not at all.
         max_gap: Longest gap to fill, in missing frames.
         min_length: Drop tracks with boxes in fewer frames than this.
         link: Join the tracks of one person by looks, time and motion; split tracks of two people.
         link_distance: Cosine distance at which looks alone tell people apart; None: 1.25 × max_cosine_distance.
         link_gap: Seconds after which nobody is recognised any more.
-        score: Score the tracks against ground truth at the end: of a MOT sequence, or of the demo scene.
+        score: Score the tracks against ground truth at the end: of a MOT sequence, or of demo scenes.
         gt: Ground truth to score against, for a source without its own: a file or a sequence folder.
         output_dir: Track an archive: results of each video in a folder of its own in here; outputs name files in it.
         cluster: Share an archive among the machines of a Ray cluster: auto, or ray://HOST:10001.
@@ -789,6 +852,8 @@ def tune(
     cross_validate: bool = True,
     seed: int = 0,
     output_dir: _Path = ...,
+    jobs: int | None = None,
+    cluster: str | None = None,
     device: str = "auto",
     input: SourceSettings | Mapping[str, Any] = ...,
     demo: DemoSettings | Mapping[str, Any] = ...,
@@ -818,6 +883,8 @@ def tune(
         cross_validate: Also search without each sequence in turn, and see how good the result is on that one.
         seed: Seed of the search.
         output_dir: Folder of the study; one that is there already is continued.
+        jobs: Processes that try settings; None: one, or all there is room for on a cluster.
+        cluster: Share the trials among the machines of a Ray cluster: auto, or ray://HOST:10001.
         device: auto, cpu, cuda, tensorrt, coreml, openvino, directml, rocm, migraphx; cuda:1: second GPU; openvino:gpu,
             openvino:npu: Intel's.
         input: Section: Which frames of the sources.

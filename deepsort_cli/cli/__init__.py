@@ -28,6 +28,7 @@ COMMANDS = {
     "calibrate": "Measure the appearance threshold on your own camera, without labels.",
     "tune": "Search the settings that track your sequences best.",
     "models": "List the models known by name, fetch and keep them.",
+    "people": "List, export, forget and rename the people kept between runs.",
     "refine": "Link tracking results, fill their gaps, smooth them, drop short tracks.",
     "score": "Score tracking results against ground truth: HOTA, MOTA, IDF1.",
 }

@@ -31,11 +31,13 @@ class Reporter:
         json: print the final result as one JSON document on stdout, and nothing else there.
         quiet: say nothing on stderr but errors and warnings.
         verbose: say more.
+        rows: stdout is for rows of a result, so that tables go where messages go.
     """
 
     json: bool = False
     quiet: bool = False
     verbose: bool = False
+    rows: bool = False
     console: Console = field(default_factory=lambda: Console(stderr=True, highlight=False))
 
     @property
@@ -60,13 +62,18 @@ class Reporter:
             self.console.print(renderable)
 
     def table(self, *renderables: Any, width: int | None = None) -> None:
-        """Tables of results, on stdout; with `--json`, where the same is in the document, nothing.
+        """Tables of results, on stdout, or where rows go there, on stderr; with `--json`, whose document has the same,
+        nothing.
 
         Args:
             renderables: tables, texts with rich's markup, …
             width: columns to use where stdout is no terminal and its width is not set; None: 80.
         """
         if self.json:
+            return
+        if self.rows:
+            for renderable in renderables:
+                self.show(renderable)
             return
         console = result_console(width)
         with writing():

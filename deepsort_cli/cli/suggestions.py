@@ -37,6 +37,8 @@ OTHER_WORDS: tuple[tuple[Sequence[str], str], ...] = (
     (("--link",), "--aflink --gta-link --global-link --stitch --merge-tracks --link-tracks"),
     (("--interpolate",), "--gsi --interpolation --smooth --fill-gaps"),
     (("--display",), "--show --view --view-img --show-vid --window --gui --vis --visualize --preview --imshow"),
+    (("--serve",), "--web --webui --http --port --host --listen --server --dashboard --browser --live-view"),
+    (("--events",), "--webhook --webhooks --callback-url --notify --post-url"),
     (
         ("--conf",),
         "--conf-thres --conf-thresh --conf-threshold --confidence --score-thr --score-threshold --min-confidence "
@@ -208,7 +210,7 @@ def looks_like_source(word: str) -> bool:
     return (
         word.isdigit()
         or "://" in word
-        or word.startswith("/dev/video")
+        or word.startswith(("/dev/video", "demo:"))
         or word.lower() == "demo"
         or Path(word).suffix.lower() in MEDIA.split()
         or (word not in (".", "") and Path(word).exists())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -68,7 +68,7 @@ def track(
             )
         track_all(settings, report)
         return
-    _check_stdout(settings, report.json)
+    report = _check_stdout(settings, report)
     needed = bool(settings.source) and settings.detections is None
     settings = settings.model_copy(update={"detector": settle_detector(settings.detector, report, needed=needed)})
     with _screen(report) as screen:
@@ -102,14 +102,15 @@ def _print(run: Run, report: Reporter, scoring: Scoring | None) -> None:
     report.result(data)
 
 
-def _check_stdout(settings: TrackSettings, json: bool) -> None:
-    """Standard output has room for one thing: rows, the JSON of results, or the table of scores."""
+def _check_stdout(settings: TrackSettings, report: Reporter) -> Reporter:
+    """Standard output has room for one thing: rows, the JSON of results, or tables."""
     from deepsort_cli.video.outputs import to_stdout
 
     rows = to_stdout(settings.output)
-    other = "--json" if json else "`score`" if settings.score or settings.gt is not None else None
+    other = "--json" if report.json else "`score`" if settings.score or settings.gt is not None else None
     if rows and other:
         raise InputError(f"`{rows[0]}` - and {other} both write to standard output. Give `{rows[0]}` a file name.")
+    return replace(report, rows=bool(rows))
 
 
 @contextlib.contextmanager
@@ -169,6 +170,8 @@ class _Screen(Told):
         if progress.source not in self._tasks:
             self._tasks[progress.source] = self._bars.add_task(progress.source, total=progress.total, counters="")
         counters = f"{progress.fps:.1f} fps  {progress.present} present  {counted(progress.tracks, 'track')}"
+        if progress.people is not None:
+            counters += f"  {counted(progress.people, 'person', 'people')}"
         if progress.live is not None:
             counters += "".join(f"  {words}" for words in _keeping_up(progress.live))
         task = self._tasks[progress.source]
@@ -206,7 +209,8 @@ def _overview(summaries: Sequence[Summary]) -> Any:
     from rich.table import Table
 
     cameras = any(summary.live is not None for summary in summaries)
-    headings = ("source", "frames", "fps", "tracks", "people now")
+    told_apart = any(summary.people is not None for summary in summaries)
+    headings = ("source", "frames", "fps", "tracks", *(("people",) if told_apart else ()), "people now")
     table = Table(*headings, *(("latency ms", "95 %", "skipped", "reconnects") if cameras else ()), "ended")
     for column in table.columns[1:-1]:
         column.justify = "right"
@@ -216,7 +220,8 @@ def _overview(summaries: Sequence[Summary]) -> Any:
         if live is not None:
             times = ["" if value is None else f"{value:.0f}" for value in (live.latency_ms, live.latency_p95_ms)]
             figures = (*times, f"{live.skipped:,}", str(live.reconnects))
-        counts = (str(summary.frames), f"{summary.fps:.1f}", str(summary.tracks), str(summary.present))
+        people = (str(summary.people),) if told_apart else ()
+        counts = (str(summary.frames), f"{summary.fps:.1f}", str(summary.tracks), *people, str(summary.present))
         table.add_row(escape(summary.source), *counts, *figures, summary.ending)
     return table
 
@@ -233,6 +238,8 @@ def _table(summary: Summary) -> Any:
     table = Table(title=escape(summary.source), title_justify="left", show_header=False)
     table.add_row("frames", f"{summary.frames}{endings.get(summary.ending, '')}")
     table.add_row("tracks", str(summary.tracks))
+    if summary.people is not None:
+        table.add_row("people", str(summary.people))
     if summary.linking is not None:
         table.add_row("linked", str(summary.linking))
     if summary.fate is not None and (summary.rows == 0 or summary.fate.beyond):
@@ -287,6 +294,7 @@ def _as_json(summary: Summary) -> dict[str, Any]:
         "embeddings_skipped": summary.embeddings_skipped,
         "camera_motions": summary.camera_motions,
         **counts,
+        **({} if summary.people is None else {"people": summary.people}),
         "people_now": summary.present,
         "live": None if summary.live is None else _live_as_json(summary.live),
         "error": None if summary.error is None else worded(summary.error),

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError
 
 from deepsort_cli.core.errors import InputError
+from deepsort_cli.core.faults import first_fault
 from deepsort_cli.core.preprocess import Preprocess
 
 PREFIX = "deepsort."
@@ -75,9 +76,9 @@ class EmbedderMetadata(Preprocess):
         try:
             return cls(**values)
         except ValidationError as error:
-            first = error.errors()[0]
-            name = str(first["loc"][0])
-            raise InputError(f"metadata property {PREFIX}{name}: {props[PREFIX + name]!r}: {first['msg']}.") from None
+            key, fault = first_fault(error, cls)
+            name = key.partition(".")[0]
+            raise InputError(f"metadata property {PREFIX}{name}: {props[PREFIX + name]!r}: {fault}.") from None
 
 
 _WORDS = frozenset({"channel_order", "resize", "distance", "training_state"})

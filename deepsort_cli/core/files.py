@@ -227,10 +227,13 @@ def _shortened(name: str) -> str:
 
 
 @contextlib.contextmanager
-def atomic_path(target: str | Path) -> Iterator[Path]:
+def atomic_path(target: str | Path, *, private: bool = False) -> Iterator[Path]:
     """Give a temporary path beside `target`; on success it takes the target's place, on failure it is removed.
 
     The temporary name keeps the target's suffix, for writers that choose a format by it.
+
+    Args:
+        private: it is for its owner only, unless a file that it replaces is for others as well.
 
     Raises:
         RunError: the disk is full or read-only, or the folder cannot be written; what was there before is still there.
@@ -240,6 +243,10 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
     with _told_as_failure(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         claimed = claim(temporary)
+        mode = _private_mode(target) if private else 0o666 & ~_umask()
+        if private:
+            with contextlib.suppress(PermissionError):
+                temporary.chmod(0o600)
     if fcntl is None:
         claimed.close()  # nothing that is open can be replaced there
     try:
@@ -248,7 +255,7 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
             with temporary.open("rb") as written, _ignore_unsyncable():
                 os.fsync(written.fileno())
             with contextlib.suppress(PermissionError):  # file systems without permissions
-                temporary.chmod(0o666 & ~_umask())
+                temporary.chmod(mode)
             temporary.replace(target)
     except BaseException as error:
         with contextlib.suppress(OSError):
@@ -279,12 +286,25 @@ def _ignore_unsyncable() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def atomic_open(target: str | Path, mode: str = "w", **options: Any) -> Iterator[IO[Any]]:
-    """Like `open(target, mode)`, but the file appears under its name only once it is complete."""
+def atomic_open(target: str | Path, mode: str = "w", *, private: bool = False, **options: Any) -> Iterator[IO[Any]]:
+    """Like `open(target, mode)`, but the file appears under its name only once it is complete.
+
+    Args:
+        private: see `atomic_path`.
+        options: of `open`.
+    """
     if "b" not in mode:
         options.setdefault("encoding", "utf-8")
-    with atomic_path(target) as temporary, temporary.open(mode, **options) as stream:
+    with atomic_path(target, private=private) as temporary, temporary.open(mode, **options) as stream:
         yield stream
+
+
+def _private_mode(target: Path) -> int:
+    """The permissions of the file that is there; without one, those of its owner alone."""
+    try:
+        return stat.S_IMODE(target.stat().st_mode) & 0o666
+    except OSError:
+        return 0o600
 
 
 def _umask() -> int:

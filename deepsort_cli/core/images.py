@@ -77,16 +77,38 @@ def read_image(path: str | Path, error: type[DeepsortError] = InputError) -> Ima
     Raises:
         error: missing, empty, no image, damaged or cut off anywhere, or larger than `MAX_PIXELS` or `MAX_BYTES`.
     """
+    return image_of(image_bytes(path, error), path, error)
+
+
+def image_bytes(path: str | Path, error: type[DeepsortError] = InputError) -> bytes:
+    """The bytes of an image file, which `image_of` decodes.
+
+    Raises:
+        error: missing, or larger than `MAX_BYTES`.
+    """
     name = printable(str(path))
     try:
-        return decode_image(read_file(path))
+        return read_file(path)
     except OverflowError as problem:
         limit = f"{MAX_BYTES / 1e6:,.0f} MB"
         raise error(f"{name}: {problem} are too large for a picture (at most {limit}). Make it smaller.") from None
     except OSError as problem:
         raise error(f"{name}: cannot be read ({problem.strerror or problem}).") from None
+
+
+def image_of(data: bytes, path: str | Path, error: type[DeepsortError] = InputError) -> Image:
+    """Decode the bytes of an image file, see `read_image`.
+
+    Args:
+        path: what the message names.
+
+    Raises:
+        error: empty, no image, damaged or cut off anywhere, or larger than `MAX_PIXELS`.
+    """
+    try:
+        return decode_image(data)
     except UnreadableImage as problem:
-        raise error(f"{name}: {problem}.") from None
+        raise error(f"{printable(str(path))}: {problem}.") from None
 
 
 def read_file(path: str | Path, *, follow_links: bool = True) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -108,6 +109,18 @@ class LookRecord:
         return numbers[order], features[order]
 
 
+def are_looks(arrays: Mapping[str, npt.NDArray[np.generic]]) -> bool:
+    """Whether the arrays of an archive are looks of tracks, not detections, which are kept under the same names."""
+    if not {"det", "features"} <= set(arrays):
+        return False
+    if {"person", "max_cosine_distance", "fps"} & set(arrays):
+        return True
+    table, small = arrays["det"], arrays["features"].dtype == np.float16
+    if not small or table.dtype.kind not in "fiu" or table.ndim != 2 or table.shape[1] != 7 or not len(table):
+        return False
+    return bool((table[:, 1].astype(np.float64) >= 0).all())
+
+
 @dataclass(frozen=True)
 class Looks:
     """Looks of tracks, as in a file of `output.save_looks`.
@@ -117,22 +130,24 @@ class Looks:
         features: (K, D) float32 appearance features.
         max_cosine_distance: the appearance threshold that suits them; None where nobody said.
         fps: frames per second of the source; None where nobody said.
+        person: (K,) int64 the person of each look, the same in all sources of a run, −1 where undecided; None where
+            people were not told apart.
     """
 
     table: FloatArray
     features: Features
     max_cosine_distance: float | None = None
     fps: float | None = None
+    person: IntArray | None = None
 
     def save(self, path: Path) -> None:
-        """Write them as `.npz`: `det`, `features` (float16), and what else is known, as single numbers.
-
-        `det` and `features` are what stored detections are read from as well.
+        """Write them as `.npz`: `det`, `features` (float16), `person`, and what else is known, as single numbers.
 
         Raises:
             RunError: the disk is full or read-only, or the folder cannot be written.
         """
         known: dict[str, Any] = {"max_cosine_distance": self.max_cosine_distance, "fps": self.fps}
+        known["person"] = self.person
         with atomic_open(path, "wb") as stream:
             np.savez(
                 stream,
@@ -186,7 +201,13 @@ class Looks:
                 f"{where}: no ids in column 2 of `det`, so these are detections. `output.save_looks` writes looks of "
                 "tracks."
             )
-        known = {}
+        known: dict[str, Any] = {}
+        person = arrays.get("person")
+        if person is not None:
+            if person.shape != (len(table),) or person.dtype.kind not in "iu":
+                found = f"{person.dtype} of shape {person.shape}"
+                raise InputError(f"{where}: expected whole numbers `person` of shape ({len(table)},); found {found}.")
+            known["person"] = person.astype(np.int64)
         for name in ("max_cosine_distance", "fps"):
             value = arrays.get(name)
             if value is not None:

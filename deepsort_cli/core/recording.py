@@ -33,6 +33,7 @@ import numpy.typing as npt
 from pydantic import Field, ValidationError
 
 from deepsort_cli.core.errors import InputError
+from deepsort_cli.core.faults import first_fault
 from deepsort_cli.core.settings import Settings
 from deepsort_cli.core.types import Detections, FloatArray, Frame, IntArray
 
@@ -238,8 +239,8 @@ def _read_origin(path: Path, array: npt.NDArray[Any]) -> Origin:
     try:
         return Origin(**values)
     except ValidationError as error:
-        first = error.errors()[0]
-        raise _fault(path, KEY, f"says {first['loc'][0]}: {first['msg'].lower()}") from None
+        key, fault = first_fault(error, Origin)
+        raise _fault(path, KEY, f"says {key}, which {fault}") from None
 
 
 def _array(path: Path, archive: Mapping[str, npt.NDArray[Any]], name: str) -> npt.NDArray[Any]:

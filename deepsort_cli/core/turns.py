@@ -82,15 +82,20 @@ class FairPool(Generic[S, T]):
         lane._thread.start()
         return lane
 
-    def wait(self, timeout: float) -> Lane[S, T] | None:
-        """The next lane in turn that has something to give, see `Lane.take`; None if none has within `timeout` s."""
+    def wait(self, timeout: float, order: Callable[[Lane[S, T]], tuple[float, ...]] | None = None) -> Lane[S, T] | None:
+        """The next lane in turn that has something to give, see `Lane.take`; None if none has within `timeout` s.
+
+        Args:
+            order: where results of several lanes are to come in an order of their own: what is least of a lane, when
+                all of them have something to give, comes next. It may `Lane.peek`.
+        """
         deadline = time.monotonic() + timeout
         with self._lock:
             while True:
-                for lane in self._lanes:
-                    if lane._given in lane._done and lane._takes():
-                        self._last_in_turn(lane)
-                        return lane
+                chosen = self._in_turn() if order is None else self._in_order(order)
+                if chosen is not None:
+                    self._last_in_turn(chosen)
+                    return chosen
                 left = deadline - time.monotonic()
                 if left <= 0:
                     return None
@@ -100,6 +105,15 @@ class FairPool(Generic[S, T]):
         """A lane's `takes` may have become true."""
         with self._lock:
             self._results.notify()
+
+    def _in_turn(self) -> Lane[S, T] | None:
+        return next((lane for lane in self._lanes if lane._given in lane._done and lane._takes()), None)
+
+    def _in_order(self, order: Callable[[Lane[S, T]], tuple[float, ...]]) -> Lane[S, T] | None:
+        if not self._lanes or not all(lane._given in lane._done for lane in self._lanes):
+            return None
+        first = min(self._lanes, key=order)
+        return first if first._takes() else None
 
     def _last_in_turn(self, lane: Lane[S, T]) -> None:
         self._lanes.remove(lane)
@@ -190,6 +204,11 @@ class Lane(Generic[S, T]):
         if error is not None:
             raise error
         return None if value is _END else value
+
+    def peek(self) -> T | None:
+        """What `take` is going to return, where there is something to take; None also where it is going to raise."""
+        value, error = self._done[self._given]
+        return None if value is _END or error is not None else value
 
     def close(self) -> None:
         """Begin nothing more, and wait for what is under way. What still waits for an item has to be ended first."""

@@ -14,6 +14,8 @@ from deepsort_cli.core.box_tables import LAST_FRAME, NORMALISED, ROW_FORMAT, Box
 from deepsort_cli.core.boxes import tlwh_to_xyxy
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.files import look
+from deepsort_cli.core.looks import are_looks
+from deepsort_cli.core.people_file import KEY as PEOPLE
 from deepsort_cli.core.recording import KEY, Recording, read_recording
 from deepsort_cli.core.types import Detections, FloatArray, Frame, IntArray
 from deepsort_cli.perception.detectors.base import Detector
@@ -270,6 +272,16 @@ def _load_npz(path: Path) -> Recording | tuple[FloatArray, npt.NDArray[np.float3
     archive = read_archive(path, f"`detections` {path}")
     if KEY in archive:
         return read_recording(path, archive)
+    if are_looks(archive):
+        raise InputError(
+            f"`detections` {path}: looks of tracks (`output.save_looks`), a few for each, not what a detector found. "
+            "`output.save_detections` records that."
+        )
+    if PEOPLE in archive:
+        raise InputError(
+            f"`detections` {path}: people kept between runs, not what a detector found. "
+            "`output.save_detections` records that."
+        )
     if "det" not in archive:
         found = ", ".join(archive) or "nothing"
         raise InputError(f"`detections` {path}: no array `det` inside (found {found}).")

@@ -10,6 +10,7 @@ import numpy as np
 
 from deepsort_cli.core.types import FloatArray, IntArray
 from deepsort_cli.evaluation.bootstrap import Difference, Interval, difference, interval, resample, resampled_means
+from deepsort_cli.reid.carried import CarriedThreshold
 from deepsort_cli.reid.settings import FEW_HELD_OUT
 
 SAMPLES, SEED = 1000, 0
@@ -57,10 +58,12 @@ class Trial:
     Attributes:
         people: that were looked for.
         gain: end minus start, paired over people. Fractions.
+        threshold: what it says of the threshold of weights that learned from all; None where nothing.
     """
 
     people: int
     gain: Interval
+    threshold: CarriedThreshold | None = None
 
     @property
     def helped(self) -> bool:
@@ -81,7 +84,7 @@ class Trial:
         )
 
     def saved(self) -> dict[str, float]:
-        """As a checkpoint keeps it."""
+        """As a checkpoint keeps it, but for the threshold."""
         gain = self.gain
         return {"people": self.people, "gain": gain.value, "gain_low": gain.low, "gain_high": gain.high}
 

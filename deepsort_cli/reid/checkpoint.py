@@ -47,6 +47,11 @@ class KeyReport:
     mismatched: tuple[tuple[str, tuple[int, ...], tuple[int, ...]], ...] = ()
     unexpected: tuple[str, ...] = ()
 
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Keys of the model that the file did not fill."""
+        return (*self.missing, *(key for key, *_ in self.mismatched))
+
     def lines(self) -> list[str]:
         """The report as text, one line per kind; long lists are cut."""
         shapes = [f"{key} {list(there)} in the file, {list(here)} in the model" for key, there, here in self.mismatched]
@@ -73,7 +78,9 @@ class CheckpointInfo:
         pids: person id of each class, empty where unknown.
         fingerprint: of the dataset it was trained on, empty where unknown.
         epoch: finished epochs.
-        metrics: validation figures of this epoch, such as `mAP` and `rank1`, as fractions.
+        metrics: validation figures of this epoch, such as `mAP` and `rank1`, as fractions; `threshold` is the cosine
+            distance to track with.
+        threshold_source: where that is from, in words; empty where unknown.
         versions: software that wrote the file.
         neck_feature: argument of `Backbone`; `after` for files of other programs and those of ours that do not say.
         start: what the training began with: `random` weights or `pretrained` ones; empty where unknown.
@@ -103,6 +110,7 @@ class CheckpointInfo:
     finished: bool = True
     full_size: bool = True
     validation: Mapping[str, float] = field(default_factory=dict)
+    threshold_source: str = ""
     source: str = "deepsort"
     keys: KeyReport = field(default_factory=KeyReport)
     notes: tuple[str, ...] = ()
@@ -141,6 +149,10 @@ class CheckpointInfo:
                 f"{chance:.1%})"
             )
         return tuple(found)
+
+    def embeds_like(self, other: CheckpointInfo | Backbone) -> bool:
+        """Whether both put out the same feature, before or after BNNeck, so that distances mean the same."""
+        return _before_neck(self) == _before_neck(other)
 
     def build(self) -> Backbone:
         """A freshly initialised model of this architecture."""
@@ -288,6 +300,10 @@ def _infer(network: Network, path: Path) -> CheckpointInfo:
         preprocess=network.preprocess,
         source=network.source,
     )
+
+
+def _before_neck(model: CheckpointInfo | Backbone) -> bool:
+    return model.neck == "none" or model.neck_feature == "before"
 
 
 def _copy(state: State, model: nn.Module) -> KeyReport:

@@ -125,7 +125,7 @@ def prepare_checkpoint(config: FinetuneConfig, listener: Listener | None = None)
         preprocess=settings.input,
         pids=tuple(data.pids.tolist()),
         epoch=0,
-        metrics={},
+        metrics=_kept_threshold(source_info, model, tensors),
         versions=versions(),
         neck_feature=settings.neck_feature,
         start="random" if source_info.status == "untrained" else "pretrained",
@@ -256,6 +256,13 @@ def _slowed(config: FinetuneConfig, training: TrainConfig, people: int) -> tuple
     rate = float(f"{training.optimizer.highest_lr * share:.2g}")
     why = f"faster, {people} people would make the network forget all others"
     return with_value(training, "optimizer.lr", rate), [f"`optimizer.lr` is {rate:g}: {why}"] if config.train else []
+
+
+def _kept_threshold(source: CheckpointInfo, model: Backbone, tensors: TensorReport) -> dict[str, float]:
+    """That of the source, where the prepared weights put out what it does."""
+    same = source.embeds_like(model) and all(part_of(name) != "fc" for name, _ in tensors.fresh)
+    found = source.metrics.get("threshold")
+    return {"threshold": found} if same and found is not None and model.neck_feature == "before" else {}
 
 
 def _remarks(config: FinetuneConfig, source: CheckpointInfo, tensors: TensorReport) -> list[str]:

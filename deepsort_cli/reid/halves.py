@@ -4,7 +4,7 @@ and the other half looked for (2-fold cross-validation over people)."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.events import Listener
 from deepsort_cli.core.types import FloatArray
 from deepsort_cli.data.splits import halves
+from deepsort_cli.reid.carried import CarriedThreshold, mean_of
 from deepsort_cli.reid.certainty import People, Trial
 from deepsort_cli.reid.events import StepReport
 from deepsort_cli.reid.schedule import apply_schedule, choose_schedule, facts_of
@@ -23,10 +24,11 @@ TRIAL = "each half of the people is learned from, and the other half looked for"
 
 @dataclass(frozen=True)
 class Learned:
-    """A run that is over: the (Q,) average precisions of its queries at the start and at the end."""
+    """A run that is over: the (Q,) average precisions of its queries at the start and at the end, and its threshold."""
 
     start: FloatArray
     end: FloatArray
+    threshold: CarriedThreshold = field(default_factory=CarriedThreshold)
 
 
 class _Progress(Listener):
@@ -56,6 +58,7 @@ def try_halves(
     """
     start: list[FloatArray] = []
     end: list[FloatArray] = []
+    thresholds: list[CarriedThreshold] = []
     pids = []
     for part, (train, query, gallery) in enumerate(halves(data.train, config.training.seed)):
         people, classes = np.unique(train.pids, return_inverse=True)
@@ -71,10 +74,13 @@ def try_halves(
         done = learn(chosen.resolved(), half, _Progress(listener, part, steps))
         start.append(done.start)
         end.append(done.end)
+        thresholds.append(done.threshold)
         pids.append(query.pids)
     if not pids:
         return None
     people_found = People(np.concatenate(pids))
     before, after = np.concatenate(start), np.concatenate(end)
     gained = people_found.difference(after, before)
-    return None if gained is None else Trial(people_found.count(after - before), gained.interval)
+    if gained is None:
+        return None
+    return Trial(people_found.count(after - before), gained.interval, mean_of(thresholds))

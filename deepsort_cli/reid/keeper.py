@@ -43,10 +43,12 @@ class Keeper:
         """What to write beside the weights after the epoch of a history row."""
         epoch = int(row["epoch"])
         before = max(epoch - 1, 0)
+        threshold, source = position.threshold.at(epoch)
         return replace(
             self.info,
             epoch=epoch,
-            metrics={name: row[name] for name in METRICS if name in row},
+            metrics={name: row[name] for name in METRICS if name in row} | threshold,
+            threshold_source=source,
             preprocess=input_of(self.config, position, before),
             full_size=not position.is_half(before),
             finished=epoch >= self.config.training.length,
@@ -64,7 +66,7 @@ class Keeper:
             return
         state = {
             "learner": learner.state(),
-            "position": vars(position),
+            "position": position.saved(),
             "config": self.config.model_dump(mode="json"),
             "data": self.identity,
             "chosen": self.chosen,

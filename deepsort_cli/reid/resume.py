@@ -12,6 +12,7 @@ from torch import Tensor
 
 from deepsort_cli.core.counted import counted
 from deepsort_cli.core.errors import InputError
+from deepsort_cli.reid.carried import CarriedThreshold
 from deepsort_cli.reid.checkpoint import read_checkpoint
 from deepsort_cli.reid.losses import figure_names
 from deepsort_cli.reid.meter import no_figures
@@ -51,6 +52,7 @@ class Position:
         resumes: finished epochs at which the run was continued.
         figures: names of what `sums` holds.
         trial: what learning from halves of the people did, see `halves.Trial.saved`; None where it was not tried.
+        threshold: what is known of the threshold to track with.
         found: `start` and `best` → average precision of each validation query then, for how sure the gain is.
     """
 
@@ -65,6 +67,7 @@ class Position:
     figures: tuple[str, ...] = field(default_factory=figure_names)
     found: dict[str, list[float]] = field(default_factory=dict)
     trial: dict[str, float] | None = None
+    threshold: CarriedThreshold = field(default_factory=CarriedThreshold)
 
     @classmethod
     def start(cls, config: TrainConfig) -> Position:
@@ -74,7 +77,8 @@ class Position:
     @classmethod
     def read(cls, saved: Mapping[str, Any]) -> Position:
         """As saved under `training` in a checkpoint, by earlier versions too."""
-        position = cls(**{"figures": FIRST_FIGURES, **saved["position"]})
+        threshold = CarriedThreshold.read(saved["position"].get("threshold"))
+        position = cls(**{"figures": FIRST_FIGURES, **saved["position"], "threshold": threshold})
         if tuple(position.figures) != figure_names():  # other losses are known by now
             sums = dict(zip((*position.figures, ""), position.sums, strict=True))
             zero = torch.zeros(())
@@ -88,6 +92,10 @@ class Position:
                 half = 0 < row["epoch"] <= position.half or (row["epoch"] == 0 and position.half > 0)
                 row["height"] = size["height"] // 2 if half else size["height"]
         return position
+
+    def saved(self) -> dict[str, Any]:
+        """As a checkpoint keeps it: tensors and plain containers."""
+        return {**vars(self), "threshold": vars(self.threshold)}
 
     def replan(self, config: TrainConfig, note: Callable[[str], None]) -> None:
         """Fit the course to other settings than the run had so far, and say what that means.

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from deepsort_cli.core.types import IntArray
+
+MOST_PER_IDENTITY = 16
+"""Most batches for each identity in an epoch that has to repeat others, so that a few with thousands of images do not
+make it endless."""
 
 
 def seed_of(*keys: int) -> int:
@@ -22,6 +28,11 @@ def plan_epoch(classes: IntArray, identities: int, instances: int, *, seed: int,
     with fewer than K images makes one group with repetitions. Batches draw P distinct identities among those with
     groups left, until there are fewer than P (Hermans et al. 2017, as in torchreid and fast-reid).
 
+    Where most groups would be left over, because few identities have most of the images, the epoch goes on: identities
+    that had their turn fill up batches with K of their images drawn anew, until there are as many batches as if the
+    groups were shared out equally, but `MOST_PER_IDENTITY` at most. Where they are, that never happens: more than
+    half of them are seen whatever is drawn, and no draw is another.
+
     Args:
         classes: (N,) identity of each image.
         identities: P.
@@ -33,18 +44,31 @@ def plan_epoch(classes: IntArray, identities: int, instances: int, *, seed: int,
     rng = np.random.default_rng(seed_of(seed, epoch))
     order = np.argsort(classes, kind="stable")
     starts = np.flatnonzero(np.diff(classes[order], prepend=classes[order[0]] - 1))
-    groups: list[list[IntArray]] = []
-    for images in np.split(order, starts[1:]):
-        if len(images) < instances:
-            extra = rng.choice(images, instances - len(images), replace=True)
-            images = np.concatenate([images, extra])
-        images = rng.permutation(images)
-        whole = len(images) // instances * instances
-        groups.append(list(images[:whole].reshape(-1, instances)))
+    images_of = np.split(order, starts[1:])
+    groups = [_groups(images, instances, rng) for images in images_of]
+    total = sum(map(len, groups))
     left = np.arange(len(groups))
-    batches = []
+    batches: list[IntArray] = []
     while len(left) >= identities:
         drawn = rng.choice(left, identities, replace=False)
         batches.append(np.concatenate([groups[i].pop() for i in drawn]))
         left = np.array([i for i in left if groups[i]], dtype=np.int64)
+    if batches and 2 * sum(map(len, groups)) > total:
+        longest = min(math.ceil(total / identities), MOST_PER_IDENTITY * len(groups))
+        while len(left) and len(batches) < longest:
+            done = np.setdiff1d(np.arange(len(groups)), left)
+            again = rng.choice(done, identities - len(left), replace=False)
+            turns = [groups[i].pop() for i in left]
+            fill = [_groups(images_of[i], instances, rng)[0] for i in again]
+            batches.append(np.concatenate([*turns, *fill]))
+            left = np.array([i for i in left if groups[i]], dtype=np.int64)
     return np.array(batches, dtype=np.int64).reshape(-1, identities * instances)
+
+
+def _groups(images: IntArray, instances: int, rng: np.random.Generator) -> list[IntArray]:
+    """One identity's images in groups of K."""
+    if len(images) < instances:
+        extra = rng.choice(images, instances - len(images), replace=True)
+        images = np.concatenate([images, extra])
+    images = rng.permutation(images)
+    return list(images[: len(images) // instances * instances].reshape(-1, instances))

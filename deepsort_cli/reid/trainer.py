@@ -19,8 +19,9 @@ from deepsort_cli.core.counted import counted
 from deepsort_cli.core.events import Listener
 from deepsort_cli.core.preprocess import Preprocess
 from deepsort_cli.reid.announcement import plan_of
-from deepsort_cli.reid.backbones import Backbone, build_backbone
+from deepsort_cli.reid.backbones import Backbone, build_backbone, part_of
 from deepsort_cli.reid.bundled import weights_file
+from deepsort_cli.reid.carried import CarriedThreshold
 from deepsort_cli.reid.certainty import Trial
 from deepsort_cli.reid.checkpoint import (
     CheckpointInfo,
@@ -137,6 +138,14 @@ class Trainer:
         before = [] if found is None else found[1]["training"].get("chosen", [])
         self.keeper = Keeper(run, config, data, info, before if schedule is None else schedule.lines())
         self._announce(() if schedule is None else schedule.lines())
+
+    def heed(self, trial: Trial | None) -> None:
+        """Take over what was found out before the run, if anything."""
+        if trial is None:
+            return
+        self.position.trial = trial.saved()
+        if trial.threshold is not None:
+            self.position.threshold = trial.threshold
 
     def run_epochs(self, stop: Stop) -> TrainResult:
         """The training loop.
@@ -283,7 +292,9 @@ class Trainer:
 
     def _validate(self, epoch: int) -> Row:
         model, size = self.learner.inference_model, self._input(epoch)
-        return self.validator.measure(model, size, self.position.found, self.listener)
+        row = self.validator.measure(model, size, self.position.found, self.listener)
+        self.position.threshold = self.position.threshold.after(self.validator.features, self.validator.held_out)
+        return row
 
     def _keep_best(self, row: Row) -> None:
         state = self.learner.inference_model.state_dict()
@@ -339,6 +350,8 @@ class Trainer:
         for name in ("mean", "std", "channel_order"):  # another size does no harm
             if getattr(then, name) != getattr(now, name):
                 self.warn(f"{path} was trained with model.input.{name} {getattr(then, name)}, not {getattr(now, name)}")
+        if source.embeds_like(model) and all(part_of(key) != "fc" for key in report.left_out):
+            self.position.threshold = CarriedThreshold(source.metrics.get("threshold"))
         if not path.exists():
             return f"the bundled weights of {path}"
         return f"{source.source} weights from {path}"

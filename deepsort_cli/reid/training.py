@@ -81,7 +81,7 @@ def train(config: TrainConfig, listener: Listener | None = None) -> TrainResult:
             with watch_signals() as stop:
                 if found is None and data.query is None and _worth_a_trial(config, data, ranks):
                     trial = _try(unfitted, data, trainer, stop)
-                    trainer.position.trial = None if trial is None else trial.saved()
+                    trainer.heed(trial)
                 return trainer.run_epochs(stop)
 
 
@@ -103,7 +103,8 @@ def _try(config: TrainConfig, data: TrainData, trainer: Trainer, stop: Stop) -> 
         images = load_images(data, config, Listener())
         part = Trainer(config, data, images, trainer.device, trainer.ranks, trainer.folder, None, NO_LOG, listener)
         part.run_epochs(stop)
-        return Learned(np.array(part.position.found["start"]), np.array(part.validator.ap))
+        found = part.position.found
+        return Learned(np.array(found["start"]), np.array(part.validator.ap), part.position.threshold)
 
     trainer.note(f"first, whether it helps: {TRIAL}. That takes about as long as the training itself")
     trial = try_halves(config, data, learn, trainer.listener)

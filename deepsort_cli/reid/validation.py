@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from deepsort_cli.core.events import Listener
-from deepsort_cli.core.preprocess import Preprocess
+from deepsort_cli.core.preprocess import Float32Array, Preprocess
 from deepsort_cli.core.types import FloatArray, Image
 from deepsort_cli.data.manifest import Manifest
 from deepsort_cli.evaluation.bootstrap import Interval
@@ -39,10 +39,12 @@ class Validated:
     Attributes:
         figures: `METRICS`, fractions.
         ap: (Q,) average precision of each query, NaN where it has no match.
+        features: (Q + G, D) of queries and gallery, of unit length.
     """
 
     figures: dict[str, float]
     ap: FloatArray
+    features: Float32Array
 
 
 class _Share(Sequence[Image]):
@@ -102,7 +104,7 @@ def ranking_metrics(features: np.ndarray, query: Manifest, gallery: Manifest) ->
         "rank5": float(result.rank(5)),
         "mINP": float(result.mINP),
     }
-    return Validated(figures, result.ap)
+    return Validated(figures, result.ap, features)
 
 
 def best_row(history: Sequence[Mapping[str, float]], *, random_start: bool = False) -> Mapping[str, float]:

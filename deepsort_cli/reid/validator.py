@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import torch
 
 from deepsort_cli.core.events import Listener
-from deepsort_cli.core.preprocess import Preprocess
+from deepsort_cli.core.preprocess import Float32Array, Preprocess
 from deepsort_cli.core.types import FloatArray
 from deepsort_cli.reid.backbones import Backbone
 from deepsort_cli.reid.certainty import Certainty, People
@@ -25,6 +25,7 @@ class Validator:
     Attributes:
         chance: figures of a random ranking; None without validation.
         ap: average precision of each query at the last validation.
+        features: of all its pictures then; None before the first one, and without validation.
         seconds: that it took.
     """
 
@@ -33,6 +34,7 @@ class Validator:
         self.batch_size, self.device, self.ranks = batch_size, device, ranks
         self.people = None if data.query is None else People(data.query.pids)
         self.ap: list[float] = []
+        self.features: Float32Array | None = None
         self.seconds = 0.0
 
     @property
@@ -69,7 +71,7 @@ class Validator:
             ranks=self.ranks,
             listener=listener,
         )
-        self.ap = result.ap.tolist()
+        self.ap, self.features = result.ap.tolist(), result.features
         self.seconds = time.perf_counter() - began
         return result.figures | self._bounds(result.ap, found)
 

@@ -37,7 +37,7 @@ class Address:
         Raises:
             InputError: it is nothing of the kind.
         """
-        found = re.fullmatch(r"\s*(?:(?:\[([0-9A-Fa-f:.%\w]+)\]|([^\s:/\[\]@]+)):)?(\d{1,5})\s*", text)
+        found = re.fullmatch(r"\s*(?:(?:\[([0-9A-Fa-f:.%\w]+)\]|([^\s:/\[\]@]+)):)?([0-9]{1,5})\s*", text)
         if not found or int(found[3]) > 65_535:
             raise InputError(
                 f"{KEY} {text}: expected a port up to 65535, or HOST:PORT. For example: 8000, 0.0.0.0:8000, [::]:8000"

@@ -22,8 +22,7 @@ class ServeSettings(Settings):
 
     address: Annotated[str | None, BeforeValidator(_as_text)] = Field(
         None,
-        description="Show the run in a browser at this port of this machine, or at HOST:PORT to others who have the "
-        "token that is printed; port 0: any. When recordings have ended, it stays on view until Ctrl-C.",
+        description="Show the run in a browser, at HOST:PORT to others too, with a token; until Ctrl-C.",
     )
     token: SecretStr | None = Field(
         None,

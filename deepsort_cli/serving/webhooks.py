@@ -74,15 +74,19 @@ class Webhooks:
         self._log.tell(self._wake.set)
         self._thread.start()
 
-    def close(self, farewell: float = FAREWELL_SECONDS) -> None:
-        """Post what still waits, for some seconds, and say what became of all. Can be called again."""
+    def close(self, farewell: float | None = None) -> None:
+        """Post what still waits, for so many seconds (None: `FAREWELL_SECONDS`), and say what became of all.
+
+        Can be called again.
+        """
         if self._stop.is_set():
             return
+        farewell = FAREWELL_SECONDS if farewell is None else farewell
         self._until = time.monotonic() + farewell
         self._stop.set()
         self._wake.set()
         if self._thread.is_alive():
-            self._thread.join(farewell + sum(TIMEOUT))
+            self._thread.join(farewell + 0.5)  # it may wait for an answer: then nobody knows whether that arrived
         self._session.close()
         lost = self.dropped + len(self._waiting)
         if lost:

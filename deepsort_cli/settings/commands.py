@@ -9,6 +9,7 @@ COMMAND_SETTINGS = {
     "track": "deepsort_cli.settings.track:TrackSettings",
     "calibrate": "deepsort_cli.settings.calibrate:CalibrateSettings",
     "tune": "deepsort_cli.settings.tune:TuneSettings",
+    "people": "deepsort_cli.settings.people:PeopleSettings",
     "refine": "deepsort_cli.settings.refine:RefineSettings",
     "score": "deepsort_cli.settings.score:ScoreSettings",
     "scan": "deepsort_cli.settings.scan:ScanCommandSettings",

@@ -22,6 +22,7 @@ OPTIONS = (
     Option("extraction.flip_test", "flip_test", "Model"),
     Option("extraction.batch_size", "batch_size", "Model"),
     Option("runtime.device", "device", "Model", daily=True),
+    Option("cluster", "cluster", "Model", metavar="ADDRESS"),
     Option("data.query", "query", "Data", daily=True),
     Option("data.gallery", "gallery", "Data", daily=True),
     Option("data.root", "root", "Data", daily=True),
@@ -52,6 +53,9 @@ class EvalSettings(CommandSettings):
         description="Model: ONNX or checkpoint. Default: best of the newest finished run in runs/, or bundled.",
     )
     against: Path | None = Field(None, description="A second model, compared with the first on the same data.")
+    cluster: str | None = Field(
+        None, description="Share the embedding among the machines of a Ray cluster: auto, or ray://HOST:10001."
+    )
     data: EvaluationDataSettings = Field(EvaluationDataSettings(), description="Query and gallery.")
     extraction: ExtractionSettings = Field(ExtractionSettings(), description="Computing embeddings.")
     evaluation: EvaluationSettings = Field(EvaluationSettings(), description="Distances and figures.")

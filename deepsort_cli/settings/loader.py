@@ -20,11 +20,11 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from deepsort_cli.core.errors import InputError
+from deepsort_cli.core.faults import KINDS, in_words
 from deepsort_cli.core.files import at_home
 from deepsort_cli.core.settings import Settings
 from deepsort_cli.core.urls import hide_in, hide_secrets
 from deepsort_cli.settings.commands import all_commands
-from deepsort_cli.settings.faults import in_words
 from deepsort_cli.settings.options import alternatives
 from deepsort_cli.settings.words import load_yaml, plain, settle
 
@@ -119,6 +119,8 @@ def build(
     chosen = next((layer.values["preset"] for layer in reversed(layers) if "preset" in layer.values), None)
     # One that does not exist is left to validation.
     preset = nest(model.presets.get(chosen, {})) if isinstance(chosen, str) else {}
+    for layer in layers:
+        _check_sections(model, layer)
     values: dict[str, Any] = {}
     for stronger in (_section_defaults(model), preset, *(layer.values for layer in layers)):
         values = merged(values, stronger)
@@ -135,6 +137,33 @@ def build(
             special = unknown(key) if item["type"] == "extra_forbidden" else None
             texts.append(special or _explain(model, item, key, origin(key)))
         raise InputError("\n".join(texts)) from None
+
+
+def _check_sections(model: type[BaseModel], layer: Layer) -> None:
+    """Refuse a plain value for a section: merged with what is said of the section elsewhere, it would go unheard.
+
+    Raises:
+        InputError: naming it.
+    """
+
+    def check(inner: type[BaseModel], values: Mapping[str, Any], prefix: str) -> None:
+        for name, field in inner.model_fields.items():
+            section = submodel(field)
+            if section is None or name not in values:
+                continue
+            key, value = f"{prefix}{name}", values[name]
+            if isinstance(value, Mapping):
+                check(section, value, f"{key}.")
+            elif not isinstance(value, BaseModel) and not (value is None and _may_be_none(field)):
+                where = layer.name(key)
+                label = where if where.endswith(key) or where.startswith("`") else f"{where}: {key}"
+                raise InputError(f"{label} {hide_in(repr(value))}: must be {KINDS['model']}.")
+
+    check(model, layer.values, "")
+
+
+def _may_be_none(field: FieldInfo) -> bool:
+    return type(None) in get_args(field.annotation)
 
 
 def merged(weak: Mapping[str, Any], strong: Mapping[str, Any]) -> dict[str, Any]:
@@ -276,7 +305,10 @@ def nest(flat: Mapping[str, Any]) -> dict[str, Any]:
             node = node.setdefault(parent, {})
             if not isinstance(node, dict):
                 raise InputError(f"{key}: {parent} was already given a plain value.")
-        node[last] = value
+        before = node.get(last)
+        if isinstance(before, dict) and not isinstance(value, Mapping):
+            raise InputError(f"{key}: is given both as a plain value and as a section.")
+        node[last] = merged(before, value) if isinstance(before, dict) else value
     return nested
 
 

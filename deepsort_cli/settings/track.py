@@ -17,7 +17,7 @@ from deepsort_cli.perception.settings import (
 from deepsort_cli.serving.settings import ServeSettings
 from deepsort_cli.settings.loader import CommandSettings
 from deepsort_cli.settings.options import Option
-from deepsort_cli.tracking.settings import CountingSettings, RefinementSettings, TrackerSettings
+from deepsort_cli.tracking.settings import AcrossSettings, CountingSettings, RefinementSettings, TrackerSettings
 from deepsort_cli.video.settings import ArchiveSettings, DemoSettings, OutputSettings, SourceSettings
 
 
@@ -54,7 +54,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 
 SOURCE, DETECTOR, REID, TRACKER, OUTPUT = "Source", "Detector", "Appearance", "Tracker", "Output"
-COUNTING, AFTERWARDS, ARCHIVE, BROWSER = "Counting", "At the end", "Archive", "In a browser"
+COUNTING, ACROSS, AFTERWARDS, ARCHIVE = "Counting", "People across cameras", "At the end", "Archive"
 
 DAILY_OUTPUTS = {"save_txt", "save_csv"}
 
@@ -103,13 +103,17 @@ OPTIONS = (
     Option("output.emit", "emit", OUTPUT),
     Option("output.display", "display", OUTPUT, daily=True),
     Option("output.show_fps", "show_fps", OUTPUT),
+    Option("serve.address", "serve", OUTPUT, daily=True, metavar="[HOST:]PORT"),
+    Option("serve.events", "events", OUTPUT, metavar="URL"),
     Option("output.labels", "labels", OUTPUT, daily=True),
     Option("output.overwrite", "overwrite", OUTPUT, daily=True),
     Option("output.rotate", "rotate", OUTPUT, metavar="TIME|SIZE"),
     Option("counting.lines", "line", COUNTING, daily=True, metavar="LINE", repeat=True),
     Option("counting.zones", "zone", COUNTING, daily=True, metavar="ZONE", repeat=True),
-    Option("serve.address", "serve", BROWSER, daily=True, metavar="[HOST:]PORT"),
-    Option("serve.events", "events", BROWSER, metavar="URL"),
+    Option("across.enabled", "across", ACROSS, daily=True, negative=""),
+    Option("across.known", "known", ACROSS, daily=True, metavar="DIR"),
+    Option("across.people", "people_file", ACROSS, metavar="FILE"),
+    Option("across.overlap", "overlap", ACROSS, metavar="1,2|all", repeat=True),
     Option("refinement.interpolate", "interpolate", AFTERWARDS),
     Option("refinement.max_gap", "max_gap", AFTERWARDS),
     Option("refinement.min_length", "min_length", AFTERWARDS),
@@ -140,14 +144,15 @@ class TrackSettings(CommandSettings):
     )
     source: Annotated[tuple[str, ...], BeforeValidator(as_sources)] = Field(
         (),
-        description="Camera number, video, image folder or glob, MOT sequence, URL, or demo; repeat for several. "
+        description="Camera number, video, image folder or glob, MOT sequence, URL, or demo (demo:1 to demo:4: "
+        "cameras of one generated world); repeat for several. "
         "With `archive.output_dir` also a folder, a glob or a text file of videos.",
     )
     detections: Path | None = Field(
         None, description="Stored detections (MOT det.txt, .npy, .npz) to track instead of running a detector."
     )
     score: bool = Field(
-        False, description="Score the tracks against ground truth at the end: of a MOT sequence, or of the demo scene."
+        False, description="Score the tracks against ground truth at the end: of a MOT sequence, or of demo scenes."
     )
     gt: Path | None = Field(
         None, description="Ground truth to score against, for a source without its own: a file or a sequence folder."
@@ -166,6 +171,7 @@ class TrackSettings(CommandSettings):
         RefinementSettings(), description="What is done to the tracks before they go into tables, at the end."
     )
     counting: CountingSettings = Field(CountingSettings(), description="Lines and zones where people are counted.")
+    across: AcrossSettings = Field(AcrossSettings(), description="People known across all sources of the run.")
     output: OutputSettings = Field(OutputSettings(), description="What to write and show.")
     serve: ServeSettings = Field(ServeSettings(), description="The run in a browser.")
     archive: ArchiveSettings = Field(ArchiveSettings(), description="Many videos at once.")

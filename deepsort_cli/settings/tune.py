@@ -63,6 +63,13 @@ class SearchSettings(Settings):
     cross_validate: bool = Field(
         True, description="Also search without each sequence in turn, and see how good the result is on that one."
     )
+    at_once: int = Field(
+        1,
+        ge=1,
+        le=1000,
+        description="Trials suggested before the first of them has ended, so that more workers have something to do; "
+        "each then learns from fewer. Results depend on it.",
+    )
     keep: CommaStrings = Field((), description="Keys that stay as they are, e.g. tracker.n_init.")
 
     @field_validator("objective")
@@ -88,6 +95,8 @@ OPTIONS = (
     Option("search.cross_validate", "cross_validate", "Search"),
     Option("search.seed", "seed", "Search"),
     Option("output_dir", "output_dir", "Output", short="o", metavar="DIR"),
+    Option("jobs", "jobs", "General", metavar="N"),
+    Option("cluster", "cluster", "General", metavar="ADDRESS"),
     Option("runtime.device", "device", "General", metavar="DEVICE"),
 )
 """The flags and keywords of the command, in the order of its help."""
@@ -113,6 +122,12 @@ class TuneSettings(CommandSettings):
     )
     output_dir: Path = Field(
         Path("runs/tune"), description="Folder of the study; one that is there already is continued."
+    )
+    jobs: int | None = Field(
+        None, ge=1, description="Processes that try settings; null: one, or all there is room for on a cluster."
+    )
+    cluster: str | None = Field(
+        None, description="Share the trials among the machines of a Ray cluster: auto, or ray://HOST:10001."
     )
     input: SourceSettings = Field(SourceSettings(), description="Which frames of the sources.")
     demo: DemoSettings = Field(DemoSettings(), description="The generated scene, source demo.")

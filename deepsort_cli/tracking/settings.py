@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from deepsort_cli.core.settings import Settings
+from deepsort_cli.core.durations import seconds_of
+from deepsort_cli.core.settings import CommaFloats, Settings
 from deepsort_cli.tracking.ages import FramesOrSeconds, FramesOrSecondsOrNone
 
 CANONICAL_COSINE_DISTANCE = 0.2
@@ -18,6 +20,22 @@ START_SCORE = 0.7
 """Score from which a track begins, where that has to be sure and nothing is known of the detector."""
 FULL_SCORE = 0.5
 """Lowest score of a full detection where neither the user nor a detector says otherwise."""
+
+PER_CAMERA = 2.0
+"""The largest distance between the means of a person's looks in two cameras, as a multiple of that at which a look
+matches a track of the same camera; measured on CUHK03, see docs/ACROSS.md."""
+UNLIKE_STRANGERS = 0.9
+"""That distance as a part of the one between people who are seen at once and yet look alike."""
+CAUTION = 0.85
+"""It as a part of the largest, as long as nobody was seen beside anybody."""
+UNRIVALLED = 0.6
+"""Who is nearer than this part of the distance of the next person may be as far away as the largest allows."""
+SAME = PER_THRESHOLD / PER_CAMERA
+"""The largest distance within one camera, as a part of that between two."""
+LEAST_LIMIT = 0.25
+"""The least that it shrinks to because others look alike, as a part of the largest."""
+SURE_ALIKE, SURE_UNLIKE = 0.9, 1.6
+"""The distances at which a single look is enough to say that it is somebody, or nobody known; parts of the largest."""
 
 SLOWEST, USUAL = 7.0, 15.0
 """Frames per second: slower sources than the first are given a nominal rate, the multiple of theirs that reaches the
@@ -77,6 +95,29 @@ ScoreOrAuto = Annotated[Literal["auto"] | float | None, BeforeValidator(_score_o
 
 Regions = Annotated[tuple[str, ...], BeforeValidator(_one_or_many)]
 """Lines or zones as text, `[name=]x1,y1,x2,y2,…`; `core.regions` reads it."""
+
+
+def _groups(value: Any) -> Any:
+    """One group may stand without brackets, and its numbers may be a list."""
+    values = [value] if isinstance(value, str | int) else value
+    if not isinstance(values, list | tuple):
+        return value
+    if values and all(isinstance(item, int) for item in values):
+        values = [values]
+    return [",".join(map(str, item)) if isinstance(item, list | tuple) else str(item) for item in values]
+
+
+Groups = Annotated[tuple[str, ...], BeforeValidator(_groups)]
+"""Numbers of sources, `1,2`, or `all`; `people.places` reads them."""
+
+
+def _seconds_by_pair(value: Any) -> Any:
+    """Refuses times that are none, so that it is said once and not for each alternative."""
+    found = value.values() if isinstance(value, dict) else [value]
+    for seconds in found:
+        if isinstance(seconds, bool) or not _is_number(seconds) or not 0 <= float(seconds) < math.inf:
+            raise ValueError("must be seconds, at least 0, or such by pair of sources, as in {1,2: 30}")
+    return {str(key): float(seconds) for key, seconds in value.items()} if isinstance(value, dict) else float(value)
 
 
 class TrackerSettings(Settings):
@@ -316,3 +357,133 @@ class CountingSettings(Settings):
         le=1.0,
         description="How far beyond a line or border, in box heights, a step across becomes certain.",
     )
+
+
+class PeopleRule(NamedTuple):
+    """How alike two sets of looks must be to be one person's; cosine distances between their means.
+
+    Attributes:
+        same: the largest within one camera.
+        across: the largest between two cameras.
+        enrolled: the largest between a camera and enrolled looks.
+        looks: how many looks of a track decide in any case.
+        adapts: whether people who are seen at once, so that they are different, lower the first two.
+    """
+
+    same: float
+    across: float
+    enrolled: float
+    looks: int
+    adapts: bool = True
+
+    def limits(self, camera: str, other: str, strangers: float | None = None) -> tuple[float, float]:
+        """The largest distance between looks of two cameras, and the largest where there is no rival.
+
+        Args:
+            camera, other: in any order; the empty name is that of enrolled looks.
+            strangers: the distance between different people who look alike; None as long as nobody knows.
+        """
+        if not camera or not other:
+            return self.enrolled, self.enrolled
+        most = self.same if camera == other else self.across
+        if not self.adapts:
+            return most, most
+        if strangers is None:
+            return CAUTION * most, most
+        return max(min(most, UNLIKE_STRANGERS * strangers), LEAST_LIMIT * most), most
+
+    def sure(self, looks: int) -> tuple[float, float]:
+        """The distances, as parts of the limit, up to which so many looks are somebody, and from which nobody known."""
+        missing = max(self.looks - looks, 0) / max(self.looks - 1, 1)
+        return 1 + (SURE_ALIKE - 1) * missing, 1 + (SURE_UNLIKE - 1) * missing
+
+
+class AcrossSettings(Settings):
+    """People known across all sources of a run."""
+
+    enabled: bool = Field(
+        False, description="Say which person each track is, the same in all sources: by looks, time and place."
+    )
+    distance: float | None = Field(
+        None,
+        gt=0.0,
+        le=2.0,
+        description="Largest cosine distance between the mean looks of one person in two cameras; null: 2 × "
+        "max_cosine_distance, and less where people look alike.",
+    )
+    looks: int = Field(5, ge=1, description="Looks of a track, 0.2 s apart, after which its person is decided.")
+    known: Path | None = Field(
+        None,
+        description="Folder of known people, NAME/*.jpg: tracks that look like one get the name.",
+        json_schema_extra={"metavar": "DIR"},
+    )
+    known_distance: float | None = Field(
+        None,
+        gt=0.0,
+        le=2.0,
+        description="Largest cosine distance to a known person's pictures; null: found from all of these.",
+    )
+    people: Path | None = Field(
+        None,
+        description="File of people, .npz, read at the start and written by the run: who comes again in a later run "
+        "keeps the number and the name.",
+    )
+    keep: str | None = Field(
+        None,
+        description="Forget people of that file whom no run has seen for so long: 12h, 7d; null: nobody.",
+    )
+    overlap: Groups = Field(
+        (),
+        description="Sources that see the same place, so that a person may be in both at once: 1,2 counted from 1 in "
+        "the order given, or all; repeat for several places.",
+    )
+    min_seconds: Annotated[float | dict[str, float], BeforeValidator(_seconds_by_pair)] = Field(
+        0.0,
+        description="Least time from one source to another: for all that do not overlap, or by pair, as in {1,2: 30}.",
+    )
+    starts: CommaFloats = Field(
+        (), description="When each recording began, in seconds on one clock; empty: all at the same moment."
+    )
+
+    @field_validator("keep")
+    @classmethod
+    def _check_keep(cls, value: str | None) -> str | None:
+        if value is not None:
+            seconds_of(value)
+        return value
+
+    @property
+    def wanted(self) -> bool:
+        """Whether people are told apart at all: across sources, by name, or from run to run."""
+        return self.enabled or self.known is not None or self.people is not None
+
+    @property
+    def asked_by(self) -> str:
+        """The key of what asks for people, where anything does."""
+        return "across.known" if self.known else "across.people" if self.people else "across.enabled"
+
+    @property
+    def unheard(self) -> str | None:
+        """What is set but of no effect, as people are not asked for; None where there is nothing of that."""
+        if self.wanted:
+            alone = {"known_distance": self.known is None and self.people is None, "keep": self.people is None}
+            unused = next((name for name, lacks in alone.items() if lacks and getattr(self, name) is not None), None)
+            master = {"known_distance": "across.known", "keep": "across.people"}
+            return None if unused is None else f"`across.{unused}` changes nothing without `{master[unused]}`."
+        changed = [
+            name
+            for name, field in type(self).model_fields.items()
+            if name != "enabled" and getattr(self, name) != field.default
+        ]
+        if not changed:
+            return None
+        return (
+            f"`across.{changed[0]}` changes nothing, as `across.enabled` is not asked for: set `across.enabled`=true."
+        )
+
+    def rule(self, threshold: float) -> PeopleRule:
+        """What people are told apart by, where `threshold` is the `max_cosine_distance` of the looks."""
+        if self.distance is not None:
+            return PeopleRule(min(SAME * self.distance, 2.0), self.distance, self.distance, self.looks, adapts=False)
+        across = min(PER_CAMERA * threshold, 2.0)
+        return PeopleRule(SAME * across, across, across, self.looks)

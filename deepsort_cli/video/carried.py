@@ -11,7 +11,7 @@ import numpy.typing as npt
 from deepsort_cli.core.masks import Mask
 from deepsort_cli.core.row_data import CORNERS, KEYPOINTS, MASKS, is_known
 from deepsort_cli.core.types import Image, Tracks
-from deepsort_cli.video.colours import Colour, colour_of
+from deepsort_cli.video.colours import Colour, colour_of_track
 from deepsort_cli.video.plates import tint
 
 SKELETON = (
@@ -37,7 +37,7 @@ def draw_mask(image: Image, tracks: Tracks, i: int) -> None:
     if not pixels.size:
         return
     part = image[top : top + pixels.shape[0], left : left + pixels.shape[1]]
-    colour = colour_of(int(tracks.ids[i]))
+    colour = colour_of_track(tracks, i)
     inside = np.ascontiguousarray(pixels, dtype=np.uint8)
     tint(part, inside * np.uint8(_OPACITY), colour)
     borders, _ = cv2.findContours(inside, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
@@ -49,7 +49,7 @@ def draw_corners(image: Image, tracks: Tracks, i: int, size: float) -> bool:
     corners = _value(tracks, CORNERS, i)
     if corners is None or len(corners) < 3 or not np.isfinite(corners).all():
         return False
-    cv2.polylines(image, [_fixed(corners)], True, colour_of(int(tracks.ids[i])), _thick(2 * size), cv2.LINE_AA, 4)
+    cv2.polylines(image, [_fixed(corners)], True, colour_of_track(tracks, i), _thick(2 * size), cv2.LINE_AA, 4)
     return True
 
 
@@ -62,7 +62,7 @@ def draw_keypoints(image: Image, tracks: Tracks, i: int, size: float) -> None:
     if points.shape[1] > 2:
         seen &= points[:, 2] >= SURE
     fixed = _fixed(np.nan_to_num(points[:, :2]))
-    colour = colour_of(int(tracks.ids[i]))
+    colour = colour_of_track(tracks, i)
     if len(points) == COCO_POINTS:
         for first, second in SKELETON:
             if seen[first] and seen[second]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from deepsort_cli.core.types import Tracks
+
 Colour = tuple[int, int, int]
 
 PALETTE = bytes.fromhex(
@@ -15,11 +17,25 @@ Machado, Oliveira and Fernandes (2009); any two of them differ somewhat. Chosen 
 """
 
 
+UNKNOWN: Colour = (150, 150, 150)
+"""Of somebody who may be one of several people."""
+
+
 def colour_of(track_id: int) -> Colour:
     """The BGR colour of an id; ids close to each other differ."""
     start = 3 * (track_id % (len(PALETTE) // 3))
     red, green, blue = PALETTE[start : start + 3]
     return blue, green, red
+
+
+def colour_of_person(person: int | str | None) -> Colour:
+    """The colour of a person, the same in all sources: grey as long as nobody knows who it is."""
+    return colour_of(person) if isinstance(person, int) and person > 0 else UNKNOWN
+
+
+def colour_of_track(tracks: Tracks, i: int) -> Colour:
+    """The colour of the i-th track: its person's, where people are told apart, else that of its id."""
+    return colour_of(int(tracks.ids[i])) if tracks.people is None else colour_of_person(int(tracks.people[i]))
 
 
 def text_colour_on(colour: Colour) -> Colour:

@@ -9,22 +9,14 @@ import math
 from bisect import bisect_right
 from dataclasses import dataclass
 
-import cv2
-import numpy as np
-
-from deepsort_cli.core.types import FloatArray, Image, IntArray
 from deepsort_cli.video.chance import Chance
-from deepsort_cli.video.figures import (
-    PHASES,
-    STRIDES,
-    Placement,
-    draw_figure,
-    dress,
-    figure_box,
-    paste,
-    silhouette,
-)
+from deepsort_cli.video.figures import PHASES, STRIDES, Placement, dress
+from deepsort_cli.video.ground import pave
+from deepsort_cli.video.scene import Scene
 from deepsort_cli.video.settings import DemoSettings
+
+PEOPLE, FRAMES = 7, 200
+"""How many people, and how long, where settings do not say."""
 
 CYCLE = 0.62
 """Body heights walked in one cycle of two steps."""
@@ -39,72 +31,19 @@ FAR_LINE, NEAR_LINE = 0.40, 0.95
 """Where their feet are, in picture heights from the top."""
 
 
-@dataclass(frozen=True)
-class GroundTruth:
-    """Who is where in one frame: the N figures that reach into the picture.
-
-    Attributes:
-        ids: (N,) int64 from 1, ascending.
-        boxes: (N, 4) float64 x1 y1 x2 y2 around the whole figure, without its shadow, also where it is hidden.
-        visibility: (N,) float64, the part of the figure's pixels that is inside the picture and not covered.
-    """
-
-    ids: IntArray
-    boxes: FloatArray
-    visibility: FloatArray
-
-
-class DemoScene:
+class DemoScene(Scene):
     """A seeded scene of walking people; equal settings give equal frames."""
 
     def __init__(self, settings: DemoSettings) -> None:
-        self.settings = settings
         chance = Chance(settings.seed)
-        self._floor = _pave(settings.width, settings.height, chance)
-        self._clothes = dress(settings.people, chance)
-        self._walks = _plan_walks(settings, chance)
-        self._shadow = _soft_spot()
-
-    def render(self, index: int) -> Image:
-        """Frame `index` (from 0) as a new (H, W, 3) uint8 BGR array."""
-        image = self._floor.copy()
-        people = self._people(index)
-        for _, place in people:
-            _cast_shadow(image, place, self._shadow)
-        for person, place in people:
-            draw_figure(image, self._clothes[person], place)
-        return image
-
-    def ground_truth(self, index: int) -> GroundTruth:
-        """The exact boxes, ids and visibility in frame `index` (from 0)."""
-        width, height = self.settings.width, self.settings.height
-        free = np.ones((height, width), dtype=bool)
-        found = []
-        for person, place in reversed(self._people(index)):  # nearest first
-            covered = silhouette(self._clothes[person], place, width, height)
-            if covered is None:
-                continue
-            rows, columns, mask, pixels = covered
-            seen = np.count_nonzero(mask & free[rows, columns])
-            free[rows, columns] &= ~mask
-            found.append((person + 1, figure_box(self._clothes[person], place), seen / pixels))
-        found.sort(key=lambda entry: entry[0])
-        return GroundTruth(
-            ids=np.array([number for number, _, _ in found], dtype=np.int64),
-            boxes=np.array([box for _, box, _ in found], dtype=np.float64).reshape(-1, 4),
-            visibility=np.array([visible for _, _, visible in found], dtype=np.float64),
-        )
+        people, frames = settings.length(PEOPLE, FRAMES)
+        floor = pave(settings.width, settings.height, chance)
+        super().__init__(settings, frames, floor, dress(people, chance))
+        self._walks = _plan_walks(settings, people, frames / settings.fps, chance)
 
     def _people(self, index: int) -> list[tuple[int, Placement]]:
-        """Everybody in or near the picture, farthest first."""
         seconds = index / self.settings.fps
-        places = [(person, walk.at(seconds)) for person, walk in enumerate(self._walks)]
-        near = [
-            (person, place)
-            for person, place in places
-            if -place.height / 2 < place.x < self.settings.width + place.height / 2
-        ]
-        return sorted(near, key=lambda entry: (entry[1].y, entry[0]))
+        return self._in_picture((person, walk.at(seconds)) for person, walk in enumerate(self._walks))
 
 
 @dataclass(frozen=True)
@@ -177,18 +116,17 @@ def _heights_walked(leg: _Leg, part: float, walk: _Walk) -> float:
     return heights * (math.log1p(growth * part) / growth if abs(growth) > 1e-9 else part)
 
 
-def _plan_walks(settings: DemoSettings, chance: Chance) -> list[_Walk]:
-    """A way for everybody, long enough for the whole scene.
+def _plan_walks(settings: DemoSettings, people: int, duration: float, chance: Chance) -> list[_Walk]:
+    """A way for everybody, long enough for all of `duration` in seconds.
 
     People come in pairs from opposite sides and meet inside the picture at nearly the same depth; every second pair
     stops for a moment. Whoever leaves comes back after a while at another depth.
     """
     width, height = settings.width, settings.height
-    duration = settings.frames / settings.fps
-    pairs = (settings.people + 1) // 2
+    pairs = (people + 1) // 2
     depths = chance.shuffled([(i + 0.5) / pairs for i in range(pairs)])
     walks = []
-    for person in range(settings.people):
+    for person in range(people):
         pair, second = divmod(person, 2)
         if not second:
             meeting_x = width * chance.between(0.25, 0.75)
@@ -212,58 +150,3 @@ def _plan_walks(settings: DemoSettings, chance: Chance) -> list[_Walk]:
             heading = -heading
         walks.append(walk)
     return walks
-
-
-def _pave(width: int, height: int, chance: Chance) -> Image:
-    """A square paved with slabs that shrink with distance, under soft uneven light."""
-    vanishing = -0.55 * height
-    y = np.arange(height, dtype=np.float64)[:, None] + 0.5
-    x = np.arange(width, dtype=np.float64)[None, :] + 0.5
-    distance = height / (y - vanishing)
-    slab = 0.105  # side of a slab, in picture heights at the lower edge
-    across = (x - width / 2) / height * distance / slab / (height / (height - vanishing))
-    along = distance * 22.0
-    row = np.floor(along).astype(np.int64)
-    across = across + 0.5 * (row % 2)
-    column = np.floor(across).astype(np.int64)
-
-    tones = chance.grid(61, 67)
-    tone = tones[row % 61, column % 67]
-    joint_x = np.abs(across - np.round(across)) * slab * height / distance * 1.0
-    per_row = np.abs(np.gradient(along[:, 0]))[:, None]
-    joint_y = np.abs(along - np.round(along)) / per_row
-    joint = np.minimum(joint_x, joint_y) / (0.0022 * height)
-    joints = np.clip(1.3 - joint, 0.0, 1.0)
-
-    light = 198 + 9 * (tone - 0.5) - 20 * joints
-    for cells, strength in ((3, 16.0), (9, 8.0), (40, 4.0)):
-        noise = chance.grid(cells, math.ceil(cells * width / height) + 1)
-        light = light + strength * (cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC) - 0.5)
-    light = light + 4.0 * (chance.grid(height, width) - 0.5)
-    radius = np.hypot((x - 0.42 * width) / width, (y - 0.40 * height) / height)
-    light = light * (1.05 - 0.26 * radius**2)
-    tint = np.array([0.955, 0.985, 1.0])
-    return np.asarray(np.clip(light[..., None] * tint, 0, 255), dtype=np.uint8)
-
-
-def _soft_spot() -> np.ndarray:
-    """A (64, 256) uint8 opacity of a soft oval."""
-    y, x = np.mgrid[-1:1:64j, -1:1:256j]
-    return np.asarray(255 * np.clip(1 - np.hypot(x, y), 0, 1) ** 1.2, dtype=np.uint8)
-
-
-def _cast_shadow(image: Image, place: Placement, spot: np.ndarray) -> None:
-    """Darken the ground under and to the right of a figure: the light comes from the upper left."""
-    height, width = image.shape[:2]
-    wide, tall = 0.62 * place.height, 0.115 * place.height
-    left, top = place.x - 0.24 * place.height, place.y - 0.55 * tall
-    x1, y1 = max(0, math.floor(left)), max(0, math.floor(top))
-    x2, y2 = min(width, math.ceil(left + wide)), min(height, math.ceil(top + tall))
-    if x2 <= x1 or y2 <= y1:
-        return
-    sx, sy = wide / spot.shape[1], tall / spot.shape[0]
-    move = np.array([[sx, 0, left - x1], [0, sy, top - y1]])
-    opacity = cv2.warpAffine(spot, move, (x2 - x1, y2 - y1))
-    black = np.zeros((y2 - y1, x2 - x1, 4), dtype=np.uint8)
-    black[..., 3] = opacity // 2
-    paste(image[y1:y2, x1:x2], black)

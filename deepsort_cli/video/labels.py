@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deepsort_cli.core.types import Image, Tracks
-from deepsort_cli.video.colours import colour_of
+from deepsort_cli.video.colours import Colour, colour_of_track
 from deepsort_cli.video.plates import plate_of, plate_size, put, seen_through
 from deepsort_cli.video.settings import OutputSettings
 
@@ -45,7 +45,7 @@ class _Last(NamedTuple):
 
 
 class _Choice(NamedTuple):
-    track: int
+    colour: Colour
     texts: list[str]
     height: int
     left: int
@@ -74,7 +74,7 @@ class Labels:
         if self._settings.labels == "none" or not boxes:
             return
         for choice in reversed(self._choices(image, tracks, boxes, text_size(size))):
-            plate = plate_of(choice.texts, colour_of(choice.track), choice.height)
+            plate = plate_of(choice.texts, choice.colour, choice.height)
             if choice.covered > _SEEN_THROUGH:
                 plate = seen_through(plate, choice.texts, choice.height, image, choice.left, choice.top, _OPACITY)
             put(image, plate, choice.left, choice.top)
@@ -117,19 +117,31 @@ class Labels:
             taken[len(choices)] = rectangle = places[k, word, place]
             left, top = int(rectangle[0]), int(rectangle[1])
             texts = wordings[k][word]
-            choices.append(_Choice(track_id, texts, heights[k], left, top, float(covered[word, place])))
+            choices.append(
+                _Choice(colour_of_track(tracks, i), texts, heights[k], left, top, float(covered[word, place]))
+            )
             self._last[track_id] = _Last(self._frame, place, len(texts) > 1)
         return choices
 
     def _texts(self, tracks: Tracks, i: int) -> list[str]:
-        """The id and what else is to be said of a track."""
+        """The id, or who it is, and what else is to be said of a track."""
         class_id, score = int(tracks.class_ids[i]), tracks.scores[i]
-        texts = [str(int(tracks.ids[i]))]
+        texts = _who(tracks, i)
         if self._settings.show_class and (self._names or class_id):  # 0 without any names: nobody spoke of classes
             texts.append(self._names.get(class_id, f"class {class_id}"))
         if self._settings.show_score and np.isfinite(score):
             texts.append(f"{100 * min(max(score, 0.0), 1.0):.0f}%")
         return texts
+
+
+def _who(tracks: Tracks, i: int) -> list[str]:
+    """The id; where people are told apart, name or number of the person before it."""
+    track_id = str(int(tracks.ids[i]))
+    if tracks.people is None:
+        return [track_id]
+    person = int(tracks.people[i])
+    name = "" if tracks.names is None else str(tracks.names[i])
+    return [name or (f"P{person}" if person > 0 else "?"), track_id]
 
 
 class _Coverage:

@@ -102,7 +102,8 @@ class Outputs:
         def place(path: Path) -> Path:
             return path if path == STDOUT else output_path(path, suffix or "", suffix is not None)
 
-        paths = [(output, place(getattr(settings, output.field))) for output in asked_for(settings)]
+        wanted = [output for output in asked_for(settings) if output.sees != "run"]
+        paths = [(output, place(getattr(settings, output.field))) for output in wanted]
         names = {} if class_names is None else class_names
         return cls(source, settings, paths, names, {} if facts is None else facts, warn, note, refined)
 
@@ -237,6 +238,7 @@ class Outputs:
         return RotatingSink(path, rotation, clock, open_part, replaces=replaces, began=parts.append)
 
     def _one(self, output: Output, job: Job) -> Sink:
+        assert output.open is not None
         sink = output.open(job)
         return WhileRoomSink(sink, job.path, output.field.removeprefix("save_"), job.warn) if output.bulky else sink
 

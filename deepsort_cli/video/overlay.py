@@ -14,7 +14,7 @@ import numpy.typing as npt
 from deepsort_cli.core.regions import Counts, Line, Zone
 from deepsort_cli.core.types import Image, Tracks
 from deepsort_cli.video.carried import draw_corners, draw_keypoints, draw_mask
-from deepsort_cli.video.colours import Colour, colour_of
+from deepsort_cli.video.colours import Colour, colour_of_track
 from deepsort_cli.video.labels import Labels, clamped, text_size
 from deepsort_cli.video.plates import plate_of, put, tint
 from deepsort_cli.video.settings import OutputSettings
@@ -64,8 +64,9 @@ class Overlay:
             for line_count in counts.lines:
                 _draw_line(image, line_count.line, size)
         fine = self._fineness(tracks, size)
-        for track_id, line_size in zip(tracks.ids.tolist(), fine, strict=True):
-            _draw_trail(image, trails.get(track_id, ()), colour_of(track_id), line_size)
+        for i, line_size in enumerate(fine):
+            trail = trails.get(int(tracks.ids[i]), ())
+            _draw_trail(image, trail, colour_of_track(tracks, i), line_size)
         # Nearer people, lower in the picture, come last and lie on top.
         order = np.argsort(tracks.boxes[:, 3], kind="stable")
         for i in order.tolist():
@@ -93,7 +94,7 @@ class Overlay:
             return
         if tracks.data and draw_corners(image, tracks, i, size):
             return
-        colour = colour_of(int(tracks.ids[i]))
+        colour = colour_of_track(tracks, i)
         if tracks.time_since_update[i] > 0:
             _dashed(image, box, colour, max(1, round(size)), max(4, round(7 * size)))
         else:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400}
+from deepsort_cli.core.durations import SECONDS
+
 BYTES = {"kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12, "kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40}
 LONGEST = 86_400
 SMALLEST = 10_000

@@ -44,14 +44,22 @@ class SourceSettings(Settings):
 
 
 class DemoSettings(Settings):
-    """The generated scene of `--source demo`."""
+    """The generated scene of `--source demo`, and the world of `--source demo:1`, `demo:2`, …"""
 
     width: int = Field(768, ge=64, le=7680, description="Frame width in pixels.")
     height: int = Field(576, ge=64, le=4320, description="Frame height in pixels.")
-    people: int = Field(7, ge=0, le=200, description="Number of people.")
-    frames: int = Field(200, ge=1, le=1_000_000, description="Length in frames.")
+    people: int | None = Field(
+        None, ge=0, le=200, description="Number of people; null: 7, and 12 in a world of several cameras."
+    )
+    frames: int | None = Field(
+        None, ge=1, le=1_000_000, description="Length in frames; null: 200, and 750 of a world of several cameras."
+    )
     fps: float = Field(25.0, gt=0, le=240, description="Frames per second.")
-    seed: int = Field(0, ge=0, description="Seed of the scene: paths, clothing, floor.")
+    seed: int = Field(0, ge=0, description="Seed of the scene or world: paths, clothing, floor.")
+
+    def length(self, people: int, frames: int) -> tuple[int, int]:
+        """Number of people and of frames; those given here where the settings do not say."""
+        return people if self.people is None else self.people, frames if self.frames is None else self.frames
 
 
 class ArchiveSettings(Settings):
@@ -95,6 +103,9 @@ class OutputSettings(Settings):
     )
     save_looks: Path | None = Field(
         None, description="What tracks looked like, up to 128 features each, for `refinement.link` later; .npz."
+    )
+    save_people: Path | None = Field(
+        None, description="Page that shows who was matched to whom, and how near, for checking; .html, one for the run."
     )
     emit: Literal["matched", "paper"] = Field(
         "matched",

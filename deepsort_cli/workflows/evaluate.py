@@ -25,6 +25,7 @@ from deepsort_cli.settings.evaluate import EvalSettings
 from deepsort_cli.settings.keywords import from_keywords
 from deepsort_cli.workflows.evaluation_data import load_query_and_gallery
 from deepsort_cli.workflows.extraction import Extractor, extract, open_extractor
+from deepsort_cli.workflows.extraction_elsewhere import Embed, check_cluster, embedding
 from deepsort_cli.workflows.model_choice import existing_model, find_model
 
 
@@ -88,6 +89,7 @@ def run_evaluate(settings: EvalSettings, listener: Listener) -> Evaluated:
         InputError, RunError: see `evaluate`.
     """
     extraction, evaluation = settings.extraction, settings.evaluation
+    settings = check_cluster(settings, listener)
     found = find_model(settings.checkpoint)
     if settings.checkpoint is None:
         listener.note(f"Evaluating {found.path} ({found.source}).")
@@ -106,7 +108,11 @@ def run_evaluate(settings: EvalSettings, listener: Listener) -> Evaluated:
     for note in images.notes:
         listener.note(note)
     names = short_names([x.path for x in models])
-    results = [evaluate_model(x, images, evaluation, extraction, listener, short_name(x.path)) for x in models]
+    results = []
+    for extractor in models:
+        name = short_name(extractor.path)
+        with embedding(extractor, settings, listener, name) as embed:
+            results.append(evaluate_model(extractor, images, evaluation, extraction, listener, name, embed))
     infos = [
         _info(x, name, why, flip_test=extraction.flip_test)
         for x, name, why in zip(models, names, (found.source, "given"), strict=False)
@@ -148,27 +154,29 @@ def evaluate_model(
     extraction: ExtractionSettings,
     listener: Listener,
     name: str,
+    embed: Embed | None = None,
 ) -> Evaluation:
     """Embed query and gallery with a model and compute all figures.
 
     Args:
         name: of the model, for the listener.
+        embed: gives the embeddings of images; None: this process computes them.
 
     Raises:
         InputError: its embeddings say nothing.
     """
     total = len(images.query) + len(images.gallery)
 
-    def embed(part: Manifest, before: int) -> Any:
-        return extract(
-            part,
-            extractor,
-            batch_size=extraction.batch_size,
-            flip=extraction.flip_test,
-            on_progress=lambda done: listener.progress(f"embedding, {name}", before + done, total),
-        )
+    def features_of(part: Manifest, before: int) -> Any:
+        def told(done: int) -> None:
+            listener.progress(f"embedding, {name}", before + done, total)
 
-    query, gallery = embed(images.query, 0), embed(images.gallery, len(images.query))
+        if embed is not None:
+            return embed(part, told)
+        flip = extraction.flip_test
+        return extract(part, extractor, batch_size=extraction.batch_size, flip=flip, on_progress=told)
+
+    query, gallery = features_of(images.query, 0), features_of(images.gallery, len(images.query))
     fault = fault_of(np.concatenate([query, gallery]))
     if fault is not None:
         raise InputError(f"{extractor.path}: the model is broken: {fault}. Use another checkpoint.")

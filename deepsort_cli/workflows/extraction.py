@@ -147,8 +147,6 @@ def extract(
 ) -> Features:
     """Embeddings of all images of a dataset, (N, D) float32 of unit length, in its order.
 
-    Images are read ahead in threads and only their resized crops are kept, a few batches at a time.
-
     Args:
         flip: average the embeddings of each image and its mirror image.
         on_progress: called with the number of images done.
@@ -156,8 +154,31 @@ def extract(
     Raises:
         InputError: an image cannot be read.
     """
-    features = np.empty((len(images), extractor.embedding_size), dtype=np.float32)
-    for part, crops in _read_ahead(images, extractor.preprocess, batch_size):
+
+    def read(i: int) -> Image:
+        return read_image(images.file(i))
+
+    return embed_all(len(images), read, extractor, batch_size=batch_size, flip=flip, on_progress=on_progress)
+
+
+def embed_all(
+    count: int,
+    read: Callable[[int], Image],
+    extractor: Extractor,
+    *,
+    batch_size: int = 32,
+    flip: bool = False,
+    on_progress: Callable[[int], None] | None = None,
+) -> Features:
+    """Embeddings of `count` images, as `extract` says.
+
+    Images are read ahead in threads and only their resized crops are kept, a few batches at a time.
+
+    Args:
+        read: image i as (H, W, 3) uint8 BGR; called in threads.
+    """
+    features = np.empty((count, extractor.embedding_size), dtype=np.float32)
+    for part, crops in _read_ahead(count, read, extractor.preprocess, batch_size):
         found = extractor.embed(crops)
         if flip:
             found = found + extractor.embed(np.ascontiguousarray(crops[:, :, ::-1]))
@@ -168,24 +189,25 @@ def extract(
     return features
 
 
-def _read_ahead(images: Manifest, preprocess: Preprocess, batch_size: int) -> Iterator[tuple[slice, Image]]:
+def _read_ahead(
+    count: int, read: Callable[[int], Image], preprocess: Preprocess, batch_size: int
+) -> Iterator[tuple[slice, Image]]:
     """Batches of resized crops, in order, decoded while earlier ones are used."""
 
-    def read(part: slice) -> Image:
+    def resized(part: slice) -> Image:
         crops = np.empty((part.stop - part.start, preprocess.height, preprocess.width, 3), dtype=np.uint8)
         for row, i in enumerate(range(part.start, part.stop)):
-            crops[row] = preprocess.resize_crops([read_image(images.file(i))])[0]
+            crops[row] = preprocess.resize_crops([read(i)])[0]
         return crops
 
-    starts = range(0, len(images), batch_size)
-    parts = deque(slice(start, min(start + batch_size, len(images))) for start in starts)
+    parts = deque(slice(start, min(start + batch_size, count)) for start in range(0, count, batch_size))
     waiting: deque[tuple[slice, Future[Image]]] = deque()
     pool = ThreadPoolExecutor(READERS, thread_name_prefix="read")
     try:
         while parts or waiting:
             while parts and len(waiting) < AHEAD:
                 part = parts.popleft()
-                waiting.append((part, pool.submit(read, part)))
+                waiting.append((part, pool.submit(resized, part)))
             part, future = waiting.popleft()
             yield part, future.result()
     finally:

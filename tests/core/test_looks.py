@@ -10,7 +10,6 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.looks import LookRecord, Looks
-from deepsort_cli.perception.stored import StoredDetections
 
 
 def watched(frames: int, tracks: int, **limits: int) -> tuple[np.ndarray, np.ndarray]:
@@ -69,13 +68,6 @@ def test_a_file_tells_what_was_written(tmp_path: Path) -> None:
     Looks(looks().table, looks().features).save(tmp_path / "b.npz")
     bare = Looks.load(tmp_path / "b.npz", key="looks")
     assert (bare.max_cosine_distance, bare.fps) == (None, None)
-
-
-def test_it_is_a_file_of_stored_detections_too(tmp_path: Path) -> None:
-    looks().save(tmp_path / "a.npz")
-    stored = StoredDetections.load(tmp_path / "a.npz")
-    assert stored.embedding_size == 2
-    assert_array_equal(stored.detections(2).boxes, [[12, 20, 42, 100]])
 
 
 GOOD = {"det": np.ones((2, 7)), "features": np.ones((2, 3), np.float16)}

@@ -87,7 +87,9 @@ def test_a_part_has_its_own_frames_only() -> None:
         ({"recording": np.array(3)}, "not one JSON text"),
         ({"recording": np.array("[]")}, "not a JSON object"),
         ({"recording": np.array('{"version": 2}')}, "format 2; this program reads up to 1"),
-        ({"recording": np.array('{"version": 1, "fps": -3}')}, "fps: input should be greater"),
+        ({"recording": np.array('{"version": 1, "fps": -3}')}, "says fps, which must be above 0. Record anew"),
+        ({"recording": np.array('{"version": 1, "width": "x"}')}, "says width, which must be a whole number"),
+        ({"recording": np.array('{"version": 1, "new": 1}')}, "says new, which is not known here"),
     ],
 )
 def test_damage_is_named(change: dict[str, Any], message: str) -> None:

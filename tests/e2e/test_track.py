@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import av
 import cv2
 import numpy as np
 import pytest
+import requests
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 SMALL = ["--set", "demo.width=320", "--set", "demo.height=240", "--set", "demo.people=3"]
@@ -215,26 +217,59 @@ class TestSources:
 
 
 class TestInterruption:
-    @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
-    def test_interrupted_run_leaves_usable_files(self, tmp_path: Path, sign: signal.Signals) -> None:
+    @pytest.mark.parametrize(
+        ("sign", "names"),
+        [(signal.SIGINT, ["out"]), (signal.SIGTERM, ["out_demo", "out_demo-2"])],
+        ids=["Ctrl-C", "SIGTERM, two sources"],
+    )
+    def test_interrupted_run_leaves_usable_files(self, tmp_path: Path, sign: signal.Signals, names: list[str]) -> None:
         script = Path(sys.executable).with_name("deepsort")
+        sources = ["demo"] * len(names)
         process = subprocess.Popen(
-            [str(script), "track", "--source", "demo", *SMALL, "--set", "demo.frames=100000", "--save", "out.mp4",
+            [str(script), "track", *sources, "--jobs", "2", *SMALL, "--set", "demo.frames=100000", "--save", "out.mp4",
              "--save-txt", "out.txt", "--save-jsonl", "out.jsonl"],
             cwd=tmp_path, stderr=subprocess.PIPE, text=True, env={**os.environ, "NO_COLOR": "1"},
         )  # fmt: skip
         time.sleep(1)
         deadline = time.monotonic() + 60
-        while time.monotonic() < deadline and not any(path.stat().st_size > 2000 for path in tmp_path.glob(".out.*l")):
+        while time.monotonic() < deadline:
+            if sum(path.stat().st_size > 2000 for path in tmp_path.glob(".out*l")) == len(names):
+                break
             time.sleep(0.1)
         process.send_signal(sign)
         _, errors = process.communicate(timeout=900)
         assert process.returncode == 130, errors
         assert "Traceback" not in errors
-        assert {path.name for path in tmp_path.iterdir()} == {"out.mp4", "out.txt", "out.jsonl"}
-        lines = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
-        assert [line["frame"] for line in lines] == list(range(1, len(lines) + 1))
-        assert cv2.VideoCapture(str(tmp_path / "out.mp4")).get(cv2.CAP_PROP_FRAME_COUNT) == len(lines) > 3
+        wanted = {f"{name}.{suffix}" for name in names for suffix in ("mp4", "txt", "jsonl")}
+        assert {path.name for path in tmp_path.iterdir()} == wanted
+        for name in names:
+            lines = [json.loads(line) for line in (tmp_path / f"{name}.jsonl").read_text().splitlines()]
+            assert [line["frame"] for line in lines] == list(range(1, len(lines) + 1))
+            assert cv2.VideoCapture(str(tmp_path / f"{name}.mp4")).get(cv2.CAP_PROP_FRAME_COUNT) == len(lines) > 3
+
+    def test_a_page_stays_on_view_until_it_is_ended_and_rows_go_down_the_pipe(self, tmp_path: Path) -> None:
+        det_file(tmp_path)
+        process = subprocess.Popen(
+            [str(Path(sys.executable).with_name("deepsort")), "track", "demo", "--detections", "det.txt", "--reid",
+             "none", "--max-frames", "12", "--serve", "0", "--save-jsonl", "-", "--line", "gate=100,0,100,500"],
+            cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env={**os.environ, "NO_COLOR": "1"},
+        )  # fmt: skip
+        assert process.stderr is not None
+        said = ""
+        while "stays on view" not in said and (line := process.stderr.readline()):
+            said += line
+        page = re.search(r"^open (http://127\.0\.0\.1:\d+/)(\?token=\S{40,})$", said, re.MULTILINE)
+        assert page is not None, said
+        browser = requests.Session()
+        assert browser.get(page[1] + page[2], timeout=60).status_code == 200
+        state = browser.get(f"{page[1]}api/state", timeout=60).json()
+        assert (state["writable"], state["cameras"][0]["frames"]) == (True, 12)
+        process.send_signal(signal.SIGTERM)
+        rows, more = process.communicate(timeout=600)
+        assert process.returncode == 0, said + more
+        assert [json.loads(row)["frame"] for row in rows.splitlines()] == list(range(1, 13))
+        assert "tracks" in said, "the table is on the screen all the same"
 
     def test_what_a_killed_run_has_rotated_is_there_and_plays(self, tmp_path: Path) -> None:
         """Also the part that was being written, under its own name; nothing of it was asked to end."""

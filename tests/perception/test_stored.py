@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from deepsort_cli.core.errors import InputError
+from deepsort_cli.core.looks import Looks
 from deepsort_cli.core.mot import read_seqinfo
 from deepsort_cli.perception.stored import StoredDetections
 
@@ -240,6 +241,20 @@ def test_archives_that_do_not_fit(tmp_path: Path) -> None:
     np.savez(tmp_path / "d.npz", det=ROWS.astype(str))
     with pytest.raises(InputError, match="expected numbers"):
         StoredDetections.load(tmp_path / "d.npz")
+
+
+def test_looks_and_people_are_no_detections(tmp_path: Path) -> None:
+    """The names of the arrays are the same, but looks know tracks, and are a few of each."""
+    table = ROWS[:, :7].copy()
+    table[:, 1] = 1
+    for known in ({"threshold": 0.2}, {}):
+        path = tmp_path / "looks.npz"
+        Looks(table, FEATURES, known.get("threshold")).save(path)
+        with pytest.raises(InputError, match=r"looks of tracks \(`output.save_looks`\).*`output.save_detections`"):
+            StoredDetections.load(path)
+    np.savez(tmp_path / "people.npz", people=np.array("{}"), features=FEATURES)
+    with pytest.raises(InputError, match="people kept between runs"):
+        StoredDetections.load(tmp_path / "people.npz")
 
 
 def test_files_of_another_kind(tmp_path: Path) -> None:

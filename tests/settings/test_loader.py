@@ -215,6 +215,27 @@ def test_faults_in_set(override: str) -> None:
         resolve(TrackSettings, overrides=[override])
 
 
+@pytest.mark.parametrize(
+    ("overrides", "flags", "message"),
+    [
+        (["tracker=3"], {"tracker.max_age": 5}, "`set` tracker 3: must be a section"),
+        (["demo=null"], {"demo.people": 5}, "`set` demo None: must be a section"),
+        (["tracker.max_age=3", "tracker=3"], {}, "tracker: is given both as a plain value and as a section"),
+        (["tracker=3", "tracker.max_age=3"], {}, "tracker was already given a plain value"),
+    ],
+)
+def test_a_plain_value_for_a_section_is_not_passed_over(
+    overrides: list[str], flags: dict[str, object], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        resolve(TrackSettings, overrides=overrides, flags=flags)
+
+
+def test_sections_given_twice_are_joined() -> None:
+    settings = resolve(TrackSettings, overrides=["tracker.max_age=3", "tracker={n_init: 2}"])
+    assert (settings.tracker.max_age, settings.tracker.n_init) == (3, 2)
+
+
 def test_flags_are_named_in_messages() -> None:
     with pytest.raises(InputError, match="^`tracker.max_age` 0: "):
         resolve(TrackSettings, flags={"tracker.max_age": 0})

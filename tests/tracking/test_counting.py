@@ -218,3 +218,30 @@ def test_boxes_that_are_no_numbers_are_left_out() -> None:
 def test_on_the_line_without_margin(margin: float) -> None:
     """A foot exactly on the line belongs to the outer side until it is beyond."""
     assert crossings([(200, 190), (200, 200), (200, 210)], margin=margin) == (1, 0)
+
+
+def test_who_was_counted_is_told_once() -> None:
+    counter = RegionCounter([LINE], [SQUARE])
+    told = []
+    for y in (80, 150, 195, 230, 250, 290, 330, 250):
+        counts = counter.update(tracks_at((200, y), (10, y), ids=[4, 9]))
+        told += [(y, passing.region, passing.way, passing.id) for passing in counts.passings]
+    # y=150: inside of the square; 230: over the line; 250: back over the border.
+    assert told == [(150, "square", "entered", 4), (230, "door", "in", 4), (250, "square", "entered", 4)]
+
+
+def test_lines_can_be_changed_and_those_that_stay_keep_their_counts() -> None:
+    other = Line("other", (100, 100), (300, 100))
+    counter = RegionCounter([LINE], [])
+    for y in (150, 250):
+        counter.update(tracks_at((200, y)))
+    counter.change([other, LINE], [SQUARE])
+    counts = counter.update(tracks_at((200, 250)))
+    assert [(c.line.name, c.inward, c.outward) for c in counts.lines] == [("other", 0, 0), ("door", 1, 0)]
+    assert [c.inside for c in counts.zones] == [1]
+    counts = counter.update(tracks_at((200, 150)))
+    assert [(c.inward, c.outward) for c in counts.lines] == [(0, 0), (1, 1)]
+    counter.change([Line("door", (100, 201), (300, 201))], [])  # of the same name in another place
+    counts = counter.update(tracks_at((200, 150)))
+    assert [(c.inward, c.outward) for c in counts.lines] == [(0, 0)]
+    assert counts.zones == ()

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from deepsort_cli.core.boxes import iou, xyxy_to_tlwh
-from deepsort_cli.video import demo
-from deepsort_cli.video.demo import DemoScene, GroundTruth
+from deepsort_cli.video import scene as scenes
+from deepsort_cli.video.demo import DemoScene
+from deepsort_cli.video.scene import GroundTruth
 from deepsort_cli.video.settings import DemoSettings
 
 SMALL = DemoSettings(width=320, height=240, people=4, frames=60, fps=25, seed=3)
@@ -57,7 +58,7 @@ PINNED_BOXES = [
 
 @pytest.fixture
 def no_shadows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(demo, "_cast_shadow", lambda *_: None)
+    monkeypatch.setattr(scenes, "cast_shadow", lambda *_: None)
 
 
 def painted(scene: DemoScene, index: int, people: set[int] | None = None) -> np.ndarray:
@@ -123,7 +124,7 @@ def test_a_figure_leaving_the_picture_fades_from_view() -> None:
 @pytest.fixture(scope="module")
 def default_truth() -> list[GroundTruth]:
     scene = DemoScene(DemoSettings())
-    return [scene.ground_truth(index) for index in range(scene.settings.frames)]
+    return [scene.ground_truth(index) for index in range(scene.frames)]
 
 
 def test_ids_boxes_and_visibility_are_well_formed(default_truth: list[GroundTruth]) -> None:

@@ -59,8 +59,9 @@ class Output:
     Attributes:
         field: its path in `OutputSettings`.
         sees: `tables` see tracks, refined where that is wanted; `frames` see tracks and clean frames as they come;
-            `pictures` see annotated frames; `detections` see what was found in each frame, by a method `see`.
-        open: makes the sink.
+            `pictures` see annotated frames; `detections` see what was found in each frame, by a method `see`; `run`:
+            no sink, there is one for all sources, which the run itself writes.
+        open: makes the sink; None of those of a `run`.
         check: refuses, before anything is written, what cannot become such an output, with an `InputError`.
         lines: it is written in whole lines, frame by frame, so that it can go to standard output.
         folder: it is a folder, not a file.
@@ -70,8 +71,8 @@ class Output:
     """
 
     field: str
-    sees: Literal["tables", "frames", "pictures", "detections"]
-    open: Callable[[Job], Sink]
+    sees: Literal["tables", "frames", "pictures", "detections", "run"]
+    open: Callable[[Job], Sink] | None = None
     check: Callable[[Job], None] = lambda job: None
     lines: bool = False
     folder: bool = False

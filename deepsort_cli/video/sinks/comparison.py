@@ -10,7 +10,7 @@ from deepsort_cli.core.boxes import xyxy_to_tlwh
 from deepsort_cli.core.mot import Comparison
 from deepsort_cli.core.regions import Counts
 from deepsort_cli.core.types import FloatArray, Frame, Tracks
-from deepsort_cli.video.demo import GroundTruth
+from deepsort_cli.video.scene import GroundTruth
 from deepsort_cli.video.sinks.base import Sink
 from deepsort_cli.video.sinks.tables import ground_truth_rows
 
@@ -39,6 +39,8 @@ class ComparisonSink(Sink):
         self._frames.append(number)
         rows = np.full((len(tracks), 10), -1.0)
         rows[:, 0], rows[:, 1] = number, tracks.ids
+        if tracks.people is not None:
+            rows[:, 1] = np.where(tracks.people >= 0, tracks.people, -1 - tracks.ids)
         rows[:, 2:6] = np.round(xyxy_to_tlwh(tracks.boxes), 2)
         rows[:, 6] = 1
         self._results.append(rows)

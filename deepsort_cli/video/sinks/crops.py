@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from pathlib import Path
 
 import cv2
@@ -15,17 +16,29 @@ from deepsort_cli.core.types import Frame, IntArray, Tracks
 from deepsort_cli.video.sinks.base import Job, Output, Sink, write_error
 from deepsort_cli.video.sinks.tables import track_rows
 
+_OWN = re.compile(r"\d+(_p\d+)?")
+"""Names of folders of tracks."""
+
 
 class CropSink(Sink):
-    """A JPEG of every matched track in every frame: `<folder>/<id>/<frame>.jpg`. Needs frames before drawing."""
+    """A JPEG of every matched track in every frame: `<folder>/<id>/<frame>.jpg`. Needs frames before drawing.
+
+    Where people are told apart, folders are called `<id>_p<person>` at the end, once that is decided.
+    """
 
     def __init__(self, folder: Path, *, quality: int = 95) -> None:
         self._folder = folder
         self._options = [cv2.IMWRITE_JPEG_QUALITY, quality]
+        self._people: dict[int, set[int]] = {}
+        """Who each id was."""
 
     def write(self, frame: Frame, tracks: Tracks, counts: Counts | None = None) -> None:
         if frame.image is None:
             raise ValueError("crops need frames with images")
+        if tracks.people is not None:
+            for track_id, person in zip(tracks.ids.tolist(), tracks.people.tolist(), strict=True):
+                if person > 0:
+                    self._people.setdefault(track_id, set()).add(person)
         seen = tracks[tracks.detection_index >= 0]  # a predicted box may miss the person
         for track_id, box, *_ in track_rows(seen):
             crop = cut(frame.image, box)
@@ -42,6 +55,9 @@ class CropSink(Sink):
 
     def rename(self, frames: IntArray, old: IntArray, new: IntArray) -> None:
         """Move pictures into the folders of the right ids."""
+        for before, after in set(zip(old.tolist(), new.tolist(), strict=True)):
+            if before in self._people:
+                self._people.setdefault(after, set()).update(self._people[before])
         moves = []
         for frame, before, after in zip(frames.tolist(), old.tolist(), new.tolist(), strict=True):
             source = self._path(before, frame)
@@ -65,16 +81,25 @@ class CropSink(Sink):
         return self._folder / f"{track_id:05d}" / f"{index + 1:06d}.jpg"
 
     def close(self) -> None:
-        """Every picture is complete when `write` returns."""
+        """Every picture is complete when `write` returns; folders get the names of people."""
+        known, self._people = self._people, {}
+        for track_id, people in known.items():
+            folder = self._path(track_id, 0).parent
+            if len(people) > 1 or not folder.is_dir():  # linked tracks of several: the id says it all
+                continue
+            try:
+                folder.rename(folder.with_name(f"{folder.name}_p{people.pop():05d}"))
+            except OSError as error:
+                raise write_error(folder, error) from None
 
 
 def remove_old_crops(folder: Path) -> None:
     """Delete what an earlier `CropSink` wrote into `folder`, and nothing else."""
     for picture in folder.glob("[0-9]*/[0-9]*.jpg"):
-        if picture.stem.isdecimal() and picture.parent.name.isdecimal():
+        if picture.stem.isdecimal() and _OWN.fullmatch(picture.parent.name):
             picture.unlink()
     for inner in folder.glob("[0-9]*"):
-        if inner.is_dir() and inner.name.isdecimal():
+        if inner.is_dir() and _OWN.fullmatch(inner.name):
             with contextlib.suppress(OSError):
                 inner.rmdir()
 

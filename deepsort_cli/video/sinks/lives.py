@@ -13,6 +13,7 @@ from deepsort_cli.core.files import atomic_path
 from deepsort_cli.core.regions import Counts
 from deepsort_cli.core.types import Frame, Tracks
 from deepsort_cli.video.sinks.base import Sink, write_error
+from deepsort_cli.video.sinks.tables import people_columns, who
 
 
 @dataclass
@@ -34,6 +35,8 @@ class Life:
     spans: list[tuple[float, float]] = field(default_factory=list)
     """Seconds from when to when it was there without a gap: until the next frame came, which did not show it."""
     last_number: int = -1
+    known: dict[str, int | str | None] = field(default_factory=dict)
+    """`person`, where people are told apart, and `name`, where some have one; None where unknown."""
 
 
 class Lives:
@@ -43,6 +46,8 @@ class Lives:
         self.of: dict[int, Life] = {}
         self.frames = 0
         self.begin = self.end = 0.0
+        self.columns: list[str] = []
+        """What is known of people: nothing, `person`, or `person` and `name`."""
         self._present: list[int] = []
         self._steps: deque[float] = deque(maxlen=15)
 
@@ -54,6 +59,8 @@ class Lives:
             self.begin = frame.time
         number, self.frames, self.end = self.frames, self.frames + 1, frame.time
         self._present = tracks.ids.tolist()
+        people = who(tracks)
+        self.columns = self.columns or people_columns(tracks)
         for i, (left, _, right, bottom) in enumerate(tracks.boxes.tolist()):
             track_id, foot = int(tracks.ids[i]), ((left + right) / 2, bottom)
             life = self.of.get(track_id)
@@ -64,6 +71,8 @@ class Lives:
             else:
                 life.spans.append((frame.time, frame.time))
             life.last_number = number
+            if people[i].get("person") or not life.known:
+                life.known = people[i]
             life.distance += math.dist(life.last_foot, foot)
             life.last_frame, life.last_time, life.last_foot = frame.index + 1, frame.time, foot
             life.frames += 1

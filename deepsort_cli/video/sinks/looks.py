@@ -39,6 +39,8 @@ class LooksSink(Sink):
         self._threshold = threshold
         self._warn = warn
         self._record: LookRecord | None = LookRecord()
+        self._people: dict[int, int] = {}
+        """By id, as last known."""
         self._first: Frame | None = None
         self._last: Frame | None = None
 
@@ -50,6 +52,8 @@ class LooksSink(Sink):
         number = np.full(len(tracks), frame.index + 1)
         scores = np.nan_to_num(tracks.scores, nan=-1.0)
         about = np.column_stack([number, tracks.ids, xyxy_to_tlwh(tracks.boxes), scores])
+        if tracks.people is not None:
+            self._people.update(zip(tracks.ids.tolist(), tracks.people.tolist(), strict=True))
         self._record.add(tracks.ids, about, tracks.features)
 
     def close(self) -> None:
@@ -62,7 +66,9 @@ class LooksSink(Sink):
         span = self._last.time - self._first.time
         fps = (self._last.index - self._first.index) / span if span > 0 else self._fps
         try:
-            Looks(*record.table(), max_cosine_distance=self._threshold(), fps=fps).save(self._path)
+            table, features = record.table()
+            person = np.array([self._people[int(i)] for i in table[:, 1]], np.int64) if self._people else None
+            Looks(table, features, max_cosine_distance=self._threshold(), fps=fps, person=person).save(self._path)
         except OSError as error:
             raise write_error(self._path, error) from None
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
 from deepsort_cli.core.boxes import tlwh_to_xyxy, xyxy_to_tlwh
 from deepsort_cli.core.looks import Features, LookRecord
@@ -26,6 +27,9 @@ Link = Callable[[FloatArray, FloatArray, IntArray, Features], IntArray]
 
 class RefinedSink(Sink):
     """Holds tracks back until the end, has them linked and refined, and then gives them to other sinks frame by frame.
+
+    Every track has the person that it has at its end from its first row on: nothing has to wait here.
+    Linked tracks keep their own people, who may be several under one id.
 
     Rows filled in by the refinement have no score, no detection and nothing that one would carry; their
     `time_since_update` is counted from the track's last row before them. Of the looks that tracks bring, those in a
@@ -95,6 +99,9 @@ class RefinedSink(Sink):
             detection_index=np.where(late > 0, -1, everything.detection_index[origin]),
             data=aligned(everything.data, np.where(late > 0, -1, origin)),
         )
+        people, names = _people(given)
+        if people is not None:
+            all_tracks = all_tracks.with_people(people[origin], None if names is None else names[origin])
         look = np.full(len(everything), -1)
         look[seen] = np.arange(len(seen))
         look = np.where(late > 0, -1, look[origin])
@@ -114,6 +121,23 @@ class RefinedSink(Sink):
         for sink in self._written:
             sink.rename(indices[changed], old[changed], ids[changed])
         return ids
+
+
+def _people(given: Sequence[Tracks]) -> tuple[IntArray | None, npt.NDArray[np.str_] | None]:
+    """Person and name of all rows of all frames, those from before the decision included."""
+    if any(tracks.people is None for tracks in given):
+        return None, None
+    ids = np.concatenate([tracks.ids for tracks in given])
+    people = np.concatenate([tracks.people for tracks in given if tracks.people is not None])
+    decided = people > 0
+    found = dict(zip(ids[decided].tolist(), people[decided].tolist(), strict=True))
+    people = np.array([found.get(track_id, -1) for track_id in ids.tolist()], np.int64)
+    if any(tracks.names is None for tracks in given):
+        return people, None
+    names = np.concatenate([tracks.names for tracks in given if tracks.names is not None])
+    known = names != ""
+    called = dict(zip(ids[known].tolist(), names[known].tolist(), strict=True))
+    return people, np.array([called.get(track_id, "") for track_id in ids.tolist()], np.str_)
 
 
 def _with_looks(tracks: Tracks, look: IntArray, looks: Features) -> Tracks:

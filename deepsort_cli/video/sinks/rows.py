@@ -27,25 +27,42 @@ ROW = np.dtype(
 """The columns of `CsvSink`, without rounding, and the position of the source; frames count from 1. 84 bytes a row."""
 
 
+def row_type(tracks: Tracks) -> np.dtype[np.void]:
+    """The fields of rows for such tracks: `person` (−1: undecided) and `name` after `id`, where those are known."""
+    known = [("person", np.int64, tracks.people), ("name", object, tracks.names)]
+    fields = [(name, ROW[name]) for name in ROW.names or ()]
+    after = [name for name, _ in fields].index("id") + 1
+    return np.dtype(
+        [*fields[:after], *((name, kind) for name, kind, values in known if values is not None), *fields[after:]]
+    )
+
+
 class RowsSink(Sink):
     """Keeps a row per track and frame."""
 
     def __init__(self) -> None:
+        self._type = ROW
         self._rows: list[npt.NDArray[np.void]] = []
 
     def write(self, frame: Frame, tracks: Tracks, counts: Counts | None = None) -> None:
+        if not self._rows and tracks.people is not None:
+            self._type = row_type(tracks)
         if not len(tracks):
             return
-        rows = np.empty(len(tracks), ROW)
+        rows = np.empty(len(tracks), self._type)
         rows["source"], rows["frame"], rows["time"] = 0, frame.index + 1, frame.time
         rows["id"], rows["score"] = tracks.ids, tracks.scores
         rows["x1"], rows["y1"], rows["x2"], rows["y2"] = tracks.boxes.T
         rows["class_id"], rows["time_since_update"] = tracks.class_ids, tracks.time_since_update
+        if tracks.people is not None:
+            rows["person"] = tracks.people
+        if tracks.names is not None:
+            rows["name"] = tracks.names
         self._rows.append(rows)
 
     def close(self) -> None:
         """Nothing to finish: `table` gives what came."""
 
     def table(self) -> npt.NDArray[np.void]:
-        """(N,) rows of `ROW`, in the order of the frames; `source` is 0."""
-        return np.concatenate([np.empty(0, ROW), *self._rows])
+        """(N,) rows of `ROW`, and `person` and `name` where those are known, in the order of frames; `source` is 0."""
+        return np.concatenate([np.empty(0, self._type), *self._rows])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 from deepsort_cli.video.sinks.base import ClassNames, Output
@@ -13,10 +14,11 @@ from deepsort_cli.video.sinks.lives import Life, Lives, LivesSink
 class SummarySink(LivesSink):
     """A CSV table with one row per track.
 
-    Columns: `id`; `class_id` and `class` it had most often; `first_frame`, `last_frame` (from 1); `first_second`,
-    `last_second` and `duration`, the seconds between them; `frames` it was reported in, `matched` those with a
-    detection of its own; `distance`, the way of the middle of its lower edge in pixels, and `displacement`, from where
-    it began to where it ended in a straight line; `mean_score` of its detections.
+    Columns: `id`; where people are told apart `person`, and where some have names `name`; `class_id` and `class` it had
+    most often; `first_frame`, `last_frame` (from 1); `first_second`, `last_second` and `duration`, the seconds between
+    them; `frames` it was reported in, `matched` those with a detection of its own; `distance`, the way of the middle of
+    its lower edge in pixels, and `displacement`, from where it began to where it ended in a straight line; `mean_score`
+    of its detections.
     """
 
     COLUMNS = (
@@ -31,13 +33,14 @@ class SummarySink(LivesSink):
     def _finish(self, path: Path, lives: Lives) -> None:
         with path.open("w", newline="", encoding="utf-8") as stream:
             writer = csv.writer(stream, lineterminator="\n")
-            writer.writerow(self.COLUMNS)
-            writer.writerows(self._row(track_id, life) for track_id, life in sorted(lives.of.items()))
+            writer.writerow([self.COLUMNS[0], *lives.columns, *self.COLUMNS[1:]])
+            writer.writerows(self._row(track_id, life, lives.columns) for track_id, life in sorted(lives.of.items()))
 
-    def _row(self, track_id: int, life: Life) -> tuple[object, ...]:
+    def _row(self, track_id: int, life: Life, known: Sequence[str]) -> tuple[object, ...]:
         class_id = life.classes.most_common(1)[0][0]
         return (
             track_id,
+            *(life.known.get(column) for column in known),
             class_id,
             self._names.get(class_id, str(class_id)),
             life.first_frame,

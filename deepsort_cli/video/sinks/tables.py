@@ -19,7 +19,7 @@ from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.mot import format_rows
 from deepsort_cli.core.regions import Counts
 from deepsort_cli.core.types import FloatArray, Frame, Tracks
-from deepsort_cli.video.demo import GroundTruth
+from deepsort_cli.video.scene import GroundTruth
 from deepsort_cli.video.sinks.base import ClassNames, Job, Output, Say, Sink, TemporaryFile, write_error
 from deepsort_cli.video.sinks.carried import CarriedAsJson
 
@@ -120,10 +120,11 @@ class JsonlSink(Sink):
     """One JSON object per frame, also for frames without tracks.
 
     Keys: `frame` (from 1), `time` (seconds) and `tracks`, a list of `id`, `box` ([x1, y1, x2, y2] in pixels), `score`
-    (null where unknown), `class_id`, `class` and `time_since_update`. Where detections carry anything along
-    (`Detections.data`) also `data`, an object with a value per name, null where the track has no detection in this
-    frame: masks as COCO's `{"size": [height, width], "counts": …}`, everything else as lists and numbers. Where people
-    are counted also `counts`, those of all lines and zones after the frame.
+    (null where unknown), `class_id`, `class` and `time_since_update`. Where people are told apart also `person` (null
+    as long as that is undecided), and where some have names `name` (null where unknown). Where detections carry
+    anything along (`Detections.data`) also `data`, an object with a value per name, null where the track has no
+    detection in this frame: masks as COCO's `{"size": [height, width], "counts": …}`, everything else as lists and
+    numbers. Where people are counted also `counts`, those of all lines and zones after the frame.
     """
 
     def __init__(
@@ -143,13 +144,14 @@ class JsonlSink(Sink):
         listed: list[dict[str, Any]] = [
             {
                 "id": track_id,
+                **known,
                 "box": [round(value, 2) for value in box],
                 "score": round(score, 4) if math.isfinite(score) else None,
                 "class_id": class_id,
                 "class": self._names.get(class_id, str(class_id)),
                 "time_since_update": age,
             }
-            for track_id, box, score, class_id, age in track_rows(tracks)
+            for (track_id, box, score, class_id, age), known in zip(track_rows(tracks), who(tracks), strict=True)
         ]
         if tracks.data:
             for row, carried in zip(listed, self._carried(tracks), strict=True):
@@ -164,28 +166,39 @@ class JsonlSink(Sink):
 
 
 class CsvSink(Sink):
-    """A table with one row per track and frame, with a header."""
+    """A table with one row per track and frame, with a header.
+
+    After `id` come `person`, where people are told apart, and `name`, where some have one; empty where unknown.
+    """
 
     COLUMNS = ("frame", "time", "id", "x1", "y1", "x2", "y2", "score", "class_id", "class", "time_since_update")
 
     def __init__(self, path: Path, class_names: ClassNames | None = None, *, in_place: bool = False) -> None:
-        self._file = open_lines(path, header=",".join(self.COLUMNS) + "\n", in_place=in_place)
+        self._file = open_lines(path, in_place=in_place)
         self._names = {} if class_names is None else class_names
+        self._known: list[str] | None = None
+        """The columns of people; None before the header."""
 
     def write(self, frame: Frame, tracks: Tracks, counts: Counts | None = None) -> None:
         text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows(
+        writer = csv.writer(text, lineterminator="\n")
+        if self._known is None:
+            self._known = people_columns(tracks)
+            after = self.COLUMNS.index("id") + 1
+            writer.writerow([*self.COLUMNS[:after], *self._known, *self.COLUMNS[after:]])
+        writer.writerows(
             (
                 frame.index + 1,
                 f"{frame.time:.4f}",
                 track_id,
+                *(known.get(column) for column in self._known),
                 *(f"{value:.2f}" for value in box),
                 f"{score:.4f}" if math.isfinite(score) else "",
                 class_id,
                 self._names.get(class_id, str(class_id)),
                 age,
             )
-            for track_id, box, score, class_id, age in track_rows(tracks)
+            for (track_id, box, score, class_id, age), known in zip(track_rows(tracks), who(tracks), strict=True)
         )
         self._file.append(text.getvalue())
 
@@ -242,6 +255,23 @@ def track_rows(tracks: Tracks) -> Iterator[tuple[int, list[float], float, int, i
         tracks.time_since_update.tolist(),
         strict=True,
     )
+
+
+def who(tracks: Tracks) -> list[dict[str, int | str | None]]:
+    """Of every track `person`, where people are told apart, and `name`, where some have one; None where unknown."""
+    if tracks.people is None:
+        return [{}] * len(tracks)
+    people = [person if person > 0 else None for person in tracks.people.tolist()]
+    if tracks.names is None:
+        return [{"person": person} for person in people]
+    names = [name or None for name in tracks.names.tolist()]
+    return [{"person": person, "name": name} for person, name in zip(people, names, strict=True)]
+
+
+def people_columns(tracks: Tracks) -> list[str]:
+    """What `who` gives of such tracks."""
+    known = {"person": tracks.people, "name": tracks.names}
+    return [name for name, values in known.items() if values is not None]
 
 
 def _check_ground_truth(job: Job) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from deepsort_cli.core.counted import counted
 from deepsort_cli.core.errors import InputError
-from deepsort_cli.video.colours import colour_of
+from deepsort_cli.video.colours import colour_of, colour_of_person
 from deepsort_cli.video.sinks.base import Job, Output
-from deepsort_cli.video.sinks.lives import Lives, LivesSink
+from deepsort_cli.video.sinks.lives import Life, Lives, LivesSink
 
 SUFFIXES = (".png", ".svg", ".pdf")
 
@@ -45,10 +45,10 @@ def _draw_timeline(path: Path, title: str, lives: Lives) -> None:
     axes = figure.add_subplot()
     for row, (track_id, life) in enumerate(tracks):
         bars = [(begin, end - begin) for begin, end in life.spans]
-        blue, green, red = colour_of(track_id)
+        blue, green, red = colour_of(track_id) if not life.known else colour_of_person(life.known["person"])
         axes.broken_barh(bars, (row - 0.4, 0.8), facecolors=(red / 255, green / 255, blue / 255), linewidth=0)
     every = math.ceil(0.13 / inches_a_bar)  # numbers would overlap on bars thinner than that
-    axes.set_yticks(range(0, len(tracks), every), [str(track_id) for track_id, _ in tracks[::every]], fontsize=8)
+    axes.set_yticks(range(0, len(tracks), every), [_label(*track) for track in tracks[::every]], fontsize=8)
     axes.set_ylim(max(len(tracks), 1) - 0.3, -0.7)
     axes.set_xlim(min(lives.begin, lives.end), max(lives.begin, lives.end))
     axes.xaxis.set_major_locator(MaxNLocator(12, steps=[1, 2, 3, 6, 10] if lives.end >= 60 else None))
@@ -64,6 +64,12 @@ def _draw_timeline(path: Path, title: str, lives: Lives) -> None:
         axes.spines[edge].set_visible(False)
     axes.tick_params(axis="y", length=0)
     figure.savefig(path)
+
+
+def _label(track_id: int, life: Life) -> str:
+    """A track's id, and who it is."""
+    person, name = (life.known.get(key) for key in ("person", "name"))
+    return f"{name or f'P{person}'} · {track_id}" if person else str(track_id)
 
 
 def clock_text(seconds: float) -> str:

@@ -19,7 +19,7 @@ from deepsort_cli.core.urls import hide_secrets, scheme_of
 from deepsort_cli.video.settings import DemoSettings, SourceSettings
 from deepsort_cli.video.sources.base import Source, Warn, silent
 from deepsort_cli.video.sources.blank import BlankSource, RecordedSource
-from deepsort_cli.video.sources.demo import DemoSource
+from deepsort_cli.video.sources.demo import DemoSource, is_demo
 from deepsort_cli.video.sources.images import ImagesSource, images_of_pattern, natural_order
 from deepsort_cli.video.sources.live import LiveSource, open_camera
 from deepsort_cli.video.sources.network import URL_SCHEMES, open_url
@@ -35,6 +35,7 @@ __all__ = [
     "RecordedSource",
     "Source",
     "VideoSource",
+    "is_demo",
     "open_source",
     "path_of_url",
 ]
@@ -53,9 +54,10 @@ def open_source(
 
     Args:
         spec: a camera number, a file, a folder, a glob, a numbered pattern (`%06d.png`), a URL, `-` for standard
-            input, or `demo`. A number, `-` or `demo` that is meant as a file is written `./0`, `./-`, `./demo`.
+            input, `demo`, or a camera of the generated world (`demo:1`, `demo:SEED/1`). A number, `-` or `demo` that is
+            meant as a file is written `./0`, `./-`, `./demo`.
         settings: which frames to yield.
-        demo: the scene of `demo`.
+        demo: the scene of `demo`, and the world of `demo:1`.
         pixels: whether images are needed. Without, frames carry no image; for a sequence folder no image need exist.
         frame_count: the length of a sequence folder that cannot tell it by itself, where `pixels` is off.
         warn: takes messages while running: a lost connection, a damaged video.
@@ -66,8 +68,8 @@ def open_source(
     spec = str(spec)
     if not spec.strip():
         raise InputError("`source` is empty. Give a video, a folder of images, a camera number (0), a URL, or demo.")
-    if spec == "demo":
-        return DemoSource(demo, settings, pixels=pixels)
+    if is_demo(spec):
+        return DemoSource(spec, demo, settings, pixels=pixels)
     if spec == STDIN:
         return open_stdin(settings, pixels=pixels, warn=warn)
     if spec.isdecimal():

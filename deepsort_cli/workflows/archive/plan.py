@@ -52,6 +52,11 @@ def check_settings(settings: TrackSettings) -> None:
             "`score`: an archive is not scored as it is made. Write `output.save_txt`=tracks.txt, and score those: "
             "deepsort score"
         )
+    if settings.across.wanted:
+        raise InputError(
+            f"`{settings.across.asked_by}`: an archive tracks every video for itself, in any order, and nobody is "
+            "known from one to the other. Track those of the same place together, without `archive.output_dir`."
+        )
     if output.display:
         raise InputError("`output.display`: videos of an archive are tracked several at once, without a window.")
     for key, value in {"serve.address": settings.serve.address, "serve.events": settings.serve.events}.items():

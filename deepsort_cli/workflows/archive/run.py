@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from os import PathLike
@@ -17,19 +18,19 @@ from deepsort_cli.core.events import Listener, LoggingListener
 from deepsort_cli.core.files import at_home, held
 from deepsort_cli.settings.keywords import from_keywords
 from deepsort_cli.settings.track import TrackSettings
-from deepsort_cli.workflows.archive.cluster import SHARING_A_DEVICE, check_cluster, track_on_cluster
+from deepsort_cli.workflows.archive.cluster import check_cluster, workers_on_cluster
 from deepsort_cli.workflows.archive.events import Planned, Result, State, Working
 from deepsort_cli.workflows.archive.fingerprints import models_of
 from deepsort_cli.workflows.archive.index import write_index
 from deepsort_cli.workflows.archive.outlook import Outlook
 from deepsort_cli.workflows.archive.plan import Item, check_index, check_settings, plan
-from deepsort_cli.workflows.archive.processes import track_here
 from deepsort_cli.workflows.archive.records import Folder
 from deepsort_cli.workflows.archive.videos import find_videos
-from deepsort_cli.workflows.archive.work import Job, Outcome, settings_for
+from deepsort_cli.workflows.archive.work import Job, Outcome, Tracking, settings_for
 from deepsort_cli.workflows.track.parts import Functions, open_parts
 from deepsort_cli.workflows.track.run import run_track
 from deepsort_cli.workflows.track.sources import open_one
+from deepsort_cli.workflows.workers import SHARING_A_DEVICE, Done, Processes, Workers
 
 REHEARSALS = 3
 """Videos that settings are tried on before all are given out."""
@@ -218,6 +219,7 @@ class _Run:
             place: entry for place, entry in folder.failures().items() if os.path.lexists(entry.get("source", ""))
         }
         self._results: dict[int, Result] = {}
+        self._warned: Counter[str] = Counter()
 
     def finish(self, workers: int) -> Archive:
         """Track all that is to do; the index is written whatever ends it."""
@@ -230,8 +232,11 @@ class _Run:
         workers = min(workers, len(to_do)) if workers else len(to_do)
         self._listener.happened(Planned(len(to_do), len(self._items) - len(to_do), workers))
         try:
-            for outcome in self._outcomes(to_do, workers):
-                self._take(outcome)
+            try:
+                for outcome in self._outcomes(to_do, workers):
+                    self._take(outcome)
+            finally:
+                self._tell_warnings()
         except BaseException as error:
             if isinstance(error, KeyboardInterrupt):
                 done = sum(result.state == "done" for result in self._results.values())
@@ -254,12 +259,16 @@ class _Run:
         jobs = [Job(item.number, item.video, self._folder.making(item.number)) for item in largest]
         if not jobs:
             return
+        with self._workers(workers) as sharing:
+            yield from map(_outcome, sharing.share(deque(jobs)))
+
+    def _workers(self, count: int) -> Workers:
+        """Those who track."""
         if self._settings.archive.cluster is not None:
             work, note = self._folder.work, self._listener.note
-            yield from track_on_cluster(jobs, self._settings, self._models, work, workers, self._watch, note)
-            return
-        cpus = max(1, available_cpus() // workers)
-        yield from track_here(jobs, self._settings, self._models, workers, cpus, self._watch)
+            return workers_on_cluster(self._settings, self._models, work, count, self._watch, note)
+        cpus = max(1, available_cpus() // count)
+        return Processes(Tracking(self._settings, self._models, cpus), count, self._watch)
 
     def _watch(self, worker: int, node: str, job: Job | None, frames: int, total: int | None) -> None:
         """Tell what a worker is at."""
@@ -289,9 +298,29 @@ class _Run:
             self._failures.pop(place, None)
             result = replace(_result(self._folder, item, "done"), record=outcome.record)
             for warning in outcome.warnings:
-                self._listener.warn(f"{place}: {warning.removeprefix(f'{name}: ')}")
+                self._warn(place, warning.removeprefix(f"{name}: "))
         self._results[outcome.number] = result
         self._listener.happened(result)
+
+    def _warn(self, place: str, warning: str) -> None:
+        """Hand a warning on; one that is the same for other videos, word by word, only the first time."""
+        self._warned[warning] += 1
+        if self._warned[warning] == 1:
+            self._listener.warn(f"{place}: {warning}")
+
+    def _tell_warnings(self) -> None:
+        """Say how many videos a warning was for that was told of the first of them."""
+        for warning, times in self._warned.items():
+            if times > 1:
+                self._listener.warn(f"{counted(times - 1, 'other video')}: {warning}")
+
+
+def _outcome(done: Done) -> Outcome:
+    """What came of a job, also where its workers died."""
+    if done.lost:
+        return Outcome(done.task.number, done.task.folder, error=done.lost)
+    outcome: Outcome = done.result
+    return outcome
 
 
 def _result(folder: Folder, item: Item, state: State) -> Result:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import glob
 import os
+import re
 import stat
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -16,7 +17,7 @@ from deepsort_cli.core.counted import counted
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.files import at_home, look
 from deepsort_cli.core.urls import hide_secrets, scheme_of
-from deepsort_cli.video.sources import path_of_url
+from deepsort_cli.video.sources import is_demo, path_of_url
 from deepsort_cli.video.sources.images import images_of_pattern, natural_order
 from deepsort_cli.video.sources.pictures import IMAGE_SUFFIXES
 from deepsort_cli.video.sources.video import LIST_SUFFIXES, STDIN, VIDEO_SUFFIXES
@@ -31,7 +32,7 @@ class Video:
     """Something to track: a video, a folder of pictures or MOTChallenge sequence, a glob of pictures, or the demo.
 
     Attributes:
-        source: what to open, an absolute path or pattern; `demo` for the scene.
+        source: what to open, an absolute path or pattern; `demo` or `demo:…` for generated scenes.
         place: where its results go, relative to the archive's folder, with `/` between names.
         kind: what the source is.
     """
@@ -94,6 +95,7 @@ class _Search:
     found: list[Video] = field(default_factory=list)
     results: int = 0
     same: list[str] = field(default_factory=list)
+    again: Counter[str] = field(default_factory=Counter)
     pictures: list[Path] = field(default_factory=list)
     others: Counter[str] = field(default_factory=Counter)
     _known: dict[object, str] = field(default_factory=dict)
@@ -108,7 +110,7 @@ class _Search:
         spec = spec.strip()
         path = self._local(spec, base, where)
         if path is None:
-            self._take(Video("demo", "demo", "demo"))
+            self._take(Video(spec, re.sub(r"[:/]", "_", spec), "demo"))
             return
         found = look(path, key="source")
         if found is None:
@@ -144,7 +146,7 @@ class _Search:
         path = at_home(spec)
         if not path.is_absolute():
             path = base / path
-        if spec == "demo" and look(path, key="source") is None:
+        if is_demo(spec) and look(path, key="source") is None:
             return None
         if not spec or scheme is not None or spec == STDIN or (spec.isdecimal() and not path.exists()):
             raise InputError(
@@ -241,7 +243,9 @@ class _Search:
         if known is None:
             self._known[identity] = video.source
             self.found.append(video)
-        elif known != video.source:
+        elif known == video.source:
+            self.again[video.source] += 1
+        else:
             self.same.append(f"{video.source} is {known}")
 
     def tell(self, note: Say) -> None:
@@ -250,6 +254,10 @@ class _Search:
             note(f"{same}: tracked once")
         if len(self.same) > 5:
             note(f"… and {len(self.same) - 5} more videos that are there twice: each is tracked once")
+        if self.again:
+            first, *rest = self.again
+            more = f" and {counted(len(rest), 'other video')}" if rest else ""
+            note(f"named more than once, tracked once: {first}{more}")
         if self.results:
             videos = counted(self.results, "video", "videos")
             note(f"{videos} in the archive's own folder: results, not sources")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -23,12 +24,10 @@ from deepsort_cli.workflows.archive.videos import Video
 from deepsort_cli.workflows.track.events import Progress, Summary
 from deepsort_cli.workflows.track.parts import Functions, Parts, open_parts
 from deepsort_cli.workflows.track.run import run_track
+from deepsort_cli.workflows.workers import Do, Tell
 
 EVERY = 0.25
 """Seconds between two words about how far a video is."""
-
-Tell = Callable[[int, int | None], None]
-"""Takes the frames tracked of a video, and how many there are to be, where that is known."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +67,35 @@ class Outcome:
     record: Record | None = None
     error: str | None = None
     warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Tracking:
+    """How a worker for the jobs of an archive is made.
+
+    Attributes:
+        settings: of the archive.
+        models: what records say about them.
+        cpus: how many frames the worker perceives at once.
+    """
+
+    settings: TrackSettings
+    models: dict[str, str]
+    cpus: int
+
+    def open(self) -> Do:
+        """Open the models.
+
+        Raises:
+            InputError: a model cannot be used.
+            RunError: a model cannot be fetched.
+        """
+        worker = Worker(self.settings, self.cpus)
+
+        def track(job: Job, tell: Tell, stopped: Callable[[], bool]) -> Outcome:
+            return worker(job.attempt(secrets.token_hex(4)), self.models, tell, stopped)
+
+        return track
 
 
 @dataclass
@@ -178,10 +206,11 @@ def settings_for(job: Job, settings: TrackSettings) -> TrackSettings:
 def _facts(summary: Summary, overview: Overview, folder: Path) -> dict[str, Any]:
     """What is worth knowing about a video."""
     counts = {} if summary.counts is None else {"counts": summary.counts.as_json()}
+    ids = summary.tracks if summary.refined is None else summary.refined  # as the tables have them
     return {
         "kind": summary.kind,
         "frames": summary.frames,
-        "people": summary.tracks,
+        "people": ids if summary.people is None else summary.people,
         "most": overview.most,
         "rows": summary.rows,
         "duration": round(overview.duration, 3),

@@ -44,7 +44,7 @@ def recommend(
     """
     warnings: list[str] = []
     metrics = {name: value for name, value in info.metrics.items() if name != "threshold"}
-    threshold, source = info.metrics.get("threshold"), "stored in the checkpoint"
+    threshold, source = info.metrics.get("threshold"), info.threshold_source or "stored in the checkpoint"
     for found in (measured, stored):  # the later wins
         if found is None:
             continue

@@ -69,6 +69,7 @@ class Progress:
         present: tracks in the last frame.
         fps: frames per second lately.
         live: what a camera or stream is like; None for what is recorded.
+        people: how many different people were seen until now; None unless `across.enabled`.
     """
 
     source: str
@@ -78,6 +79,7 @@ class Progress:
     present: int = 0
     fps: float = 0.0
     live: Live | None = None
+    people: int | None = None
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,8 @@ class Summary:
         comparison: the written tracks beside the ground truth of the same frames, where it was asked for.
         fate: what became of the detections.
         linking: what came of linking the tracks at the end; None where that was not asked for.
+        people: how many different people were seen; None unless `across.enabled`.
+        refined: distinct ids in tables, after linking and refinement; None where nothing was refined.
     """
 
     source: str
@@ -135,6 +139,8 @@ class Summary:
     live: Live | None = None
     error: str | None = None
     linking: Linking | None = None
+    people: int | None = None
+    refined: int | None = None
 
     @property
     def fps(self) -> float:

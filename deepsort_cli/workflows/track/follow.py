@@ -65,7 +65,7 @@ class Follower:
         self.measured: int | None = None
         self.counts: Counts | None = None
         self.fps = 0.0
-        self.seconds = {"read": 0.0, "detect": 0.0, "embed": 0.0, "camera": 0.0, "track": 0.0}
+        self.seconds = {"read": 0.0, "detect": 0.0, "embed": 0.0, "camera": 0.0, "track": 0.0, "people": 0.0}
 
     def count_at(self, lines: Sequence[Line], zones: Sequence[Zone]) -> None:
         """Count at these lines and zones from the next frame on; those that were there before keep their counts."""

@@ -8,13 +8,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+import numpy as np
+
 from deepsort_cli.core import Frame, Tracks
 from deepsort_cli.core.box_tables import BoxTable
 from deepsort_cli.core.events import Listener
 from deepsort_cli.core.looks import Features
 from deepsort_cli.core.mot import Comparison
 from deepsort_cli.core.regions import Counts
-from deepsort_cli.core.streams import Behind, timed
+from deepsort_cli.core.streams import Behind, clock, timed
 from deepsort_cli.core.turns import FairPool, Lane
 from deepsort_cli.core.types import FloatArray, IntArray
 from deepsort_cli.evaluation.looks import Memory
@@ -26,6 +28,7 @@ from deepsort_cli.tracking.refinement import refine
 from deepsort_cli.video.outputs import Outputs, Sinks, needs_pixels
 from deepsort_cli.video.sinks import ComparisonSink, RowsSink, Sink
 from deepsort_cli.video.sources import Source
+from deepsort_cli.workflows.track.across import Across
 from deepsort_cli.workflows.track.auto_threshold import AutoThreshold
 from deepsort_cli.workflows.track.events import Ending, Live, Progress, Summary
 from deepsort_cli.workflows.track.follow import Follower
@@ -80,8 +83,14 @@ class OneSource:
 
     lane: Lane[Glance, Perceived]
 
-    def __init__(self, task: Task, parts: Parts, settings: TrackSettings, listener: Listener) -> None:
+    def __init__(
+        self, task: Task, parts: Parts, settings: TrackSettings, listener: Listener, across: Across | None = None
+    ) -> None:
         self.task = task
+        self._across = across
+        self._people: set[int] = set()
+        keeps = settings.refinement.link or settings.output.save_looks is not None
+        self._keeps_looks = keeps or task.watch is not None
         self.parts = replace(parts, detector=parts.detector.fresh())
         self._settings = settings
         self._listener = listener
@@ -90,13 +99,14 @@ class OneSource:
             task.counter,
             fps=task.source.fps,
             matched_only=settings.output.emit == "matched",
-            with_looks=settings.refinement.link or settings.output.save_looks is not None or task.watch is not None,
+            with_looks=self._keeps_looks or across is not None,
             margin=settings.counting.margin,
         )
         if settings.tracker.max_cosine_distance == "auto":
             memory = Memory(self.parts.tracker.nn_budget, self.parts.tracker.ema_alpha)
             self.follower.auto = AutoThreshold(memory, self.follower.threshold, listener.note, listener.warn)
         self._linking: Linking | None = None
+        self._refined: int | None = None
         self._latencies = Latencies()
         self._opened = contextlib.ExitStack()
         self._sinks: Sinks | None = None
@@ -135,7 +145,7 @@ class OneSource:
         regions = None if self.task.watch is None else self.task.watch.take_regions()
         if regions is not None:
             self.follower.count_at(*regions)
-        tracks = self.follower(seen)
+        tracks = self._known(seen.frame, self.follower(seen))
         self._last_frame = seen.frame.index + self._settings.input.stride
         self._sinks.see(seen.frame, seen.detections, seen.motion)
         self._write(seen.frame, tracks)
@@ -144,6 +154,16 @@ class OneSource:
         self._present, self._stepped = len(tracks), time.perf_counter()
         self._listener.happened(self._progress(len(tracks)))
         return seen.frame, tracks
+
+    def _known(self, frame: Frame, tracks: Tracks) -> Tracks:
+        """The tracks, with the people they are where that is asked for."""
+        if self._across is None:
+            return tracks
+        with clock(self.follower.seconds, "people"):
+            tracks = self._across(frame, tracks, self.follower.threshold)
+        if tracks.people is not None:
+            self._people.update(tracks.people[tracks.people > 0].tolist())
+        return tracks if self._keeps_looks else tracks.with_features(None)
 
     def tick(self) -> None:
         """Say how it is, where no frame has come for a while."""
@@ -179,7 +199,13 @@ class OneSource:
         if not refinement.wanted:
             return outputs.open(extra=extra, watching=watching)
         link = self._link if refinement.link else None
-        return outputs.open(refine=lambda table: refine(table, refinement), link=link, extra=extra, watching=watching)
+        return outputs.open(refine=self._refine, link=link, extra=extra, watching=watching)
+
+    def _refine(self, table: FloatArray) -> FloatArray:
+        """The rows of tables, refined."""
+        refined = refine(table, self._settings.refinement)
+        self._refined = len(np.unique(refined[:, 1]))
+        return refined
 
     def _link(self, table: FloatArray, seconds: FloatArray, rows: IntArray, looks: Features) -> IntArray:
         """The ids of people; see `RefinedSink`."""
@@ -238,7 +264,8 @@ class OneSource:
         if total is not None and follower.frames > total:
             total = None  # it was an estimate, and too low
         live = self._live(self._latencies.lately)
-        return Progress(self.task.name, total, follower.frames, len(follower.ids), present, follower.fps, live)
+        people = None if self._across is None else len(self._people)
+        return Progress(self.task.name, total, follower.frames, len(follower.ids), present, follower.fps, live, people)
 
     def _live(self, latency: Callable[[float], float | None]) -> Live | None:
         source = self.task.source
@@ -279,6 +306,8 @@ class OneSource:
             live=self._live(self._latencies.overall),
             error=None if error is None else str(error),
             linking=self._linking,
+            people=None if self._across is None else len(self._people),
+            refined=self._refined,
         )
 
     def _comparison(self) -> Comparison | None:

@@ -22,56 +22,32 @@ from deepsort_cli.core.events import Listener, LoggingListener
 from deepsort_cli.core.regions import Counts, Line, Zone, check_inside, parse_lines, parse_zones
 from deepsort_cli.evaluation.mot_score import Scoring, score_comparisons
 from deepsort_cli.evaluation.official_scorer import require_trackeval
-from deepsort_cli.perception.catalogue import DEFAULT_DETECTOR, find
-from deepsort_cli.perception.detectors import HogDetector
-from deepsort_cli.perception.functions import FunctionDetector
 from deepsort_cli.settings.keywords import from_keywords
 from deepsort_cli.settings.track import TrackSettings
 from deepsort_cli.tracking.counting import RegionCounter
-from deepsort_cli.tracking.settings import PER_THRESHOLD, CountingSettings
-from deepsort_cli.video.outputs import Outputs, asked_for, to_stdout
-from deepsort_cli.video.sinks import ROW, ComparisonSink, RowsSink, unique_names
+from deepsort_cli.tracking.settings import CountingSettings
+from deepsort_cli.video.outputs import Outputs, to_stdout
+from deepsort_cli.video.sinks import ComparisonSink, RowsSink, unique_names
 from deepsort_cli.video.sources import Source
-from deepsort_cli.workflows.track.auto_threshold import PERIOD
+from deepsort_cli.workflows.track.across import Across
+from deepsort_cli.workflows.track.checks import check_looks, check_people, refuse_archive, tell
 from deepsort_cli.workflows.track.events import Summary
 from deepsort_cli.workflows.track.one_source import OneSource, Task
+from deepsort_cli.workflows.track.opening import open_all
 from deepsort_cli.workflows.track.parts import Functions, Parts, open_parts
 from deepsort_cli.workflows.track.serve import Show, open_show
 from deepsort_cli.workflows.track.sources import (
     ground_truth,
-    open_one,
     tell_misplaced,
     tell_short_lives,
     wanted_sources,
 )
 from deepsort_cli.workflows.track.together import Together
 
-NOTHING_KEPT = (
-    "the tracks will not be kept, only summed up at the end: no output is asked for. "
-    "For example: `output.save_video`=out.mp4, `output.save_txt`=out.txt, `output.save_csv`=out.csv"
-)
-WEAK_DETECTOR = (
-    "no detector is named, and the built-in hog finds few people in crowds or far away. One that finds far more "
-    "({size}, {licence}): deepsort models download {name}"
-)
-NO_MODEL = "no Re-ID model: tracking by motion and overlap (name one with `reid.model_path`=MODEL.onnx)"
-TABLES_ONLY = "refinement changes text outputs only, and none is asked for: {}"
-REFINED = "text outputs get refined tracks at the end; pictures, counts and the summary are of the run itself"
-ROTATED = (
-    "outputs begin new files (`output.rotate`={}), whose names end with the time at which they begin: of day for "
-    "cameras and streams (out_2026-05-01_14-00-00.csv), else within the recording (out_01-00-00.csv)"
-)
-LINKED = (
-    "linking at the end: people differ where their looks are further apart than {}; text outputs and crops get the "
-    "linked ids, pictures, counts and the number of tracks are of the run itself"
-)
-NO_LOOKS = "`{}`: no appearance to go by, as there is no Re-ID model. Give one: `reid.model_path`=MODEL.onnx."
 FOREIGN_FEATURES = (
     "the detector's answers bring features, and those were used. `tracker.max_cosine_distance` was that of {}, which "
     "need not suit them: set it, or `reid.model_path`=none to do without features"
 )
-
-MEASURED = "`tracker.max_cosine_distance`=auto: measured after {:g} s of each source; until then"
 
 STAY_SECONDS = 0.5
 """Sleep is cut into pieces of this length: everywhere Ctrl-C ends it soon."""
@@ -157,7 +133,7 @@ def run_track(
         InputError: something asked for cannot be used; nothing was written.
         RunError: a model cannot be fetched.
     """
-    _refuse_archive(settings)
+    refuse_archive(settings)
     with contextlib.ExitStack() as stack, contextlib.ExitStack() as shown:
         if overruled := settings.overruled():
             listener.note(f"preset {settings.preset}, except {', '.join(overruled)}")
@@ -166,8 +142,9 @@ def run_track(
             require_trackeval()
         wanted = wanted_sources(settings)
         parts = parts or open_parts(settings, functions or Functions(), listener)
-        _check_looks(settings, parts)
-        sources = [stack.enter_context(open_one(spec, settings, parts, listener)) for spec in wanted]
+        check_looks(settings, parts)
+        check_people(settings)
+        sources = [stack.enter_context(source) for source in open_all(wanted, settings, parts, listener)]
         names = unique_names([source.name for source in sources])
         outputs = _plan(settings, sources, names, parts, listener)
         regions = _Regions(settings.counting)
@@ -180,7 +157,7 @@ def run_track(
         ]
         tell_misplaced(settings.detections, parts.stored, sources[0], listener)
         tell_short_lives(parts, sources, listener)
-        _tell(settings, parts, outputs, listener, kept=keep_rows or wants_scores)
+        tell(settings, parts, outputs, listener, kept=keep_rows or wants_scores)
         show = open_show(settings, sources, names, parts, regions.both, listener)
         if show is not None:
             shown.callback(show.close)
@@ -198,12 +175,13 @@ def run_track(
             )
             for i, source in enumerate(sources)
         ]
+        across = Across(settings, sources, names, parts, listener, stack) if settings.across.wanted else None
         recorded = sum(not source.is_live for source in sources)
-        if recorded > 1:
+        if recorded > 1 and across is None:
             at_once = min(recorded, settings.jobs or parts.workers)
             listener.note(f"{recorded} recordings are tracked, {at_once} of them at once (`jobs`)")
         shown.pop_all()  # it is the run's from now on
-        return Run(tasks, parts, settings, listener, stack.pop_all(), show)
+        return Run(tasks, parts, settings, listener, stack.pop_all(), across, show)
 
 
 class Run:
@@ -231,6 +209,7 @@ class Run:
         settings: TrackSettings,
         listener: Listener,
         opened: contextlib.ExitStack,
+        across: Across | None = None,
         show: Show | None = None,
     ) -> None:
         """Take what `run_track` has opened and checked; `opened` closes it, but for `show`."""
@@ -239,12 +218,19 @@ class Run:
         self._settings = settings
         self._listener = listener
         self._show = show
+        self._across = across
         self._close_show = weakref.finalize(self, _nothing if show is None else show.close)
         self._close_sources = weakref.finalize(self, opened.close)
         self._iteration: weakref.ref[Iterator[Any]] | None = None  # weak: a loop that is left must be able to end it
         self._scoring: Scoring | None = None
         self._together = Together(
-            tasks, parts, settings, listener, at_once=settings.jobs or parts.workers, told=self._tell_summary
+            tasks,
+            parts,
+            settings,
+            listener,
+            at_once=len(tasks) if across is not None else settings.jobs or parts.workers,
+            told=self._tell_summary,
+            across=across,
         )
         self.summaries: list[Summary] = []
 
@@ -328,7 +314,8 @@ class Run:
         Returns:
             (N,) structured array with the fields `source` (its position in `summaries`), `frame` (from 1), `time`
             (seconds), `id`, `x1`, `y1`, `x2`, `y2` (pixels), `score`, `class_id` and `time_since_update`, in the order
-            of the frames; refined, where that is wanted, as in text outputs.
+            of the frames; refined, where that is wanted, as in text outputs. With `across` also `person` after `id`, −1
+            as long as undecided, and where people are enrolled `name`.
 
         Raises:
             InputError: the run has not ended yet; or a camera or stream without `input.max_frames`, which may go on
@@ -342,12 +329,14 @@ class Run:
                 "write them into a file: `output.save_csv`."
             )
         places = {summary.source: place for place, summary in enumerate(self.summaries)}
-        tables = [np.empty(0, ROW)]
+        tables: list[npt.NDArray[np.void]] = []
         for task in self._tasks:
             assert task.rows is not None
             tables.append(task.rows.table())
             tables[-1]["source"] = places.get(task.name, 0)
-        return np.concatenate(tables)
+        # A source that ended before its first frame does not know whether people are told apart.
+        filled = [table for table in tables if len(table)]
+        return np.concatenate(filled or [max(tables, key=lambda table: len(table.dtype.names or ()))])
 
     @property
     def scoring(self) -> Scoring | None:
@@ -360,7 +349,7 @@ class Run:
         if self._scoring is None and any(task.comparison is not None for task in self._tasks):
             if not comparisons:
                 raise InputError("the run has no scores yet: iterate over it, or call finish().")
-            self._scoring = score_comparisons(comparisons)
+            self._scoring = score_comparisons(comparisons, across=self._settings.across.enabled)
         return self._scoring
 
     @property
@@ -382,6 +371,8 @@ class Run:
             if self._show is not None:
                 stack.push(self._left)
                 self._show.start(self._listener)
+            if self._across is not None:
+                stack.callback(self._across.register.finish)
             if self._parts.workers > 1:  # the workers use the cores, OpenCV's own threads would be in their way
                 stack.callback(cv2.setNumThreads, cv2.getNumThreads())
                 cv2.setNumThreads(1)
@@ -411,15 +402,6 @@ class Run:
 
 def _nothing() -> None:
     """There is no page to close."""
-
-
-def _refuse_archive(settings: TrackSettings) -> None:
-    """What belongs to an archive would go unheard here."""
-    if settings.archive.output_dir is not None:
-        raise InputError("`archive.output_dir`: that is an archive, and for `track_archive`, not `track`.")
-    unheard = [f"`archive.{name}`" for name in ("cluster", "dry_run") if getattr(settings.archive, name)]
-    if unheard:
-        raise InputError(f"{unheard[0]} is for archives: name the folder of their results, `archive.output_dir`=out.")
 
 
 class _Regions:
@@ -464,70 +446,6 @@ def _plan(
     if many and rows:
         raise InputError(f"`{rows[0]}` -: rows of {len(plans)} sources would mix. Give a file name, or one source.")
     return plans
-
-
-def _tell(settings: TrackSettings, parts: Parts, plans: Sequence[Outputs], listener: Listener, *, kept: bool) -> None:
-    """What somebody might not expect of this run; `kept`: its rows will be there without any output, too."""
-    outputs = asked_for(settings.output)
-    if not outputs and not settings.output.display and not kept and settings.serve.address is None:
-        listener.note(NOTHING_KEPT)
-    refinement, crops = settings.refinement, settings.output.save_crops is not None
-    if refinement.unheard is not None:
-        listener.warn(refinement.unheard)
-    if refinement.wanted:
-        if kept or any(output.sees == "tables" for output in outputs) or (refinement.link and crops):
-            listener.note(_linked(settings, parts) if refinement.link else REFINED)
-            if settings.output.rotate is not None and any(output.sees == "tables" for output in outputs):
-                listener.warn("`output.rotate`: refined text outputs are written at the end, each into one file.")
-        else:
-            listener.warn(TABLES_ONLY.format("`output.save_txt`, `output.save_csv`, `output.save_jsonl`, …"))
-    if any(plan.rotates for plan in plans):
-        listener.note(ROTATED.format(settings.output.rotate))
-    if settings.tracker.max_cosine_distance == "auto":
-        _check_auto(parts)
-        listener.note(f"{MEASURED.format(PERIOD)} {parts.tracker.appearance_threshold:g} is used")
-    better = find(DEFAULT_DETECTOR)
-    if isinstance(parts.detector, HogDetector) and settings.detector.model_path is None and better is not None:
-        listener.note(WEAK_DETECTOR.format(size=better.megabytes, licence=better.licence, name=better.name))
-    if parts.embedder is None and not parts.brings_features:
-        listener.note(NO_MODEL)
-
-
-def _check_auto(parts: Parts) -> None:
-    """Refuse to measure looks that there are none of, or not of everybody."""
-    if parts.embedder is None and not parts.detector.has_features:
-        raise InputError(
-            "`tracker.max_cosine_distance`=auto: there is no appearance to measure. Name a Re-ID model with "
-            "`reid.model_path`, or leave it out."
-        )
-    if parts.embeds_on_demand:
-        raise InputError(
-            "`tracker.max_cosine_distance`=auto needs every detection embedded, and `tracker.refresh_every` (preset "
-            "fast) embeds a few. Measure before, with deepsort calibrate, or leave one of them out."
-        )
-
-
-def _linked(settings: TrackSettings, parts: Parts) -> str:
-    """What is said about linking before the run."""
-    threshold, given = parts.tracker.appearance_threshold, settings.tracker.max_cosine_distance
-    distance = f"{settings.refinement.link_options(threshold).distance:g}"
-    if settings.refinement.link_distance is not None:
-        return LINKED.format(f"{distance} (`refinement.link_distance`)")
-    usual = f"{PER_THRESHOLD:g} × `tracker.max_cosine_distance`"
-    if given == "auto":
-        return LINKED.format(f"{usual}, as it is measured")
-    own = f", {parts.appearance}'s own" if given is None and parts.embedder and not parts.brings_features else ""
-    return LINKED.format(f"{distance} ({usual}, {threshold:g}{own})")
-
-
-def _check_looks(settings: TrackSettings, parts: Parts) -> None:
-    """Refuse what needs looks where there are none."""
-    if parts.embedder is not None or parts.brings_features or isinstance(parts.detector, FunctionDetector):
-        return
-    keys = {"refinement.link": settings.refinement.link, "output.save_looks": settings.output.save_looks}
-    for key, wanted in keys.items():
-        if wanted:
-            raise InputError(NO_LOOKS.format(key))
 
 
 def _comparison(source: Source, name: str, truth: Any) -> ComparisonSink:

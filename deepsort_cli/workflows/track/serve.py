@@ -35,6 +35,8 @@ FOR_ALL = (
     "the page is for everybody in the network who has its token, cameras and all. What goes over the wire is not "
     "encrypted: beyond a network that you trust, put a proxy with TLS before it (docs/SERVING.md)"
 )
+HURRIED_SECONDS = 1.0
+"""What is left for events that still wait when a run is interrupted."""
 
 
 @dataclass
@@ -77,10 +79,11 @@ class Show:
             self.webhooks.close()
 
     def close(self) -> None:
-        """End everything. Can be called again."""
+        """End everything soon. Can be called again."""
         if self.server is not None:
             self.server.close()
-        self.end()
+        if self.webhooks is not None:
+            self.webhooks.close(HURRIED_SECONDS)
 
 
 def open_show(
@@ -118,7 +121,7 @@ def open_show(
     ]
     for camera in cameras:
         camera.regions = (tuple(regions[0]), tuple(regions[1]))
-    show = Show(Hub("deepsort", _version(), cameras, started=began))
+    show = Show(Hub("deepsort", _version(), cameras, across=settings.across.wanted, started=began))
     if serve.events is not None:
         check_url(serve.events)
         show.webhooks = Webhooks(serve.events, show.hub.log, listener.warn, listener.note)

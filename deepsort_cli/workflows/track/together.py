@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from deepsort_cli.core import Frame, Tracks
 from deepsort_cli.core.errors import DeepsortError
 from deepsort_cli.core.events import Listener
-from deepsort_cli.core.turns import FairPool
+from deepsort_cli.core.turns import FairPool, Lane
 from deepsort_cli.settings.track import TrackSettings
+from deepsort_cli.workflows.track.across import Across
 from deepsort_cli.workflows.track.events import Ending, Summary
 from deepsort_cli.workflows.track.one_source import OneSource, Task
 from deepsort_cli.workflows.track.parts import Parts
@@ -41,13 +42,16 @@ class Together:
         *,
         at_once: int,
         told: Callable[[OneSource, Summary], None],
+        across: Across | None = None,
     ) -> None:
         """Prepare.
 
         Args:
             at_once: how many recordings are tracked at once.
             told: takes the summary of every source that was tracked, when all its outputs are closed.
+            across: says which person a track is. Then frames of recordings come in the order of their times.
         """
+        self._across = across
         self._parts, self._settings, self._listener = parts, settings, listener
         self._at_once, self._told = at_once, told
         self._alone = len(tasks) == 1
@@ -101,7 +105,8 @@ class Together:
             recorded = sum(not one.task.source.is_live for one in self._running)
             if not self._waiting[0].source.is_live and recorded >= self._at_once:
                 return
-            one = OneSource(self._waiting.popleft(), self._parts, self._settings, self._listener)
+            task = self._waiting.popleft()
+            one = OneSource(task, self._parts, self._settings, self._listener, self._across)
             self._running.append(one)
             self.current = self.current or one
             try:
@@ -111,12 +116,19 @@ class Together:
 
     def _next(self, pool: Pool) -> OneSource | None:
         """The source whose turn it is; None where none has a frame."""
-        lane = pool.wait(TICK_SECONDS)
+        in_order = self._across is not None and self._across.in_order
+        lane = pool.wait(TICK_SECONDS, self._order if in_order else None)
         if time.monotonic() >= self._ticked + TICK_SECONDS:
             self._ticked = time.monotonic()
             for one in self._running:
                 one.tick()
         return next((one for one in self._running if one.lane is lane), None)
+
+    def _order(self, lane: Lane[Glance, Perceived]) -> tuple[float, ...]:
+        """Frames of earlier moments first; of one moment, in the order of the sources. The end of a source is none."""
+        assert self._across is not None
+        seen = lane.peek()
+        return (-1.0,) if seen is None else self._across.order(seen.frame)
 
     def _step(self, one: OneSource) -> tuple[Frame, Tracks] | None:
         """The next frame of a source; None where that was all."""

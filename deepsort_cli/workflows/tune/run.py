@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from deepsort_cli.core.errors import InputError
@@ -11,12 +12,14 @@ from deepsort_cli.evaluation.official_scorer import require_trackeval
 from deepsort_cli.settings.keywords import from_keywords
 from deepsort_cli.settings.track import TrackSettings
 from deepsort_cli.settings.tune import FIGURES, TuneSettings, read_objective
+from deepsort_cli.workflows.tune.judging import Judges, Judging
 from deepsort_cli.workflows.tune.outputs import write_outputs
 from deepsort_cli.workflows.tune.pieces import Piece, folds_of
 from deepsort_cli.workflows.tune.results import NO_TRUTH, BestSoFar, Figures, Fold, Tuned, mean_objective
 from deepsort_cli.workflows.tune.sequences import open_pieces
 from deepsort_cli.workflows.tune.space import Parameter, first_trial, search_space, with_values
-from deepsort_cli.workflows.tune.study import Search, Trial, require_optuna
+from deepsort_cli.workflows.tune.study import STARTUP, Search, Trial, require_optuna
+from deepsort_cli.workflows.workers import Cluster, Here, OnCluster, Processes, Workers
 
 LEAST_FOLD_TRIALS = 20
 SHORTEST_HALF = 20
@@ -48,59 +51,128 @@ def run_tune(settings: TuneSettings, listener: Listener) -> Tuned:
         InputError, RunError, KeyboardInterrupt: see `tune`.
     """
     require_optuna()
+    cluster = None if settings.cluster is None else Cluster(settings.cluster)
+    if cluster is not None:
+        cluster.check()
     pieces = open_pieces(settings, settings.output_dir, listener)
     if any(piece.truth is not None for piece in pieces):
         require_trackeval()
-    study = Study(settings, pieces, listener)
-    try:
-        study.search()
-    except KeyboardInterrupt:
-        if study.best is not None:
-            write_outputs(study.result(finished=False), listener)
-            listener.note("the study is kept: the same command goes on with it")
-        raise
-    done = study.result(finished=True)
+    objective = objective_of(settings, pieces, listener)
+    parts = split(pieces)
+    with _workers(settings, cluster, Judging(tuple(parts), objective), listener) as workers:
+        study = Study(settings, pieces, parts, objective, Judges(workers, parts, listener), listener)
+        try:
+            study.search()
+        except KeyboardInterrupt:
+            if study.best is not None:
+                write_outputs(study.result(finished=False), listener)
+                listener.note("the study is kept: the same command goes on with it")
+            raise
+        done = study.result(finished=True)
     return write_outputs(done, listener)
+
+
+def _workers(settings: TuneSettings, cluster: Cluster | None, recipe: Judging, listener: Listener) -> Workers:
+    """Those who try settings: they leave no files, so nothing is lost by ending them at once."""
+    if cluster is not None:
+        return OnCluster(cluster, recipe, settings.jobs, note=listener.note, patience=0)
+    jobs = settings.jobs or 1
+    return Here(recipe) if jobs == 1 else Processes(recipe, jobs, patience=0)
+
+
+@dataclass
+class _Searching:
+    """A search and what is told of it.
+
+    Attributes:
+        search: the search.
+        shown: which it is; empty for the one whose result counts.
+        pieces: what it is about.
+        left_out: what its result is judged on.
+        start: the objective of the settings begun with, on its pieces.
+        best: the best trial that was told of.
+    """
+
+    search: Search
+    shown: str
+    pieces: Sequence[Piece]
+    left_out: Sequence[Piece]
+    start: float
+    best: Trial | None
+
+    @property
+    def label(self) -> str:
+        return f"search {self.shown}".strip()
 
 
 class Study:
     """All searches of one study: that over all pieces, then those without some of them."""
 
-    def __init__(self, settings: TuneSettings, pieces: Sequence[Piece], listener: Listener) -> None:
-        self._settings, self._listener = settings, listener
+    def __init__(
+        self,
+        settings: TuneSettings,
+        pieces: Sequence[Piece],
+        parts: Sequence[Piece],
+        objective: Mapping[str, float],
+        judges: Judges,
+        listener: Listener,
+    ) -> None:
+        """Judge the settings that the search begins with.
+
+        Args:
+            pieces: the sequences.
+            parts: these, or the halves of the only one.
+            objective: weight of each figure.
+            judges: judge settings on `parts`.
+        """
+        self._settings, self._listener, self._objective, self._judges = settings, listener, objective, judges
         self.base = base_settings(settings)
         self._sequences = tuple(piece.name for piece in pieces)
-        self.pieces = split(pieces)
-        self._objective = _objective(settings, pieces, listener)
-        if settings.search.cross_validate and len(self.pieces) == 1 and pieces[0].truth is not None:
-            listener.warn(f"{self.pieces[0].name}: too short to judge by one half what was found on the other")
+        self.pieces = parts
+        if settings.search.cross_validate and len(parts) == 1 and pieces[0].truth is not None:
+            listener.warn(f"{parts[0].name}: too short to judge by one half what was found on the other")
         recordings = [piece.recording for piece in pieces]
         self._space: list[Parameter] = search_space(recordings, settings.search.keep)
-        self._known: dict[tuple[str, bytes], dict[str, float]] = {}
-        self.start = self._figures(self.base, self.pieces)
-        self._main = self._open("all", self.pieces)
+        (self.start,) = judges.figures([(self.base, parts)])
+        self._main = self._open("", parts, (), settings.search.trials)
         self._folds: list[Fold] = []
 
     @property
     def best(self) -> Trial | None:
-        return self._main.best
+        return self._main.search.best
 
     def search(self) -> None:
-        """Everything that is not done yet."""
+        """Everything that is not done yet; with several workers, all searches at once."""
+        searches, count = [self._main, *self._others()], self._judges.workers.count
+        busy = self._settings.search.at_once * sum(len(one.pieces) for one in searches)
+        if busy < count and self._settings.search.trials > STARTUP:
+            self._listener.note(
+                f"after the first {STARTUP} trials, {busy} of {count} workers have something to do at a time; "
+                f"`search.at_once`={-(-count * self._settings.search.at_once // busy)} gives it to all"
+            )
+        for searching in [[one] for one in searches] if count == 1 else [searches]:
+            self._run(searching)
+            self._folds += self._judged([one for one in searching if one.left_out])
+        self._judges.tell_shares()
+
+    def _others(self) -> list[_Searching]:
+        """The searches of the cross-validation."""
         wanted = self._settings.search.trials
-        self._run(self._main, "", self.pieces, wanted)
         if not self._settings.search.cross_validate or len(self.pieces) < 2:
-            return
+            return []
         groups = folds_of(self.pieces)
         share = min(wanted, max(LEAST_FOLD_TRIALS, wanted // (len(groups) - 1)))
-        for left_out in groups:
-            name = ", ".join(piece.name for piece in left_out)
-            others = [piece for piece in self.pieces if piece not in left_out]
-            search = self._open(f"without {name}", others)
-            self._run(search, f"without {name}", others, share)
-            self._folds.append(self._judged(search, name, others, left_out))
+        return [
+            self._open(
+                f"without {', '.join(piece.name for piece in left_out)}",
+                [piece for piece in self.pieces if piece not in left_out],
+                left_out,
+                share,
+            )
+            for left_out in groups
+        ]
 
-    def _open(self, name: str, pieces: Sequence[Piece]) -> Search:
+    def _open(self, shown: str, pieces: Sequence[Piece], left_out: Sequence[Piece], wanted: int) -> _Searching:
         settings = self._settings
         identity = {
             "sources": {piece.name: piece.fingerprint for piece in pieces},
@@ -109,39 +181,60 @@ class Study:
             "keys to keep": sorted(settings.search.keep),
             "seed": settings.search.seed,
         }
-        return Search(settings.output_dir, name, identity, settings.search.seed)
+        search = Search(
+            settings.output_dir,
+            shown or "all",
+            identity,
+            wanted,
+            self.base,
+            self._space,
+            [first_trial(one, self._space) for one in beginnings(self.base)],
+            settings.search.seed,
+            settings.search.at_once,
+        )
+        return _Searching(search, shown, pieces, left_out, self._mean_start(pieces), search.best)
 
-    def _run(self, search: Search, shown: str, pieces: Sequence[Piece], wanted: int) -> None:
-        start = mean_objective({piece.name: self.start[piece.name] for piece in pieces})
-        label = f"search {shown}".strip() if shown else "search"
-        best = search.best
+    def _mean_start(self, pieces: Sequence[Piece]) -> float:
+        return mean_objective({piece.name: self.start[piece.name] for piece in pieces})
 
-        def told(done: int, trial: Trial | None) -> None:
-            nonlocal best
-            self._listener.progress(label, done, wanted)
-            if trial is not None and (best is None or trial.objective > best.objective):
-                best = trial
-                self._listener.happened(BestSoFar(shown, trial, start))
+    def _run(self, searches: Sequence[_Searching]) -> None:
+        """Search until each has had its trials."""
+        for one in searches:
+            self._listener.progress(one.label, one.search.done, one.search.wanted)
 
-        first = [first_trial(one, self._space) for one in beginnings(self.base)]
-        search.run(wanted, self.base, self._space, first, lambda one: self._figures(one, pieces), told)
+        def ask() -> tuple[tuple[int, int], TrackSettings, Sequence[Piece]] | None:
+            for position, one in enumerate(searches):
+                asked = one.search.ask()
+                if asked is not None:
+                    return (position, asked[0]), asked[1], one.pieces
+            return None
 
-    def _figures(self, settings: TrackSettings, pieces: Sequence[Piece]) -> Figures:
-        """The figures of each piece, with the objective."""
-        found = {}
-        for piece in pieces:
-            figures = piece.figures(settings)
-            objective = sum(weight * figures[name] for name, weight in self._objective.items())
-            found[piece.name] = {**figures, "objective": objective}
-        return found
+        def take(job: tuple[int, int], figures: Figures) -> None:
+            one = searches[job[0]]
+            for trial in one.search.tell(job[1], figures):
+                if one.best is None or trial.objective > one.best.objective:
+                    one.best = trial
+                    self._listener.happened(BestSoFar(one.shown, trial, one.start))
+            self._listener.progress(one.label, one.search.done, one.search.wanted)
 
-    def _judged(self, search: Search, name: str, others: Sequence[Piece], left_out: Sequence[Piece]) -> Fold:
-        best = search.best
-        assert best is not None
-        found = mean_objective(self._figures(with_values(self.base, best.values), left_out))
-        start = mean_objective({piece.name: self.start[piece.name] for piece in left_out})
-        seen = best.objective - mean_objective({piece.name: self.start[piece.name] for piece in others})
-        return Fold(name, best.values, start, found, seen)
+        self._judges.judge(ask, take)
+
+    def _judged(self, searches: Sequence[_Searching]) -> list[Fold]:
+        """How good what was found without some pieces is on them."""
+        best = [(one, one.search.best) for one in searches]
+        asked = [(with_values(self.base, trial.values), one.left_out) for one, trial in best if trial is not None]
+        found = self._judges.figures(asked)
+        return [
+            Fold(
+                one.shown.removeprefix("without "),
+                trial.values,
+                self._mean_start(one.left_out),
+                mean_objective(figures),
+                trial.objective - one.start,
+            )
+            for (one, trial), figures in zip(best, found, strict=True)
+            if trial is not None
+        ]
 
     def result(self, *, finished: bool) -> Tuned:
         return Tuned(
@@ -151,15 +244,15 @@ class Study:
             objective=self._objective,
             base=self.base,
             start=self.start,
-            best=self._main.best,
-            trials=self._main.trials,
-            importances=self._main.importances(),
+            best=self._main.search.best,
+            trials=self._main.search.trials,
+            importances=self._main.search.importances(),
             folds=tuple(self._folds),
             finished=finished,
         )
 
 
-def _objective(settings: TuneSettings, pieces: Sequence[Piece], listener: Listener) -> dict[str, float]:
+def objective_of(settings: TuneSettings, pieces: Sequence[Piece], listener: Listener) -> dict[str, float]:
     """The weight of each figure: as asked for with ground truth, else the judgement that needs none.
 
     Raises:

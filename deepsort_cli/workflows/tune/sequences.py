@@ -21,6 +21,7 @@ from deepsort_cli.settings.track import TrackSettings
 from deepsort_cli.settings.tune import TuneSettings
 from deepsort_cli.video.settings import OutputSettings
 from deepsort_cli.video.sinks import unique_names
+from deepsort_cli.video.sources import is_demo
 from deepsort_cli.workflows.recorded import LOWEST, is_stored, load_stored, watch
 from deepsort_cli.workflows.tune.pieces import Piece
 
@@ -131,7 +132,7 @@ def _recorded(source: str, settings: TuneSettings, folder: Path, listener: Liste
     key = _key(source, settings)
     place = folder / "recordings" / f"{Path(source).stem or 'source'}-{key}"
     done, path, scene = place.with_suffix(".json"), place.with_suffix(".npz"), place.with_suffix(".txt")
-    truth = scene if source == "demo" else None
+    truth = scene if is_demo(source) else None
     if done.is_file() and path.is_file():
         return load_stored(str(path)), truth
     recording = watch(_watching(source, settings, path, truth), listener)

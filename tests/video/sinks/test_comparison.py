@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from deepsort_cli.core.types import Tracks
-from deepsort_cli.video.demo import GroundTruth
+from deepsort_cli.video.scene import GroundTruth
 from deepsort_cli.video.sinks import (
     ComparisonSink,
 )

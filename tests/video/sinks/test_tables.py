@@ -16,7 +16,7 @@ import pytest
 from deepsort_cli.core.errors import InputError, RunError
 from deepsort_cli.core.masks import Mask
 from deepsort_cli.core.mot import read_table
-from deepsort_cli.video.demo import GroundTruth
+from deepsort_cli.video.scene import GroundTruth
 from deepsort_cli.video.sinks import STDOUT, CsvSink, GroundTruthSink, JsonlSink, MotSink
 
 from .helpers import NAMES, fill_disk, frame_of, left_over, tracks_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import pytest
 
 from deepsort_cli.core.events import Listener
 from deepsort_cli.workflows.archive import Archive, Result, Working, run, track_archive
-from deepsort_cli.workflows.archive.work import Job, Outcome, Worker
+from deepsort_cli.workflows.workers import Here
 from tests.person_model import save_detector
 
 
@@ -77,23 +77,13 @@ def clips(tmp_path: Path) -> Path:
     return tmp_path / "clips"
 
 
-def track_inline(
-    jobs: Sequence[Job], settings: Any, models: dict[str, str], workers: int, cpus: int, watch: Any
-) -> Iterator[Outcome]:
-    """What `track_here` does, without processes."""
-    worker = Worker(settings, cpus)
-    for job in jobs:
-        watch(0, "", job, 0, None)
-        yield worker(job.attempt("1"), models, lambda frames, total: None, lambda: False)
-
-
 Track = Callable[..., Archive]
 
 
 @pytest.fixture
 def track(person_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Track]:
     """`track_archive` into `out`, with quick models, in this process."""
-    monkeypatch.setattr(run, "track_here", track_inline)
+    monkeypatch.setattr(run, "Processes", lambda recipe, count, watch: Here(recipe, watch))
     threads = cv2.getNumThreads()
 
     def call(*sources: object, **keywords: Any) -> Archive:

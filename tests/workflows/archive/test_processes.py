@@ -52,9 +52,10 @@ def test_workers_that_are_killed(videos: Path, person_model: Path, track: Track,
 
     out = tmp_path / "killed"
     with pytest.MonkeyPatch.context() as patch:
-        from deepsort_cli.workflows.archive import processes, run
+        from deepsort_cli.workflows.archive import run
+        from deepsort_cli.workflows.workers import Processes
 
-        patch.setattr(run, "track_here", processes.track_here)
+        patch.setattr(run, "Processes", Processes)
         keywords = {**OUTPUTS, "output_dir": out, "detector": str(person_model)}
         archive = track_archive(videos, listener=Heard(kill), **keywords)
         assert states(archive) == {"first.mp4": "done", "once.mp4": "done", "twice.mp4": "failed"}

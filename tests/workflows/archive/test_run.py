@@ -52,6 +52,15 @@ def test_every_video_has_its_folder(clips: Path, track: Track, person_model: Pat
     assert not list((tmp_path / "out" / ".deepsort").glob("work-*"))
 
 
+def test_people_are_those_of_the_tables_and_warnings_are_told_once(clips: Path, track: Track) -> None:
+    heard = Heard()
+    archive = track(clips, listener=heard, save_txt="tracks.txt", min_length=13, rotate="1h")
+    assert [(result.people, len(result.record["warnings"])) for result in archive.results] == [(0, 1)] * 3
+    told = [warning for warning in heard.warnings if "`output.rotate`" in warning]
+    assert len(told) == 2
+    assert told[1].startswith("2 other videos: ")
+
+
 def test_what_is_done_is_skipped(clips: Path, track: Track, tmp_path: Path) -> None:
     track(clips, save_txt="tracks.txt")
     before = contents(tmp_path / "out")

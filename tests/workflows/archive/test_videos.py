@@ -148,6 +148,9 @@ def test_a_video_that_is_there_twice_is_tracked_once(here: Path) -> None:
     notes: list[str] = []
     assert len(places("videos", "again", "videos/**/*.mp4", "videos/2.mp4", notes=notes)) == 4
     assert any("link.mp4" in note and "once" in note for note in notes)
+    notes.clear()
+    assert len(places("videos/2.mp4", "videos/2.mp*", "videos/2.mp4", "demo", "demo", notes=notes)) == 2
+    assert notes == [f"named more than once, tracked once: {here / 'videos/2.mp4'} and 1 other video"]
 
 
 def test_places_differ(here: Path) -> None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import multiprocessing
+import os
 import re
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +26,7 @@ from deepsort_cli.core.types import Detections, Frame
 from deepsort_cli.settings import resolve
 from deepsort_cli.settings.track import TrackSettings
 from deepsort_cli.settings.tune import read_objective
-from deepsort_cli.workflows.tune import BestSoFar, Tuned, run, study, tune
+from deepsort_cli.workflows.tune import BestSoFar, Tuned, pieces, run, study, tune
 
 pytest.importorskip("optuna")
 pytest.importorskip("trackeval")
@@ -137,12 +140,15 @@ def test_results_are_written(tuned: tuple[Tuned, list[object]]) -> None:
 def test_an_interrupted_study_goes_on_as_if_nothing_had_been(
     streets: list[tuple[Path, Path]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """In more processes as well, though one of them is killed: what is suggested when is a matter of `at_once`."""
     source, gt = streets[0]
-    keywords: dict[str, Any] = {"gt": gt, "trials": 12, "cross_validate": False, "keep": KEPT}
+    search = {"at_once": 3, "cross_validate": False}
+    keywords: dict[str, Any] = {"gt": gt, "trials": 12, "search": search, "keep": KEPT}
     monkeypatch.setattr(study, "STARTUP", 6)
     whole = tune(source, output_dir=tmp_path / "whole", **keywords)
-    usual, count = study.with_values, 0
-    for after in (1, 9):  # within the first trials, whose settings are given, and among those that are searched
+    usual, count = pieces.Piece.figures, 0
+    # After the settings begun with, both halves: among the first trials, whose settings are given, and those searched.
+    for after in (2 + 2, 2 + 15):
 
         def interrupted(*arguments: Any, after: int = after) -> Any:
             nonlocal count
@@ -152,19 +158,33 @@ def test_an_interrupted_study_goes_on_as_if_nothing_had_been(
             return usual(*arguments)
 
         count = 0
-        monkeypatch.setattr(study, "with_values", interrupted)
+        monkeypatch.setattr(pieces.Piece, "figures", interrupted)
         with pytest.raises(KeyboardInterrupt):
             tune(source, output_dir=tmp_path / "parts", **keywords)
         assert (tmp_path / "parts" / "best.yaml").is_file()
-    monkeypatch.setattr(study, "with_values", usual)
-    parts = tune(source, output_dir=tmp_path / "parts", **keywords)
-    assert [trial.values for trial in parts.trials] == [trial.values for trial in whole.trials]
+    monkeypatch.setattr(pieces.Piece, "figures", usual)
+    killer = _Killer()
+    parts = tune(source, output_dir=tmp_path / "parts", jobs=2, listener=killer, **keywords)
+    assert killer.killed
+    assert parts.trials == whole.trials
     assert parts.best.values == whole.best.values  # type: ignore[union-attr]
-    with pytest.raises(InputError, match="holds a study with other seed. Choose another folder"):
-        tune(source, output_dir=tmp_path / "parts", **keywords, seed=1)
+    with pytest.raises(InputError, match="holds a study with other seed and trials at once. Choose another folder"):
+        tune(source, output_dir=tmp_path / "parts", **{**keywords, "search": {"cross_validate": False, "seed": 1}})
     other = streets[1]
     with pytest.raises(InputError, match="holds a study with other sources"):
         tune(other[0], output_dir=tmp_path / "parts", **{**keywords, "gt": other[1]})
+
+
+class _Killer(Listener):
+    """Kills a process when the first trial has ended."""
+
+    killed = False
+
+    def progress(self, stage: str, done: int, total: int | None) -> None:
+        children = multiprocessing.active_children()
+        if stage == "search" and children and not self.killed:
+            self.killed = True
+            os.kill(children[0].pid or 0, signal.SIGKILL)
 
 
 def test_without_ground_truth_settings_are_judged_by_facts(tmp_path: Path) -> None:

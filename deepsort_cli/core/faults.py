@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, get_args, get_origin
 
+from pydantic import BaseModel, ValidationError
+
 from deepsort_cli.core.counted import counted
 
 KINDS = {
@@ -46,6 +48,16 @@ def in_words(error: Mapping[str, Any], annotation: Any = None, default: Any = No
     if family in KINDS:
         return f"must be {KINDS[family]}"
     return str(error["msg"]).removeprefix("Value error, ")
+
+
+def first_fault(error: ValidationError, model: type[BaseModel]) -> tuple[str, str]:
+    """The dotted key of the first value that does not fit, and what was expected instead of it, of data in files."""
+    first = error.errors()[0]
+    field = model.model_fields.get(str(first["loc"][0])) if len(first["loc"]) == 1 else None
+    key = ".".join(map(str, first["loc"]))
+    if first["type"] == "extra_forbidden":
+        return key, "is not known here"
+    return key, in_words(first, None if field is None else field.annotation)
 
 
 def _several(annotation: Any, default: Any) -> str:
