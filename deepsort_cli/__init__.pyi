@@ -404,7 +404,7 @@ def people(
     """
 
 def refine(
-    results: Path | str | None = None,
+    results: Path | str | Sequence[Path | str] | None = None,
     *,
     listener: Listener | None = None,
     output: _Path | None = None,
@@ -412,27 +412,36 @@ def refine(
     max_gap: int = 20,
     min_length: int = 1,
     link: bool = False,
-    looks: _Path | None = None,
+    looks: _Path | Sequence[_Path] = ...,
     link_distance: float | None = None,
     link_gap: float = 8.0,
     fps: float | None = None,
+    across: bool | AcrossSettings | Mapping[str, Any] = False,
+    overlap: str | Sequence[Any] = ...,
+    starts: float | str | Sequence[float] = ...,
     overwrite: bool = False,
     refinement: RefinementSettings | Mapping[str, Any] = ...,
 ) -> Refinement:
-    """Link finished tracks, fill their gaps, smooth their boxes, drop short ones, as `deepsort refine` does.
+    """Link finished tracks, fill their gaps, smooth their boxes, drop short ones, as `deepsort refine` does; or, with
+    `across=True`, find out who is who in the tracks of several cameras.
 
     Args:
-        results: tracking results, as MOTChallenge text.
+        results: tracking results, as MOTChallenge text; with `across=True` JSON Lines or CSV of every camera.
         listener: told what happens; None: remarks go to the logger `deepsort`.
-        output: Where to write the refined results.
+        output: Where to write the refined results; with `across.enabled` a folder for copies with a `person`.
         interpolate: Fill gaps in tracks: linear, or gaussian, which also smooths the boxes; None: not at all.
         max_gap: Longest gap to fill, in missing frames.
         min_length: Drop tracks with boxes in fewer frames than this.
         link: Join the tracks of one person by looks, time and motion; split tracks of two people.
-        looks: What the tracks looked like, as `output.save_looks` of the run wrote it; for linking.
+        looks: What the tracks looked like, as `output.save_looks` of the run wrote it; with `across.enabled` one for
+            each camera, in the same order.
         link_distance: Cosine distance at which looks alone tell people apart; None: 1.25 × max_cosine_distance.
         link_gap: Seconds after which nobody is recognised any more.
         fps: Frames per second of the results; None: as `looks` says, else 25.
+        across: Say which person each track is, the same in all sources: by looks, time and place.
+        overlap: Sources that see the same place, so that a person may be in both at once: 1,2 counted from 1 in the
+            order given, or all; repeat for several places.
+        starts: When each recording began, in seconds on one clock; empty: all at the same moment.
         overwrite: Replace outputs that exist; the output may then be the input itself.
         refinement: Section: What to do to the tracks.
 
@@ -524,10 +533,11 @@ def scan(
     """
 
 def score(
-    gt: Path | str | None = None,
-    results: Path | str | None = None,
+    gt: Path | str | Sequence[Path | str] | None = None,
+    results: Path | str | Sequence[Path | str] | None = None,
     *,
     listener: Listener | None = None,
+    across: bool = False,
     benchmark: Literal["MOT15", "MOT16", "MOT17", "MOT20"] | None = None,
     gt_class: int | None = None,
     result_class: int | None = None,
@@ -538,9 +548,12 @@ def score(
     """Score tracking results with the official scorer, as `deepsort score` does. Needs the extra `score`.
 
     Args:
-        gt: ground truth: a sequence folder, a folder of such, a gt.txt, or KITTI's label_02.
-        results: a text file, or a folder of <sequence>.txt files.
+        gt: ground truth: a sequence folder, a folder of such, a gt.txt, or KITTI's label_02; with `across=True` also
+            one for every camera.
+        results: a text file, or a folder of <sequence>.txt files; with `across=True` files of all cameras, in the same
+            order, or a folder.
         listener: told what counted and what was left out; None: remarks go to the logger `deepsort`.
+        across: Score cameras as one sequence: ids (`person` of JSON Lines and CSV) hold in all of them.
         benchmark: Whose official preprocessing applies; by default by the columns of each ground truth.
         gt_class: The class in column 8 of ground truth that counts; None: see docs/TRACKING.md.
         result_class: The class in column 8 of results that counts; None: all of them.
@@ -549,7 +562,8 @@ def score(
         overwrite: Replace outputs that exist.
 
     Returns:
-        Scores of each sequence, fractions and counts; where there are several, those of all together last.
+        Scores of each sequence, fractions and counts; where there are several, those of all together last; with
+        `across=True` those of all cameras as one sequence.
 
     Raises:
         InputError: something given cannot be used, or the scorer is not installed.
@@ -710,7 +724,7 @@ def track(
         line: Count who crosses the line x1,y1,x2,y2 in pixels, or name=x1,y1,x2,y2; repeat for several.
         zone: Count who is inside x1,y1,x2,y2,x3,y3,… around a zone, or name=x1,y1,…; repeat for several.
         across: Say which person each track is, the same in all sources: by looks, time and place.
-        known: Folder of people known by name, NAME/*.jpg each: tracks that look like one get the name.
+        known: Folder of known people, NAME/*.jpg: tracks that look like one get the name.
         people_file: File of people, .npz, read at the start and written by the run: who comes again in a later run
             keeps the number and the name.
         overlap: Sources that see the same place, so that a person may be in both at once: 1,2 counted from 1 in the

@@ -127,6 +127,9 @@ class Page:
     def call(self, method: str, parameters: dict[str, Any] | None = None) -> dict[str, Any]:
         return self._browser.call(method, parameters, self._session)
 
+    def close(self) -> None:
+        self.call("Page.close")
+
     def heard(self, event: dict[str, Any]) -> None:
         """Note what the browser reports beside the answers."""
         parameters = event.get("params", {})

@@ -22,8 +22,8 @@ HEADINGS = {
     "id_switches": "IDSW", "fragmentations": "Frag", "mostly_tracked": "MT", "mostly_lost": "ML",
     "false_positives": "FP", "misses": "FN",
 }  # fmt: skip
-FRACTIONS = 7
-"""How many of them are fractions; counts come behind."""
+ACROSS_HEADINGS = {"IDP": "IDP", "IDR": "IDR"}
+"""Further ones where ids hold in several cameras; behind IDF1."""
 
 WIDE = 110
 """Columns where stdout is no terminal: figures in one table are easier to read by programs."""
@@ -35,6 +35,7 @@ WIDE = 110
         "deepsort score --gt MOT17-05-FRCNN --results out.txt",
         "deepsort score --gt MOT17/train --results results/ --csv scores.csv",
         "deepsort score --gt training/label_02 --results results/",
+        "deepsort score --across --gt gt1.txt --gt gt2.txt -r out1.jsonl -r out2.jsonl",
     ),
 )
 def score(
@@ -85,21 +86,28 @@ def rounded(score: Score) -> dict[str, Any]:
 
 
 def _tables(scoring: Scoring, width: int) -> list[Any]:
+    from dataclasses import fields
+
     from rich import box
     from rich.markup import escape
     from rich.table import Table
+
+    from deepsort_cli.evaluation.mot_score import ACROSS, Score
 
     scores = scoring.scores
     names = [_label(item, scoring) for item in scores]
     room = max(map(len, ["sequence", *names])) if names else 8
     room = min(room, max(12, width // 3))
     rows = [rounded(item) for item in scores]
+    headings = HEADINGS | (ACROSS_HEADINGS if scores and scores[-1].sequence == ACROSS else {})
+    headings = {field.name: headings[field.name] for field in fields(Score) if field.name in headings}
     cells = [
         (heading, [f"{row[key]:.2f}" if isinstance(row[key], float) else str(row[key]) for row in rows])
-        for key, heading in HEADINGS.items()
+        for key, heading in headings.items()
     ]
+    fractions = sum(isinstance(rows[0][key], float) for key in headings) if rows else 0
     tables = []
-    for block in _blocks(cells, width - room - 3):
+    for block in _blocks(cells, fractions, width - room - 3):
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
         table.add_column("sequence", no_wrap=True, width=room)
         for heading, _ in block:
@@ -126,13 +134,13 @@ def _shortened(name: str, room: int) -> str:
     return f"{name[: room - 1 - tail]}…{name[len(name) - tail :]}"
 
 
-def _blocks(cells: list[tuple[str, list[str]]], width: int) -> Iterator[list[tuple[str, list[str]]]]:
-    """Columns in as many groups as it takes for each to fit into `width`, fractions and counts apart."""
+def _blocks(cells: list[tuple[str, list[str]]], fractions: int, width: int) -> Iterator[list[tuple[str, list[str]]]]:
+    """Columns in as many groups as it takes for each to fit into `width`, `fractions` of them and counts apart."""
     sizes = [max(map(len, [heading, *texts])) + 2 for heading, texts in cells]
     if sum(sizes) <= width:
         yield cells
         return
-    for part in (range(FRACTIONS), range(FRACTIONS, len(cells))):
+    for part in (range(fractions), range(fractions, len(cells))):
         block: list[tuple[str, list[str]]] = []
         used = 0
         for number in part:

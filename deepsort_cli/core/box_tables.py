@@ -282,6 +282,11 @@ def _explain(
     expected = 0
     for number, line in numbered:
         where = f"{path}, line {number}"
+        if line.startswith("{"):
+            raise InputError(
+                f"{where}: this is JSON; expected rows {ROW_FORMAT}. `output.save_txt` writes this format, and scores "
+                "and refinement `across` cameras read JSON Lines."
+            )
         cells = _cells(line, separator)
         for column, cell in enumerate(cells, 1):
             if not _is_number(cell):

@@ -109,7 +109,9 @@ def list_known(root: Path, *, key: str) -> KnownListing:
             f"{where}: {counted(len(people), 'person', 'people')} with {counted(total, 'picture')} are too many (at "
             f"most {MOST_PEOPLE:,} and {MOST_PICTURES:,}). A dozen pictures of a person are enough."
         )
-    return KnownListing(scan.root, tuple(sorted(people, key=lambda person: person.name)), scan.unused)
+    return KnownListing(
+        scan.root, tuple(sorted(people, key=lambda person: (person.name.casefold(), person.name))), scan.unused
+    )
 
 
 class _Scan:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from deepsort_cli.core.errors import InputError
@@ -11,6 +11,8 @@ from deepsort_cli.core.mot import read_seqinfo
 from deepsort_cli.core.truth_files import TruthFile, check_no_archive, find_truth
 
 SHOWN = 5
+CAMERA_SUFFIXES = (".jsonl", ".csv", ".txt")
+"""Endings of results whose ids hold in several cameras."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,66 @@ def find_pairs(ground_truth: Path, results: Path, *, allow_missing: bool = False
         if path.parent in places and path not in found.values() and not path.stem.endswith("_summary")
     ]
     return Matched([_pair(one, found[one.name]) for one in truths if one.name in found], missing, sorted(unused))
+
+
+def find_cameras(
+    ground_truth: Sequence[Path], results: Sequence[Path], *, allow_missing: bool = False
+) -> tuple[list[Pair], list[str]]:
+    """The files of several cameras, in order, and the names of those without results.
+
+    Args:
+        ground_truth: a folder that holds that of all, or a file or sequence folder for each.
+        results: a folder with `<camera>.jsonl`, `.csv` or `.txt` for each, or as many files in the same order.
+        allow_missing: leave out cameras without a file in the folder of results.
+
+    Raises:
+        InputError: they do not belong together.
+    """
+    if len(ground_truth) == 1:
+        truths = find_truth(ground_truth[0])
+    else:
+        truths = [_single(path) for path in ground_truth]
+    if len(results) == 1 and results[0].is_dir():
+        return _by_name(truths, results[0], allow_missing)
+    if len(results) != len(truths):
+        given = f"{len(truths)} of ground truth and {len(results)} of results"
+        raise InputError(
+            f"`gt` and `results`: {given}. Give a file of each for every camera, in the same order, or a folder."
+        )
+    for path in results:
+        if not path.is_file():
+            what = "a folder" if path.is_dir() else "no such file"
+            raise InputError(f"`results` {path}: {what}. Give a file for each camera.")
+    names = [one.name for one in truths]
+    names = [name if names.count(name) == 1 else f"{name}-{i}" for i, name in enumerate(names, 1)]
+    return [replace(_pair(one, path), name=name) for name, one, path in zip(names, truths, results, strict=True)], []
+
+
+def _single(path: Path) -> TruthFile:
+    files = find_truth(path)
+    if len(files) > 1:
+        raise InputError(
+            f"`gt` {path}: holds {len(files)} sequences. Give a file for each camera, or only this folder."
+        )
+    return files[0]
+
+
+def _by_name(truths: Sequence[TruthFile], folder: Path, allow_missing: bool) -> tuple[list[Pair], list[str]]:
+    pairs, missing = [], []
+    for one in truths:
+        found = [path for suffix in CAMERA_SUFFIXES if (path := folder / f"{one.name}{suffix}").is_file()]
+        if len(found) > 1:
+            raise InputError(f"`results` {folder}: several files for {one.name}: {listed([p.name for p in found])}.")
+        if found:
+            pairs.append(_pair(one, found[0]))
+        else:
+            missing.append(one.name)
+    if missing and (not allow_missing or not pairs):
+        raise InputError(
+            f"`results` {folder}: no {missing[0]}.jsonl, .csv or .txt for {listed(missing)} ({len(missing)} of "
+            f"{len(truths)} cameras){_instead(folder)}"
+        )
+    return pairs, missing
 
 
 def listed(names: Sequence[str]) -> str:

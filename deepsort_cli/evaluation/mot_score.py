@@ -6,7 +6,7 @@ References: Luiten et al. 2021 (HOTA), Bernardin and Stiefelhagen 2008 (CLEAR MO
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -24,21 +24,24 @@ from deepsort_cli.core.box_tables import (
 from deepsort_cli.core.errors import InputError, RunError
 from deepsort_cli.core.files import atomic_open
 from deepsort_cli.core.mot import Comparison
+from deepsort_cli.evaluation.across_score import Camera, one_sequence, read_results, undecided_rows
 from deepsort_cli.evaluation.mot_files import Pair, find_pairs, listed
 from deepsort_cli.evaluation.mot_rules import KITTI_CLASSES, Benchmark, choose_rule, count_results, count_truth, counted
 from deepsort_cli.evaluation.official_scorer import Job, OfficialScorer
 
 COMBINED = "COMBINED"
+ACROSS = "ACROSS"
+"""All cameras as one sequence."""
 
 
 @dataclass(frozen=True)
 class Score:
-    """Scores of one sequence, or of all together.
+    """Scores of one sequence, of all together, or of all as one sequence of several cameras.
 
     HOTA, DetA, AssA and LocA are averages over localisation thresholds 0.05 to 0.95; the rest is at IoU 0.5. All of
-    these and MOTA, MOTP, IDF1 are fractions. ID switches, fragmentations, false positives, misses, mostly tracked and
-    mostly lost people are counts. `rule` says which rows of ground truth counted (`mot_rules.Rule`), `sequences` how
-    many sequences the scores are of.
+    these and MOTA, MOTP, IDF1, IDP and IDR (its precision and recall) are fractions. ID switches, fragmentations, false
+    positives, misses, mostly tracked and mostly lost people are counts. `rule` says which rows of ground truth counted
+    (`mot_rules.Rule`), `sequences` how many sequences the scores are of.
     """
 
     sequence: str
@@ -49,6 +52,8 @@ class Score:
     MOTA: float
     MOTP: float
     IDF1: float
+    IDP: float
+    IDR: float
     id_switches: int
     fragmentations: int
     mostly_tracked: int
@@ -64,7 +69,8 @@ class Scoring:
     """What came of scoring files.
 
     Attributes:
-        scores: of each sequence and, where ground truth has several, their combination named COMBINED.
+        scores: of each sequence and, where ground truth has several, their combination named COMBINED; of cameras
+            scored with ids that hold in all of them, ACROSS in its place.
         missing: sequences of ground truth without results, left out.
         notes: what counted, where that is not the rule of an official benchmark.
         warnings: what was left out, or looks wrong.
@@ -127,8 +133,51 @@ def score(ground_truth: Path, results: Path, choice: Choice | None = None, *, al
     return done
 
 
-def score_comparisons(comparisons: Sequence[Comparison]) -> Scoring:
+def score_cameras(cameras: Sequence[Pair], choice: Choice | None = None, missing: Sequence[str] = ()) -> Scoring:
+    """Score cameras whose ids hold in all of them: each for itself, and all as one sequence of their frames in turn.
+
+    Boxes match within their own frame of their own camera only, but who is in two cameras under two ids is two people.
+    What is scored are the official metrics of that sequence (`across_score`).
+
+    Args:
+        cameras: their files in order; results may be text whose ids hold in all cameras, or JSON Lines and CSV with a
+            `person`. Rows where that is undecided count as somebody of their own, one per camera and track.
+        choice: what counts, the same in all of them.
+        missing: names of cameras without results, left out.
+
+    Raises:
+        InputError: as `score`, or the rules of cameras differ.
+    """
+    done = Scoring([], list(missing))
+    if missing:
+        total = len(cameras) + len(missing)
+        done.warnings.append(f"no result for {listed(missing)}: scores are of {len(cameras)} of {total} cameras.")
+    return _across([(pair.name, *_read(pair, read_results)) for pair in cameras], choice or Choice(), done)
+
+
+def _across(cameras: Sequence[tuple[str, BoxTable, BoxTable]], choice: Choice, done: Scoring) -> Scoring:
+    truths = [truth for _, truth, _ in cameras]
+    if any(truth.form == "kitti" for truth in truths):
+        choice = replace(choice, gt_class=_kitti_class(truths, choice))
+    jobs = [_job(name, truth, found, choice, done) for name, truth, found in cameras]
+    _check_counted(list(zip(truths, jobs, strict=True)), done)
+    _evaluate(jobs, done, several=False)
+    if undecided := sum(undecided_rows(found) for _, _, found in cameras):
+        rows = sum(len(found) for _, _, found in cameras)
+        done.notes.append(
+            f"{undecided:,} of {rows:,} rows have no person: each such track counts as somebody of its own."
+        )
+    scorer = OfficialScorer()
+    whole = one_sequence(ACROSS, [Camera(*camera, job) for camera, job in zip(cameras, jobs, strict=True)])
+    done.scores.append(replace(_score(ACROSS, scorer.evaluate(whole), whole.rule.name), sequences=len(jobs)))
+    return done
+
+
+def score_comparisons(comparisons: Sequence[Comparison], *, across: bool = False) -> Scoring:
     """Score tracks that are in memory, as `score` does those in files; names must differ.
+
+    Args:
+        across: ids hold in all of them, see `score_cameras`; negative ones are somebody of their own.
 
     Raises:
         RunError: there is no ground truth in the frames of a sequence.
@@ -140,6 +189,8 @@ def score_comparisons(comparisons: Sequence[Comparison]) -> Scoring:
             raise RunError(f"{one.name}: no ground truth in the frames tracked, so there is nothing to score.")
         path = one.truth_path or Path(one.name)
         files.append((_table(path, one.ground_truth, one.truth_form), _table(Path(one.name), one.results, "mot")))
+    if across:
+        return _across([(one.name, *files[i]) for i, one in enumerate(comparisons)], Choice(), done)
     kitti_choice = Choice(gt_class=_kitti_class([truth for truth, _ in files], Choice()))
     jobs = [
         _job(one.name, truth, found, kitti_choice if truth.form == "kitti" else Choice(), done)
@@ -150,9 +201,9 @@ def score_comparisons(comparisons: Sequence[Comparison]) -> Scoring:
     return done
 
 
-def _read(pair: Pair) -> tuple[BoxTable, BoxTable]:
-    """Ground truth and results of a sequence, checked for what no scorer takes."""
-    truth, found = read_boxes(pair.ground_truth), read_boxes(pair.results)
+def _read(pair: Pair, read: Callable[[Path], BoxTable] = read_boxes) -> tuple[BoxTable, BoxTable]:
+    """Ground truth and results of a sequence, checked for what no scorer takes; `read` reads the results."""
+    truth, found = read_boxes(pair.ground_truth), read(pair.results)
     for table in (truth, found):
         beyond = np.flatnonzero(table.values[:, 0] > (pair.length or np.inf))
         if len(beyond):
@@ -242,6 +293,8 @@ def _score(name: str, results: Mapping[str, Mapping[str, Any]], rule: str) -> Sc
         MOTA=float(clear["MOTA"]),
         MOTP=float(clear["MOTP"]),
         IDF1=float(identity["IDF1"]),
+        IDP=float(identity["IDP"]),
+        IDR=float(identity["IDR"]),
         id_switches=int(clear["IDSW"]),
         fragmentations=int(clear["Frag"]),
         mostly_tracked=int(clear["MT"]),

@@ -112,7 +112,7 @@ OPTIONS = (
     Option("counting.zones", "zone", COUNTING, daily=True, metavar="ZONE", repeat=True),
     Option("across.enabled", "across", ACROSS, daily=True, negative=""),
     Option("across.known", "known", ACROSS, daily=True, metavar="DIR"),
-    Option("across.people", "people_file", ACROSS, daily=True, metavar="FILE"),
+    Option("across.people", "people_file", ACROSS, metavar="FILE"),
     Option("across.overlap", "overlap", ACROSS, metavar="1,2|all", repeat=True),
     Option("refinement.interpolate", "interpolate", AFTERWARDS),
     Option("refinement.max_gap", "max_gap", AFTERWARDS),

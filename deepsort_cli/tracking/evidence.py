@@ -40,30 +40,43 @@ class Evidence:
         Raises:
             InputError: the looks are not those of these tracks.
         """
-        rows, which = self._belonging(boxes)
-        if len(boxes) and not len(rows):
-            raise InputError(
-                f"`looks` {self.path}: none of its {len(self.looks.table):,} looks has frame and id of a row of "
-                f"{boxes.path}. Give the file of the same run."
-            )
-        overlap = _overlap(self.looks.table[which, 2:6], boxes.values[rows, 2:6])
-        if len(overlap) and np.median(overlap) < SAME_PLACE:
-            raise InputError(
-                f"`looks` {self.path}: its boxes are elsewhere than those of {boxes.path} in the same frames with "
-                "the same ids. Give the file of the same run."
-            )
+        rows, which = matching(self.path, self.looks, boxes)
         return Known((boxes.values[:, 0] - 1) / self.fps, rows, self.looks.features[which])
 
-    def _belonging(self, boxes: BoxTable) -> tuple[IntArray, IntArray]:
-        """(K,) rows that have a look, and the positions of those."""
-        place = {one: number for number, one in enumerate(boxes.ids)}
-        frames, ids = self.looks.table[:, 0], self.looks.table[:, 1]
-        track = np.array([place.get(int(one), -1) for one in ids.tolist()], dtype=np.int64)
-        # One number for frame and track: there are at most ten million frames.
-        wanted = np.where(track >= 0, frames.astype(np.int64) * (len(place) + 1) + track, -1)
-        keys = boxes.values[:, 0].astype(np.int64) * (len(place) + 1) + boxes.values[:, 1].astype(np.int64)
-        _, rows, which = np.intersect1d(keys, wanted, return_indices=True)
-        return rows.astype(np.int64), which.astype(np.int64)
+
+def matching(path: Path, looks: Looks, boxes: BoxTable) -> tuple[IntArray, IntArray]:
+    """(K,) rows of tracks that have a look, and the positions of those looks.
+
+    Args:
+        path: the file of looks, for messages.
+
+    Raises:
+        InputError: the looks are not those of these tracks.
+    """
+    rows, which = _belonging(looks, boxes)
+    if len(boxes) and not len(rows):
+        raise InputError(
+            f"`looks` {path}: none of its {len(looks.table):,} looks has frame and id of a row of {boxes.path}. Give "
+            "the file of the same run."
+        )
+    overlap = _overlap(looks.table[which, 2:6], boxes.values[rows, 2:6])
+    if len(overlap) and np.median(overlap) < SAME_PLACE:
+        raise InputError(
+            f"`looks` {path}: its boxes are elsewhere than those of {boxes.path} in the same frames with the same ids. "
+            "Give the file of the same run."
+        )
+    return rows, which
+
+
+def _belonging(looks: Looks, boxes: BoxTable) -> tuple[IntArray, IntArray]:
+    place = {one: number for number, one in enumerate(boxes.ids)}
+    frames, ids = looks.table[:, 0], looks.table[:, 1]
+    track = np.array([place.get(int(one), -1) for one in ids.tolist()], dtype=np.int64)
+    # One number for frame and track: there are at most ten million frames.
+    wanted = np.where(track >= 0, frames.astype(np.int64) * (len(place) + 1) + track, -1)
+    keys = boxes.values[:, 0].astype(np.int64) * (len(place) + 1) + boxes.values[:, 1].astype(np.int64)
+    _, rows, which = np.intersect1d(keys, wanted, return_indices=True)
+    return rows.astype(np.int64), which.astype(np.int64)
 
 
 def _overlap(first: FloatArray, second: FloatArray) -> FloatArray:

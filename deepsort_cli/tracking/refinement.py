@@ -34,11 +34,45 @@ NOISE = 1e-10
 """Variance of the noise on a box, relative to that of the motion; the reference's value."""
 
 
+@dataclass
+class KnownPerson:
+    """Somebody in the tracks of several cameras.
+
+    Attributes:
+        person: from 1, the same in all of them.
+        name: empty where unknown.
+        first, last: when they were seen, in seconds.
+        tracks: their ids, by camera.
+    """
+
+    person: int
+    name: str
+    first: float
+    last: float
+    tracks: dict[str, list[int]]
+
+
+@dataclass(frozen=True)
+class Gathering:
+    """Who is who in the tracks of several cameras.
+
+    Attributes:
+        undecided: how many tracks are of nobody knows whom.
+        people: everybody, in the order in which they were first seen.
+        outputs: the copies that say so.
+    """
+
+    undecided: int
+    people: list[KnownPerson]
+    outputs: list[str]
+
+
 @dataclass(frozen=True)
 class Refinement:
     """What came of a refined file: tracks and rows read, tracks dropped, rows filled in, rows written.
 
-    With linking, tracks are dropped afterwards, and `linking` says what came of it.
+    With linking, tracks are dropped afterwards, and `linking` says what came of it; `across` says who is who in several
+    files.
     """
 
     tracks: int
@@ -47,6 +81,7 @@ class Refinement:
     filled_rows: int
     written_rows: int
     linking: Linking | None = None
+    across: Gathering | None = None
 
 
 def refine_file(

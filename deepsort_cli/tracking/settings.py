@@ -24,15 +24,17 @@ FULL_SCORE = 0.5
 PER_CAMERA = 2.0
 """The largest distance between the means of a person's looks in two cameras, as a multiple of that at which a look
 matches a track of the same camera; measured on CUHK03, see docs/ACROSS.md."""
-UNLIKE_STRANGERS = 0.8
+UNLIKE_STRANGERS = 0.9
 """That distance as a part of the one between people who are seen at once and yet look alike."""
-CAUTION = 0.75
+CAUTION = 0.85
 """It as a part of the largest, as long as nobody was seen beside anybody."""
+UNRIVALLED = 0.6
+"""Who is nearer than this part of the distance of the next person may be as far away as the largest allows."""
 SAME = PER_THRESHOLD / PER_CAMERA
 """The largest distance within one camera, as a part of that between two."""
 LEAST_LIMIT = 0.25
 """The least that it shrinks to because others look alike, as a part of the largest."""
-SURE_ALIKE, SURE_UNLIKE = 0.7, 1.6
+SURE_ALIKE, SURE_UNLIKE = 0.9, 1.6
 """The distances at which a single look is enough to say that it is somebody, or nobody known; parts of the largest."""
 
 SLOWEST, USUAL = 7.0, 15.0
@@ -374,21 +376,21 @@ class PeopleRule(NamedTuple):
     looks: int
     adapts: bool = True
 
-    def limit(self, camera: str, other: str, strangers: float | None = None) -> float:
-        """The largest distance between looks of two cameras; the empty name is that of enrolled looks.
+    def limits(self, camera: str, other: str, strangers: float | None = None) -> tuple[float, float]:
+        """The largest distance between looks of two cameras, and the largest where there is no rival.
 
         Args:
-            camera, other: in any order.
+            camera, other: in any order; the empty name is that of enrolled looks.
             strangers: the distance between different people who look alike; None as long as nobody knows.
         """
         if not camera or not other:
-            return self.enrolled
+            return self.enrolled, self.enrolled
         most = self.same if camera == other else self.across
         if not self.adapts:
-            return most
+            return most, most
         if strangers is None:
-            return CAUTION * most
-        return max(min(most, UNLIKE_STRANGERS * strangers), LEAST_LIMIT * most)
+            return CAUTION * most, most
+        return max(min(most, UNLIKE_STRANGERS * strangers), LEAST_LIMIT * most), most
 
     def sure(self, looks: int) -> tuple[float, float]:
         """The distances, as parts of the limit, up to which so many looks are somebody, and from which nobody known."""
@@ -412,7 +414,7 @@ class AcrossSettings(Settings):
     looks: int = Field(5, ge=1, description="Looks of a track, 0.2 s apart, after which its person is decided.")
     known: Path | None = Field(
         None,
-        description="Folder of people known by name, NAME/*.jpg each: tracks that look like one get the name.",
+        description="Folder of known people, NAME/*.jpg: tracks that look like one get the name.",
         json_schema_extra={"metavar": "DIR"},
     )
     known_distance: float | None = Field(

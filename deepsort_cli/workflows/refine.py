@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,23 +10,28 @@ from deepsort_cli.core.counted import counted
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.events import Listener, LoggingListener
 from deepsort_cli.core.looks import Looks
+from deepsort_cli.core.track_tables import is_track_table
 from deepsort_cli.settings.keywords import from_keywords
 from deepsort_cli.settings.refine import RefineSettings
 from deepsort_cli.tracking.evidence import Evidence
 from deepsort_cli.tracking.refinement import Refinement, refine_file
 from deepsort_cli.tracking.settings import CANONICAL_COSINE_DISTANCE, PER_THRESHOLD
+from deepsort_cli.workflows.refine_across import run_across
 
 USUAL_FPS = 25.0
 
 
-def refine(results: Path | str | None = None, *, listener: Listener | None = None, **keywords: Any) -> Refinement:
-    """Link finished tracks, fill their gaps, smooth their boxes, drop short ones, as `deepsort refine` does.
+def refine(
+    results: Path | str | Sequence[Path | str] | None = None, *, listener: Listener | None = None, **keywords: Any
+) -> Refinement:
+    """Link finished tracks, fill their gaps, smooth their boxes, drop short ones, as `deepsort refine` does; or, with
+    `across=True`, find out who is who in the tracks of several cameras.
 
     Args:
-        results: tracking results, as MOTChallenge text.
+        results: tracking results, as MOTChallenge text; with `across=True` JSON Lines or CSV of every camera.
         listener: told what happens; None: remarks go to the logger `deepsort`.
         keywords: the command's flags with underscores: `output=`, `interpolate="linear"`, `max_gap=`, `min_length=`,
-            `link=True`, `looks="looks.npz"`.
+            `link=True`, `looks="looks.npz"`; `across=True`, `looks=["a.npz", "b.npz"]`, `output="people"`.
 
     Returns:
         Numbers of rows and tracks.
@@ -45,23 +51,32 @@ def run_refine(settings: RefineSettings, listener: Listener) -> Refinement:
     Raises:
         InputError, RunError: see `refine`.
     """
-    if settings.results is None:
+    if not settings.results:
         raise InputError(
             "the result file is missing. Name the file of tracks, and for example `output`=refined.txt and "
             "`refinement.interpolate`=linear."
         )
+    if settings.across.enabled:
+        return run_across(settings, listener)
+    results, looks = _only(settings.results, "results"), _only(settings.looks, "looks")
+    assert results is not None
+    if is_track_table(results):
+        raise InputError(
+            f"{results}: what is refined is MOTChallenge text (`output.save_txt`). JSON Lines and CSV are for "
+            "`across.enabled`=true, which says who is who in the tracks of several cameras."
+        )
     if settings.output is None:
         raise InputError(
-            f"`output` is missing. Name the file to write, for example `output`={settings.results.stem}_refined.txt."
+            f"`output` is missing. Name the file to write, for example `output`={results.stem}_refined.txt."
         )
-    if settings.looks is not None and not settings.refinement.link:
-        listener.warn(
-            f"`looks` {settings.looks} is for linking only, which was not asked for (`refinement.link`=true)."
-        )
+    if looks is not None and not settings.refinement.link:
+        listener.warn(f"`looks` {looks} is for linking only, which was not asked for (`refinement.link`=true).")
+    if settings.across.unheard is not None:
+        listener.warn(settings.across.unheard)
     if settings.refinement.unheard is not None:
         listener.warn(settings.refinement.unheard)
-    evidence = _evidence(settings, listener) if settings.refinement.link else None
-    done = refine_file(settings.results, settings.output, settings.refinement, evidence, overwrite=settings.overwrite)
+    evidence = _evidence(settings, looks, listener) if settings.refinement.link else None
+    done = refine_file(results, settings.output, settings.refinement, evidence, overwrite=settings.overwrite)
     if done.linking is not None:
         listener.note(str(done.linking))
     listener.note(
@@ -73,29 +88,36 @@ def run_refine(settings: RefineSettings, listener: Listener) -> Refinement:
     return done
 
 
-def _evidence(settings: RefineSettings, listener: Listener) -> Evidence:
+def _only(paths: Sequence[Path], key: str) -> Path | None:
+    if len(paths) > 1:
+        raise InputError(
+            f"`{key}`: {len(paths)} are given, and one file is refined at a time. To find out who is who in those of "
+            "several cameras: `across.enabled`=true."
+        )
+    return paths[0] if paths else None
+
+
+def _evidence(settings: RefineSettings, path: Path | None, listener: Listener) -> Evidence:
     """What linking goes by.
 
     Raises:
         InputError: there are no looks, or they cannot be read.
     """
-    if settings.looks is None:
+    if path is None:
         raise InputError(
             "`refinement.link`: needs to know what the tracks looked like; where they were is not enough. Track with "
             "`output.save_looks`=looks.npz, and give that file: `looks`=looks.npz."
         )
-    looks = Looks.load(settings.looks, key="looks")
+    looks = Looks.load(path, key="looks")
     threshold, fps = looks.max_cosine_distance, settings.fps or looks.fps
     options = settings.refinement.link_options(CANONICAL_COSINE_DISTANCE if threshold is None else threshold)
     if settings.refinement.link_distance is not None:
         why = "`refinement.link_distance`"
     elif threshold is None:
-        why = f"{PER_THRESHOLD:g} × the paper's {CANONICAL_COSINE_DISTANCE:g}, as {settings.looks} has no threshold"
+        why = f"{PER_THRESHOLD:g} × the paper's {CANONICAL_COSINE_DISTANCE:g}, as {path} has no threshold"
     else:
-        why = f"{PER_THRESHOLD:g} × the {threshold:g} that {settings.looks} was tracked with"
+        why = f"{PER_THRESHOLD:g} × the {threshold:g} that {path} was tracked with"
     listener.note(f"people differ where their looks are further apart than {options.distance:g} ({why})")
     if fps is None:
-        listener.warn(
-            f"{settings.looks} does not say how many frames a second has; {USUAL_FPS:g} are taken. Set `fps`."
-        )
-    return Evidence(settings.looks, looks, fps or USUAL_FPS, options)
+        listener.warn(f"{path} does not say how many frames a second has; {USUAL_FPS:g} are taken. Set `fps`.")
+    return Evidence(path, looks, fps or USUAL_FPS, options)

@@ -35,6 +35,8 @@ DIFFERENT = {
     "--batch-size": "a step of training or of an evaluation",
     "--benchmark": "export measures time, score names a public benchmark",
     "--checkpoint": "what is done with it differs",
+    "--cluster": "it says what is shared out",
+    "--jobs": "videos, or trials",
     "--device": "PyTorch trains on it, ONNX Runtime computes on it",
     "--ignore-camera": "training measures with it, evaluating is that",
     "--use-camera": "as --ignore-camera",

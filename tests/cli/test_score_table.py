@@ -13,9 +13,8 @@ from deepsort_cli.evaluation.mot_score import COMBINED, Score, Scoring
 
 def scoring(*names: str, missing: tuple[str, ...] = ()) -> Scoring:
     def one(name: str, sequences: int) -> Score:
-        return Score(
-            name, 1.0, 0.4321, 0.5, 0.6, -12.345, 0.7, 0.8, 12345, 2, 3, 4, 123456, 1234567, "MOT17", sequences
-        )
+        fractions = (1.0, 0.4321, 0.5, 0.6, -12.345, 0.7, 0.8, 0.9, 0.7)
+        return Score(name, *fractions, 12345, 2, 3, 4, 123456, 1234567, "MOT17", sequences)
 
     return Scoring([*(one(name, 1) for name in names), one(COMBINED, len(names))], list(missing))
 

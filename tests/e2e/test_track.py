@@ -217,26 +217,35 @@ class TestSources:
 
 
 class TestInterruption:
-    @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
-    def test_interrupted_run_leaves_usable_files(self, tmp_path: Path, sign: signal.Signals) -> None:
+    @pytest.mark.parametrize(
+        ("sign", "names"),
+        [(signal.SIGINT, ["out"]), (signal.SIGTERM, ["out_demo", "out_demo-2"])],
+        ids=["Ctrl-C", "SIGTERM, two sources"],
+    )
+    def test_interrupted_run_leaves_usable_files(self, tmp_path: Path, sign: signal.Signals, names: list[str]) -> None:
         script = Path(sys.executable).with_name("deepsort")
+        sources = ["demo"] * len(names)
         process = subprocess.Popen(
-            [str(script), "track", "--source", "demo", *SMALL, "--set", "demo.frames=100000", "--save", "out.mp4",
+            [str(script), "track", *sources, "--jobs", "2", *SMALL, "--set", "demo.frames=100000", "--save", "out.mp4",
              "--save-txt", "out.txt", "--save-jsonl", "out.jsonl"],
             cwd=tmp_path, stderr=subprocess.PIPE, text=True, env={**os.environ, "NO_COLOR": "1"},
         )  # fmt: skip
         time.sleep(1)
         deadline = time.monotonic() + 60
-        while time.monotonic() < deadline and not any(path.stat().st_size > 2000 for path in tmp_path.glob(".out.*l")):
+        while time.monotonic() < deadline:
+            if sum(path.stat().st_size > 2000 for path in tmp_path.glob(".out*l")) == len(names):
+                break
             time.sleep(0.1)
         process.send_signal(sign)
         _, errors = process.communicate(timeout=900)
         assert process.returncode == 130, errors
         assert "Traceback" not in errors
-        assert {path.name for path in tmp_path.iterdir()} == {"out.mp4", "out.txt", "out.jsonl"}
-        lines = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
-        assert [line["frame"] for line in lines] == list(range(1, len(lines) + 1))
-        assert cv2.VideoCapture(str(tmp_path / "out.mp4")).get(cv2.CAP_PROP_FRAME_COUNT) == len(lines) > 3
+        wanted = {f"{name}.{suffix}" for name in names for suffix in ("mp4", "txt", "jsonl")}
+        assert {path.name for path in tmp_path.iterdir()} == wanted
+        for name in names:
+            lines = [json.loads(line) for line in (tmp_path / f"{name}.jsonl").read_text().splitlines()]
+            assert [line["frame"] for line in lines] == list(range(1, len(lines) + 1))
+            assert cv2.VideoCapture(str(tmp_path / f"{name}.mp4")).get(cv2.CAP_PROP_FRAME_COUNT) == len(lines) > 3
 
     def test_a_page_stays_on_view_until_it_is_ended_and_rows_go_down_the_pipe(self, tmp_path: Path) -> None:
         det_file(tmp_path)

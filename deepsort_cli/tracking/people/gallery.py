@@ -8,22 +8,27 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from deepsort_cli.core.looks import Features, normalise
-from deepsort_cli.core.types import FloatArray, Tracks
+from deepsort_cli.core.types import FloatArray, IntArray, Tracks
 from deepsort_cli.tracking.association import match
 from deepsort_cli.tracking.people.decision import Decision, Nearness
 from deepsort_cli.tracking.people.person import NO_CAMERA, LookSet, Person
 from deepsort_cli.tracking.people.places import Places
 from deepsort_cli.tracking.people.strangers import Strangers
 from deepsort_cli.tracking.people.views import covered, overlapping
-from deepsort_cli.tracking.settings import PeopleRule
+from deepsort_cli.tracking.settings import SURE_UNLIKE, UNRIVALLED, PeopleRule
 
 UNDECIDED = -1
 LOOK_SECONDS = 0.2
 """Time between two looks of a track that are taken: those of successive frames say nothing new."""
+ROUNDING = 1e-6
 MOST_COVERED = 0.4
 """Part of a box behind others, beyond which they are what one would look at."""
+FEWEST_RIVALS = 3
+"""People that must be known for the nearest to stand out among them."""
 MOST_PEOPLE = 2000
 """People without a name that are remembered; who was not seen for longest is forgotten first."""
+FORGET_EVERY = 256
+"""Tracks after whose beginning is looked who can be forgotten."""
 MOST_TRAILS = 20_000
 """Tracks whose person is remembered, should they come back under their id."""
 FORGET_SECONDS = 60.0
@@ -52,10 +57,11 @@ class PeopleGallery:
     A new track is compared with everybody who may be there: nobody is in a camera twice at once, nor in two cameras at
     once that do not overlap, nor there sooner than one can walk (`Places`). How unlike they are is the cosine distance
     between the means of their looks, as a part of the largest admitted: within one camera, between two, or with
-    enrolled looks (`PeopleRule`), and in any case less than between people who were seen at once, as far as some were
-    (`Strangers`). Who is alike enough belongs together, all new tracks of a frame at once at the least total cost.
-    Tracks that are like nobody are new people. Where a comparison could still go either way it waits for more looks,
-    `rule.looks` at most. What was decided for a track stays.
+    enrolled looks (`PeopleRule`). Where people who are seen at once, and so are different, look alike, less than that
+    is admitted (`Strangers`), unless somebody stands out among all that are known. Who is alike enough belongs
+    together, all new tracks of a frame at once at the least total cost. Tracks that are like nobody are new people.
+    Where a comparison could still go either way it waits for more looks, `rule.looks` at most. What was decided for a
+    track stays.
 
     Memory is bounded: 8 looks of a person in each camera, and 2000 people beside those with a name.
 
@@ -152,8 +158,6 @@ class PeopleGallery:
         for trail, age in zip(trails, tracks.time_since_update.tolist(), strict=True):
             if trail.person is not None and age == 0:
                 trail.person.seen[camera] = moment
-        if len(self._trails) > MOST_TRAILS or len(self.people) > MOST_PEOPLE:
-            self._forget()
         return self._reported(trails, tracks)
 
     def _reported(self, trails: list[_Trail], tracks: Tracks) -> Tracks:
@@ -180,6 +184,8 @@ class PeopleGallery:
         trail = self._trails.get(key)
         if trail is None:
             self._begun += 1
+            if self._begun % FORGET_EVERY == 0:
+                self._forget(moment)
             trail = self._trails[key] = _Trail(self._begun, key[1], moment, int(tracks.class_ids[i]), moment)
         trail.last = moment
         return trail
@@ -188,7 +194,7 @@ class PeopleGallery:
         """Keep what is new of the looks of tracks; returns whose that was."""
         if tracks.features is None or not len(tracks):
             return []
-        due = [i for i, trail in enumerate(trails) if moment - trail.looked >= LOOK_SECONDS]
+        due = [i for i, trail in enumerate(trails) if moment - trail.looked > LOOK_SECONDS - ROUNDING]
         if not due:
             return []
         unit, usable = normalise(tracks.features)
@@ -217,7 +223,7 @@ class PeopleGallery:
 
     def _decide(self, camera: str, undecided: list[_Trail]) -> None:
         """Give tracks their people, or new ones, where that is clear by now."""
-        people = list(self.people.values())
+        people = [person for person in self.people.values() if any(map(len, person.looks.values()))]
         cost = self._costs(camera, undecided, people)
         rows, columns, _ = match(cost, 1.0)
         partner = dict(zip(rows.tolist(), columns.tolist(), strict=True))
@@ -233,65 +239,86 @@ class PeopleGallery:
 
     def _costs(self, camera: str, undecided: list[_Trail], people: list[Person]) -> FloatArray:
         """(U, P) how unlike tracks and people are, 1 being as much as is admitted; inf where they cannot be one."""
-        means = np.array([trail.looks.mean() for trail in undecided])
-        cost = np.full((len(undecided), len(people)), np.inf)
-        owners, limits, theirs = [], [], []
-        alike = self._strangers.alike()
-        for j, person in enumerate(people):
-            for other, looks in person.looks.items():
-                owners.append(j)
-                limits.append(self.rule.limit(other, camera, alike))
-                theirs.append(looks.mean())
-        if not owners:
-            return cost
-        distances = (1.0 - means @ np.array(theirs).T) / np.array(limits)
-        np.minimum.at(cost.T, np.array(owners), distances.T)
-        for i, trail in enumerate(undecided):
-            for j, person in enumerate(people):
-                other_class = self._per_class and person.class_id not in (None, trail.class_id)
-                if other_class or not self._places.allow(person, camera, trail.since):
-                    cost[i, j] = np.inf
+        if not people:
+            return np.empty((len(undecided), 0))
+        strangers = self._strangers.alike()
+        pairs = [
+            (j, other, looks.mean())
+            for j, person in enumerate(people)
+            for other, looks in person.looks.items()
+            if len(looks)
+        ]
+        limits = np.array([self.rule.limits(other, camera, strangers) for _, other, _ in pairs])
+        similarity = np.array([trail.looks.mean() for trail in undecided]) @ np.array([mean for *_, mean in pairs]).T
+        distances = np.maximum(1.0 - similarity.astype(np.float64), 0.0)
+        owners = np.array([j for j, *_ in pairs])
+        nearest, usual, most = (
+            _least(values, owners, len(people))
+            for values in (distances, distances / limits[:, 0], distances / limits[:, 1])
+        )
+        cost = np.minimum(usual, np.maximum(most, nearest / (UNRIVALLED * _next_nearest(nearest))))
+        for i, j in np.argwhere(cost <= SURE_UNLIKE).tolist():  # beyond, nothing depends on it
+            if not self._may_be(camera, undecided[i], people[j]):
+                cost[i, j] = np.inf
         return cost
+
+    def _may_be(self, camera: str, trail: _Trail, person: Person) -> bool:
+        """Whether a track may be a person, whatever both look like."""
+        other_class = self._per_class and person.class_id not in (None, trail.class_id)
+        return not other_class and self._places.allow(person, camera, trail.since)
 
     def _tell(self, camera: str, trail: _Trail, people: list[Person], cost: FloatArray, chosen: int | None) -> None:
         """Say that a track is about to become the `chosen` of the people, or the next new one."""
         if self.decided is None:
             return
-        order = [place for place in np.argsort(cost, kind="stable").tolist() if np.isfinite(cost[place])]
-        other = next((place for place in order if place != chosen), None)
-        near = [None if place is None else self._nearness(camera, trail, people[place]) for place in (chosen, other)]
+        order = (place for place in np.argsort(cost, kind="stable").tolist() if place != chosen)
+        other = next((place for place in order if self._may_be(camera, trail, people[place])), None)
+        near = [
+            None if place is None else self._nearness(camera, trail, people[place], accepted=place == chosen)
+            for place in (chosen, other)
+        ]
         person = None if chosen is None else people[chosen]
         number, name = (self._next, "") if person is None else (person.number, person.name)
         self.decided(Decision(camera, trail.track, trail.looked, trail.looks.came, number, name, *near))
 
-    def _nearness(self, camera: str, trail: _Trail, person: Person) -> Nearness:
-        """How near a track is to the nearest looks of a person."""
-        mean, alike = trail.looks.mean(), self._strangers.alike()
-        found = [
-            Nearness(
-                person.number,
-                max(float(1 - mean @ looks.mean()), 0.0),
-                self.rule.limit(other, camera, alike),
-                other,
-            )
-            for other, looks in person.looks.items()
-        ]
+    def _nearness(self, camera: str, trail: _Trail, person: Person, *, accepted: bool) -> Nearness:
+        """How near a track is to the nearest looks of a person; who was accepted beyond the usual limit stands out."""
+        found = []
+        for other, looks in person.looks.items():
+            if len(looks):
+                distance = max(float(1 - trail.looks.mean() @ looks.mean()), 0.0)
+                usual, most = self.rule.limits(other, camera, self._strangers.alike())
+                limit = most if accepted and distance > usual else usual
+                found.append(Nearness(person.number, distance, limit, other))
         return min(found, key=lambda one: one.share)
 
     def _join(self, camera: str, trail: _Trail, person: Person) -> None:
         trail.person = person
         person.looks.setdefault(camera, LookSet()).add_all(trail.looks)
 
-    def _forget(self) -> None:
-        """Forget who is gone for longest."""
-        now = max(trail.last for trail in self._trails.values())
-        kept = {
-            key: trail
-            for key, trail in self._trails.items()
-            if trail.person is not None or now - trail.last <= FORGET_SECONDS
-        }
-        newest = sorted(kept.items(), key=lambda item: item[1].last)[-MOST_TRAILS // 2 :]
-        self._trails = dict(newest)
+    def _forget(self, now: float) -> None:
+        """Forget looks of tracks that are gone, and who is gone for longest."""
+        kept = []
+        for key, trail in self._trails.items():
+            if now - trail.last > FORGET_SECONDS:
+                trail.looks = LookSet()
+                if trail.person is None:
+                    continue
+            kept.append((key, trail))
+        self._trails = dict(sorted(kept, key=lambda item: item[1].last)[-MOST_TRAILS:])
         unnamed = sorted((person for person in self.people.values() if not person.name), key=lambda person: person.last)
-        for person in unnamed[: max(0, len(unnamed) - MOST_PEOPLE * 9 // 10)]:
+        for person in unnamed[: max(0, len(unnamed) - MOST_PEOPLE)]:
             del self.people[person.number]
+
+
+def _least(values: FloatArray, owners: IntArray, count: int) -> FloatArray:
+    """(U, P) the least of (U, K) values of each of P owners, who all have one, (K,) ascending."""
+    return np.asarray(np.minimum.reduceat(values, np.searchsorted(owners, np.arange(count)), axis=1))
+
+
+def _next_nearest(distances: FloatArray) -> FloatArray:
+    """(U, P) the least distance to anybody else, also to who cannot be there; hardly any where three are not known."""
+    if distances.shape[1] < FEWEST_RIVALS:
+        return np.full(distances.shape, ROUNDING)
+    ordered = np.sort(distances, axis=1)
+    return np.maximum(np.where(distances <= ordered[:, :1], ordered[:, 1:2], ordered[:, :1]), ROUNDING)

@@ -55,12 +55,16 @@ class Places:
         """Whether a person may be one who is in a camera since some moment, going by when they were where."""
         return all(self._allows(other, camera, since - last) for other, last in person.seen.items())
 
-    def _allows(self, other: str, camera: str, between: float) -> bool:
+    def least(self, camera: str, other: str) -> float | None:
+        """How many seconds pass at least between leaving a camera and coming to another; None: one may be in both."""
         pair = frozenset((other, camera))
         if pair in self.overlapping:
-            return True
-        least = 0.0 if other == camera else self.seconds.get(pair, self.usual_seconds)
-        return between > 0 and between >= least
+            return None
+        return 0.0 if other == camera else self.seconds.get(pair, self.usual_seconds)
+
+    def _allows(self, other: str, camera: str, between: float) -> bool:
+        least = self.least(camera, other)
+        return least is None or (between > 0 and between >= least)
 
 
 def _members(text: str, cameras: Sequence[str], key: str) -> list[str]:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 BINS = 400
 """Of distances from 0 to 2."""
-ALIKE = 0.02
+ALIKE = 0.05
 """Part of all couples of different people that is more alike than the distance gone by."""
 HALF_LIFE = 20_000
 """Couples after which all counts are halved, so that what was long ago, as by daylight, matters less."""

@@ -39,6 +39,8 @@ class ComparisonSink(Sink):
         self._frames.append(number)
         rows = np.full((len(tracks), 10), -1.0)
         rows[:, 0], rows[:, 1] = number, tracks.ids
+        if tracks.people is not None:
+            rows[:, 1] = np.where(tracks.people >= 0, tracks.people, -1 - tracks.ids)
         rows[:, 2:6] = np.round(xyxy_to_tlwh(tracks.boxes), 2)
         rows[:, 6] = 1
         self._results.append(rows)

@@ -56,7 +56,8 @@ class CropSink(Sink):
     def rename(self, frames: IntArray, old: IntArray, new: IntArray) -> None:
         """Move pictures into the folders of the right ids."""
         for before, after in set(zip(old.tolist(), new.tolist(), strict=True)):
-            self._people.setdefault(after, set()).update(self._people.get(before, ()))
+            if before in self._people:
+                self._people.setdefault(after, set()).update(self._people[before])
         moves = []
         for frame, before, after in zip(frames.tolist(), old.tolist(), new.tolist(), strict=True):
             source = self._path(before, frame)

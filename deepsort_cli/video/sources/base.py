@@ -40,6 +40,7 @@ class Source(ABC):
         sequence: `seqinfo.ini` of a MOTChallenge sequence.
         ground_truth_file: its `gt/gt.txt`, where there is one.
         media: the container behind a recorded video; None for everything else.
+        place: what it looks at, where that is known: sources of equal places see the same.
     """
 
     kind: str
@@ -49,6 +50,7 @@ class Source(ABC):
     sequence: SequenceInfo | None = None
     ground_truth_file: Path | None = None
     media: Media | None = None
+    place: str | None = None
 
     def __init__(
         self,

@@ -31,6 +31,8 @@ class DemoSource(Source):
         super().__init__(spec, (demo.width, demo.height), demo.fps, settings, self.scene.frames)
         self._check_start(self.scene.frames, "the demo scene")
         self._pixels = pixels
+        view = self.scene.view.place if isinstance(self.scene, WorldScene) else "square"
+        self.place = f"{view} of {self.scene.settings.seed}"
 
     def __iter__(self) -> Iterator[Frame]:
         for index in self._indices(self.scene.frames):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from deepsort_cli.core import Frame, InputError, Tracks
 from deepsort_cli.core.events import Listener
@@ -58,7 +60,8 @@ class Across:
         self._starts = _starts(settings.across.starts, names, recorded=self.in_order)
         self._place = {name: position for position, name in enumerate(names)}
         self._wall = time.time() - time.monotonic()
-        places = Places.of(settings.across, names)
+        places = _places(settings, sources, names)
+        _tell(settings, sources, names, places, listener)
         rule = settings.across.rule(parts.tracker.appearance_threshold)
         self.gallery = PeopleGallery(rule, places, per_class=settings.tracker.per_class)
         self.register = Register(settings, parts, self.gallery, listener, by_clock=not self.in_order)
@@ -76,12 +79,41 @@ class Across:
 
     def __call__(self, frame: Frame, tracks: Tracks, threshold: float) -> Tracks:
         """The tracks of the next frame, with their people; `threshold` is the appearance threshold now."""
+        self.register.check(tracks)
         rule = self._settings.rule(threshold)
         limit = self.register.limit
         self.gallery.rule = rule if limit is None else rule._replace(enrolled=limit)
         tracks = self.gallery.see(frame.source, self.moment(frame), tracks)
         self.register.saw(frame, tracks)
         return tracks
+
+
+def _places(settings: TrackSettings, sources: Sequence[Source], names: Sequence[str]) -> Places:
+    """How the sources lie to each other: as the settings say, and as sources know themselves."""
+    places = Places.of(settings.across, names)
+    known = [(name, source.place) for name, source in zip(names, sources, strict=True) if source.place is not None]
+    same = {frozenset((a, b)) for (a, here), (b, there) in itertools.combinations(known, 2) if here == there}
+    return replace(places, overlapping=frozenset({*places.overlapping, *same}))
+
+
+def _tell(
+    settings: TrackSettings, sources: Sequence[Source], names: Sequence[str], places: Places, listener: Listener
+) -> None:
+    """What is taken for granted about several sources."""
+    if len(names) == 1:
+        return
+    together = [" and ".join(name for name in names if name in pair) for pair in places.overlapping]
+    if together:
+        shared = f"except where they see the same place: {', '.join(sorted(together))}"
+    else:
+        shared = "(`across.overlap` names those that see the same place)"
+    listener.note(f"people keep one number in all {len(names)} sources; nobody is in two of them at once {shared}")
+    if not sources[0].is_live:
+        began = "as `across.starts` says" if settings.across.starts else "as if all began at once (`across.starts`)"
+        unheard = "" if settings.jobs is None else "; `jobs` changes nothing"
+        listener.note(f"{len(names)} recordings are tracked together, in the order of their times, {began}{unheard}")
+    if settings.refinement.link:
+        listener.note("`refinement.link`: linked tracks have new ids, but the people that they had while tracking")
 
 
 def _all_live(sources: Sequence[Source], names: Sequence[str], key: str) -> bool:

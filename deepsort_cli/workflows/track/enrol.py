@@ -87,8 +87,8 @@ def appearance_of(parts: Parts, reid: EmbedderSettings, runtime: RuntimeSettings
     embedder = open_embedder(reid, runtime)
     if embedder is None or embedder.file is None or file_sha256(embedder.file) != model.sha256:
         raise InputError(
-            f"`{key}`: the detections bring features of {model}, and pictures need that model as well. Name it: "
-            "`reid.model_path`=MODEL.onnx."
+            f"`{key}`: the detections bring features of {model}, and the pictures of known people need that model as "
+            "well. Name it, and give the source that was recorded: `reid.model_path`=MODEL.onnx `source`=VIDEO."
         )
     return Appearance(_embedding(embedder), model)
 

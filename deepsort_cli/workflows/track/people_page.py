@@ -82,7 +82,7 @@ def render(page: Page, portraits: Portraits) -> str:
         "taken for one person. The grey bar is the nearest other person.</p>\n",
         draw.known(),
         draw.close_calls(matched),
-        *draw.people(matched),
+        draw.people(matched),
         draw.new(new),
         "</body>\n</html>\n",
     ]
@@ -140,18 +140,12 @@ class _Drawing:
         more = "" if len(close) <= MOST_CLOSE else f"{len(close) - MOST_CLOSE:,} more are marked below."
         return f"<h2>Close calls: look at these first</h2>\n{_quiet([more])}<div class='grid'>{shown}</div>\n"
 
-    def people(self, matched: Sequence[Decision]) -> Iterable[str]:
+    def people(self, matched: Sequence[Decision]) -> str:
         """Everybody who was matched, those with a name first."""
-        of: dict[int, list[Decision]] = {}
-        for decision in matched:
-            of.setdefault(decision.person, []).append(decision)
-        if of:
-            yield "<h2>Everybody who was matched</h2>\n"
-        for person in sorted(of, key=lambda person: (not self._page.names.get(person), person)):
-            who = self._page.who(person)
-            picture = self._picture(self._portraits.of_person(person), who)
-            matches = "".join(map(self._match, of[person]))
-            yield f"<section><h3>{picture}{text(who)}</h3><div class='grid'>{matches}</div></section>\n"
+        if not matched:
+            return ""
+        order = sorted(matched, key=lambda one: (not one.name, one.name, one.person, one.moment))
+        return f"<h2>Everybody who was matched</h2>\n<div class='grid'>{''.join(map(self._match, order))}</div>\n"
 
     def new(self, new: Sequence[Decision]) -> str:
         """Tracks that were like nobody, those that were nearly like somebody first."""

@@ -51,6 +51,7 @@ class Register:
         self._portraits = Portraits()
         self._decisions: deque[Decision] = deque(maxlen=MOST_DECISIONS)
         self._decided = 0
+        self._checked = False
         self._found: Enrolment | None = None
         self._began = time.time()
         self.limit: float | None = settings.across.known_distance
@@ -124,6 +125,25 @@ class Register:
         self._decided += 1
         if self._kept is not None:
             self._kept.joined(decision.person)
+
+    def check(self, tracks: Tracks) -> None:
+        """Refuse features that cannot be compared with those that are known: a function may give any.
+
+        Raises:
+            InputError: they have another length.
+        """
+        if self._checked or tracks.features is None or not len(tracks):
+            return
+        self._checked = True
+        here = tracks.features.shape[1]
+        for person in self._gallery.people.values():
+            for looks in person.looks.values():
+                size = looks.features().shape[1]
+                if size != here:
+                    raise InputError(
+                        f"the features of this run have {here} numbers, those of known people {size}, so that they "
+                        "cannot be compared. Use the model that those were made with, or begin another file of people."
+                    )
 
     def saw(self, frame: Frame, tracks: Tracks) -> None:
         """Take the next frame of a source, with its tracks and their people.

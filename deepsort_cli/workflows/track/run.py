@@ -27,17 +27,17 @@ from deepsort_cli.settings.track import TrackSettings
 from deepsort_cli.tracking.counting import RegionCounter
 from deepsort_cli.tracking.settings import CountingSettings
 from deepsort_cli.video.outputs import Outputs, to_stdout
-from deepsort_cli.video.sinks import ROW, ComparisonSink, RowsSink, unique_names
+from deepsort_cli.video.sinks import ComparisonSink, RowsSink, unique_names
 from deepsort_cli.video.sources import Source
 from deepsort_cli.workflows.track.across import Across
 from deepsort_cli.workflows.track.checks import check_looks, check_people, refuse_archive, tell
 from deepsort_cli.workflows.track.events import Summary
 from deepsort_cli.workflows.track.one_source import OneSource, Task
+from deepsort_cli.workflows.track.opening import open_all
 from deepsort_cli.workflows.track.parts import Functions, Parts, open_parts
 from deepsort_cli.workflows.track.serve import Show, open_show
 from deepsort_cli.workflows.track.sources import (
     ground_truth,
-    open_one,
     tell_misplaced,
     tell_short_lives,
     wanted_sources,
@@ -144,7 +144,7 @@ def run_track(
         parts = parts or open_parts(settings, functions or Functions(), listener)
         check_looks(settings, parts)
         check_people(settings)
-        sources = [stack.enter_context(open_one(spec, settings, parts, listener)) for spec in wanted]
+        sources = [stack.enter_context(source) for source in open_all(wanted, settings, parts, listener)]
         names = unique_names([source.name for source in sources])
         outputs = _plan(settings, sources, names, parts, listener)
         regions = _Regions(settings.counting)
@@ -314,7 +314,8 @@ class Run:
         Returns:
             (N,) structured array with the fields `source` (its position in `summaries`), `frame` (from 1), `time`
             (seconds), `id`, `x1`, `y1`, `x2`, `y2` (pixels), `score`, `class_id` and `time_since_update`, in the order
-            of the frames; refined, where that is wanted, as in text outputs.
+            of the frames; refined, where that is wanted, as in text outputs. With `across` also `person` after `id`, −1
+            as long as undecided, and where people are enrolled `name`.
 
         Raises:
             InputError: the run has not ended yet; or a camera or stream without `input.max_frames`, which may go on
@@ -328,12 +329,14 @@ class Run:
                 "write them into a file: `output.save_csv`."
             )
         places = {summary.source: place for place, summary in enumerate(self.summaries)}
-        tables = [np.empty(0, ROW)]
+        tables: list[npt.NDArray[np.void]] = []
         for task in self._tasks:
             assert task.rows is not None
             tables.append(task.rows.table())
             tables[-1]["source"] = places.get(task.name, 0)
-        return np.concatenate(tables)
+        # A source that ended before its first frame does not know whether people are told apart.
+        filled = [table for table in tables if len(table)]
+        return np.concatenate(filled or [max(tables, key=lambda table: len(table.dtype.names or ()))])
 
     @property
     def scoring(self) -> Scoring | None:
@@ -346,7 +349,7 @@ class Run:
         if self._scoring is None and any(task.comparison is not None for task in self._tasks):
             if not comparisons:
                 raise InputError("the run has no scores yet: iterate over it, or call finish().")
-            self._scoring = score_comparisons(comparisons)
+            self._scoring = score_comparisons(comparisons, across=self._settings.across.enabled)
         return self._scoring
 
     @property

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
+import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from deepsort_cli.core import InputError, RunError
 from deepsort_cli.core.events import Listener
 from deepsort_cli.settings.track import TrackSettings
 from deepsort_cli.video.settings import OutputSettings, SourceSettings
+from deepsort_cli.video.sinks import window
 from deepsort_cli.workflows.track import Functions, Progress, Run, Summary, run_track, track
 
 from .cameras import Cameras, serving
@@ -254,6 +257,34 @@ class TestCameras:
             assert int(cv2.VideoCapture(str(film)).get(cv2.CAP_PROP_FRAME_COUNT)) == summary.frames
         assert len(list(tmp_path.iterdir())) == 6
 
+    def test_q_in_one_window_ends_all(self, cameras: Cameras, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Each source has a window; the key is pressed in that of the second, at its fourth picture."""
+        shown: Counter[str] = Counter()
+        latest = ""
+
+        def show(title: str, image: np.ndarray) -> None:
+            nonlocal latest
+            latest = title
+            shown[title] += 1
+
+        def key(delay: int) -> int:
+            return ord("q") if latest.endswith("_b") and shown[latest] == 4 else -1
+
+        stand_in = {
+            "namedWindow": lambda *_: None, "resizeWindow": lambda *_: None, "destroyWindow": lambda *_: None,
+            "imshow": show, "waitKey": key, "getWindowProperty": lambda *_: 1.0,
+        }  # fmt: skip
+        for name, function in stand_in.items():
+            monkeypatch.setattr(cv2, name, function)
+        monkeypatch.setattr(window, "window_problem", lambda: None)
+        output = OutputSettings(display=True, save_csv=tmp_path / "out.csv")
+        run = made(cameras.url("a"), cameras.url("b"), output=output).finish()
+        assert [summary.ending for summary in run.summaries] == ["quit", "quit"]
+        assert [title.rpartition("_")[2] for title in sorted(shown)] == ["a", "b"]
+        assert [shown[title] for title in sorted(shown)] == [summary.frames for summary in run.summaries]
+        assert run.summaries[1].frames == 4
+        assert len(list(tmp_path.iterdir())) == 2
+
     def test_enough_frames_are_enough_though_nothing_more_comes(self, cameras: Cameras) -> None:
         def then(event: object) -> None:
             if isinstance(event, Progress) and event.frames == 5:
@@ -264,8 +295,6 @@ class TestCameras:
         assert (run.summary.frames, run.summary.ending) == (5, "end")
 
     def test_a_slow_loop_gets_the_newest_frames_and_the_rest_is_counted(self, cameras: Cameras) -> None:
-        import time
-
         run = made(cameras.url("a"), cameras.url("b"), input=SourceSettings(max_frames=6))
         times: dict[str, list[float]] = {}
         for frame, _ in run:

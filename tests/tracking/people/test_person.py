@@ -1,0 +1,47 @@
+"""Looks kept of a person, and what pictures show of them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from deepsort_cli.tracking.people.person import MOST_LOOKS, LookSet
+from deepsort_cli.tracking.people.strangers import Strangers
+from deepsort_cli.tracking.people.views import covered, overlapping
+
+
+def test_looks_are_spread_over_all_that_came() -> None:
+    looks = LookSet()
+    for i in range(1000):
+        looks.add(np.array([np.cos(i / 1000), np.sin(i / 1000)], np.float32))
+        assert 1 <= len(looks) <= MOST_LOOKS
+    kept = np.arctan2(*looks.features().T[::-1])
+    assert kept[0] == 0
+    assert np.diff(kept).std() < 1e-3
+    assert kept[-1] > 0.8
+    np.testing.assert_allclose(np.linalg.norm(looks.mean()), 1, atol=1e-6)
+
+
+def test_opposite_looks_have_a_mean_too() -> None:
+    looks = LookSet()
+    for sign in (1, -1):
+        looks.add(np.array([sign, 0], np.float32))
+    assert np.linalg.norm(looks.mean()) == 1
+
+
+def test_strangers_who_look_alike() -> None:
+    strangers = Strangers()
+    assert strangers.alike() is None
+    strangers.add(np.array([0.5]))
+    assert strangers.alike() == 0.5
+    strangers.add(np.concatenate([np.full(94, 0.8), np.full(5, 0.2)]))
+    assert 0.2 <= strangers.alike() <= 0.5  # type: ignore[operator]
+    strangers.add(np.full(30_000, 1.5))
+    assert strangers.alike() == 1.5
+
+
+def test_who_is_hidden_by_whom() -> None:
+    """The second stands half before the first; the third is alone."""
+    boxes = np.array([[0.0, 0, 10, 20], [5, 5, 15, 30], [50, 0, 60, 20]])
+    np.testing.assert_allclose(covered(boxes), [0.375, 0, 0])
+    assert overlapping(boxes).tolist() == [[True, True, False], [True, True, False], [False, False, True]]
+    assert covered(np.empty((0, 4))).shape == (0,)
