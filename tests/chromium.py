@@ -164,13 +164,12 @@ class Page:
             raise AssertionError(details.get("exception", {}).get("description", details["text"]))
         return answer["result"].get("value")
 
-    def wait(self, expression: str) -> Any:
-        """The value of an expression as soon as it is true."""
+    def wait(self, expression: str) -> None:
+        """Until an expression is true, as JavaScript has it: an element that is there is."""
         deadline = time.monotonic() + PATIENCE
-        while not (value := self.evaluate(expression)):
+        while not self.evaluate(f"Boolean({expression})"):
             assert time.monotonic() < deadline, f"still not: {expression}\n{self.problems}"
             time.sleep(0.05)
-        return value
 
     def press(self, key: str, *, shift: bool = False) -> None:
         """A key, pressed and let go."""

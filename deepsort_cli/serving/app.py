@@ -167,7 +167,8 @@ class Site:
                 image = await run_in_threadpool(decode_image, data)
                 if max(image.shape) > MOST_SIDE:
                     raise HTTPException(413, f"the picture has more than {MOST_SIDE} pixels on a side")
-                return JSONResponse(album.search(await run_in_threadpool(describe, image)))
+                features = await run_in_threadpool(describe, image)
+                return JSONResponse(await run_in_threadpool(album.search, features))
             except UnreadableImage as problem:
                 raise HTTPException(415, f"not a picture that can be read: {problem}") from None
             except ValueError as problem:
@@ -176,7 +177,7 @@ class Site:
     # For programs
 
     async def events(self, request: Request) -> Response:
-        return self._streams.events(request)
+        return self._streams.events(request, _whole("last", request.query_params.get("last", "0")))
 
     async def metrics(self, request: Request) -> Response:
         return Response(metrics(self._hub, self._streams.viewers), headers={"Content-Type": MEDIA_TYPE})

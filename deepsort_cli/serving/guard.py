@@ -35,7 +35,8 @@ HEADERS = {
 
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">{head}
-<title>deepsort</title><link rel="stylesheet" href="/static/common.css"></head><body><main><h1>deepsort</h1>
+<title>deepsort</title><link rel="icon" href="/static/icon.svg" type="image/svg+xml">
+<link rel="stylesheet" href="/static/common.css"></head><body><main><h1>deepsort</h1>
 {body}</main></body></html>
 """
 FORM = """<p>{why} Open the address that the command has printed, or give its token.</p>

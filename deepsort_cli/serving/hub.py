@@ -44,7 +44,7 @@ class Status:
     people: int = 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class View:
     """A frame as it can be shown.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -14,8 +15,11 @@ from deepsort_cli.serving.pictures import QUALITIES, WIDTHS, Pictures, Wish
 
 SHORTEST, LONGEST = 1 / 15, 1.0
 """Seconds from picture to picture."""
-CPU_SHARE = 0.08
-"""What pictures may cost, as a part of all cores: with more viewers than that allows there are fewer pictures."""
+FREE = 0.75
+"""A machine with less work than this for each of its cores has some to spare."""
+ROOMY, TIGHT = 0.15, 0.05
+"""What pictures may cost: a part of all cores where there are some to spare; else a part of what the run itself gets.
+Where more viewers look than that allows, there are fewer pictures a second."""
 SLOW_SECONDS, FAST_SECONDS = 0.4, 0.1
 """Seconds that a picture is on its way to a viewer who should have smaller ones, and to one who could have larger."""
 
@@ -32,13 +36,12 @@ class Stage:
 
     def __init__(self, pictures: Pictures) -> None:
         self.pictures = pictures
-        self.period = SHORTEST
+        self._pace = Pace(available_cpus())
         self._looking: Counter[Camera] = Counter()
         self._views: dict[Camera, View] = {}
         self._changed = asyncio.Event()
         self._pump: asyncio.Task[None] | None = None
         self._closed = False
-        self._spent, self._measured = 0.0, 0.0
 
     @contextlib.contextmanager
     def look(self, cameras: Sequence[Camera]) -> Iterator[None]:
@@ -75,7 +78,6 @@ class Stage:
         self._changed.set()
 
     async def _run(self) -> None:
-        self._spent, self._measured = self._cpu(), time.monotonic()
         while self._looking and not self._closed:
             before = dict(self._views)
             for camera in self._looking:
@@ -85,23 +87,48 @@ class Stage:
             if self._views != before:
                 self._changed.set()
                 self._changed = asyncio.Event()
-            self._adapt()
-            await asyncio.sleep(self.period)
+            spent = time.thread_time() + self.pictures.seconds
+            self._pace.measure(time.monotonic(), spent, time.process_time(), machine_load())
+            await asyncio.sleep(self._pace.period)
         self._pump = None
 
-    def _adapt(self) -> None:
-        """Once a second, set the pace by what pictures have cost in the last."""
-        now = time.monotonic()
-        if now - self._measured < 1:
-            return
-        spent = self._cpu()
-        cost = (spent - self._spent) / (now - self._measured) / (CPU_SHARE * available_cpus())
-        self._spent, self._measured = spent, now
-        self.period = min(max(self.period * min(max(cost, 0.7), 2.0), SHORTEST), LONGEST)
 
-    def _cpu(self) -> float:
-        """Seconds of processor time that the server has used."""
-        return time.thread_time() + self.pictures.seconds
+class Pace:
+    """How often there is a new picture, by what pictures cost.
+
+    Attributes:
+        period: seconds from picture to picture.
+    """
+
+    def __init__(self, cpus: int) -> None:
+        self.period = SHORTEST
+        self._cpus = cpus
+        self._last: tuple[float, float, float] | None = None
+
+    def measure(self, now: float, pictures: float, program: float, load: float | None) -> None:
+        """Called often; once a second the pace is set anew.
+
+        Args:
+            now: seconds of any clock.
+            pictures: seconds of processor time that pictures have cost so far.
+            program: those of the whole program.
+            load: how many threads of the whole machine want a core; None where that is not known.
+        """
+        if self._last is None:
+            self._last = now, pictures, program
+        elapsed, spent, used = (new - old for new, old in zip((now, pictures, program), self._last, strict=True))
+        if elapsed < 1:
+            return
+        self._last = now, pictures, program
+        run = used - spent
+        free = (run / elapsed if load is None else load) < FREE * self._cpus
+        allowed = ROOMY * self._cpus * elapsed if free else max(TIGHT * run, 1e-3)
+        self.period = min(max(self.period * min(max(spent / allowed, 0.7), 2.0), SHORTEST), LONGEST)
+
+
+def machine_load() -> float | None:
+    """How many threads have wanted a core in the last minute, on average; None where the system does not say."""
+    return os.getloadavg()[0] if hasattr(os, "getloadavg") else None
 
 
 class Taste:

@@ -21,7 +21,7 @@ from deepsort_cli.video.settings import OutputSettings
 
 WIDTHS = (240, 320, 480, 640, 960, 1280, 1920)
 """Widths in pixels that pictures may have, so that many viewers share few of them; a source's own is the largest."""
-QUALITIES = (85, 70, 50)
+QUALITIES = (78, 65, 50)
 KEPT = 24
 """Pictures that are kept for those who want the same."""
 

@@ -136,8 +136,12 @@ class Streams:
 
     # Events
 
-    def events(self, request: Request) -> Response:
-        """What happens, as server-sent events; after a break from where the reader was."""
+    def events(self, request: Request, newest: int = 0) -> Response:
+        """What happens, as server-sent events; after a break from where the reader was.
+
+        Args:
+            newest: how many events before now a new reader gets first.
+        """
         if self._listeners >= MOST_LISTENERS:
             raise HTTPException(503, f"{MOST_LISTENERS} listeners already", headers={"Retry-After": "10"})
         if self._loop is None:
@@ -147,7 +151,7 @@ class Streams:
         given = request.headers.get("last-event-id")
         last = number_of(given, self._run)
         if last is None:  # a new reader begins now; one of another run has missed all that there was in this one
-            last = self._hub.log.last if given is None else 0
+            last = max(0, self._hub.log.last - newest) if given is None else 0
         return _Stream(self._lines(last, kinds), "text/event-stream")
 
     async def _lines(self, last: int, kinds: set[Kind]) -> AsyncGenerator[bytes, None]:

@@ -149,6 +149,8 @@ def test_events_are_told_as_they_happen_and_again_after_a_break(page: Page, url:
     again = {"Last-Event-ID": first[0]["id"]}
     with requests.get(f"{url}/events", stream=True, headers=again, timeout=WAIT) as answer:
         assert read(answer, 1) == first[1:]
+    with requests.get(f"{url}/events?last=2", stream=True, timeout=WAIT) as answer:
+        assert read(answer, 2) == first
     other_run = {"Last-Event-ID": "0badcafe-17"}
     with requests.get(f"{url}/events?types=appeared,left", stream=True, headers=other_run, timeout=WAIT) as answer:
         assert [json.loads(event["data"])["id"] for event in read(answer, 4)] == [1, 2, 3, 4]
@@ -217,18 +219,27 @@ def test_what_the_program_does_wrong_is_told_to_the_run(page: Page, url: str) ->
     assert page.problems == ["POST /api/search: ZeroDivisionError: division by zero"]
 
 
-def test_pictures_come_less_often_where_they_cost_much(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
-    stage = page.site.stage
-    spent = iter([0.0, 5.0, 5.0, 5.0])
-    clock = iter([10.0, 10.5, 12.0, 14.0, 16.0])
-    monkeypatch.setattr(stage, "_cpu", lambda: next(spent))
-    monkeypatch.setattr(live.time, "monotonic", lambda: next(clock))
-    stage._spent, stage._measured = stage._cpu(), live.time.monotonic()
-    periods = []
-    for _ in range(4):
-        stage._adapt()
-        periods.append(stage.period)
-    assert periods == pytest.approx([live.SHORTEST, 2 * live.SHORTEST, 1.4 * live.SHORTEST, live.SHORTEST])
+def test_pictures_come_less_often_where_they_cost_much() -> None:
+    def periods(cost: float, run: float, load: float | None = 5.0) -> list[float]:
+        """In pictures, after seconds in which pictures and the run's own work cost so much of two cores."""
+        pace, found = live.Pace(2), []
+        for second in range(12):
+            pace.measure(second, second * cost, second * (cost + run), load)
+            found.append(pace.period / live.SHORTEST)
+        return found
+
+    assert periods(0.09, 1.9) == [1.0] * 12
+    crowded = periods(0.5, 1.5)
+    assert crowded[:3] == [1.0, 2.0, 4.0]
+    assert crowded[-1] == live.LONGEST / live.SHORTEST
+    assert periods(0.25, 0.9, load=1.0) == [1.0] * 12, "there is room"
+    assert periods(0.25, 0.9, load=None) == [1.0] * 12
+    assert periods(0.25, 1.6, load=None)[-1] > 1
+    assert periods(0.09, 0.4)[-1] > 1, "the run itself gets little, as others work as well"
+    pace = live.Pace(2)
+    for second in range(20):
+        pace.measure(second, min(second, 10) * 0.5, second * 2.0, 5.0)
+    assert pace.period == pytest.approx(live.SHORTEST), "the crowd has left"
 
 
 def test_slow_viewers_get_smaller_pictures() -> None:

@@ -40,7 +40,13 @@ export class Editor {
     this.camera = null;
     this.before = [];
     this.saving = Promise.resolve();
-    this.layer = svg("svg", { class: "layer", preserveAspectRatio: "none", "aria-label": "Lines and zones" });
+    this.layer = svg("svg", {
+      class: "layer",
+      preserveAspectRatio: "none",
+      tabindex: "-1",
+      role: "group",
+      "aria-label": "Lines and zones",
+    });
     stage.append(this.layer);
     this.layer.addEventListener("pointerdown", (event) => this.down(event));
     this.layer.addEventListener("pointermove", (event) => this.move(event));
@@ -241,6 +247,7 @@ export class Editor {
     this.draft = { kind, points: [], pointer: null };
     say(this.hint, HINTS[kind]);
     this.layer.classList.add("drawing");
+    this.layer.focus({ preventScroll: true }); // so that Enter ends the zone, and does not press the button again
     this.stage.scrollIntoView({ block: "nearest" });
     this.show();
     this.draw();
