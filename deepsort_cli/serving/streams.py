@@ -92,9 +92,11 @@ class Streams:
 
     async def _parts(self, camera: Camera, width: int) -> AsyncGenerator[bytes, None]:
         async with contextlib.aclosing(self._newest([camera], width)) as pictures:
+            # A boundary ends every picture: browsers show one when they have seen where it ends.
+            yield f"--{BOUNDARY}\r\n".encode()
             async for _, picture, sent in pictures:
-                head = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(picture)}\r\n\r\n"
-                yield head.encode() + picture + b"\r\n"
+                head = f"Content-Type: image/jpeg\r\nContent-Length: {len(picture)}\r\n\r\n"
+                yield head.encode() + picture + f"\r\n--{BOUNDARY}\r\n".encode()
                 yield b""  # comes back when the one before is on its way
                 sent()
 
