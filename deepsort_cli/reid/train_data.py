@@ -41,6 +41,12 @@ class TrainData:
     held_out: str = ""
     warnings: tuple[str, ...] = ()
 
+    @property
+    def parts(self) -> tuple[Manifest, ...]:
+        """The pictures of the folder that is learned from: those that are, and those that are held out."""
+        others = [part for part in (self.query, self.gallery) if part is not None and part.root == self.train.root]
+        return (self.train, *others)
+
     def identity(self) -> dict[str, Any]:
         """What tells one choice of images from another; kept in checkpoints and compared on resume."""
         images = hashlib.sha1()

@@ -13,6 +13,7 @@ from deepsort_cli.reid.certainty import Trial
 from deepsort_cli.reid.distributed import Ranks, choose_device, from_main, main_first, process_group
 from deepsort_cli.reid.halves import TRIAL, Learned, try_halves
 from deepsort_cli.reid.interruption import Stop, plain_errors, watch_signals
+from deepsort_cli.reid.lookalikes import about, find_lookalikes
 from deepsort_cli.reid.resume import find_checkpoint, keep_start
 from deepsort_cli.reid.run_folder import open_log, open_run
 from deepsort_cli.reid.run_images import load_images
@@ -76,6 +77,9 @@ def train(config: TrainConfig, listener: Listener | None = None) -> TrainResult:
                     "from trained weights: `model.pretrained` (a file, or a bundled model's name), or "
                     "`deepsort finetune`"
                 )
+            if found is None and config.model.pretrained is not None and ranks.main:
+                pairs = find_lookalikes(data.parts, trainer.learner.model, config.model.input, device)
+                remarks += [about(pairs)] if pairs else []
             for remark in (*data.warnings, *remarks):
                 trainer.warn(remark)
             with watch_signals() as stop:
