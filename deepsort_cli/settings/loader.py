@@ -55,6 +55,8 @@ class CommandSettings(Settings):
     """The keys that have a flag on the command line and a keyword in Python."""
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     """Preset → values by dotted key."""
+    instead_of: ClassVar[Mapping[str, str]] = {}
+    """Key in a preset → another; where a stronger layer sets the other, the preset's value does not count."""
     also_called: ClassVar[Mapping[str, str]] = {}
     """Other name of a section → its name, where the same section is called so in other commands."""
 
@@ -118,7 +120,9 @@ def build(
     """
     chosen = next((layer.values["preset"] for layer in reversed(layers) if "preset" in layer.values), None)
     # One that does not exist is left to validation.
-    preset = nest(model.presets.get(chosen, {})) if isinstance(chosen, str) else {}
+    wanted = model.presets.get(chosen, {}) if isinstance(chosen, str) else {}
+    meant = {key for key, usual in model.instead_of.items() if any(_holds(layer.values, usual) for layer in layers)}
+    preset = nest({key: value for key, value in wanted.items() if key not in meant})
     for layer in layers:
         _check_sections(model, layer)
     values: dict[str, Any] = {}

@@ -37,6 +37,10 @@ PRESETS: dict[str, dict[str, Any]] = {
         "tracker.reentry_age": "30s",
         "tracker.start_score": "auto",
         "tracker.overlap_age": 5,
+        "tracker.confirm_first": True,
+        "tracker.without_looks.overlap_age": "2s",
+        "tracker.without_looks.max_iou_distance": 0.8,
+        "tracker.without_looks.n_init": 2,
         "camera_motion.method": "flow",
     },
     "fast": {
@@ -48,9 +52,16 @@ PRESETS: dict[str, dict[str, Any]] = {
         "tracker.nsa": True,
         "tracker.start_score": "auto",
         "tracker.overlap_age": 5,
+        "tracker.confirm_first": True,
+        "tracker.without_looks.overlap_age": "2s",
+        "tracker.without_looks.max_iou_distance": 0.8,
+        "tracker.without_looks.n_init": 2,
     },
 }
 """What each preset sets, by dotted key. Measured by `benchmarks/tracking_quality.py`; see docs/TRACKING.md."""
+
+INSTEAD_OF = {f"tracker.without_looks.{name}": f"tracker.{name}" for name in ("max_iou_distance", "n_init")}
+"""What a preset sets for a special case → the usual key: who sets that means it in the special case too."""
 
 
 SOURCE, DETECTOR, REID, TRACKER, OUTPUT = "Source", "Detector", "Appearance", "Tracker", "Output"
@@ -137,6 +148,7 @@ class TrackSettings(CommandSettings):
     options = OPTIONS
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = PRESETS
+    instead_of: ClassVar[Mapping[str, str]] = INSTEAD_OF
 
     preset: Literal["deepsort", "strong", "fast"] = Field(
         "deepsort",
@@ -181,9 +193,11 @@ class TrackSettings(CommandSettings):
         values = self.model_dump(mode="json")
         found = []
         for key, wanted in self.presets[self.preset].items():
-            section, _, name = key.partition(".")
-            if values[section][name] != wanted:
-                found.append(f"{key}={values[section][name]}")
+            value = values
+            for part in key.split("."):
+                value = value[part]
+            if value != wanted:
+                found.append(f"{key}={value}")
         return found
 
     @model_validator(mode="after")

@@ -17,7 +17,7 @@ from deepsort_cli.perception.settings import (
 )
 from deepsort_cli.settings.loader import CommandSettings
 from deepsort_cli.settings.options import Option
-from deepsort_cli.settings.track import PRESETS, as_sources
+from deepsort_cli.settings.track import INSTEAD_OF, PRESETS, as_sources
 from deepsort_cli.tracking.settings import TrackerSettings
 from deepsort_cli.video.settings import DemoSettings, SourceSettings
 
@@ -107,6 +107,7 @@ class TuneSettings(CommandSettings):
 
     options = OPTIONS
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = PRESETS
+    instead_of: ClassVar[Mapping[str, str]] = INSTEAD_OF
 
     preset: Literal["deepsort", "strong", "fast"] = Field(
         "deepsort",

@@ -42,10 +42,15 @@ class Age:
         return self.amount - ROUNDING if self.in_seconds else self.amount
 
 
-def _at_least(minimum: int) -> BeforeValidator:
-    """Reads an age of at least so many frames, or of more than no seconds; written 1.20 s, it becomes 1.2s."""
+def _at_least(minimum: int, *, unset: bool = False) -> BeforeValidator:
+    """Reads an age of at least so many frames, or of more than no seconds; written 1.20 s, it becomes 1.2s.
 
-    def read(value: Any) -> str | int:
+    With `unset` None is as good.
+    """
+
+    def read(value: Any) -> str | int | None:
+        if value is None and unset:
+            return None
         text = value.strip() if isinstance(value, str) else value
         found = _SECONDS.fullmatch(text.lower()) if isinstance(text, str) else None
         if found:
@@ -70,3 +75,5 @@ FramesOrSeconds = Annotated[str | int, _at_least(1)]
 """An age of one frame or more: `30`, or `1.2s`."""
 FramesOrSecondsOrNone = Annotated[str | int, _at_least(0)]
 """The same, or 0."""
+FramesOrSecondsOrUnset = Annotated[str | int | None, _at_least(1, unset=True)]
+"""An age of one frame or more, or None."""

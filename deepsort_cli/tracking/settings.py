@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from deepsort_cli.core.durations import seconds_of
 from deepsort_cli.core.settings import CommaFloats, Settings
-from deepsort_cli.tracking.ages import FramesOrSeconds, FramesOrSecondsOrNone
+from deepsort_cli.tracking.ages import FramesOrSeconds, FramesOrSecondsOrNone, FramesOrSecondsOrUnset
 
 CANONICAL_COSINE_DISTANCE = 0.2
 """Largest cosine distance of the paper's own network, where neither the user nor the Re-ID model says otherwise."""
@@ -122,6 +122,31 @@ def _seconds_by_pair(value: Any) -> Any:
     return {str(key): float(seconds) for key, seconds in value.items()} if isinstance(value, dict) else float(value)
 
 
+class WithoutLooksSettings(Settings):
+    """What else holds where no look was ever known: no Re-ID model, and no features with the detections.
+
+    Overlap then has to do what appearance does otherwise. What is None is as with looks.
+    """
+
+    overlap_age: FramesOrSecondsOrUnset = Field(
+        None,
+        description="All confirmed tracks lost up to this choose by overlap together, before tentative ones: frames, "
+        "or seconds as in 3s; null: as in the paper.",
+    )
+    max_iou_distance: float | None = Field(
+        None,
+        ge=0.0,
+        le=1.0,
+        description="Largest 1 − IoU at which these may match; null: max_iou_distance.",
+    )
+    n_init: FramesOrSecondsOrUnset = Field(None, description="Detections that confirm a track; null: n_init.")
+
+    @property
+    def seconds(self) -> list[str]:
+        """The settings that are given in seconds, not in frames."""
+        return [name for name in ("overlap_age", "n_init") if isinstance(getattr(self, name), str)]
+
+
 class TrackerSettings(Settings):
     """Parameters of DeepSORT, with the defaults of Wojke et al. 2017, and later ideas, all off by default.
 
@@ -142,6 +167,9 @@ class TrackerSettings(Settings):
     n_init: FramesOrSeconds = Field(
         3,
         description="Detections that confirm a track, the first one included; or seconds it is seen on end: 0.1s.",
+    )
+    confirm_first: bool = Field(
+        False, description="Confirm tracks that begin in the first frame at once: who is there did not just come in."
     )
     clock: Literal["frames", "time"] | None = Field(
         None,
@@ -189,6 +217,9 @@ class TrackerSettings(Settings):
         description="How long a lost track may still continue by overlap where looks are unknown: frames, or seconds "
         "as in 0.5s; 1: paper.",
     )
+    without_looks: WithoutLooksSettings = Field(
+        WithoutLooksSettings(), description="What else holds where no look was ever known."
+    )
     box: Literal["kalman", "detection"] = Field(
         "kalman", description="Box reported of a track seen in this frame: the filter's, or its detection's own."
     )
@@ -219,7 +250,8 @@ class TrackerSettings(Settings):
     @property
     def seconds(self) -> list[str]:
         """The settings that are given in seconds, not in frames."""
-        return [name for name in _AGES if isinstance(getattr(self, name), str)]
+        inner = [f"without_looks.{name}" for name in self.without_looks.seconds]
+        return [name for name in _AGES if isinstance(getattr(self, name), str)] + inner
 
     @property
     def needs_time(self) -> bool:

@@ -19,6 +19,7 @@ from deepsort_cli.tracking.costs import AppearanceCosts, WeightedCosts
 from deepsort_cli.tracking.gallery import Gallery
 from deepsort_cli.tracking.lost import LostGallery
 from deepsort_cli.tracking.observation import Embed, Looks, Observation, usable_rows
+from deepsort_cli.tracking.rules import Rules
 from deepsort_cli.tracking.settings import TrackerSettings
 
 _LONG_AGO = -(2**62)
@@ -54,6 +55,9 @@ class Tracker:
     - `start_score`: only detections scored at least this begin a track; weaker ones may continue any.
     - `overlap_age` (C-BIoU, OC-SORT): where looks are unknown, overlap may continue tracks lost for some frames, after
       those just lost. The paper looks once, in the frame after the last.
+    - `without_looks` (SORT's successors, ByteTrack and C-BIoU among them): where no look was ever known, all confirmed
+      tracks, lost ones too, choose by overlap at once, before tentative ones.
+    - `confirm_first` (ByteTrack): tracks that begin in the first frame are confirmed at once.
     - `box`: a track seen in this frame is reported where its detection was, not where the filter puts it.
     - `per_class`: tracks and detections of different classes never match.
     - `dense_ids`: tracks are numbered when they are confirmed, not when they begin, so that ids count those reported.
@@ -79,8 +83,8 @@ class Tracker:
     def __init__(self, settings: TrackerSettings | None = None) -> None:
         self.settings = settings or TrackerSettings()
         self._max_age = Age.of(self.settings.max_age)
-        self._n_init = Age.of(self.settings.n_init)
         self._overlap_age = Age.of(self.settings.overlap_age)
+        self._usual_rules, self._rules_without_looks = Rules.of(self.settings)
         self._reentry_age = Age.of(self.settings.reentry_age)
         self._in_seconds = bool(self.settings.seconds)
         self.reset()
@@ -120,6 +124,7 @@ class Tracker:
         self._margin: FloatArray | None = None
         self._gallery = Gallery(self.settings.nn_budget, self.settings.ema_alpha)
         self._lost = LostGallery(self._reentry_age.longest)
+        self._rules = self._usual_rules
 
     def __len__(self) -> int:
         """Number of tracks alive, tentative ones included."""
@@ -182,6 +187,8 @@ class Tracker:
         full, low = self._split(detections)
         lazy = self.settings.refresh_every is not None
         looks = Looks(full, detections.features, embed, lazy, self._gallery.set_size)
+        known = looks.possible or self._gallery.size > 0
+        self._rules = self._usual_rules if known else self._rules_without_looks
 
         self._move_on(motion, time, looked=True)
 
@@ -269,6 +276,8 @@ class Tracker:
 
     def _associate(self, seen: Observation, looks: Looks) -> tuple[IntArray, IntArray, IntArray]:
         """Matched tracks, their detections (columns of `seen`), and the unmatched detections, in order."""
+        if self._rules.overlap_age is not None:
+            return self._associate_by_overlap(seen, self._rules.overlap_age)
         confirmed = np.flatnonzero(self._confirmed)
         won, taken, unmatched = self._match_by_appearance(confirmed, seen, looks)
 
@@ -286,6 +295,19 @@ class Tracker:
             again, columns, unmatched = self._match_lost(leftover, seen, looks, unmatched)
             tracks, taken = np.concatenate([tracks, again]), np.concatenate([taken, columns])
         return tracks, taken, unmatched
+
+    def _associate_by_overlap(self, seen: Observation, age: Age) -> tuple[IntArray, IntArray, IntArray]:
+        """The same where nothing is known of looks: confirmed tracks choose by overlap, those lost up to `age` too, and
+        tentative ones among what these leave."""
+        confirmed = np.flatnonzero(self._confirmed)
+        recent = self._lost_for(confirmed, age) <= age.longest
+        candidates = confirmed[recent | (self._time_since_update[confirmed] == 1)]
+        rows, columns, unmatched = match(self._overlap_cost(candidates, seen), self._rules.max_iou_distance)
+        tentative = np.flatnonzero(~self._confirmed)
+        cost = self._overlap_cost(tentative, seen, unmatched)
+        new_rows, new_columns, rest = match(cost, self.settings.max_iou_distance)
+        tracks = np.concatenate([candidates[rows], tentative[new_rows]])
+        return tracks, np.concatenate([columns, unmatched[new_columns]]), unmatched[rest]
 
     def _match_lost(
         self, leftover: IntArray, seen: Observation, looks: Looks, unmatched: IntArray
@@ -383,10 +405,11 @@ class Tracker:
         self._detected[tracks] = seen.boxes[columns]
         if self._in_seconds:
             self._seconds[tracks, 1] = self._clock.now
-        if self._n_init.in_seconds:
-            enough = self._clock.now - self._seconds[tracks, 0] >= self._n_init.shortest
+        n_init = self._rules.n_init
+        if n_init.in_seconds:
+            enough = self._clock.now - self._seconds[tracks, 0] >= n_init.shortest
         else:
-            enough = self._hits[tracks] >= self._n_init.amount
+            enough = self._hits[tracks] >= n_init.amount
         self._confirm(tracks[enough])
 
     def _confirm(self, tracks: IntArray) -> None:
@@ -471,7 +494,8 @@ class Tracker:
         self._next_id += n
         self.begun += n
         begun = np.arange(len(self) - n, len(self))
-        if self.settings.n_init == 1:
+        at_once = self.settings.confirm_first and self._clock.frame == 1
+        if at_once or self._rules.n_init == Age(1, False):
             self._confirm(begun)
         return begun
 

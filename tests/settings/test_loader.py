@@ -65,6 +65,16 @@ class TestPresets:
         monkeypatch.setenv("DEEPSORT_TRACKER__REFRESH_EVERY", "7")
         assert resolve(TrackSettings, flags={"preset": "fast"}).tracker.refresh_every == 7
 
+    def test_a_special_case_gives_way_to_the_usual_key(self) -> None:
+        """Who confirms after five detections means that without looks too, unless both are given."""
+        without = resolve(TrackSettings, flags={"preset": "strong"}).tracker.without_looks
+        assert without.n_init == 2
+        settings = resolve(TrackSettings, flags={"preset": "strong", "tracker.n_init": 5})
+        assert settings.tracker.without_looks == without.model_copy(update={"n_init": None})
+        assert settings.overruled() == ["tracker.without_looks.n_init=None"]
+        both = ["tracker.n_init=5", "tracker.without_looks.n_init=4"]
+        assert resolve(TrackSettings, overrides=[*both, "preset=fast"]).tracker.without_looks.n_init == 4
+
     def test_the_resolved_settings_say_what_it_set(self, tmp_path: Path) -> None:
         """Saved and loaded again they mean the same, whatever the preset means by then."""
         text = to_yaml(resolve(TrackSettings, flags={"preset": "fast"}))

@@ -57,6 +57,9 @@ def test_every_layer_takes_them(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("DEEPSORT_TRACKER__OVERLAP_AGE", "0.5s")
     settings = resolve(TrackSettings, config=config, overrides=["tracker.reentry_age=12s"]).tracker
     assert settings.seconds == ["max_age", "n_init", "overlap_age", "reentry_age"]
+    without = TrackerSettings(without_looks={"n_init": 2, "overlap_age": "2s"})
+    assert without.seconds == ["without_looks.overlap_age"]
+    assert without.needs_time
     assert resolve(TrackSettings, config=config, flags={"tracker.max_age": "50"}).tracker.max_age == 50
     assert from_keywords(TrackSettings, {"max_age": "1.2s", "reentry": 5}).tracker.seconds == ["max_age"]
     with pytest.raises(InputError, match=r"^`max_age` '1.2': must be a whole number of frames, or seconds as in 1\.2s"):

@@ -265,6 +265,71 @@ class TestOverlapAge:
         assert matched(tracker.update(people((108, 200)))) == {0: 2}
 
 
+class TestWithoutLooks:
+    """Rules of their own where no look was ever known."""
+
+    @pytest.mark.parametrize(("age", "expected"), [(None, {}), (5, {0: 1}), ("0.6s", {0: 1})])
+    def test_confirmed_tracks_choose_before_tentative_ones(
+        self, age: int | str | None, expected: dict[int, int]
+    ) -> None:
+        """Where the tentative one, not reported, fits better."""
+        without = {"overlap_age": age, "max_iou_distance": 0.8}
+        tracker = Tracker(TrackerSettings(without_looks=without, nominal_fps=10))
+        for _ in range(4):
+            tracker.update(people((100, 200)))
+        assert matched(tracker.update(people((100, 200), (128, 200)))) == {0: 1}
+        assert matched(tracker.update(people((122, 200)))) == expected
+
+    def test_older_ones_that_fit_better_win(self) -> None:
+        """The paper's order, and that of `overlap_age`, prefers whoever was seen last."""
+        tracker = Tracker(TrackerSettings(without_looks={"overlap_age": 5, "max_iou_distance": 0.9}))
+        for _ in range(4):
+            tracker.update(people((100, 200), (118, 200)))
+        for _ in range(2):
+            tracker.update(people((118, 200)))
+        assert matched(tracker.update(people((105, 200)))) == {0: 1}
+
+    def test_age_and_distance_are_limits(self) -> None:
+        def again(frames: int, shift: float, **without: Any) -> list[int]:
+            tracker = Tracker(TrackerSettings(without_looks={"overlap_age": 3, **without}))
+            for _ in range(4):
+                tracker.update(people((100, 200)))
+            for _ in range(frames):
+                tracker.update(people())
+            return list(matched(tracker.update(people((100 + shift, 200)))).values())
+
+        assert again(2, 0) == [1]
+        assert again(3, 0) == []
+        assert again(0, 25) == [], "an IoU of 0.23"
+        assert again(0, 25, max_iou_distance=0.8) == [1]
+
+    def test_detections_that_confirm(self) -> None:
+        tracker = Tracker(TrackerSettings(without_looks={"n_init": 2}))
+        tracker.update(people((100, 200)))
+        assert matched(tracker.update(people((100, 200)))) == {0: 1}
+
+    def test_one_look_is_enough_for_the_usual_rules(self) -> None:
+        """Also in frames that bring none."""
+        without = {"n_init": 1, "overlap_age": 9, "max_iou_distance": 0.99}
+        plain, special = Tracker(), Tracker(TrackerSettings(without_looks=without))
+        for frame, detections in enumerate(scene(3)):
+            given = detections if frame % 3 == 0 else detections.with_features(None)
+            a, b = plain.update(given), special.update(given)
+            assert (matched(a), a.boxes.tolist()) == (matched(b), b.boxes.tolist())
+
+
+def test_who_is_there_in_the_first_frame() -> None:
+    """Is confirmed at once, those who come later by `n_init`; with reset the first frame comes again."""
+    tracker = Tracker(TrackerSettings(confirm_first=True, start_score=0.6))
+    for _ in range(2):
+        first = people((100, 200), (300, 200), scores=[0.9, 0.5])
+        assert matched(tracker.update(first)) == {0: 1}
+        assert matched(tracker.update(people((100, 200), (500, 200)))) == {0: 1}
+        assert matched(tracker.update(people((100, 200), (500, 200)))) == {0: 1}
+        assert matched(tracker.update(people((100, 200), (500, 200)))) == {0: 1, 1: 2}
+        tracker.reset()
+
+
 @pytest.mark.parametrize("options", [{}, {"low_score": 0.5, "high_score": 0.7}, {"start_score": 0.6}])
 def test_boxes_of_detections(options: dict[str, Any]) -> None:
     """The same tracks, reported where detections were; a prediction where there was none."""
@@ -415,6 +480,7 @@ class TestReentry:
 OPTIONS = st.fixed_dictionaries(
     {
         "n_init": st.integers(1, 3),
+        "confirm_first": st.booleans(),
         "gating": st.sampled_from([True, True, False]),
         "motion_weight": st.sampled_from([0.0, 0.3]),
         "nsa": st.booleans(),

@@ -16,12 +16,13 @@ from deepsort_cli.core import Detections, Tracks
 from deepsort_cli.core.boxes import iou, xyxy_to_tlwh
 from deepsort_cli.core.mot import read_seqinfo
 from deepsort_cli.perception.stored import StoredDetections
+from deepsort_cli.settings.loader import nest
 from deepsort_cli.settings.track import PRESETS
 from deepsort_cli.tracking import Tracker, TrackerSettings
 from deepsort_cli.tracking.clock import FrameClock
 
 LOOK = np.eye(8, dtype=np.float32)
-STRONG = {key.removeprefix("tracker."): value for key, value in PRESETS["strong"].items() if key.startswith("tracker.")}
+STRONG = nest(PRESETS["strong"])["tracker"]
 
 
 def person(x: float, height: float = 100.0) -> npt.NDArray[np.float64]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.recording import Recording
-from deepsort_cli.settings.loader import nest
+from deepsort_cli.settings.loader import merged, nest
 from deepsort_cli.settings.track import TrackSettings
 from deepsort_cli.tracking.settings import START_SCORE
 
@@ -92,7 +92,7 @@ def search_space(recordings: Sequence[Recording], keep: Sequence[str]) -> list[P
         _one_of("tracker.low_score", None, round(lowest, 3)),
         _between("tracker.max_iou_distance", 0.4, 0.95),
         _seconds("tracker.max_age", max(0.2, 2 / fps), 8.0, fps),
-        _whole("tracker.n_init", 1, 5),
+        _one_of("tracker.confirm_first", False, True),
         _whole("tracker.overlap_age", 1, 15),
         _one_of("tracker.nsa", False, True),
         _one_of("tracker.box", "kalman", "detection"),
@@ -100,9 +100,16 @@ def search_space(recordings: Sequence[Recording], keep: Sequence[str]) -> list[P
     ]
     if any(recording.detections.features is not None for recording in recordings):
         found += [
+            _whole("tracker.n_init", 1, 5),
             _between("tracker.max_cosine_distance", 0.03, 0.7),
             _one_of("tracker.ema_alpha", None, 0.9),
             _one_of("tracker.reentry_age", 0, "10s", "30s"),
+        ]
+    else:
+        found += [
+            _whole("tracker.without_looks.n_init", 1, 5),
+            _one_of("tracker.without_looks.overlap_age", None, "1s", "2s", "3s"),
+            _between("tracker.without_looks.max_iou_distance", 0.4, 0.95),
         ]
     methods = {recording.origin.camera_motion for recording in recordings}
     if len(methods) == 1 and None not in methods:
@@ -133,6 +140,8 @@ def first_trial(settings: TrackSettings, space: Sequence[Parameter]) -> dict[str
         "tracker.start_score": full,
         "tracker.max_cosine_distance": 0.25,
         "tracker.clock": "frames",
+        "tracker.without_looks.n_init": settings.tracker.n_init,
+        "tracker.without_looks.max_iou_distance": settings.tracker.max_iou_distance,
     }
     found = {}
     for parameter in space:
@@ -151,10 +160,7 @@ def with_values(settings: TrackSettings, values: Values) -> TrackSettings:
     Raises:
         pydantic.ValidationError: they do not go together.
     """
-    changed = settings.model_dump()
-    for section, inner in nest(values).items():
-        changed[section] = {**changed[section], **inner}
-    return TrackSettings.model_validate(changed)
+    return TrackSettings.model_validate(merged(settings.model_dump(), nest(values)))
 
 
 def value_at(settings: TrackSettings, key: str) -> Any:
