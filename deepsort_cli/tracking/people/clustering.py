@@ -6,7 +6,7 @@ the two clusters that are most alike are joined, over and over, as long as there
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,9 +15,12 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from deepsort_cli.core.looks import Features
-from deepsort_cli.core.types import IntArray
+from deepsort_cli.core.types import FloatArray, IntArray
 from deepsort_cli.tracking.people.places import Places
-from deepsort_cli.tracking.settings import PeopleRule
+from deepsort_cli.tracking.settings import LEAST_LIMIT, UNLIKE_STRANGERS, PeopleRule
+
+FEWEST_COUPLES = 10
+"""Of people seen at once that say how alike they look; one track of two people, or two of one, may be among them."""
 
 Matrix = npt.NDArray[np.float32]
 
@@ -47,6 +50,7 @@ def cluster(tracklets: Sequence[Tracklet], rule: PeopleRule, places: Places) -> 
     admits, within one camera or between two; how unlike two clusters, the mean of that over all pairs, weighted by
     numbers of looks. Clusters below 1 are joined, the most alike first. Never joined are tracklets of one camera that
     overlap in time, nor those of two cameras that nobody can have been in (`Places`), nor clusters that hold such.
+    Where people who are seen at once by one camera, and so are different, mostly look alike, less is admitted.
 
     Neither chance nor the order of equal distances plays a part but that of `tracklets`.
 
@@ -76,9 +80,10 @@ def _unlike(tracklets: Sequence[Tracklet], rule: PeopleRule, places: Places) -> 
     for i, one in enumerate(tracklets):
         by_camera.setdefault(one.camera, []).append(i)
     means = np.array([one.mean for one in tracklets], np.float32)
+    admitted = _admitted(by_camera.values(), first, last, means, rule)
     for camera, some in by_camera.items():
         for other, others in by_camera.items():
-            distance = (1 - means[some] @ means[others].T) / np.float32(rule.limit(camera, other))
+            distance = (1 - means[some] @ means[others].T) / np.float32(admitted * rule.limits(camera, other)[1])
             least = places.least(camera, other)
             if least is not None:
                 between = np.maximum(
@@ -89,6 +94,21 @@ def _unlike(tracklets: Sequence[Tracklet], rule: PeopleRule, places: Places) -> 
     unlike = np.minimum(unlike, unlike.T)  # equal but for the last bit
     np.fill_diagonal(unlike, np.inf)
     return unlike
+
+
+def _admitted(
+    groups: Iterable[list[int]], first: FloatArray, last: FloatArray, means: Features, rule: PeopleRule
+) -> float:
+    """The part of the largest distances that is admitted, by how alike people look who are seen at once."""
+    apart: list[float] = []
+    for some in groups:
+        for position, i in enumerate(some):
+            beside = np.array(some[position + 1 :], np.int64)
+            beside = beside[(first[beside] < last[i]) & (last[beside] > first[i])]
+            apart += (1.0 - means[beside] @ means[i]).tolist()
+    if not rule.adapts or len(apart) < FEWEST_COUPLES:
+        return 1.0
+    return min(1.0, max(UNLIKE_STRANGERS * float(np.median(apart)) / rule.across, LEAST_LIMIT))
 
 
 def _joined(unlike: npt.NDArray[np.float64], weights: npt.NDArray[np.float64]) -> IntArray:
