@@ -115,7 +115,11 @@ def _owners(tracks: Path, truth: Path) -> IntArray:
         if len(overlap) and overlap.max() > 0.5:
             votes.setdefault(int(table.ids[i]), Counter())[int(there[overlap.argmax(), 1])] += 1
     owner = {track: counts.most_common(1)[0][0] for track, counts in votes.items()}
-    return np.array([owner.get(int(one), -1) for one in table.ids], np.int64)
+    people = np.array([owner.get(int(one), -1) for one in table.ids], np.int64)
+    _, first = np.unique(np.column_stack([table.frames, people]), axis=0, return_index=True)
+    again = np.setdiff1d(np.arange(len(people)), first)
+    people[again] = -1  # two tracks of one person at once
+    return people
 
 
 def report(worlds: Sequence[World]) -> None:
