@@ -40,7 +40,7 @@ from deepsort_cli.perception.embedders import open_embedder
 from deepsort_cli.tracking.people import Places
 from deepsort_cli.tracking.people.clustering import Tracklet, cluster
 from deepsort_cli.tracking.people.person import LookSet
-from deepsort_cli.tracking.settings import AcrossSettings
+from deepsort_cli.tracking.settings import CamerasSettings
 
 CHOSEN_ON, REPORTED_ON = range(4), range(10, 14)
 CAMERAS = range(1, 5)
@@ -93,7 +93,7 @@ class World:
                 self.tracks,
                 looks=self.looks,
                 output=Path(folder),
-                across=AcrossSettings(enabled=True, overlap=OVERLAP, distance=distance),
+                across=CamerasSettings(enabled=True, overlap=OVERLAP, distance=distance),
             )
             assert done.across is not None
             return self.score([Path(path) for path in done.across.outputs]), len(done.across.people)
@@ -220,7 +220,7 @@ def _clustered(means: Features, keys: IntArray, distance: float | None) -> tuple
     cameras = [str(camera) for camera in keys[:, 1]]
     overlap = frozenset(frozenset((a, b)) for a in cameras for b in cameras if a != b)
     tracklets = [Tracklet(camera, 0.0, 1.0, mean, LOOKS) for camera, mean in zip(cameras, means, strict=True)]
-    rule = AcrossSettings(distance=distance).rule(THRESHOLD)
+    rule = CamerasSettings(distance=distance).rule(THRESHOLD)
     label = cluster(tracklets, rule, Places(overlap))
     same, truth = label[:, None] == label, keys[:, :1] == keys[:, 0]
     np.fill_diagonal(same, False)

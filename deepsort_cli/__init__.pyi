@@ -40,7 +40,7 @@ from deepsort_cli.serving.settings import ServeSettings
 from deepsort_cli.settings.scan import ScanReportSettings, ScannedData
 from deepsort_cli.settings.tune import SearchSettings
 from deepsort_cli.tracking.refinement import Refinement
-from deepsort_cli.tracking.settings import AcrossSettings, CountingSettings, RefinementSettings
+from deepsort_cli.tracking.settings import AcrossSettings, CamerasSettings, CountingSettings, RefinementSettings
 from deepsort_cli.tracking.settings import TrackerSettings as TrackerSettings
 from deepsort_cli.tracking.tracker import Tracker as Tracker
 from deepsort_cli.video.settings import ArchiveSettings, DemoSettings, SourceSettings
@@ -416,7 +416,7 @@ def refine(
     link_distance: float | None = None,
     link_gap: float = 8.0,
     fps: float | None = None,
-    across: bool | AcrossSettings | Mapping[str, Any] = False,
+    across: bool | CamerasSettings | Mapping[str, Any] = False,
     overlap: str | Sequence[Any] = ...,
     starts: float | str | Sequence[float] = ...,
     overwrite: bool = False,

@@ -9,7 +9,7 @@ from pydantic import Field
 from deepsort_cli.settings.loader import CommandSettings
 from deepsort_cli.settings.options import Option
 from deepsort_cli.settings.paths import Paths
-from deepsort_cli.tracking.settings import AcrossSettings, RefinementSettings
+from deepsort_cli.tracking.settings import CamerasSettings, RefinementSettings
 
 LINKING, ACROSS = "Linking", "People across cameras"
 
@@ -51,7 +51,7 @@ class RefineSettings(CommandSettings):
         description="What the tracks looked like, as `output.save_looks` of the run wrote it; with `across.enabled` "
         "one for each camera, in the same order.",
     )
-    across: AcrossSettings = Field(AcrossSettings(), description="Who is who in the tracks of several cameras.")
+    across: CamerasSettings = Field(CamerasSettings(), description="Who is who in the tracks of several cameras.")
     fps: float | None = Field(
         None, gt=0, le=1000, description="Frames per second of the results; null: as `looks` says, else 25."
     )

@@ -34,6 +34,8 @@ SAME = PER_THRESHOLD / PER_CAMERA
 """The largest distance within one camera, as a part of that between two."""
 LEAST_LIMIT = 0.25
 """The least that it shrinks to because others look alike, as a part of the largest."""
+USUAL_LOOKS = 5
+"""Of a track, after which its person is decided."""
 SURE_ALIKE, SURE_UNLIKE = 0.9, 1.6
 """The distances at which a single look is enough to say that it is somebody, or nobody known; parts of the largest."""
 
@@ -398,8 +400,8 @@ class PeopleRule(NamedTuple):
         return 1 + (SURE_ALIKE - 1) * missing, 1 + (SURE_UNLIKE - 1) * missing
 
 
-class AcrossSettings(Settings):
-    """People known across all sources of a run."""
+class CamerasSettings(Settings):
+    """What is known about cameras that the same people walk past."""
 
     enabled: bool = Field(
         False, description="Say which person each track is, the same in all sources: by looks, time and place."
@@ -411,7 +413,49 @@ class AcrossSettings(Settings):
         description="Largest cosine distance between the mean looks of one person in two cameras; null: 2 × "
         "max_cosine_distance, and less where people look alike.",
     )
-    looks: int = Field(5, ge=1, description="Looks of a track, 0.2 s apart, after which its person is decided.")
+    overlap: Groups = Field(
+        (),
+        description="Sources that see the same place, so that a person may be in both at once: 1,2 counted from 1 in "
+        "the order given, or all; repeat for several places.",
+    )
+    min_seconds: Annotated[float | dict[str, float], BeforeValidator(_seconds_by_pair)] = Field(
+        0.0,
+        description="Least time from one source to another: for all that do not overlap, or by pair, as in {1,2: 30}.",
+    )
+    starts: CommaFloats = Field(
+        (), description="When each recording began, in seconds on one clock; empty: all at the same moment."
+    )
+
+    @property
+    def unheard(self) -> str | None:
+        """What is set but of no effect, as people are not asked for; None where there is nothing of that."""
+        if self.enabled:
+            return None
+        changed = [
+            name
+            for name, field in type(self).model_fields.items()
+            if name != "enabled" and getattr(self, name) != field.default
+        ]
+        if not changed:
+            return None
+        return (
+            f"`across.{changed[0]}` changes nothing, as `across.enabled` is not asked for: set `across.enabled`=true."
+        )
+
+    def rule(self, threshold: float) -> PeopleRule:
+        """What people are told apart by, where `threshold` is the `max_cosine_distance` of the looks."""
+        if self.distance is not None:
+            return PeopleRule(min(SAME * self.distance, 2.0), self.distance, self.distance, USUAL_LOOKS, adapts=False)
+        across = min(PER_CAMERA * threshold, 2.0)
+        return PeopleRule(SAME * across, across, across, USUAL_LOOKS)
+
+
+class AcrossSettings(CamerasSettings):
+    """People known across all sources of a run."""
+
+    looks: int = Field(
+        USUAL_LOOKS, ge=1, description="Looks of a track, 0.2 s apart, after which its person is decided."
+    )
     known: Path | None = Field(
         None,
         description="Folder of known people, NAME/*.jpg: tracks that look like one get the name.",
@@ -431,18 +475,6 @@ class AcrossSettings(Settings):
     keep: str | None = Field(
         None,
         description="Forget people of that file whom no run has seen for so long: 12h, 7d; null: nobody.",
-    )
-    overlap: Groups = Field(
-        (),
-        description="Sources that see the same place, so that a person may be in both at once: 1,2 counted from 1 in "
-        "the order given, or all; repeat for several places.",
-    )
-    min_seconds: Annotated[float | dict[str, float], BeforeValidator(_seconds_by_pair)] = Field(
-        0.0,
-        description="Least time from one source to another: for all that do not overlap, or by pair, as in {1,2: 30}.",
-    )
-    starts: CommaFloats = Field(
-        (), description="When each recording began, in seconds on one clock; empty: all at the same moment."
     )
 
     @field_validator("keep")
@@ -470,20 +502,8 @@ class AcrossSettings(Settings):
             unused = next((name for name, lacks in alone.items() if lacks and getattr(self, name) is not None), None)
             master = {"known_distance": "across.known", "keep": "across.people"}
             return None if unused is None else f"`across.{unused}` changes nothing without `{master[unused]}`."
-        changed = [
-            name
-            for name, field in type(self).model_fields.items()
-            if name != "enabled" and getattr(self, name) != field.default
-        ]
-        if not changed:
-            return None
-        return (
-            f"`across.{changed[0]}` changes nothing, as `across.enabled` is not asked for: set `across.enabled`=true."
-        )
+        return super().unheard
 
     def rule(self, threshold: float) -> PeopleRule:
         """What people are told apart by, where `threshold` is the `max_cosine_distance` of the looks."""
-        if self.distance is not None:
-            return PeopleRule(min(SAME * self.distance, 2.0), self.distance, self.distance, self.looks, adapts=False)
-        across = min(PER_CAMERA * threshold, 2.0)
-        return PeopleRule(SAME * across, across, across, self.looks)
+        return super().rule(threshold)._replace(looks=self.looks)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.tracking.people.person import Person
-from deepsort_cli.tracking.settings import AcrossSettings
+from deepsort_cli.tracking.settings import CamerasSettings
 
 Pair = frozenset[str]
 
@@ -28,7 +28,7 @@ class Places:
     usual_seconds: float = 0.0
 
     @classmethod
-    def of(cls, settings: AcrossSettings, cameras: Sequence[str]) -> Places:
+    def of(cls, settings: CamerasSettings, cameras: Sequence[str]) -> Places:
         """As the settings say, whose numbers count the cameras from 1.
 
         Raises:

@@ -19,17 +19,24 @@ class ComparisonSink(Sink):
     """Keeps result rows as they are written to text, beside the ground truth of the same frames."""
 
     def __init__(
-        self, name: str, ground_truth: FloatArray | None, truth_of: Callable[[int], GroundTruth | None]
+        self,
+        name: str,
+        ground_truth: FloatArray | None,
+        truth_of: Callable[[int], GroundTruth | None],
+        *,
+        across: bool = False,
     ) -> None:
         """Prepare.
 
         Args:
             ground_truth: the ground truth of the whole sequence, (M, ≥ 7) rows; None to ask `truth_of`.
             truth_of: exact ground truth by frame index.
+            across: people are kept, who hold in all sources, in place of ids; below 0 where they are undecided.
         """
         self._name = name
         self._table = ground_truth
         self._truth_of = truth_of
+        self._across = across
         self._frames: list[int] = []
         self._results: list[FloatArray] = []
         self._truths: list[FloatArray] = []
@@ -39,7 +46,7 @@ class ComparisonSink(Sink):
         self._frames.append(number)
         rows = np.full((len(tracks), 10), -1.0)
         rows[:, 0], rows[:, 1] = number, tracks.ids
-        if tracks.people is not None:
+        if self._across and tracks.people is not None:
             rows[:, 1] = np.where(tracks.people >= 0, tracks.people, -1 - tracks.ids)
         rows[:, 2:6] = np.round(xyxy_to_tlwh(tracks.boxes), 2)
         rows[:, 6] = 1

@@ -168,7 +168,9 @@ def run_track(
                 source=source,
                 outputs=outputs[i],
                 counter=regions.start(),
-                comparison=_comparison(source, names[i], truths[i]) if wants_scores else None,
+                comparison=_comparison(source, names[i], truths[i], across=settings.across.enabled)
+                if wants_scores
+                else None,
                 truth=truths[i],
                 rows=RowsSink() if keep_rows and not _is_endless(source) else None,
                 watch=None if show is None else show.sink(i),
@@ -448,8 +450,8 @@ def _plan(
     return plans
 
 
-def _comparison(source: Source, name: str, truth: Any) -> ComparisonSink:
-    return ComparisonSink(name, None if truth is None else truth.values, source.ground_truth)
+def _comparison(source: Source, name: str, truth: Any, *, across: bool) -> ComparisonSink:
+    return ComparisonSink(name, None if truth is None else truth.values, source.ground_truth, across=across)
 
 
 def _is_endless(source: Source) -> bool:
