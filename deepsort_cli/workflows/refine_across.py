@@ -59,8 +59,8 @@ def run_across(settings: RefineSettings, listener: Listener) -> Refinement:
         RunError: a copy cannot be written.
     """
     _check(settings)
-    outputs = _outputs(settings)
     cameras = _cameras(settings)
+    outputs = _outputs(settings)
     places = Places.of(settings.across, [camera.name for camera in cameras])
     threshold = _threshold(cameras, settings.looks, listener)
     rule = settings.across.rule(threshold)
