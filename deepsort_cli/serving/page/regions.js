@@ -69,9 +69,8 @@ export class Editor {
   }
 
   /** The newest state of the camera: counts always, the regions themselves only until somebody edits them here. */
-  update(camera, writable) {
-    this.camera = camera;
-    this.writable = writable;
+  update(camera, writable, several) {
+    Object.assign(this, { camera, writable, several });
     if (!camera.width || !camera.height) return;
     if (!this.regions) {
       this.regions = [
@@ -93,10 +92,12 @@ export class Editor {
     this.copied = el("span", { class: "quiet", role: "status" });
     this.undo = el("button", { type: "button", onclick: () => this.back() }, "Undo");
     this.finish = el("button", { type: "button", class: "primary", onclick: () => this.end() }, "Finish the zone");
+    this.again = el("p", {}, "In effect until the run ends. To have them again:");
+    if (this.several) this.again.append(" These flags hold for all sources of a run.");
     this.kept = el(
       "div",
       { class: "kept" },
-      el("p", {}, "In effect until the run ends. To have them again:"),
+      this.again,
       el("pre", {}, this.command),
       el("button", { type: "button", onclick: () => this.copy() }, "Copy"),
       " ",
