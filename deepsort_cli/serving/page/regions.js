@@ -70,7 +70,9 @@ export class Editor {
 
   /** The newest state of the camera: counts always, the regions themselves only until somebody edits them here. */
   update(camera, writable, several) {
-    Object.assign(this, { camera, writable, several });
+    const ended = camera.state === "ended";
+    if (ended !== this.ended) this.regions = null; // from now on nothing can be changed: build it anew
+    Object.assign(this, { camera, several, ended, writable: writable && !ended });
     if (!camera.width || !camera.height) return;
     if (!this.regions) {
       this.regions = [
@@ -115,10 +117,12 @@ export class Editor {
       el("h3", {}, "Lines and zones"),
       ...(this.writable
         ? [this.buttons]
-        : [
-            el("p", { class: "quiet" }, "Whoever has the token of this run can draw them on the picture."),
-            el("button", { type: "button", id: "unlock", onclick: () => this.unlock() }, "Enter the token"),
-          ]),
+        : this.ended
+          ? [el("p", { class: "quiet" }, "This video has ended: nothing is counted any more.")]
+          : [
+              el("p", { class: "quiet" }, "Whoever has the token of this run can draw them on the picture."),
+              el("button", { type: "button", id: "unlock", onclick: () => this.unlock() }, "Enter the token"),
+            ]),
       this.problem,
       this.list,
       this.kept,
