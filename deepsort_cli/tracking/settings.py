@@ -24,6 +24,8 @@ FULL_SCORE = 0.5
 PER_CAMERA = 2.0
 """The largest distance between the means of a person's looks in two cameras, as a multiple of that at which a look
 matches a track of the same camera; measured on CUHK03, see docs/ACROSS.md."""
+UNLIKE_STRANGERS = 0.9
+"""That distance as a part of the one between people who are seen at once and yet look alike."""
 CAUTION = 0.5
 """It as a part of the largest, as long as nothing is known of how alike people look here."""
 UNRIVALLED = 0.6

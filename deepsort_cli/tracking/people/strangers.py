@@ -9,15 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from deepsort_cli.core.looks import Features
+from deepsort_cli.tracking.settings import UNLIKE_STRANGERS
 
 BINS = 400
 """Of distances from 0 to 2."""
 ALIKE = 0.05
 """Part of all couples seen at once that is more alike than the distance gone by."""
-UNLIKE = 0.9
-"""The largest distance of one person's looks, as a part of that."""
 HALF = 0.5
-"""The same, as a part of the usual distance between tracks that follow each other."""
+"""The largest distance of one person's looks, as a part of the usual one between tracks that follow each other."""
 ENOUGH, MOST_BEFORE = 6, 20
 """Couples of successive tracks that say something; tracks of a camera that the next one is compared with."""
 HALF_LIFE = 20_000
@@ -56,7 +55,7 @@ class Strangers:
         who comes back now and then, so the median does, which hardly heeds those.
         """
         if self._beside.any():
-            return UNLIKE * _quantile(self._beside, ALIKE)
+            return UNLIKE_STRANGERS * _quantile(self._beside, ALIKE)
         return HALF * _quantile(self._after, 0.5) if self._after.sum() >= ENOUGH else None
 
 
