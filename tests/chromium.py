@@ -38,6 +38,10 @@ os.execv(sys.argv[3], sys.argv[3:])
 """
 
 
+class Refused(AssertionError):
+    """The browser could not do what it was asked."""
+
+
 class Chromium:
     """The browser process. `page` opens pages in it."""
 
@@ -68,7 +72,7 @@ class Chromium:
             page.call(f"{domain}.enable")
         page.look(width=width, height=height, dark=dark)
         page.call("Page.navigate", {"url": address})
-        page.wait(f"location.href !== 'about:blank' && document.readyState === 'complete' && {json.dumps(address)}")
+        page.wait("location.href !== 'about:blank' && document.readyState === 'complete'")
         return page
 
     def call(self, method: str, parameters: dict[str, Any] | None = None, session: str | None = None) -> dict[str, Any]:
@@ -82,7 +86,8 @@ class Chromium:
         while True:
             answer = self._read(deadline, method)
             if answer.get("id") == self._number:
-                assert "error" not in answer, f"{method}: {answer['error']}"
+                if "error" in answer:
+                    raise Refused(f"{method}: {answer['error']['message']}")
                 result: dict[str, Any] = answer["result"]
                 return result
             page = self._pages.get(answer.get("sessionId", ""))
@@ -167,9 +172,15 @@ class Page:
     def wait(self, expression: str) -> None:
         """Until an expression is true, as JavaScript has it: an element that is there is."""
         deadline = time.monotonic() + PATIENCE
-        while not self.evaluate(f"Boolean({expression})"):
+        while not self._holds(expression):
             assert time.monotonic() < deadline, f"still not: {expression}\n{self.problems}"
             time.sleep(0.05)
+
+    def _holds(self, expression: str) -> bool:
+        try:
+            return bool(self.evaluate(f"Boolean({expression})"))
+        except Refused:  # another page is just coming in place of this one
+            return False
 
     def press(self, key: str, *, shift: bool = False) -> None:
         """A key, pressed and let go."""

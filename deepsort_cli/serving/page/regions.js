@@ -94,8 +94,9 @@ export class Editor {
     this.copied = el("span", { class: "quiet", role: "status" });
     this.undo = el("button", { type: "button", onclick: () => this.back() }, "Undo");
     this.finish = el("button", { type: "button", class: "primary", onclick: () => this.end() }, "Finish the zone");
-    this.again = el("p", {}, "In effect until the run ends. To have them again:");
-    if (this.several) this.again.append(" These flags hold for all sources of a run.");
+    const now = this.ended ? "" : "In effect until the run ends. ";
+    const all = this.several ? ", in all sources of a run" : "";
+    this.again = el("p", {}, `${now}To have them again${all}:`);
     this.kept = el(
       "div",
       { class: "kept" },
