@@ -136,8 +136,13 @@ def _spread(pairs: FloatArray) -> float:
 
 
 def _named_strangers(pairs: FloatArray, people: int, threshold: float) -> float:
-    """Share of strangers nearer to one of the people at least: as the distances say, and as far as they reach."""
-    nearer = NormalDist(float(np.median(pairs)), _spread(pairs)).cdf(threshold)
+    """Share of strangers nearer to one of the people at least.
+
+    By the pairs that are so near, or by the normal distribution where those are few: whichever is more, as real tails
+    are heavier.
+    """
+    normal = NormalDist(float(np.median(pairs)), _spread(pairs)).cdf(threshold)
+    nearer = max(normal, float(np.mean(pairs <= threshold)))
     return float(1 - (1 - nearer) ** people)
 
 

@@ -17,7 +17,7 @@ SHORTEST, LONGEST = 1 / 15, 1.0
 """Seconds from picture to picture."""
 FREE = 0.75
 """A machine with less work than this for each of its cores has some to spare."""
-ROOMY, TIGHT = 0.15, 0.05
+ROOMY, TIGHT = 0.15, 0.03
 """What pictures may cost: a part of all cores where there are some to spare; else a part of what the run itself gets.
 Where more viewers look than that allows, there are fewer pictures a second."""
 SLOW_SECONDS, FAST_SECONDS = 0.4, 0.1

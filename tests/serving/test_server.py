@@ -228,7 +228,7 @@ def test_pictures_come_less_often_where_they_cost_much() -> None:
             found.append(pace.period / live.SHORTEST)
         return found
 
-    assert periods(0.09, 1.9) == [1.0] * 12
+    assert periods(0.05, 1.9) == [1.0] * 12
     crowded = periods(0.5, 1.5)
     assert crowded[:3] == [1.0, 2.0, 4.0]
     assert crowded[-1] == live.LONGEST / live.SHORTEST
