@@ -47,7 +47,7 @@ DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 def make_clips(folder: Path, clips: int, frames: int) -> None:
     """Scenes of different people, in two folders."""
     for seed in range(clips):
-        scene = DemoSource(DemoSettings(width=640, height=480, frames=frames, seed=seed), SourceSettings())
+        scene = DemoSource("demo", DemoSettings(width=640, height=480, frames=frames, seed=seed), SourceSettings())
         path = folder / f"camera{seed % 2}" / f"{seed:02d}.mp4"
         path.parent.mkdir(parents=True, exist_ok=True)
         with av.open(str(path), "w") as container:

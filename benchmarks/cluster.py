@@ -155,4 +155,6 @@ def main() -> None:
 if __name__ == "__main__":
     if importlib.util.find_spec("ray") is None:
         sys.exit("error: this needs Ray: pip install '.[cluster]'")
-    main()
+    from cluster import main as in_a_module  # where workers can import what they are sent; a script they cannot
+
+    in_a_module()

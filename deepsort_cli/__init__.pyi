@@ -329,7 +329,8 @@ def finetune(
         root: Folder of person crops to train on; see `deepsort scan`.
         test_root: Folder to validate on: query and gallery, or a Market-style dataset. Default: part of root.
         val_ratio: Share of identities held out to validate on where there is no test_root; None: 0.1, at least 5
-            people, and none where fewer than 10 would be left.
+            people, and none where fewer than 10 would be left, or where the start is trained and there are fewer than
+            60: halves of these are tried instead.
         layout: auto, folders, cameras, market1501, dukemtmc, cuhk03, msmt17, mars or ltcc.
         pattern: Instead of a layout: a regular expression with named groups pid and camid, found in each path.
         allow_links: Folders outside the dataset that its symbolic links may point into; repeat for several.
@@ -799,7 +800,8 @@ def train(
             logger `deepsort`.
         test_root: Folder to validate on: query and gallery, or a Market-style dataset. Default: part of root.
         val_ratio: Share of identities held out to validate on where there is no test_root; None: 0.1, at least 5
-            people, and none where fewer than 10 would be left.
+            people, and none where fewer than 10 would be left, or where the start is trained and there are fewer than
+            60: halves of these are tried instead.
         layout: auto, folders, cameras, market1501, dukemtmc, cuhk03, msmt17, mars or ltcc.
         pattern: Instead of a layout: a regular expression with named groups pid and camid, found in each path.
         allow_links: Folders outside the dataset that its symbolic links may point into; repeat for several.

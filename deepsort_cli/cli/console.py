@@ -38,7 +38,7 @@ class Reporter:
     quiet: bool = False
     verbose: bool = False
     rows: bool = False
-    console: Console = field(default_factory=lambda: Console(stderr=True, highlight=False))
+    console: Console = field(default_factory=lambda: Console(stderr=True, highlight=False, emoji=False))
 
     @property
     def interactive(self) -> bool:
@@ -115,7 +115,7 @@ def writing() -> Iterator[None]:
 
 def result_console(width: int | None = None) -> Console:
     """A console on stdout for results; see `Reporter.table`."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, emoji=False)
     if width is not None and not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = width
     return console
@@ -145,7 +145,7 @@ def exit_on_error() -> Iterator[None]:
         _show_error(message)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
-        Console(stderr=True, highlight=False).print("interrupted")
+        Console(stderr=True, highlight=False, emoji=False).print("interrupted")
         raise typer.Exit(INTERRUPTED) from None
     except BrokenPipeError:
         leave_stdout()
@@ -174,7 +174,7 @@ def _of_the_system(error: OSError) -> str:
 
 
 def _show_error(message: str) -> None:
-    console = Console(stderr=True, highlight=False)
+    console = Console(stderr=True, highlight=False, emoji=False)
     console.print(Panel(_safe(message), title="error", title_align="left", border_style="red"))
 
 

@@ -19,6 +19,9 @@ HANDFUL = 5
 ENOUGH_TO_LEARN = 10
 """Fewest people that must be left to learn from for others to be held out unasked."""
 
+ENOUGH_TO_HOLD_OUT = 60
+"""Fewest people of whom a tenth is held out where halves of all of them can be tried instead: five or six held-out
+people decide between two models as a coin does, more or less (docs/TRAINING.md, "Few people")."""
 
 FEWEST_IN_A_HALF = 2
 """People of a half that is learned from while the other is held out; one alone has nobody to be told apart from."""
@@ -39,10 +42,11 @@ class HoldOut:
     doubtful: bool = False
 
 
-def choose_held_out(manifest: Manifest, val_ratio: float | None) -> HoldOut:
+def choose_held_out(manifest: Manifest, val_ratio: float | None, *, halves: bool = False) -> HoldOut:
     """How many identities to hold out for validation.
 
     Args:
+        halves: whether halves can be tried instead, so that fewer than `ENOUGH_TO_HOLD_OUT` are all learned from.
         val_ratio: share of the identities, at least one; None: a tenth, at least `HANDFUL`, and nobody where there
             are not enough people for that.
 
@@ -52,11 +56,13 @@ def choose_held_out(manifest: Manifest, val_ratio: float | None) -> HoldOut:
     people = np.unique(manifest.pids[manifest.pids > 0])
     if val_ratio == 0:
         return HoldOut(0, "nobody is held out (`data.val_ratio`=0)")
+    able = _able(manifest, people)
+    if halves and val_ratio is None and len(able) >= HANDFUL and len(people) < ENOUGH_TO_HOLD_OUT:
+        return HoldOut(0, f"all {len(people)} people are learned from, and halves of them tell whether that helps")
     few = len(people) < HANDFUL + ENOUGH_TO_LEARN
     if val_ratio is None and few:
         reason = f"{len(people)} people are too few to hold {HANDFUL} of them out, so all are learned from"
         return HoldOut(0, reason, doubtful=True)
-    able = _able(manifest, people)
     if not len(able) or len(people) < 2:
         why = _why_nobody(manifest, people)
         raise InputError(f"{manifest.root}: no identity can be held out for validation: {why}")

@@ -108,7 +108,7 @@ def prepare_checkpoint(config: FinetuneConfig, listener: Listener | None = None)
     resumes = config.train and (run_folder(train_config) / "checkpoints" / "last.pth").exists()
     check_output_file(output, overwrite=config.overwrite or resumes, key="output_path")
 
-    data = load_data(config.target_dataset, config.training.seed, listener)
+    data = load_data(config.target_dataset, config.training.seed, listener, halves=True)
     if config.train or len(data.pids) < 2:
         fit_batches(data, config.training)
     train_config, slowed = _slowed(config, train_config, len(data.pids))

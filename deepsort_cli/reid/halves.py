@@ -15,7 +15,7 @@ from deepsort_cli.data.splits import halves
 from deepsort_cli.reid.carried import CarriedThreshold, mean_of
 from deepsort_cli.reid.certainty import People, Trial
 from deepsort_cli.reid.events import StepReport
-from deepsort_cli.reid.schedule import apply_schedule, choose_schedule, facts_of
+from deepsort_cli.reid.schedule import apply_schedule, choose_schedule, facts_of, with_value
 from deepsort_cli.reid.settings import TrainConfig
 from deepsort_cli.reid.train_data import TrainData, fit_batches
 
@@ -70,6 +70,7 @@ def try_halves(
         chosen = config.model_copy(update={"training": training})
         facts = facts_of(chosen, half)
         chosen = apply_schedule(chosen, choose_schedule(chosen, facts))
+        chosen = with_value(chosen, "training.eval_every", chosen.training.length)  # start and end are compared
         steps = chosen.training.length * facts.steps_per_epoch
         done = learn(chosen.resolved(), half, _Progress(listener, part, steps))
         start.append(done.start)

@@ -27,7 +27,7 @@ SHOWN = 5
 ADVICE = (
     "{pairs} look more alike than any two folders with pictures of one frame: each pair may be one person, whom the "
     "network would learn to tell from himself. Look at them, and put the pictures of one person into one folder "
-    "(`deepsort track --link --save-crops` does as far as it can tell)"
+    "(crops of linked tracks are, as far as the tracker can tell)"
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -160,6 +161,19 @@ def find_checkpoint(run: RunFolder, resume: str, note: Callable[[str], None]) ->
         if moved is not None:
             note(f"the earlier run in {run.path} was moved to {moved}")
     return None if content is None else (path, content)
+
+
+def tries_halves(config: TrainConfig, folder: Path) -> bool:
+    """Whether a run tries halves of a few people, and so need not hold some out: where it has a start to keep.
+
+    A run that goes on holds out whom it held out when it began.
+    """
+    resume = config.training.resume
+    path = folder / "checkpoints" / "last.pth" if resume == "auto" else Path(resume)
+    if resume != "never" and path.is_file():
+        with contextlib.suppress(InputError):  # which is said where it is read to go on from
+            return not read_checkpoint(path).get("training", {}).get("data", {}).get("queries", 0)
+    return config.model.start is not None
 
 
 def keep_start(config: TrainConfig, found: Found, note: Callable[[str], None]) -> TrainConfig:

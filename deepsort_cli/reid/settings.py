@@ -78,7 +78,8 @@ class DataSettings(DatasetSettings):
         ge=0,
         lt=1,
         description="Share of identities held out to validate on where there is no test_root; null: 0.1, at least "
-        "5 people, and none where fewer than 10 would be left.",
+        "5 people, and none where fewer than 10 would be left, or where the start is trained and there are fewer than "
+        "60: halves of these are tried instead.",
     )
     ignore_camera: bool = Field(False, description="Count every image as seen by a camera of its own.")
     scan: ScanSettings = Field(SCAN_DEFAULTS, description="How datasets are read.")

@@ -61,8 +61,11 @@ class TrainData:
         }
 
 
-def load_data(settings: DataSettings, seed: int, listener: Listener) -> TrainData:
+def load_data(settings: DataSettings, seed: int, listener: Listener, *, halves: bool = False) -> TrainData:
     """Read the dataset and hold out what is validated on.
+
+    Args:
+        halves: whether halves of a few people can be tried instead of holding some out, see `reid.halves`.
 
     Raises:
         InputError: no dataset given, an empty or unreadable one, or nothing to validate on in it.
@@ -97,7 +100,7 @@ def load_data(settings: DataSettings, seed: int, listener: Listener) -> TrainDat
         if people < HANDFUL:
             warnings.append(f"{held_out} are too few to measure by, {HANDFUL} is the least that means something")
     else:
-        choice = choose_held_out(train, settings.val_ratio)
+        choice = choose_held_out(train, settings.val_ratio, halves=halves)
         held_out = choice.reason
         if choice.doubtful:
             warnings.append(choice.reason)

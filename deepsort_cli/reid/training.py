@@ -8,13 +8,13 @@ import logging
 import numpy as np
 
 from deepsort_cli.core.events import Listener
-from deepsort_cli.data.splits import ENOUGH_TO_LEARN, HANDFUL
+from deepsort_cli.data.splits import ENOUGH_TO_HOLD_OUT
 from deepsort_cli.reid.certainty import Trial
 from deepsort_cli.reid.distributed import Ranks, choose_device, from_main, main_first, process_group
 from deepsort_cli.reid.halves import TRIAL, Learned, try_halves
 from deepsort_cli.reid.interruption import Stop, plain_errors, watch_signals
 from deepsort_cli.reid.lookalikes import about, find_lookalikes
-from deepsort_cli.reid.resume import find_checkpoint, keep_start
+from deepsort_cli.reid.resume import find_checkpoint, keep_start, tries_halves
 from deepsort_cli.reid.run_folder import open_log, open_run
 from deepsort_cli.reid.run_images import load_images
 from deepsort_cli.reid.schedule import apply_schedule, choose_schedule, choose_start, facts_of
@@ -46,11 +46,12 @@ def train(config: TrainConfig, listener: Listener | None = None) -> TrainResult:
     with contextlib.ExitStack() as stack:
         stack.enter_context(process_group(ranks, device))
         with main_first(ranks):
-            data = load_data(config.data, config.training.seed, listener)
+            folder = config.training.output_dir / (config.training.name or default_name(config))
+            halves = not ranks.several and tries_halves(config, folder)
+            data = load_data(config.data, config.training.seed, listener, halves=halves)
         given = config.training
         training, remarks = fit_batches(data, given, ranks.world)
         config = config.model_copy(update={"training": training})
-        folder = config.training.output_dir / (config.training.name or default_name(config))
         run = stack.enter_context(open_run(folder)) if ranks.main else None
         log = stack.enter_context(open_log(run.logs if run else None))
         with plain_errors(config, device, log):
@@ -83,16 +84,15 @@ def train(config: TrainConfig, listener: Listener | None = None) -> TrainResult:
             for remark in (*data.warnings, *remarks):
                 trainer.warn(remark)
             with watch_signals() as stop:
-                if found is None and data.query is None and _worth_a_trial(config, data, ranks):
+                if found is None and halves and _worth_a_trial(config, data):
                     trial = _try(unfitted, data, trainer, stop)
                     trainer.heed(trial)
                 return trainer.run_epochs(stop)
 
 
-def _worth_a_trial(config: TrainConfig, data: TrainData, ranks: Ranks) -> bool:
-    """Whether a run without validation should find out first whether it helps: from so few people that it may not."""
-    few = len(data.pids) < HANDFUL + ENOUGH_TO_LEARN
-    return few and config.model.pretrained is not None and config.data.val_ratio is None and not ranks.several
+def _worth_a_trial(config: TrainConfig, data: TrainData) -> bool:
+    """Whether a run should find out first whether it helps: from so few people that it may not."""
+    return data.query is None and len(data.pids) < ENOUGH_TO_HOLD_OUT and config.data.val_ratio is None
 
 
 def _try(config: TrainConfig, data: TrainData, trainer: Trainer, stop: Stop) -> Trial | None:

@@ -9,8 +9,6 @@ from collections import deque
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
-import requests
-
 from deepsort_cli.core.counted import counted
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.urls import hide_secrets
@@ -66,7 +64,10 @@ class Webhooks:
         self._until = float("inf")
         self._told: set[str] = set()
         self.delivered = self.dropped = 0
+        import requests  # takes as long to import as much else together, and most runs post nothing
+
         self._session = requests.Session()
+        self._failure = requests.RequestException
         self._thread = threading.Thread(target=self._run, name="webhooks", daemon=True)
 
     def start(self) -> None:
@@ -140,7 +141,7 @@ class Webhooks:
                 self._url, body, headers=headers, timeout=TIMEOUT, allow_redirects=False, stream=True
             ) as answer:
                 status = answer.status_code
-        except requests.RequestException as error:
+        except self._failure as error:
             return type(error).__name__  # its message would show the address
         except (ValueError, UnicodeError):
             status = 400

@@ -121,7 +121,7 @@ OPTIONS = (
     Option("output.rotate", "rotate", OUTPUT, metavar="TIME|SIZE"),
     Option("counting.lines", "line", COUNTING, daily=True, metavar="LINE", repeat=True),
     Option("counting.zones", "zone", COUNTING, daily=True, metavar="ZONE", repeat=True),
-    Option("across.enabled", "across", ACROSS, daily=True, negative=""),
+    Option("across.enabled", "across", ACROSS, daily=True),
     Option("across.known", "known", ACROSS, daily=True, metavar="DIR"),
     Option("across.people", "people_file", ACROSS, metavar="FILE"),
     Option("across.overlap", "overlap", ACROSS, metavar="1,2|all", repeat=True),

@@ -123,16 +123,32 @@ class Gallery:
         Returns:
             (P,) distances in [0, 2]; inf where a gallery is empty.
         """
-        nearest = np.full(len(rows), -np.inf, np.float32)
+        if len(rows) == 0:
+            return np.empty(0)
         wanted, blocks = features[columns], self._blocks
         starts = np.flatnonzero(np.diff(rows, prepend=-1))
         chosen = slots[rows[starts]]
         numbers, within = (part.tolist() for part in np.divmod(chosen, _BLOCK))
-        counts, bounds = self._counts[chosen].tolist(), [*starts.tolist(), len(rows)]
-        for number, row, count, start, end in zip(numbers, within, counts, bounds, bounds[1:], strict=False):
-            if count:
-                similarity = blocks[number][row, :count] @ wanted[start:end].T
-                np.maximum.reduce(similarity, out=nearest[start:end])
+        stored = self._counts[chosen]
+        if self.budget is not None:
+            stored = np.minimum(stored, self.budget)
+        # The similarities of a pair lie side by side, so that one call finds the largest of every pair.
+        per_pair = np.repeat(stored, np.diff(starts, append=len(rows)))
+        ends = np.cumsum(per_pair)
+        similarity = np.empty(ends[-1], np.float32)
+        bounds, first = [*starts.tolist(), len(rows)], 0
+        for number, row, count, start, end in zip(numbers, within, stored.tolist(), bounds, bounds[1:], strict=False):
+            last = first + count * (end - start)
+            kept = blocks[number][row, :count]
+            if end == start + 1:
+                np.dot(kept, wanted[start], similarity[first:last])
+            elif count:
+                similarity[first:last] = (kept @ wanted[start:end].T).T.ravel()
+            first = last
+        nearest = np.full(len(rows), -np.inf, np.float32)
+        filled = per_pair > 0
+        if similarity.size:
+            nearest[filled] = np.maximum.reduceat(similarity, (ends - per_pair)[filled])
         return np.asarray(1.0 - nearest, np.float64)
 
     def may_match(

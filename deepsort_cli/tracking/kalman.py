@@ -206,7 +206,7 @@ def squared_mahalanobis(state: KalmanState, measurements: FloatArray, rows: IntA
     """(P,) squared Mahalanobis distances of the pairs (track `rows[p]`, measurement `columns[p]`)."""
     variance = np.maximum(innovation_variance(state), np.finfo(np.float64).tiny)
     difference = measurements[columns] - state.position[rows]
-    distance: FloatArray = np.einsum("pi,pi->p", difference * difference, 1.0 / variance[rows])
+    distance: FloatArray = np.einsum("pi,pi->p", difference * difference, (1.0 / variance)[rows])
     return distance
 
 

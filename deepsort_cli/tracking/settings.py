@@ -26,8 +26,8 @@ PER_CAMERA = 2.0
 matches a track of the same camera; measured on CUHK03, see docs/ACROSS.md."""
 UNLIKE_STRANGERS = 0.9
 """That distance as a part of the one between people who are seen at once and yet look alike."""
-CAUTION = 0.85
-"""It as a part of the largest, as long as nobody was seen beside anybody."""
+CAUTION = 0.5
+"""It as a part of the largest, as long as nothing is known of how alike people look here."""
 UNRIVALLED = 0.6
 """Who is nearer than this part of the distance of the next person may be as far away as the largest allows."""
 SAME = PER_THRESHOLD / PER_CAMERA
@@ -415,7 +415,7 @@ class PeopleRule(NamedTuple):
 
         Args:
             camera, other: in any order; the empty name is that of enrolled looks.
-            strangers: the distance between different people who look alike; None as long as nobody knows.
+            strangers: what people who are different leave of it; None as long as nobody knows.
         """
         if not camera or not other:
             return self.enrolled, self.enrolled
@@ -424,7 +424,7 @@ class PeopleRule(NamedTuple):
             return most, most
         if strangers is None:
             return CAUTION * most, most
-        return max(min(most, UNLIKE_STRANGERS * strangers), LEAST_LIMIT * most), most
+        return max(min(most, strangers), LEAST_LIMIT * most), most
 
     def sure(self, looks: int) -> tuple[float, float]:
         """The distances, as parts of the limit, up to which so many looks are somebody, and from which nobody known."""

@@ -107,6 +107,10 @@ def _check(settings: RefineSettings) -> None:
             "What people looked like is all there is to go by: track with `output.save_looks`=looks.npz, and give one "
             "file for each, in the same order."
         )
+    names = [path.name for path in settings.results]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise InputError(f"{twice}: two of the files are called so, and so would be their copies. Rename one.")
     starts = settings.across.starts
     if starts and len(starts) != len(settings.results):
         raise InputError(
@@ -122,11 +126,7 @@ def _outputs(settings: RefineSettings) -> list[Path]:
         raise InputError("`output` is missing. Name a folder for copies of the files, for example `output`=people.")
     if folder.is_file():
         raise InputError(f"`output` {folder}: a file. With `across.enabled` it is a folder for copies of all files.")
-    names = [path.name for path in settings.results]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise InputError(f"`output` {folder}: two of the files are called {twice}. Rename one.")
-    outputs = [folder / name for name in names]
+    outputs = [folder / path.name for path in settings.results]
     for output in outputs:
         check_output_file(output, overwrite=settings.overwrite, key="output")
     return outputs

@@ -73,3 +73,10 @@ def test_libraries_keep_their_warnings_to_themselves(
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     assert (tmp_path / "a.png").stat().st_size > 1000
+
+
+def test_names_with_colons_stay_what_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    """They are no emoji and no markup."""
+    with pytest.raises(typer.Exit), exit_on_error():
+        raise InputError("a:x:b[bold].mp4: no such file.")
+    assert "a:x:b[bold].mp4: no such file." in capsys.readouterr().err

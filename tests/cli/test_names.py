@@ -29,6 +29,7 @@ EVERYWHERE = {
 """Flags and the commands that have to have them."""
 
 DIFFERENT = {
+    "--across": "to find out who is who, or to score that",
     "--source": "what is only measured on may be a recording",
     "--epochs": "training chooses where none is given, fine-tuning has a default",
     "--val-ratio": "training chooses a share where none is given",

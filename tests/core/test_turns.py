@@ -145,3 +145,27 @@ def test_leaving_early_ends_all_threads() -> None:
         assert pool.wait(10) is lane
         assert lane.take() == 1
     assert threading.active_count() == before
+
+
+def test_results_of_all_lanes_in_an_order_of_their_own() -> None:
+    """Whoever is slow; a lane that has ended is waited for no more."""
+
+    def slow_for_odd(number: int) -> int:
+        time.sleep(0.003 * (number % 2))
+        return number
+
+    found = []
+    with FairPool(3) as pool:
+        lanes = [
+            pool.open(slow_for_odd, range(begin, 60, step), in_flight=3) for begin, step in ((0, 2), (1, 2), (5, 10))
+        ]
+        while lanes:
+            lane = pool.wait(10, lambda lane: (-1 if lane.peek() is None else lane.peek(), lanes.index(lane)))
+            assert lane is not None
+            value = lane.take()
+            if value is None:
+                lane.close()
+                lanes.remove(lane)
+            else:
+                found.append(value)
+    assert found == sorted([*range(60), *range(5, 60, 10)])

@@ -82,6 +82,12 @@ def test_a_handful_or_nobody_is_held_out(people: int, held_out: int, doubtful: b
     found = choose_held_out(data, None)
     assert (found.identities, found.doubtful) == (held_out, doubtful)
     assert str(people) in found.reason
+    by_halves = choose_held_out(data, None, halves=True)
+    if 5 <= people < 60:  # all are learned from where halves of them can be tried
+        assert (by_halves.identities, by_halves.doubtful) == (0, False)
+        assert f"all {people} people" in by_halves.reason
+    else:
+        assert by_halves == found
 
 
 def test_a_share_that_is_given_counts_and_is_doubted() -> None:
@@ -98,6 +104,7 @@ def test_few_people_with_two_cameras_are_not_measured_by() -> None:
     found = choose_held_out(data, None)
     assert (found.identities, found.doubtful) == (0, True)
     assert "only 4 people are seen by two cameras" in found.reason
+    assert choose_held_out(data, None, halves=True) == found
     assert choose_held_out(without_cameras(data), None).identities == 5
 
 

@@ -163,6 +163,31 @@ def test_the_threshold_of_the_start_is_carried_over(few: Path, tmp_path: Path, s
     assert load_model(result.folder / "checkpoints" / "last.pth")[1].metrics["threshold"] == threshold
 
 
+def test_dozens_of_people_are_all_learned_from(
+    few: Path, people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Five held-out people could not decide; a run that held some out when it began goes on so."""
+    config = config_of(few, "run", tmp_path)
+    config = config.model_copy(update={"data": config.data.model_copy(update={"root": people})})
+    asked = []
+
+    def learn(config: TrainConfig, data: TrainData, *rest: object) -> Trial:
+        asked.append(len(data.pids))
+        return BETTER
+
+    monkeypatch.setattr(training, "try_halves", learn)
+    result = train(config)
+    assert (result.held_out, result.identities, result.trial, asked) == (0, 16, BETTER, [16])
+    assert train(config).resumed_epoch == 2
+
+    before = config.model_copy(update={"training": config.training.model_copy(update={"name": "before"})})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "tries_halves", lambda *arguments: False)
+        assert train(before).held_out == 5
+    again = train(before)
+    assert (again.held_out, again.resumed_epoch, asked) == (5, 2, [16])
+
+
 def test_who_is_in_which_half(few: Path, tmp_path: Path) -> None:
     from deepsort_cli.reid.train_data import load_data
 

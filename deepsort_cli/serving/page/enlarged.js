@@ -57,7 +57,7 @@ export class Enlarged {
     }
     for (const id of ["camera-previous", "camera-next"]) byId(id).hidden = state.cameras.length < 2;
     this.camera = camera;
-    this.editor.update(camera, state.writable);
+    this.editor.update(camera, state.writable, state.cameras.length > 1);
     this.mind();
   }
 

@@ -15,7 +15,7 @@ function words(event, state) {
     case "left":
       return `left${state.cameras.length > 1 ? ` ${cameraName(event.camera, state)}` : ""}`;
     case "crossed":
-      return `crossed ${event.line ?? "a line"}, ${event.direction === "out" ? "out" : "in"}${where}`;
+      return `crossed ${event.line ?? "a line"} ${event.direction === "out" ? "outwards" : "inwards"}${where}`;
     case "entered":
       return `entered ${event.zone ?? "a zone"}${where}`;
     case "recognised":

@@ -69,9 +69,10 @@ export class Editor {
   }
 
   /** The newest state of the camera: counts always, the regions themselves only until somebody edits them here. */
-  update(camera, writable) {
-    this.camera = camera;
-    this.writable = writable;
+  update(camera, writable, several) {
+    const ended = camera.state === "ended";
+    if (ended !== this.ended) this.regions = null; // from now on nothing can be changed: build it anew
+    Object.assign(this, { camera, several, ended, writable: writable && !ended });
     if (!camera.width || !camera.height) return;
     if (!this.regions) {
       this.regions = [
@@ -93,10 +94,12 @@ export class Editor {
     this.copied = el("span", { class: "quiet", role: "status" });
     this.undo = el("button", { type: "button", onclick: () => this.back() }, "Undo");
     this.finish = el("button", { type: "button", class: "primary", onclick: () => this.end() }, "Finish the zone");
+    this.again = el("p", {}, "In effect until the run ends. To have them again:");
+    if (this.several) this.again.append(" These flags hold for all sources of a run.");
     this.kept = el(
       "div",
       { class: "kept" },
-      el("p", {}, "In effect until the run ends. To have them again:"),
+      this.again,
       el("pre", {}, this.command),
       el("button", { type: "button", onclick: () => this.copy() }, "Copy"),
       " ",
@@ -114,10 +117,12 @@ export class Editor {
       el("h3", {}, "Lines and zones"),
       ...(this.writable
         ? [this.buttons]
-        : [
-            el("p", { class: "quiet" }, "Whoever has the token of this run can draw them on the picture."),
-            el("button", { type: "button", id: "unlock", onclick: () => this.unlock() }, "Enter the token"),
-          ]),
+        : this.ended
+          ? [el("p", { class: "quiet" }, "This video has ended: nothing is counted any more.")]
+          : [
+              el("p", { class: "quiet" }, "Whoever has the token of this run can draw them on the picture."),
+              el("button", { type: "button", id: "unlock", onclick: () => this.unlock() }, "Enter the token"),
+            ]),
       this.problem,
       this.list,
       this.kept,

@@ -154,7 +154,7 @@ class PeopleGallery:
         looked = self._look(camera, moment, tracks, trails)
         if any(trails[i].person is None for i in looked):
             self._decide(camera, [trail for trail in trails if trail.person is None and len(trail.looks)])
-        self._compare_strangers([trails[i] for i in looked], trails, tracks)
+        self._compare_strangers(camera, [trails[i] for i in looked], trails, tracks)
         for trail, age in zip(trails, tracks.time_since_update.tolist(), strict=True):
             if trail.person is not None and age == 0:
                 trail.person.seen[camera] = moment
@@ -208,8 +208,8 @@ class PeopleGallery:
                 trail.person.looks.setdefault(camera, LookSet()).add(unit[i])
         return looked
 
-    def _compare_strangers(self, looked: list[_Trail], trails: list[_Trail], tracks: Tracks) -> None:
-        """Learn from those who are seen beside others, when they have enough looks for the first time."""
+    def _compare_strangers(self, camera: str, looked: list[_Trail], trails: list[_Trail], tracks: Tracks) -> None:
+        """Learn how alike people look from a track that has enough looks for the first time."""
         grown = [trail for trail in looked if not trail.mature and trail.looks.came >= self.rule.looks]
         if not grown:
             return
@@ -219,6 +219,7 @@ class PeopleGallery:
             means = [other.looks.mean() for j, other in enumerate(trails) if other.mature and apart[i, j]]
             if means:
                 self._strangers.add(1.0 - np.array(means) @ trail.looks.mean())
+            self._strangers.follow(camera, trail.looks.mean())
             trail.mature = True
 
     def _decide(self, camera: str, undecided: list[_Trail]) -> None:
@@ -241,7 +242,7 @@ class PeopleGallery:
         """(U, P) how unlike tracks and people are, 1 being as much as is admitted; inf where they cannot be one."""
         if not people:
             return np.empty((len(undecided), 0))
-        strangers = self._strangers.alike()
+        strangers = self._strangers.limit()
         pairs = [
             (j, other, looks.mean())
             for j, person in enumerate(people)
@@ -287,7 +288,7 @@ class PeopleGallery:
         for other, looks in person.looks.items():
             if len(looks):
                 distance = max(float(1 - trail.looks.mean() @ looks.mean()), 0.0)
-                usual, most = self.rule.limits(other, camera, self._strangers.alike())
+                usual, most = self.rule.limits(other, camera, self._strangers.limit())
                 limit = most if accepted and distance > usual else usual
                 found.append(Nearness(person.number, distance, limit, other))
         return min(found, key=lambda one: one.share)

@@ -136,41 +136,43 @@ def _knock(address: str) -> None:
     socket.create_connection((host.strip("[]"), int(port)), timeout=KNOCK_SECONDS).close()
 
 
+NOT_OPEN = "not open"
+"""A result of `Seat.work`."""
+
+
 class Seat:
     """A worker on some machine of the cluster; Ray calls its methods, `at` and `stop` while `work` runs."""
 
-    def __init__(self, recipe: Recipe, version: str) -> None:
-        """Take what it needs; nothing is opened yet, because an error here would lose its words on the way.
-
-        Args:
-            version: of this package where all was started.
-        """
-        self._recipe, self._version = recipe, version
+    def __init__(self) -> None:
+        """Open nothing yet: an error here would lose its words on the way."""
         self._do: Do | None = None
         self._stopped = threading.Event()
         self._at: tuple[int, int | None] = 0, None
         self._host = socket.gethostname()
 
-    def open(self) -> str | None:
-        """Open what is not open; what is wrong with this machine, None where it can work."""
-        if deepsort_cli.__version__ != self._version:
-            return f"{self._host} has version {deepsort_cli.__version__} of this package, not {self._version}."
+    def open(self, recipe: Recipe, version: str) -> str | None:
+        """Open what is not open; what is wrong with this machine, None where it can work.
+
+        Args:
+            version: of this package where all was started.
+        """
+        if deepsort_cli.__version__ != version:
+            return f"{self._host} has version {deepsort_cli.__version__} of this package, not {version}."
         try:
-            self._do = self._do or self._recipe.open()
+            self._do = self._do or recipe.open()
         except DeepsortError as error:
             return f"{self._host}: {error}"
         return None
 
     def work(self, task: Any) -> tuple[Any, str, str]:
-        """Do a task; its result, or the error that it raised, and the machine's id and name."""
-        fault = self.open()  # it may have been started again on another machine
+        """Do a task; its result, or the error that it raised, and the machine's id and name.
+
+        The result is `NOT_OPEN` where Ray has started this worker again since it was opened.
+        """
         self._at = 0, None
-        result: Any
-        if fault is not None or self._do is None:
-            result = RunError(fault or "nothing to work with")
-        else:
-            result = outcome(self._do, task, self._tell, self._stopped.is_set)
-        return result, *self._place()
+        if self._do is None:
+            return NOT_OPEN, *self._place()
+        return outcome(self._do, task, self._tell, self._stopped.is_set), *self._place()
 
     def _tell(self, done: int, total: int | None) -> None:
         self._at = done, total
@@ -287,12 +289,12 @@ class OnCluster:
         """Ask Ray for workers, for tasks for which there is none."""
         wanted = min(self.count, len(self._busy) + tasks)
         for number in range(len(self._actors), wanted):
-            self._actors[number] = self._seat.remote(*self._given)
+            self._actors[number] = self._seat.remote()
             self._open(number)
 
     def _open(self, number: int) -> None:
         """Have it opened as soon as it is there; Ray asks again where it has to be started again."""
-        opened = self._actors[number].open.options(max_task_retries=-1).remote()
+        opened = self._actors[number].open.options(max_task_retries=-1).remote(*self._given)
         self._opening[opened] = number
 
     def _give(self, waiting: deque[Any]) -> None:
@@ -333,6 +335,10 @@ class OnCluster:
             else:
                 deaths = f"its worker, or the machine of it, died {given.deaths} times"
                 yield Done(given.task, lost=f"{deaths} ({_short(error)})")
+            return
+        if isinstance(result, str) and result == NOT_OPEN:
+            self._open(number)
+            self._again.append(given)
             return
         self._idle.append(number)
         yield taken(given.task, result, self._node_name(node, host))
