@@ -33,7 +33,7 @@ flags = Flags(PeopleSettings)
 def people(
     ctx: typer.Context,
     action: Annotated[str, typer.Argument(help="list, export, forget or rename.", metavar="ACTION")],
-    file: Annotated[Path, typer.Argument(help="File of people, as --people-file of a run keeps it.")],
+    file: Annotated[Path, typer.Argument(help="File of people, as --people-file of a run keeps it.", metavar="FILE")],
     who: Annotated[
         list[str] | None,
         typer.Argument(

@@ -215,7 +215,8 @@ class People:
         where = f"`{key}` {path}" if key else str(path)
         remedy = " `across.people` of a run writes such files."
         if look(path, key=key) is None or not path.is_file():
-            raise InputError(f"{where}: no such file.{remedy}")
+            what = "a folder, not a file" if path.is_dir() else "no such file"
+            raise InputError(f"{where}: {what}.{remedy}")
         _check_size(path, where)
         arrays = read_archive(path, where, remedy)
         if KEY not in arrays:
