@@ -70,7 +70,7 @@ def test_time_at_the_nominal_rate_is_frames(
     seed: int, fps: float, origin: float, options: dict[str, Any], rounding: float
 ) -> None:
     """To the last bit, wherever time begins, and also where a container rounds it to milliseconds."""
-    options = {**options, "clock": None, "max_age": 5, "reentry_age": 0}
+    options = {**options, "clock": None, "max_age": 5, "reentry_age": 0, "without_looks": {"overlap_age": 5}}
     by_time, by_frames = tracker_at(fps, **options), Tracker(TrackerSettings(**options))
     crowd, jitter = Crowd(seed), np.random.default_rng(seed)
     frames = [crowd.at(number / fps) for number in range(15)]

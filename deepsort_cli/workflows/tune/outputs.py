@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import functools
 import json
+import operator
 from dataclasses import replace
 from typing import Any
 
@@ -52,7 +54,7 @@ def best_settings(done: Tuned) -> dict[str, Any]:
 def _settings_text(done: Tuned) -> str:
     values = best_settings(done)
     sections = TrackSettings.model_validate(nest(values)).model_dump(mode="json")
-    plain = nest({key: sections[key.partition(".")[0]][key.partition(".")[2]] for key in values})
+    plain = nest({key: functools.reduce(operator.getitem, key.split("."), sections) for key in values})
     believed = "not cross-validated" if done.believed is None else f"{_points(done.believed)} on others"
     head = (
         f"# Found by deepsort tune on {', '.join(done.sequences)}: {objective_name(done)} {_points(done.gain)} there, "
