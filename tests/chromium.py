@@ -176,6 +176,13 @@ class Page:
             assert time.monotonic() < deadline, f"still not: {expression}\n{self.problems}"
             time.sleep(0.05)
 
+    def wait_for_none(self, expression: str) -> None:
+        """Until a JavaScript list is empty; what is in it else is in the message."""
+        deadline = time.monotonic() + PATIENCE
+        while found := self.evaluate(expression):
+            assert time.monotonic() < deadline, f"still there: {found}"
+            time.sleep(0.05)
+
     def _holds(self, expression: str) -> bool:
         try:
             return bool(self.evaluate(f"Boolean({expression})"))
@@ -203,8 +210,18 @@ class Page:
         self.call("Input.dispatchMouseEvent", {"type": f"mouse{kind}", "x": x, "y": y, **more})
 
     def click(self, selector: str) -> None:
-        """The middle of an element, scrolled into view."""
-        self.mouse(self.place(selector))
+        """The middle of an element, scrolled into view; once more where it moved away under the mouse."""
+        aim = f"window.aim = {json.dumps(selector)}; window.hit = false;"
+        listen = "document.addEventListener('click', event => window.hit ||= !!event.target.closest(window.aim), true)"
+        self.evaluate(f"{aim} window.aims ??= ({listen}, true)")
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            self.mouse(self.place(selector))
+            for _ in range(40):
+                if self.evaluate("window.hit !== false"):  # undefined on another page: the click has led there
+                    return
+                time.sleep(0.05)
+            assert time.monotonic() < deadline, f"{selector} does not get the click"
 
     def place(self, selector: str, x: float = 0.5, y: float = 0.5) -> tuple[float, float]:
         """Where in the window a point of an element is, as parts of its width and height."""

@@ -295,9 +295,10 @@ def test_nothing_sticks_out(page: Page, dark: bool) -> None:
         outside = (
             "[...document.querySelectorAll('main *, header *')].filter(one => {"
             "const box = one.getBoundingClientRect(); return box.width && box.right > innerWidth + 1"
-            "&& !one.closest('.unseen, .scroll, svg, .log'); }).map(one => one.outerHTML.slice(0, 80))"
+            "&& !one.closest('.unseen, .scroll, svg, .log'); }).map(one => one.outerHTML.slice(0, 200))"
         )
-        page.wait(f"document.documentElement.scrollWidth <= {width} && {outside}.length === 0")
+        page.wait_for_none(outside)
+        page.wait(f"document.documentElement.scrollWidth <= {width}")
         background = page.evaluate("getComputedStyle(document.body).backgroundColor")
         assert background == ("rgb(13, 17, 23)" if dark else "rgb(246, 248, 250)")
     page.look(width=360, dark=dark)
