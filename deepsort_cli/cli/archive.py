@@ -12,6 +12,7 @@ from deepsort_cli.cli.console import Reporter
 from deepsort_cli.cli.listeners import Bars
 from deepsort_cli.cli.wording import worded
 from deepsort_cli.core.counted import counted
+from deepsort_cli.core.durations import clock_text
 from deepsort_cli.core.errors import RunError
 from deepsort_cli.settings.track import TrackSettings
 from deepsort_cli.workflows.archive import Archive, Planned, Result, Working, run_archive
@@ -112,18 +113,12 @@ class _Screen(Bars):
             self.report.warn(f"{number} {result.place}: {result.reason}")
             return
         what = f"{counted(result.people or 0, 'person', 'people')} in {counted(result.frames or 0, 'frame')}"
-        left = f", {_duration(self._left)} left" if self._left is not None and self._live is None else ""
+        left = f", {clock_text(self._left)} left" if self._left is not None and self._live is None else ""
         self.report.info(f"{number} {result.place}: {what}{left}")
 
     def _counters(self) -> str:
-        left = f"  {_duration(self._left)} left" if self._left is not None else ""
+        left = f"  {clock_text(self._left)} left" if self._left is not None else ""
         return f"{self._ended:,}/{self._planned.to_do:,} done{left}"
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
 def _shortened(place: str) -> str:

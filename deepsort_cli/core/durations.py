@@ -1,4 +1,4 @@
-"""Times as people write them: 30m, 12h, 7d."""
+"""Times as people write and read them: 30m, 12h, 7d; 1:05."""
 
 from __future__ import annotations
 
@@ -18,3 +18,10 @@ def seconds_of(text: str) -> float:
     if found is None or found[2] not in SECONDS or not float(found[1]):
         raise ValueError("no time: write 30m, 12h, 7d or 2w")
     return float(found[1]) * SECONDS[found[2]]
+
+
+def clock_text(seconds: float) -> str:
+    """Minutes and seconds, with hours where there are any: 1:05, 2:00:00."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -14,6 +14,7 @@ from deepsort_cli.core.boxes import cut
 from deepsort_cli.core.looks import normalise
 from deepsort_cli.core.types import Frame, Tracks
 from deepsort_cli.serving.crops import promise, visible
+from deepsort_cli.serving.hub import wall_time
 from deepsort_cli.serving.person import Feature, Person
 
 _SEEN_WELL = 0.6
@@ -53,7 +54,7 @@ class Album:
             frame: with the picture before drawing, for crops; without one there are none.
             tracks: all that are reported, with `features` where search is wanted.
         """
-        moment = self._time(frame)
+        moment = wall_time(frame, self.started)
         share = promises = np.zeros(len(tracks))
         if len(tracks):
             height, width = (10**6, 10**6) if frame.image is None else frame.image.shape[:2]
@@ -147,12 +148,6 @@ class Album:
                     row = person.as_json(now=person.key in here)
                     rows.append(row | {"distance": round(distance, 4), "likely": likely})
         return {"threshold": self.threshold, "compared": len(near), "found": rows}
-
-    def _time(self, frame: Frame) -> float:
-        """When a frame was taken, in seconds since 1970; recorded ones as if their video had begun with the run."""
-        if frame.arrived is None:
-            return self.started + frame.time
-        return time.time() - (time.monotonic() - frame.arrived)
 
     def _who(self, camera: int, track: int, tracks: Tracks, i: int) -> Person:
         """The person of the i-th track."""

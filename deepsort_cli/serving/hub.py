@@ -192,7 +192,7 @@ class HubSink(Sink):
 
     def write(self, frame: Frame, tracks: Tracks, counts: Counts | None = None) -> None:
         camera = self._camera
-        view = View(self._number, self._time(frame), frame.image, tracks, counts, {})
+        view = View(self._number, wall_time(frame, camera.began), frame.image, tracks, counts, {})
         self._number += 1
         if frame.image is not None:
             camera.size = frame.image.shape[1], frame.image.shape[0]
@@ -207,8 +207,13 @@ class HubSink(Sink):
         if self._hub.album is not None:
             self._hub.album.leave(self._camera.index)
 
-    def _time(self, frame: Frame) -> float:
-        """When a frame was, in seconds since 1970."""
-        if frame.arrived is not None:
-            return time.time() - (time.monotonic() - frame.arrived)
-        return self._camera.began + frame.time
+
+def wall_time(frame: Frame, began: float) -> float:
+    """When a frame was taken, in seconds since 1970.
+
+    Args:
+        began: when the time of recorded frames was 0; those of cameras and streams know when they came.
+    """
+    if frame.arrived is not None:
+        return time.time() - (time.monotonic() - frame.arrived)
+    return began + frame.time

@@ -24,7 +24,7 @@ from deepsort_cli.data.manifest import Manifest
 from deepsort_cli.perception.settings import EmbedderReading, RuntimeSettings
 from deepsort_cli.settings.evaluate import EvalSettings
 from deepsort_cli.workflows.extraction import Extractor, Features, embed_all, open_extractor
-from deepsort_cli.workflows.workers import Cluster, Do, OnCluster, Stopped, Tell
+from deepsort_cli.workflows.workers import Cluster, Do, OnCluster, Stopped, Tell, settle_device
 
 CHUNK = 256
 """Pictures in a task, about."""
@@ -42,10 +42,7 @@ def check_cluster(settings: EvalSettings, listener: Listener) -> EvalSettings:
     if settings.cluster is None:
         return settings
     Cluster(settings.cluster).check()
-    if settings.runtime.device == "auto":
-        listener.note("on the cluster, networks run on CPUs; `runtime.device`=cuda asks Ray for GPUs")
-        return settings.model_copy(update={"runtime": settings.runtime.model_copy(update={"device": "cpu"})})
-    return settings
+    return settings.model_copy(update={"runtime": settle_device(settings.runtime, listener)})
 
 
 @contextlib.contextmanager

@@ -96,6 +96,8 @@ def _check(settings: RefineSettings) -> None:
             "(`refinement.link` of deepsort track), whose tables then hold such tracks."
         )
     for path in settings.results:
+        if path.suffix.lower() == ".npz":
+            raise InputError(f"{path}: a file of looks among those of tracks. Give each with `looks` before it.")
         if not is_track_table(path):
             raise InputError(
                 f"{path}: `across.enabled` takes {' or '.join(SUFFIXES)} of `output.save_jsonl` or `output.save_csv`, "

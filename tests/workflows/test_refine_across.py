@@ -141,6 +141,7 @@ def test_csv(two: dict[str, Any], tmp_path: Path) -> None:
         ({"looks": []}, "`looks`: 0 files for 2 files of tracks. What people looked like"),
         ({"looks": ["b.npz", "a.npz"]}, r"`looks` .*b.npz: none of its 18 looks has frame and id"),
         ({"results": ["a.txt", "b.jsonl"]}, r"a.txt: `across.enabled` takes .jsonl or .csv"),
+        ({"results": ["a.jsonl", "b.jsonl", "b.npz"]}, "b.npz: a file of looks among those of tracks. Give each with"),
         ({"results": ["a.jsonl", "a.jsonl"]}, "a.jsonl: two of the files are called so"),
         ({"results": ["a.jsonl", "no.jsonl"]}, r"no.jsonl: no such file"),
         ({"output": None}, "`output` is missing. Name a folder"),

@@ -10,12 +10,13 @@ from statistics import median
 import cv2
 import numpy as np
 
+from deepsort_cli.core.durations import clock_text
 from deepsort_cli.core.files import atomic_path
 from deepsort_cli.core.regions import Counts
 from deepsort_cli.core.types import FloatArray, Frame, Image, Tracks
 from deepsort_cli.video.background import Background
 from deepsort_cli.video.sinks.base import Output, Say, Sink, write_error
-from deepsort_cli.video.sinks.timeline import check_suffix, clock_text
+from deepsort_cli.video.sinks.timeline import check_suffix
 
 CELLS = 512
 """Longest side of the grid in which seconds are summed."""

@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 
 from deepsort_cli.core.counted import counted
+from deepsort_cli.core.durations import clock_text
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.video.colours import colour_of, colour_of_person
 from deepsort_cli.video.sinks.base import Job, Output
@@ -70,13 +71,6 @@ def _label(track_id: int, life: Life) -> str:
     """A track's id, and who it is."""
     person, name = (life.known.get(key) for key in ("person", "name"))
     return f"{name or f'P{person}'} · {track_id}" if person else str(track_id)
-
-
-def clock_text(seconds: float) -> str:
-    """Minutes and seconds, with hours where there are any: 1:05, 2:00:00."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
 def check_suffix(job: Job) -> None:

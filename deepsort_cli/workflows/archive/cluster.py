@@ -19,7 +19,7 @@ from deepsort_cli.settings.track import TrackSettings
 from deepsort_cli.workflows.archive.fingerprints import models_of
 from deepsort_cli.workflows.archive.work import Tracking
 from deepsort_cli.workflows.track.parts import usual
-from deepsort_cli.workflows.workers import Cluster, Do, OnCluster, Watch
+from deepsort_cli.workflows.workers import Cluster, Do, OnCluster, Watch, settle_device
 
 TOKEN = "token"
 
@@ -33,11 +33,7 @@ def check_cluster(settings: TrackSettings, listener: Listener) -> TrackSettings:
     if settings.archive.cluster is None:
         return settings
     cluster_of(settings).check()
-    if settings.runtime.device == "auto":
-        listener.note("on the cluster, networks run on CPUs; `runtime.device`=cuda asks Ray for GPUs")
-        runtime = settings.runtime.model_copy(update={"device": "cpu"})
-        return settings.model_copy(update={"runtime": runtime})
-    return settings
+    return settings.model_copy(update={"runtime": settle_device(settings.runtime, listener)})
 
 
 def cluster_of(settings: TrackSettings) -> Cluster:

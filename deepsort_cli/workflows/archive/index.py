@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from deepsort_cli.core.counted import counted
+from deepsort_cli.core.durations import clock_text
 from deepsort_cli.core.files import atomic_open
 from deepsort_cli.core.html_parts import marked, page_start, text
 from deepsort_cli.workflows.archive.records import RECORD, THUMBNAIL, Folder, Record
@@ -66,7 +67,7 @@ def _page(folder: Folder, records: Sequence[Record], failures: Mapping[str, Mapp
     yield page_start(title, STYLE)
     yield f"<h1>{text(title)}</h1>\n"
     yield (
-        f'<p class="quiet">{_clock(seconds)} of video, {counted(frames, "frame")}. '
+        f'<p class="quiet">{clock_text(seconds)} of video, {counted(frames, "frame")}. '
         f"{counted(people, 'person', 'people')}, counted in each video by itself. "
         f'<a href="{TABLE}">The same as a table</a> (CSV).</p>\n'
     )
@@ -101,7 +102,7 @@ def _card(folder: Folder, record: Record, top: float) -> str:
         f'<article class="card">\n<a class="picture" href="{address}/">{picture}</a>\n'
         f'<h3><a href="{address}/">{text(place)}</a></h3>\n'
         f'<p class="facts">{counted(people, "person", "people")} · {counted(frames, "frame")} · '
-        f"{_clock(float(record.get('duration') or 0))}</p>\n"
+        f"{clock_text(float(record.get('duration') or 0))}</p>\n"
         f"{_timeline(record.get('timeline') or [], top)}{counts}{warnings}"
         f'<p class="links">{" · ".join(links)}</p>\n</article>\n'
     )
@@ -129,13 +130,6 @@ def _counts(counts: Any) -> list[str]:
     lines = [f"{one['name']}: {one['in']} in, {one['out']} out" for one in counts.get("lines", [])]
     zones = [f"{one['name']}: {one['distinct']} people in all" for one in counts.get("zones", [])]
     return lines + zones
-
-
-def _clock(seconds: float) -> str:
-    """Minutes and seconds, with hours where there are any: 1:05, 2:00:00."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
 def _address(place: str) -> str:

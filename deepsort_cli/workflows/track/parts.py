@@ -81,11 +81,6 @@ class Parts:
         return self.own_features and self.detector.has_features
 
     @property
-    def compensates(self) -> bool:
-        """The camera's motion is known, or measured."""
-        return self.camera is not None or self.recorded_motion
-
-    @property
     def embeds_on_demand(self) -> bool:
         return self.embedder is not None and self.tracker.refresh_every is not None
 

@@ -19,14 +19,11 @@ from pydantic import BaseModel
 
 from deepsort_cli.core import Frame, InputError, Tracks
 from deepsort_cli.core.events import Listener, LoggingListener
-from deepsort_cli.core.regions import Counts, Line, Zone, check_inside, parse_lines, parse_zones
+from deepsort_cli.core.regions import Counts
 from deepsort_cli.evaluation.mot_score import Scoring, score_comparisons
 from deepsort_cli.evaluation.official_scorer import require_trackeval
 from deepsort_cli.settings.keywords import from_keywords
 from deepsort_cli.settings.track import TrackSettings
-from deepsort_cli.tracking.counting import RegionCounter
-from deepsort_cli.tracking.settings import CountingSettings
-from deepsort_cli.video.outputs import Outputs, to_stdout
 from deepsort_cli.video.sinks import ComparisonSink, RowsSink, unique_names
 from deepsort_cli.video.sources import Source
 from deepsort_cli.workflows.track.across import Across
@@ -35,6 +32,7 @@ from deepsort_cli.workflows.track.events import Summary
 from deepsort_cli.workflows.track.one_source import OneSource, Task
 from deepsort_cli.workflows.track.opening import open_all
 from deepsort_cli.workflows.track.parts import Functions, Parts, open_parts
+from deepsort_cli.workflows.track.planning import Regions, plan_outputs
 from deepsort_cli.workflows.track.serve import Show, open_show
 from deepsort_cli.workflows.track.sources import (
     ground_truth,
@@ -146,8 +144,8 @@ def run_track(
         check_people(settings)
         sources = [stack.enter_context(source) for source in open_all(wanted, settings, parts, listener)]
         names = unique_names([source.name for source in sources])
-        outputs = _plan(settings, sources, names, parts, listener)
-        regions = _Regions(settings.counting)
+        outputs = plan_outputs(settings, sources, names, parts, listener)
+        regions = Regions(settings.counting)
         for source, plan, spec in zip(sources, outputs, wanted, strict=True):
             plan.check(Path(spec) if spec else None)
             regions.check(source)
@@ -164,18 +162,20 @@ def run_track(
             listener = show.listener(listener)
         tasks = [
             Task(
-                name=names[i],
+                name=name,
                 source=source,
-                outputs=outputs[i],
+                outputs=plan,
                 counter=regions.start(),
-                comparison=_comparison(source, names[i], truths[i], across=settings.across.enabled)
+                comparison=ComparisonSink(
+                    name, None if truth is None else truth.values, source.ground_truth, across=settings.across.enabled
+                )
                 if wants_scores
                 else None,
-                truth=truths[i],
+                truth=truth,
                 rows=RowsSink() if keep_rows and not _is_endless(source) else None,
-                watch=None if show is None else show.sink(i),
+                watch=None if show is None else show.sink(position),
             )
-            for i, source in enumerate(sources)
+            for position, (name, source, plan, truth) in enumerate(zip(names, sources, outputs, truths, strict=True))
         ]
         across = Across(settings, sources, names, parts, listener, stack) if settings.across.wanted else None
         recorded = sum(not source.is_live for source in sources)
@@ -404,54 +404,6 @@ class Run:
 
 def _nothing() -> None:
     """There is no page to close."""
-
-
-class _Regions:
-    """The lines and zones of a run, read once, and fresh counts for every source."""
-
-    def __init__(self, settings: CountingSettings) -> None:
-        self._lines, self._zones = parse_lines(settings.lines), parse_zones(settings.zones)
-        self._margin = settings.margin
-
-    def check(self, source: Source) -> None:
-        if source.width and source.height:  # unknown where no pixels are read
-            check_inside(self._lines, self._zones, source.width, source.height, source.name)
-
-    @property
-    def both(self) -> tuple[Sequence[Line], Sequence[Zone]]:
-        return self._lines, self._zones
-
-    def start(self) -> RegionCounter | None:
-        return RegionCounter(self._lines, self._zones, self._margin) if self._lines or self._zones else None
-
-
-def _plan(
-    settings: TrackSettings, sources: Sequence[Source], names: Sequence[str], parts: Parts, listener: Listener
-) -> list[Outputs]:
-    """The outputs of every source."""
-    many = len(sources) > 1
-    facts = parts.facts if settings.output.save_detections is not None else {}
-    plans = [
-        Outputs.plan(
-            source,
-            settings.output,
-            parts.detector.class_names,
-            facts=facts,
-            suffix=name if many else None,
-            warn=listener.warn,
-            note=listener.note,
-            refined=settings.refinement.wanted,
-        )
-        for source, name in zip(sources, names, strict=True)
-    ]
-    rows = to_stdout(settings.output)
-    if many and rows:
-        raise InputError(f"`{rows[0]}` -: rows of {len(plans)} sources would mix. Give a file name, or one source.")
-    return plans
-
-
-def _comparison(source: Source, name: str, truth: Any, *, across: bool) -> ComparisonSink:
-    return ComparisonSink(name, None if truth is None else truth.values, source.ground_truth, across=across)
 
 
 def _is_endless(source: Source) -> bool:

@@ -7,11 +7,11 @@ Videos of an archive, trials of a study and pictures to embed all go this way. A
 others are under way; a worker that dies is replaced, and what it was at is tried again.
 """
 
-from deepsort_cli.workflows.workers.cluster import SHARING_A_DEVICE, Cluster, OnCluster
+from deepsort_cli.workflows.workers.cluster import SHARING_A_DEVICE, Cluster, OnCluster, settle_device
 from deepsort_cli.workflows.workers.processes import Processes
 from deepsort_cli.workflows.workers.tasks import Do, Done, Here, Recipe, Stopped, Tell, Watch, Workers
 
 __all__ = [
     "SHARING_A_DEVICE", "Cluster", "Do", "Done", "Here", "OnCluster", "Processes", "Recipe", "Stopped", "Tell", "Watch",
-    "Workers",
+    "Workers", "settle_device",
 ]  # fmt: skip

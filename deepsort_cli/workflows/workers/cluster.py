@@ -20,8 +20,10 @@ from typing import Any
 
 import deepsort_cli
 from deepsort_cli.core.errors import DeepsortError, InputError, RunError
+from deepsort_cli.core.events import Listener
 from deepsort_cli.core.extras import install
 from deepsort_cli.core.urls import hide_secrets
+from deepsort_cli.perception.settings import RuntimeSettings
 from deepsort_cli.workflows.workers.tasks import Do, Done, Recipe, Watch, outcome, taken
 
 RETRIES = 3
@@ -111,6 +113,14 @@ class Cluster:
             f"`{self.key}` {hide_secrets(self.address)}: no Ray cluster answers ({reason}). Start one with "
             "`ray start`: docs/ARCHIVES.md says how."
         )
+
+
+def settle_device(runtime: RuntimeSettings, listener: Listener) -> RuntimeSettings:
+    """Settings with a device that Ray can be asked for: what machines would find by themselves it does not count."""
+    if runtime.device != "auto":
+        return runtime
+    listener.note("on the cluster, networks run on CPUs; `runtime.device`=cuda asks Ray for GPUs")
+    return runtime.model_copy(update={"device": "cpu"})
 
 
 def _ray(key: str) -> Any:
