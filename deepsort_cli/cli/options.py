@@ -171,7 +171,7 @@ class Flags(Generic[Model]):
         flags: dict[str, tuple[str, str | None]] = {"config": ("--config", None), "set": ("--set", None)}
         for option in self.model.options:
             switch = _value_type(field_at(self.model, option.key).annotation, option.repeat) is bool
-            flags[option.key] = (option.flag, option.off if switch else None)
+            flags[option.key] = (option.flag, (option.off or "") if switch else None)
         keys = set(setting_keys(self.model))
         for also, section in self.model.also_called.items():
             flags |= {

@@ -10,6 +10,7 @@ import typer
 from rich.markup import escape
 
 from deepsort_cli.cli.options import Flags, command_app, examples
+from deepsort_cli.core.counted import counted
 from deepsort_cli.settings.people import PeopleSettings
 
 if TYPE_CHECKING:
@@ -62,8 +63,9 @@ def people(
 
 def _about(done: PeopleDone) -> str:
     shown = len(done.people)
-    of = "" if shown == done.left else f" of {done.left:,}"
-    return escape(f"{shown:,}{of} people, features of {done.model}, written {_local(done.updated)}")
+    of = "" if shown == done.left else f"{shown:,} of "
+    people = f"{of}{counted(done.left, 'person', 'people')}"
+    return escape(f"{people}, features of {done.model}, written {_local(done.updated)}")
 
 
 def _table(done: PeopleDone) -> Any:

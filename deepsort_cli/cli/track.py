@@ -11,7 +11,7 @@ import typer
 from rich.markup import escape
 
 from deepsort_cli.cli.consent import settle_detector
-from deepsort_cli.cli.console import Reporter
+from deepsort_cli.cli.console import Reporter, result_console
 from deepsort_cli.cli.listeners import Told
 from deepsort_cli.cli.options import Flags, command_app, examples
 from deepsort_cli.cli.score import print_scores, rounded, tell
@@ -29,6 +29,9 @@ flags = Flags(TrackSettings)
 
 MOST_NAMED = 24
 """Files of one source that are named one by one at the end."""
+
+MOST_COLUMNS = 10_000
+"""As wide as no terminal is."""
 
 
 @flags.command(
@@ -89,7 +92,7 @@ def track(
 def _print(run: Run, report: Reporter, scoring: Scoring | None) -> None:
     """What came of all sources."""
     if len(run.summaries) > 1 and not report.quiet:
-        report.table(_overview(run.summaries))
+        report.table(*_overview(run.summaries))
     data = [_as_json(summary) for summary in run.summaries]
     if scoring is not None:
         tell(scoring, report)
@@ -204,25 +207,47 @@ def _keeping_up(live: Live) -> list[str]:
     return words if live.connected else [*words, "NOT CONNECTED"]
 
 
-def _overview(summaries: Sequence[Summary]) -> Any:
-    """A line for each of several sources."""
+def _overview(summaries: Sequence[Summary]) -> list[Any]:
+    """A line for each of several sources; how cameras keep up in a table of its own where one would be too wide."""
+    console = result_console()
+    counts = [_counts(summary) for summary in summaries]
+    if all(summary.live is None for summary in summaries):
+        return [_lines(counts)]
+    ends = [{"ended": one.pop("ended")} for one in counts]
+    keeps_up = [_keeps_up(summary.live) for summary in summaries]
+    whole = _lines([one | more | end for one, more, end in zip(counts, keeps_up, ends, strict=True)])
+    if whole.__rich_measure__(console, console.options.update(width=MOST_COLUMNS)).minimum <= console.width:
+        return [whole]
+    named = [{"source": one["source"]} | more for one, more in zip(counts, keeps_up, strict=True)]
+    return [_lines([one | end for one, end in zip(counts, ends, strict=True)]), _lines(named)]
+
+
+def _counts(summary: Summary) -> dict[str, str]:
+    """What came of a source, by heading."""
+    people = {} if summary.people is None else {"people": str(summary.people)}
+    counts = {"frames": str(summary.frames), "fps": f"{summary.fps:.1f}", "tracks": str(summary.tracks), **people}
+    return {"source": escape(summary.source), **counts, "people now": str(summary.present), "ended": summary.ending}
+
+
+def _keeps_up(live: Live | None) -> dict[str, str]:
+    """How a camera keeps up, by heading; empty for a recording."""
+    if live is None:
+        return dict.fromkeys(("latency ms", "95 %", "skipped", "reconnects"), "")
+    times = ["" if value is None else f"{value:.0f}" for value in (live.latency_ms, live.latency_p95_ms)]
+    return {
+        "latency ms": times[0], "95 %": times[1], "skipped": f"{live.skipped:,}", "reconnects": str(live.reconnects)
+    }  # fmt: skip
+
+
+def _lines(rows: Sequence[dict[str, str]]) -> Any:
     from rich.table import Table
 
-    cameras = any(summary.live is not None for summary in summaries)
-    told_apart = any(summary.people is not None for summary in summaries)
-    headings = ("source", "frames", "fps", "tracks", *(("people",) if told_apart else ()), "people now")
-    table = Table(*headings, *(("latency ms", "95 %", "skipped", "reconnects") if cameras else ()), "ended")
-    for column in table.columns[1:-1]:
-        column.justify = "right"
-    for summary in summaries:
-        live = summary.live
-        figures: tuple[str, ...] = ("",) * 4 if cameras else ()
-        if live is not None:
-            times = ["" if value is None else f"{value:.0f}" for value in (live.latency_ms, live.latency_p95_ms)]
-            figures = (*times, f"{live.skipped:,}", str(live.reconnects))
-        people = (str(summary.people),) if told_apart else ()
-        counts = (str(summary.frames), f"{summary.fps:.1f}", str(summary.tracks), *people, str(summary.present))
-        table.add_row(escape(summary.source), *counts, *figures, summary.ending)
+    headings = list(dict.fromkeys(heading for row in rows for heading in row))
+    table = Table()
+    for heading in headings:
+        table.add_column(heading, justify="left" if heading in ("source", "ended") else "right")
+    for row in rows:
+        table.add_row(*(row.get(heading, "") for heading in headings))
     return table
 
 

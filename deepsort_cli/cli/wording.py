@@ -19,7 +19,8 @@ class Spelling:
     """How a command spells its settings.
 
     Attributes:
-        flags: dotted key → (flag, its negative or None), of those keys that have a flag.
+        flags: dotted key → (flag, its negative), of those keys that have a flag; None where it takes a value,
+            empty where a switch has no negative.
         keys: every dotted key of the command.
         elsewhere: the flag that another command has for a dotted key, None where there is none.
     """
@@ -37,7 +38,7 @@ class Spelling:
         if key in self.flags:
             flag, negative = self.flags[key]
             if negative is not None and value in ("true", "false"):
-                return flag if value == "true" else negative
+                return flag if value == "true" else negative or f"--set {key}=false"
             return flag if value is None else f"{flag} {value}"
         if key in self.keys:
             return key if value is None else f"--set {key}={value}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, FiniteFloat
 from typing_extensions import dataclass_transform
 
 
@@ -41,5 +41,5 @@ CommaStrings = Annotated[tuple[str, ...], BeforeValidator(_as_text)]
 CommaInts = Annotated[tuple[int, ...], BeforeValidator(_split_commas)]
 """A list of integers, also written `1,5,10`."""
 
-CommaFloats = Annotated[tuple[float, ...], BeforeValidator(_split_commas)]
+CommaFloats = Annotated[tuple[FiniteFloat, ...], BeforeValidator(_split_commas)]
 """A list of numbers, also written `0.5,0.5,0.5`, or one number."""

@@ -140,7 +140,11 @@ def _person(found: People, who: str, path: Path) -> Person:
     if len(meant) == 1:
         return next(iter(meant.values()))
     if meant:
-        raise InputError(f"{path}: {who} is the number of one person and the name of another. Rename one of them.")
+        other = next(number for number, one in meant.items() if one.name == who)
+        raise InputError(
+            f"{path}: {who} is the number of one person and the name of another: say #{who} for person {who}, "
+            f"or #{other} for the one called so."
+        )
     names = [one.name for one in found.people if one.name]
     near = difflib.get_close_matches(who, names, n=1, cutoff=0.6)
     hint = f"Did you mean {near[0]}?" if near else f"See: deepsort people list {path}"

@@ -42,6 +42,12 @@ def test_a_line_for_every_camera_and_the_same_in_json() -> None:
         ]  # fmt: skip
         assert float(lines[0][5]) <= float(lines[0][6])
         assert lines[2][5:9] == [""] * 4, "a recording has no latency"
+        narrow = CliRunner().invoke(
+            app, ["track", *addresses, "--max-frames", "4", *DEMO], env={"COLUMNS": "80", "NO_COLOR": "1"}
+        )
+        cells = rows_of(narrow.stdout)[-3:]
+        assert cells[0] == ["source", "latency ms", "95 %", "skipped", "reconnects"]
+        assert [line[0] for line in cells[1:]] == [line[0] for line in lines[:2]], "names are whole"
         told = run(*addresses, "--max-frames", 4, *DEMO, "--json")
     found = json.loads(told.stdout)
     assert [set(one["live"]) for one in found] == [

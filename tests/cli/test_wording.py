@@ -11,8 +11,12 @@ from deepsort_cli.cli.wording import Spelling, worded
 from deepsort_cli.core import InputError
 
 SPELLING = Spelling(
-    {"output.save_txt": ("--save-txt", None), "output.overwrite": ("--overwrite", "--no-overwrite")},
-    frozenset({"output.save_txt", "output.overwrite", "tracker.nsa"}),
+    {
+        "output.save_txt": ("--save-txt", None),
+        "output.overwrite": ("--overwrite", "--no-overwrite"),
+        "unnamed": ("--unnamed", ""),
+    },
+    frozenset({"output.save_txt", "output.overwrite", "unnamed", "tracker.nsa"}),
     {"data.root": "--root"}.get,
 )
 
@@ -24,6 +28,7 @@ SPELLING = Spelling(
         ("Give `output.save_txt`=a.txt.", "Give --save-txt a.txt."),
         ("Set `output.overwrite`=true to replace it", "Set --overwrite to replace it"),
         ("leave it: `output.overwrite`=false.", "leave it: --no-overwrite."),
+        ("give `unnamed`=true, or `unnamed`=false", "give --unnamed, or --set unnamed=false"),
         ("`output.overwrite`: off", "--overwrite: off"),
         ("try `tracker.nsa`=true (slower)", "try --set tracker.nsa=true (slower)"),
         ("`data.root` of another command", "--root of another command"),

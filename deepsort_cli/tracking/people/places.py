@@ -48,7 +48,11 @@ class Places:
             pair = _members(text, cameras, "across.min_seconds")
             if len(pair) != 2:
                 raise InputError(f"`across.min_seconds` {text}: name a pair of sources, as in 1,2.")
-            seconds[frozenset(pair)] = time
+            if seconds.setdefault(frozenset(pair), time) != time:
+                raise InputError(
+                    f"`across.min_seconds` {text}: {time:g} s, but {seconds[frozenset(pair)]:g} s the other way round. "
+                    "A pair has one time for both ways: leave one of them out."
+                )
         return cls(overlapping, seconds)
 
     def allow(self, person: Person, camera: str, since: float) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from deepsort_cli.core import Frame, InputError, Tracks
+from deepsort_cli.core.counted import counted
 from deepsort_cli.core.events import Listener
 from deepsort_cli.settings.track import TrackSettings
 from deepsort_cli.tracking.people import PeopleGallery, Places
@@ -132,5 +133,6 @@ def _starts(starts: Sequence[float], names: Sequence[str], *, recorded: bool) ->
     if not recorded:
         raise InputError("`across.starts`: cameras and streams go by the clock on the wall. Leave it out.")
     if len(starts) != len(names):
-        raise InputError(f"`across.starts`: {len(starts)} moments for {len(names)} sources. Give one for each.")
+        given = counted(len(starts), "moment")
+        raise InputError(f"`across.starts`: {given} for {counted(len(names), 'source')}. Give one for each.")
     return dict(zip(names, starts, strict=True))

@@ -171,7 +171,10 @@ class Summary:
             if self.by_time
             else "tracks were predicted as if there had been none (`tracker.clock`=time counts the time)"
         )
-        skipped = f"{self.live.skipped:,} frames came while others were tracked and were passed over"
+        skipped = (
+            f"{counted(self.live.skipped, 'frame')} came while others were tracked and "
+            f"{'was' if self.live.skipped == 1 else 'were'} passed over"
+        )
         return [f"{self.source}: {skipped}; {effect}."]
 
     def __str__(self) -> str:

@@ -42,6 +42,7 @@ def test_travel_times_for_all_or_by_pair() -> None:
         ({"overlap": "1,1"}, "named twice"),
         ({"min_seconds": {"1,2,3": 5}}, "across.min_seconds` 1,2,3: name a pair"),
         ({"min_seconds": {"0,1": 5}}, "'0' is no source"),
+        ({"min_seconds": {"1,2": 5, "2,1": 6}}, "2,1: 6 s, but 5 s the other way round"),
     ],
 )
 def test_what_fits_no_sources_is_refused(settings: dict[str, object], words: str) -> None:
