@@ -187,10 +187,27 @@ for _name, _summary in COMMANDS.items():
     _register(_name, f"{_summary}{OUTSIDE if single_file() and _name in WITH_EXTRAS else ''}")
 
 
+def _finish_when_hung_up() -> None:
+    """Where the terminal or the connection is lost, finish files as after Ctrl-C; `nohup` goes on."""
+    number = getattr(signal, "SIGHUP", None)  # Windows has none
+    if number is None or signal.getsignal(number) != signal.SIG_DFL:
+        return
+    terminals = [stream for stream in (1, 2) if os.isatty(stream)]
+
+    def hang_up(*_: object) -> None:
+        signal.signal(number, signal.SIG_IGN)  # shell and kernel both send one
+        for stream in terminals:  # what is written to a lost terminal fails, and the files with it
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
+        raise KeyboardInterrupt
+
+    signal.signal(number, hang_up)
+
+
 def main() -> None:
     """Entry point of the installed `deepsort` script."""
     # `docker stop` and the like: finish files as after Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    _finish_when_hung_up()
     from deepsort_cli.cli.encoding import flush_stdout, make_streams_safe
 
     make_streams_safe()

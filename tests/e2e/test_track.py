@@ -219,8 +219,8 @@ class TestSources:
 class TestInterruption:
     @pytest.mark.parametrize(
         ("sign", "names"),
-        [(signal.SIGINT, ["out"]), (signal.SIGTERM, ["out_demo", "out_demo-2"])],
-        ids=["Ctrl-C", "SIGTERM, two sources"],
+        [(signal.SIGHUP, ["out"]), (signal.SIGTERM, ["out_demo", "out_demo-2"])],
+        ids=["a lost connection", "SIGTERM, two sources"],
     )
     def test_interrupted_run_leaves_usable_files(self, tmp_path: Path, sign: signal.Signals, names: list[str]) -> None:
         script = Path(sys.executable).with_name("deepsort")
