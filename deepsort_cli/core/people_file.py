@@ -198,7 +198,7 @@ class People:
             "pictures": np.frombuffer(b"".join(one.picture for one in self.people), np.uint8),
             "picture_end": np.cumsum([len(one.picture) for one in self.people], dtype=np.int64),
         }
-        with atomic_open(path, "wb", private=True) as stream:
+        with atomic_open(path.resolve(), "wb", private=True) as stream:  # the file itself, not a link to it
             np.savez(stream, **arrays)  # type: ignore[arg-type, unused-ignore]
 
     @classmethod
@@ -234,6 +234,7 @@ def locked(path: Path, *, key: str, warn: Callable[[str], None]) -> Iterator[Non
         InputError: another program is at work on it, or its folder cannot be written.
     """
     where = f"`{key}` {path}" if key else str(path)
+    path = path.resolve()  # by whatever name it goes, it is one file
     check_output_folder(path.parent, key=key or "file")
     with contextlib.ExitStack() as stack:
         try:

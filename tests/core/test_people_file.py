@@ -197,6 +197,19 @@ def test_one_run_at_a_time(tmp_path: Path) -> None:
     assert warnings == []
 
 
+def test_a_link_leads_to_the_file_itself(tmp_path: Path) -> None:
+    """Or who is forgotten by way of a link would stay in the file."""
+    path, link = tmp_path / "people.npz", tmp_path / "link.npz"
+    two_people().save(path)
+    link.symlink_to(path)
+    with locked(link, key="", warn=print):
+        with pytest.raises(InputError, match="another run is at work"), locked(path, key="", warn=print):
+            raise AssertionError
+        People.load(link, key="").without([2]).save(link)
+    assert link.is_symlink()
+    assert [one.number for one in People.load(path, key="").people] == [5]
+
+
 @pytest.mark.parametrize(
     ("name", "cleaned"),
     [(" Ann  Smith ", "Ann Smith"), ("Zoe\u0308", "Zoë"), ("a\u202eb", "a\\u202eb"), ("李雷", "李雷"), ("a\nb", "a b")],

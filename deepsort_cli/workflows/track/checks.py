@@ -124,8 +124,12 @@ def check_looks(settings: TrackSettings, parts: Parts) -> None:
             raise InputError(NO_LOOKS.format(key))
 
 
-def check_people(settings: TrackSettings) -> None:
-    """Refuse a page about people where nobody tells them apart."""
+def check_people(settings: TrackSettings, plans: Sequence[Outputs]) -> None:
+    """Refuse a page about people where nobody tells them apart, and an output in place of the file of people."""
+    people = settings.across.people
+    for output, path in [one for plan in plans for one in plan.paths]:
+        if people is not None and path.resolve() == people.resolve():
+            raise InputError(f"`across.people` {people}: `{output.key}` writes the same file. Choose another name.")
     if settings.output.save_people is not None and not settings.across.wanted:
         raise InputError(
             f"`output.save_people` {settings.output.save_people}: people are not told apart, so nobody is matched to "

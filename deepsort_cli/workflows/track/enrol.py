@@ -331,7 +331,8 @@ def expected(found: Enrolment) -> str:
     if found.strangers is None:
         wrong = "How many strangers will get a name cannot be said."
     else:
-        wrong = f"About {_percent(found.strangers)} of strangers will get one."
+        about = "Less than 1 %" if 0 < found.strangers < 0.01 else f"About {_percent(found.strangers)}"
+        wrong = f"{about} of strangers will get one."
     if found.missed is None:
         return f"{wrong} How many known people will be missed cannot be said: nobody has two pictures."
     return (

@@ -141,10 +141,10 @@ def run_track(
         wanted = wanted_sources(settings)
         parts = parts or open_parts(settings, functions or Functions(), listener)
         check_looks(settings, parts)
-        check_people(settings)
         sources = [stack.enter_context(source) for source in open_all(wanted, settings, parts, listener)]
         names = unique_names([source.name for source in sources])
         outputs = plan_outputs(settings, sources, names, parts, listener)
+        check_people(settings, outputs)
         regions = Regions(settings.counting)
         for source, plan, spec in zip(sources, outputs, wanted, strict=True):
             plan.check(Path(spec) if spec else None)

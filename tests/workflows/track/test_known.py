@@ -275,13 +275,14 @@ def test_the_folder_is_read_with_care(staff: Path, door: Path, colour_model: Pat
         ({"save_people": "p.html"}, "nobody is matched"),
         ({"save_people": "p.txt", "known": "STAFF"}, r"ends in \.html"),
         ({"save_people": "p.html", "save_csv": "p.html", "known": "STAFF"}, "writes the same file"),
+        ({"people_file": "p.npz", "save_looks": "p.npz", "overwrite": True}, r"save_looks` writes the same file"),
         ({"people_file": "p.npz", "across": {"keep": "soon"}}, "no time"),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_is_written(
     door: Path, staff: Path, colour_model: Path, tmp_path: Path, keywords: dict[str, Any], words: str
 ) -> None:
-    paths = {"known", "people_file", "save_people", "save_csv"}
+    paths = {"known", "people_file", "save_people", "save_csv", "save_looks"}
     given = {
         name: staff if value == "STAFF" else tmp_path / value if name in paths else value
         for name, value in keywords.items()
