@@ -219,7 +219,7 @@ class TestSources:
 class TestInterruption:
     @pytest.mark.parametrize(
         ("sign", "names"),
-        [(signal.SIGHUP, ["out"]), (signal.SIGTERM, ["out_demo", "out_demo-2"])],
+        [(getattr(signal, "SIGHUP", signal.SIGINT), ["out"]), (signal.SIGTERM, ["out_demo", "out_demo-2"])],
         ids=["a lost connection", "SIGTERM, two sources"],
     )
     def test_interrupted_run_leaves_usable_files(self, tmp_path: Path, sign: signal.Signals, names: list[str]) -> None:
