@@ -90,9 +90,11 @@ def run_refine(settings: RefineSettings, listener: Listener) -> Refinement:
 
 def _only(paths: Sequence[Path], key: str) -> Path | None:
     if len(paths) > 1:
+        writes = key == "results" and not paths[-1].exists()
+        meant = f" The one to write is named by `output`={paths[-1]}." if writes else ""
         raise InputError(
-            f"`{key}`: {len(paths)} are given, and one file is refined at a time. To find out who is who in those of "
-            "several cameras: `across.enabled`=true."
+            f"`{key}`: {len(paths)} are given, and one file is refined at a time.{meant} To find out who is who in "
+            "those of several cameras: `across.enabled`=true."
         )
     return paths[0] if paths else None
 

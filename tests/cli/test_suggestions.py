@@ -53,7 +53,7 @@ def said(*words: str, code: int = 2) -> str:
         (("eval", "a.onnx", "people"), "Did you mean --root people?"),
         (("export", "a.pth", "b.onnx"), "Did you mean --output b.onnx?"),
         (("reorganize", "a", "b"), "Did you mean --src a --dst b?"),
-        (("refine", "a.txt", "b.txt"), "Did you mean --output b.txt?"),
+        (("refine", "a.txt", "b.txt"), "The one to write is named by --output b.txt."),
         (("score", "gt", "results"), "Did you mean --gt gt --results results?"),
         (("models", "list", "x"), "What deepsort models show takes"),
         (("trian",), "Did you mean: deepsort train"),  # codespell:ignore trian
