@@ -28,6 +28,9 @@ _GENERAL = ("--config", "--set", "--json", "--help-all", "--help")
 
 _ALL = "deepsort_cli.help_all"
 
+_NUMBERS = {int: "<int>", float: "<float>"}
+"""What help calls them."""
+
 
 def _help_all(ctx: Any, value: bool) -> None:
     if value and not ctx.resilient_parsing:
@@ -137,7 +140,7 @@ class Flags(Generic[Model]):
                 *([f"-{option.short}"] if option.short else []),
                 help=_help(self._spelling(field.description or ""), default_at(self.model, option.key)),
                 show_default=False,
-                metavar=option.metavar or ("|".join(words) or None),
+                metavar=option.metavar or ("|".join(words) or _NUMBERS.get(_kind(field.annotation))),
                 autocompletion=_completion(words),
                 rich_help_panel=option.panel or None,
             ),
@@ -153,7 +156,11 @@ class Flags(Generic[Model]):
         params, options = ctx.params, self.model.options
         speak(self._spelling)
         given = {key.replace("__", "."): value for key, value in extra.items() if value is not None}
-        given |= {option.key: value for option in options if (value := params.get(option.word)) not in (None, [], ())}
+        given |= {
+            option.key: self._read(option, value)
+            for option in options
+            if (value := params.get(option.word)) not in (None, [], ())
+        }
         settings = resolve(
             self.model,
             config=params.get("config"),
@@ -164,6 +171,14 @@ class Flags(Generic[Model]):
             write(to_yaml(settings).rstrip("\n"))
             raise typer.Exit
         return settings, Reporter(params.get("json", False), params.get("quiet", False), params.get("verbose", False))
+
+    def _read(self, option: Option, value: Any) -> Any:
+        """A number where a number is wanted and this is one; all else as it was written, for the settings to refuse."""
+        kind = _kind(field_at(self.model, option.key).annotation)
+        try:
+            return kind(value) if kind in _NUMBERS else value
+        except ValueError:
+            return value
 
     @functools.cached_property
     def _spelling(self) -> Spelling:
@@ -188,11 +203,17 @@ def flag_elsewhere(key: str) -> str | None:
 
 def _value_type(annotation: Any, repeat: bool) -> Any:
     """The type of what is written after a flag; a list where the flag may be repeated."""
-    kinds = alternatives(annotation)
-    kind = Path if Path in kinds else kinds[0]
+    kind = _kind(annotation)
     if get_origin(kind) is tuple:
         return list[get_args(kind)[0]] if repeat else str  # type: ignore[misc]
-    return str if get_origin(kind) is Literal else kind
+    # Numbers are read where all other values are, with the same words where they are none.
+    return str if get_origin(kind) is Literal or kind in _NUMBERS else kind
+
+
+def _kind(annotation: Any) -> Any:
+    """The type of what is written after a flag."""
+    kinds = alternatives(annotation)
+    return Path if Path in kinds else kinds[0]
 
 
 def _is_off(param: Any) -> bool:
