@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from deepsort_cli.core.counted import listed
 from deepsort_cli.data.files import Problem
 
 Severity = Literal["error", "warning", "info"]
@@ -98,10 +99,8 @@ class Finding:
 
     def sentence(self, most: int = 3) -> str:
         """The finding in one line, with the first few examples."""
-        shown = ", ".join(self.examples[:most])
-        more = f" and {len(self.examples) - most:,} more" if len(self.examples) > most else ""
         count = f": {self.count:,}" if self.count else ""
-        return f"{self.title}{count}{f' ({shown}{more})' if shown else ''}. {self.remedy}"
+        return f"{self.title}{count}{f' ({listed(self.examples, most)})' if self.examples else ''}. {self.remedy}"
 
 
 def count_reasons(problems: Sequence[Problem]) -> dict[str, int]:

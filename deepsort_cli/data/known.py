@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from deepsort_cli.core.counted import counted
+from deepsort_cli.core.counted import counted, listed
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.files import look, printable
 from deepsort_cli.core.images import is_image_name
@@ -73,9 +73,7 @@ class KnownListing:
 
 def described(entries: list[str]) -> str:
     """The first entries by name, and how many more there are."""
-    shown = ", ".join(printable(entry) for entry in entries[:SHOWN])
-    more = len(entries) - SHOWN
-    return f"{shown}{f' and {more:,} more' if more > 0 else ''}"
+    return listed([printable(entry) for entry in entries], SHOWN)
 
 
 def list_known(root: Path, *, key: str) -> KnownListing:

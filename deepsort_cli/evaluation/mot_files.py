@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from deepsort_cli.core.counted import listed
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.mot import read_seqinfo
 from deepsort_cli.core.truth_files import TruthFile, check_no_archive, find_truth
 
-SHOWN = 5
 CAMERA_SUFFIXES = (".jsonl", ".csv", ".txt")
 """Endings of results whose ids hold in several cameras."""
 
@@ -150,12 +150,6 @@ def _by_name(truths: Sequence[TruthFile], folder: Path, allow_missing: bool) -> 
             f"{len(truths)} cameras){_instead(folder)}"
         )
     return pairs, missing
-
-
-def listed(names: Sequence[str]) -> str:
-    """Names for a message: the first few, and how many more."""
-    rest = len(names) - SHOWN
-    return ", ".join(names[:SHOWN]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def _instead(results: Path) -> str:

@@ -21,11 +21,12 @@ from deepsort_cli.core.box_tables import (
     looks_normalised,
     read_boxes,
 )
+from deepsort_cli.core.counted import listed
 from deepsort_cli.core.errors import InputError, RunError
 from deepsort_cli.core.files import atomic_open
 from deepsort_cli.core.mot import Comparison
 from deepsort_cli.evaluation.across_score import Camera, one_sequence, read_results, undecided_rows
-from deepsort_cli.evaluation.mot_files import Pair, find_pairs, listed
+from deepsort_cli.evaluation.mot_files import Pair, find_pairs
 from deepsort_cli.evaluation.mot_rules import KITTI_CLASSES, Benchmark, choose_rule, count_results, count_truth, counted
 from deepsort_cli.evaluation.official_scorer import Job, OfficialScorer
 

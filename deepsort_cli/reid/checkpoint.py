@@ -16,6 +16,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from deepsort_cli.core.counted import listed
 from deepsort_cli.core.errors import InputError, RunError
 from deepsort_cli.core.files import atomic_path
 from deepsort_cli.core.preprocess import Preprocess
@@ -62,8 +63,7 @@ class KeyReport:
             ("not used", list(self.unexpected)),
         ):
             if names:
-                more = f" and {len(names) - 8} more" if len(names) > 8 else ""
-                lines.append(f"{label}: {', '.join(names[:8])}{more}")
+                lines.append(f"{label}: {listed(names, 8)}")
         return lines
 
 
@@ -208,8 +208,7 @@ def load_model(path: str | Path, device: str | torch.device = "cpu") -> tuple[Ba
     wrong += [key for key in report.unexpected if not key.startswith("classifier.")]
     if wrong:
         raise InputError(
-            f"{path}: looks like {info.name}, but its entries do not fit that architecture: {', '.join(wrong[:8])}"
-            f"{f' and {len(wrong) - 8} more' if len(wrong) > 8 else ''}."
+            f"{path}: looks like {info.name}, but its entries do not fit that architecture: {listed(wrong, 8)}."
         )
     return model.to(device).eval(), replace(info, keys=report)
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from torch import Tensor
 
+from deepsort_cli.core.counted import listed
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.preprocess import Preprocess
 
@@ -132,12 +133,12 @@ def _with_head(state: State, prefix: str, path: Path, notes: list[str]) -> Netwo
     unknown = [key for key in rest if not _trains_only(names[key])]
     if unknown:
         raise InputError(
-            f"{path}: holds layers beside the OSNet that are not known here ({_some(unknown)}). Whether they change "
-            "the embeddings cannot be seen. Save the network's own state_dict, or export it to ONNX with the program "
-            "that trained it."
+            f"{path}: holds layers beside the OSNet that are not known here ({listed(unknown, 4)}). Whether they "
+            "change the embeddings cannot be seen. Save the network's own state_dict, or export it to ONNX with the "
+            "program that trained it."
         )
     if rest:
-        notes = [*notes, f"not used: {_some(rest)}"]
+        notes = [*notes, f"not used: {listed(rest, 4)}"]
     joined = own | {ours: around[name] for name, ours in head.items()}
     return Network(joined, "fast-reid" if fast_reid else "torchreid", preprocess, tuple(notes))
 
@@ -158,10 +159,6 @@ def _head_names(around: State) -> dict[str, str]:
 
 def _trains_only(name: str) -> bool:
     return name.lower().lstrip("_").startswith(TRAINING_ONLY) or _is_copy(name.partition(".")[0])
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
 
 
 def _nothing(content: Any) -> str:
