@@ -308,3 +308,21 @@ def _decode_with_opencv(data: bytes) -> Image:
             "damaged: it cannot be decoded" if ends_well(data) else "cut off: the end of the file is missing"
         )
     return np.asarray(image, dtype=np.uint8)
+
+
+def shrunk(image: Image, factor: float) -> Image:
+    """The (H, W, 3) picture at a part of its size, a pixel at least; itself where that is all of it."""
+    import cv2
+
+    if factor >= 1:
+        return image
+    size = (max(1, round(image.shape[1] * factor)), max(1, round(image.shape[0] * factor)))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def jpeg(image: Image, quality: int) -> bytes:
+    """A JPEG of (H, W, 3) uint8 BGR pixels, of a quality from 1 to 100."""
+    import simplejpeg
+
+    encoded: bytes = simplejpeg.encode_jpeg(np.ascontiguousarray(image), quality, "BGR", "420")
+    return encoded

@@ -23,6 +23,8 @@ MOST_PER_TRACK = 128
 """Looks kept of one track."""
 MOST = 200_000
 """Looks kept of all tracks: 200 MB at 512 dimensions."""
+ENROLLED = ""
+"""The camera of looks that come from enrolled pictures."""
 
 
 def normalise(features: Features) -> tuple[Features, npt.NDArray[np.bool_]]:

@@ -33,7 +33,7 @@ from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.faults import first_fault
 from deepsort_cli.core.files import atomic_open, check_output_folder, held, look, printable, remove_abandoned
 from deepsort_cli.core.images import sniff
-from deepsort_cli.core.looks import Features, normalise
+from deepsort_cli.core.looks import ENROLLED, Features, normalise
 from deepsort_cli.core.preprocess import Preprocess
 from deepsort_cli.core.settings import Settings
 
@@ -49,8 +49,6 @@ MOST_BYTES = 1_500_000_000
 """Size of the file, packed or unpacked."""
 LONGEST_NAME = 200
 """Characters of a name."""
-ENROLLED = ""
-"""The camera of looks that come from enrolled pictures."""
 _ARRAYS = {
     "look_person": ("iu", 1),
     "look_camera": ("i", 1),

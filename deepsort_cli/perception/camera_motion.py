@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from deepsort_cli.core.images import shrunk
 from deepsort_cli.core.types import FloatArray, Image
 from deepsort_cli.perception.settings import CameraMotionSettings
 
@@ -45,10 +46,7 @@ class CameraMotion:
 
     def shrink(self, image: Image) -> GreyImage:
         """A (H, W, 3) BGR frame as the small grey image that `__call__` compares."""
-        height, width = image.shape[:2]
-        scale = min(1.0, self._size / max(height, width))
-        size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        small = image if scale == 1.0 else cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        small = shrunk(image, self._size / max(image.shape[:2]))
         return np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), dtype=np.uint8)
 
     def __call__(

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from deepsort_cli.core.images import jpeg, shrunk
 from deepsort_cli.core.types import Image
-from deepsort_cli.serving.crops import jpeg, sharpness, shrunk
+from deepsort_cli.serving.crops import sharpness
 
 AWAY = 10.0
 """Seconds without news after which a track that goes on begins a new visit."""
@@ -20,6 +21,8 @@ MOST_POINTS, MOST_OLD_POINTS = 240, 24
 """Points kept of the path of a visit, and of one that is long past."""
 MOST_VISITS, RECENT = 200, 8
 """Visits kept of a person, and how many of them are not long past."""
+CROP_SIDE, CROP_QUALITY = 320, 88
+"""Pixels that a kept crop is high and wide at most, and its quality as a JPEG."""
 _POINT_EVERY = 0.2
 """Seconds from point to point of a path that is short enough to be kept whole."""
 _TRY_EVERY = 0.25
@@ -151,10 +154,10 @@ class Person:
 
     def show(self, crop: Image, promise: float) -> None:
         """Keep this crop if it is better than the kept one."""
-        small = shrunk(crop)
+        small = shrunk(crop, CROP_SIDE / max(crop.shape[:2]))
         quality = promise * sharpness(small)
         if self.crop is None or quality > self.quality:
-            self.crop, self.quality, self.version = jpeg(small), quality, self.version + 1
+            self.crop, self.quality, self.version = jpeg(small, CROP_QUALITY), quality, self.version + 1
 
     def take(self, other: Person) -> None:
         """Take over all that is known of somebody who turned out to be the same person."""

@@ -9,12 +9,9 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
-import cv2
-import numpy as np
-import simplejpeg
-
+from deepsort_cli.core.images import jpeg, shrunk
 from deepsort_cli.core.regions import Counts
-from deepsort_cli.core.types import Image, Tracks
+from deepsort_cli.core.types import Tracks
 from deepsort_cli.serving.hub import Camera, View
 from deepsort_cli.video.overlay import Overlay
 from deepsort_cli.video.settings import OutputSettings
@@ -94,20 +91,6 @@ class Pictures:
         trails = {i: [(x * factor, y * factor) for x, y in points] for i, points in view.trails.items()}
         tracks, counts = _scaled(view.tracks, factor), _scaled_counts(view.counts, factor)
         return jpeg(self._overlay.draw(small, tracks, counts=counts, trails=trails), wish.quality)
-
-
-def jpeg(image: Image, quality: int) -> bytes:
-    """(H, W, 3) uint8 BGR pixels as JPEG."""
-    encoded: bytes = simplejpeg.encode_jpeg(np.ascontiguousarray(image), quality, "BGR", "420")
-    return encoded
-
-
-def shrunk(image: Image, factor: float) -> Image:
-    """The picture at a part of its size; itself where that is all of it."""
-    if factor >= 1:
-        return image
-    size = (max(1, round(image.shape[1] * factor)), max(1, round(image.shape[0] * factor)))
-    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _scaled(tracks: Tracks, factor: float) -> Tracks:

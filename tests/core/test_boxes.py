@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose
 
-from deepsort_cli.core.boxes import iou, tlwh_to_xyxy, xyxy_to_tlwh
+from deepsort_cli.core.boxes import covered, iou, overlapping, tlwh_to_xyxy, xyxy_to_tlwh
 
 boxes = arrays(float, st.tuples(st.integers(0, 5), st.just(4)), elements=st.integers(0, 30).map(float))
 
@@ -36,3 +36,11 @@ def test_iou_counts_pixels(a: np.ndarray, b: np.ndarray) -> None:
             union = (mask(first) | mask(second)).sum()
             expected[i, j] = (mask(first) & mask(second)).sum() / union if union else 0.0
     assert_allclose(iou(a, b), expected)
+
+
+def test_who_is_hidden_by_whom() -> None:
+    """The second stands half before the first; the third is alone."""
+    boxes = np.array([[0.0, 0, 10, 20], [5, 5, 15, 30], [50, 0, 60, 20]])
+    np.testing.assert_allclose(covered(boxes), [0.375, 0, 0])
+    assert overlapping(boxes).tolist() == [[True, True, False], [True, True, False], [False, False, True]]
+    assert covered(np.empty((0, 4))).shape == (0,)

@@ -19,8 +19,8 @@ from numpy.testing import assert_allclose
 
 from deepsort_cli.core import people_file
 from deepsort_cli.core.errors import InputError
-from deepsort_cli.core.looks import normalise
-from deepsort_cli.core.people_file import ENROLLED, FeatureModel, People, Person, clean_name, locked
+from deepsort_cli.core.looks import ENROLLED, normalise
+from deepsort_cli.core.people_file import FeatureModel, People, Person, clean_name, locked
 from deepsort_cli.core.preprocess import Preprocess
 
 MODEL = FeatureModel(name="colours.onnx", sha256="ab" * 32, preprocess=Preprocess())

@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 
 from deepsort_cli.cli import app
 from deepsort_cli.core.errors import InputError
-from deepsort_cli.core.people_file import ENROLLED, FeatureModel, People, Person, locked
+from deepsort_cli.core.looks import ENROLLED
+from deepsort_cli.core.people_file import FeatureModel, People, Person, locked
 from deepsort_cli.workflows.people import people
 
 DAY = 86_400

@@ -14,26 +14,14 @@ from typer.testing import CliRunner
 from deepsort_cli import refine
 from deepsort_cli.cli import app
 from deepsort_cli.core.errors import InputError
-from deepsort_cli.core.events import Listener
 from deepsort_cli.core.looks import Looks
 from deepsort_cli.core.track_tables import read_tracks
+from tests.workflows.track.helpers import Heard
 
 FPS = 4
 ANN, BOB, CAT = np.eye(3, dtype=np.float32)
 Track = tuple[int, range, np.ndarray | None]
 """Id, frames from 1, and looks; None: unknown."""
-
-
-class Heard(Listener):
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-        self.warnings: list[str] = []
-
-    def note(self, message: str) -> None:
-        self.notes.append(message)
-
-    def warn(self, message: str) -> None:
-        self.warnings.append(message)
 
 
 def camera(folder: Path, name: str, tracks: list[Track], names: dict[int, str] | None = None) -> tuple[Path, Path]:

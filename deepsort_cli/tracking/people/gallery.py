@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from deepsort_cli.core.looks import Features, normalise
+from deepsort_cli.core.boxes import covered, overlapping
+from deepsort_cli.core.looks import ENROLLED, Features, normalise
 from deepsort_cli.core.types import FloatArray, IntArray, Tracks
 from deepsort_cli.tracking.association import match
 from deepsort_cli.tracking.people.decision import Decision, Nearness
-from deepsort_cli.tracking.people.person import NO_CAMERA, LookSet, Person
+from deepsort_cli.tracking.people.person import LookSet, Person
 from deepsort_cli.tracking.people.places import Places
 from deepsort_cli.tracking.people.strangers import Strangers
-from deepsort_cli.tracking.people.views import covered, overlapping
 from deepsort_cli.tracking.settings import SURE_UNLIKE, UNRIVALLED, PeopleRule
 
 UNDECIDED = -1
@@ -106,7 +106,7 @@ class PeopleGallery:
             raise ValueError("a person needs a name and a look")
         person = next((person for person in self.people.values() if person.name == name), None)
         person = person or self._add(name=name)
-        looks = person.looks.setdefault(NO_CAMERA, LookSet())
+        looks = person.looks.setdefault(ENROLLED, LookSet())
         for feature in unit[usable]:
             looks.add(feature)
         return person

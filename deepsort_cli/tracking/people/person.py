@@ -11,8 +11,6 @@ from deepsort_cli.core.looks import Features
 
 MOST_LOOKS = 8
 """Looks kept of a person in one camera, and of a track without a person."""
-NO_CAMERA = ""
-"""Where enrolled looks are from."""
 
 _Feature = npt.NDArray[np.float32]
 
@@ -68,7 +66,7 @@ class Person:
         number: from 1, the same in all cameras; never given to anybody else.
         name: empty where unknown.
         class_id: of the first track; None of who was enrolled.
-        looks: by camera; those of nobody's camera, enrolled ones, under `NO_CAMERA`.
+        looks: by camera; those of enrolled pictures under `core.looks.ENROLLED`.
         seen: moment at which they were last seen in each camera, in seconds.
     """
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from deepsort_cli.core import Frame, Tracks
 from deepsort_cli.core.files import atomic_path
+from deepsort_cli.core.images import jpeg, shrunk
 from deepsort_cli.core.types import Image
 from deepsort_cli.video.colours import colour_of
 
@@ -75,9 +76,8 @@ class Overview:
         """
         if self._picture is None:
             return False
-        _, data = cv2.imencode(".jpg", self._picture, [cv2.IMWRITE_JPEG_QUALITY, 82])
         with atomic_path(path) as temporary:
-            temporary.write_bytes(data.tobytes())
+            temporary.write_bytes(jpeg(self._picture, 82))
         return True
 
 
@@ -85,8 +85,7 @@ def _thumbnail(image: Image, tracks: Tracks) -> Image:
     """A small copy with the boxes of the tracks, in their colours."""
     height, width = image.shape[:2]
     scale = min(1.0, WIDTH / max(height, width))
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    small = np.ascontiguousarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    small = np.array(shrunk(image, scale))  # a copy, also where it is small enough
     for track_id, box in zip(tracks.ids.tolist(), tracks.boxes * scale, strict=True):
         left, top, right, bottom = (round(float(value)) for value in np.clip(box, -1e4, 1e4))
         cv2.rectangle(small, (left, top), (right, bottom), colour_of(track_id), 2, cv2.LINE_AA)

@@ -12,10 +12,11 @@ from deepsort_cli.core.durations import seconds_of
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.events import Listener
 from deepsort_cli.core.files import check_output_file, look
+from deepsort_cli.core.looks import ENROLLED
 from deepsort_cli.core.people_file import MOST_LOOKS, MOST_PEOPLE, FeatureModel, People, Person, locked
 from deepsort_cli.tracking.people import PeopleGallery
 from deepsort_cli.tracking.people import Person as Known
-from deepsort_cli.tracking.people.person import NO_CAMERA, LookSet
+from deepsort_cli.tracking.people.person import LookSet
 from deepsort_cli.tracking.settings import AcrossSettings
 from deepsort_cli.workflows.track.portraits import Portraits
 
@@ -161,7 +162,7 @@ def enrolled_looks(people: People) -> dict[str, np.ndarray]:
     """(n, D) looks of enrolled pictures, of everybody who has some and a name."""
     found = {}
     for one in people.people:
-        rows = [place for place, camera in enumerate(one.cameras) if camera == NO_CAMERA]
+        rows = [place for place, camera in enumerate(one.cameras) if camera == ENROLLED]
         if one.name and rows:
             found[one.name] = one.features[rows]
     return found

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 
-import cv2
 import numpy as np
 
+from deepsort_cli.core.boxes import cut
+from deepsort_cli.core.images import jpeg, shrunk
 from deepsort_cli.core.types import FloatArray, Frame, Image, Tracks
 
 HEIGHT, WIDTH = 160, 96
@@ -15,8 +16,6 @@ HEIGHT, WIDTH = 160, 96
 QUALITY = 85
 LARGER = 1.3
 """A later picture replaces an earlier one if it has so many times its area, so that few are encoded."""
-
-
 ENOUGH = 4 * HEIGHT * WIDTH
 """Pictures larger than this are not better ones."""
 MOST_TRACKS = 2_000
@@ -67,16 +66,7 @@ class Portraits:
 
 def portrait(image: Image, box: FloatArray | None = None) -> bytes:
     """A small JPEG of a picture, or of the part of it within a box x1 y1 x2 y2; empty where the box shows nothing."""
-    if box is not None:
-        height, width = image.shape[:2]
-        left, top = np.clip(np.floor(box[:2]), 0, (width, height)).astype(int)
-        right, bottom = np.clip(np.ceil(box[2:]), 0, (width, height)).astype(int)
-        image = image[top:bottom, left:right]
-    if not image.size:
+    shown = image if box is None else cut(image, box.tolist())
+    if shown is None or not shown.size:
         return b""
-    height, width = image.shape[:2]
-    scale = min(HEIGHT / height, WIDTH / width, 1.0)
-    if scale < 1:
-        size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
-    return cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1].tobytes()
+    return jpeg(shrunk(shown, min(HEIGHT / shown.shape[0], WIDTH / shown.shape[1])), QUALITY)

@@ -12,11 +12,12 @@ import numpy as np
 from deepsort_cli.core import Frame, InputError, Tracks
 from deepsort_cli.core.events import Listener
 from deepsort_cli.core.files import check_output_file, remove_abandoned
+from deepsort_cli.core.looks import ENROLLED
 from deepsort_cli.data.known import described
 from deepsort_cli.evaluation.enrolment import Enrolment, calibrate
 from deepsort_cli.settings.track import TrackSettings
 from deepsort_cli.tracking.people import Decision, PeopleGallery
-from deepsort_cli.tracking.people.person import MOST_LOOKS, NO_CAMERA
+from deepsort_cli.tracking.people.person import MOST_LOOKS
 from deepsort_cli.video.outputs import asked_for
 from deepsort_cli.workflows.track.enrol import Enrolled, appearance_of, enrol, expected, feature_model, summary
 from deepsort_cli.workflows.track.kept import KeptPeople, enrolled_looks
@@ -108,7 +109,7 @@ class Register:
         people = {person.name: person for person in self._gallery.people.values() if person.name}
         for name, features, picture in zip(known.names, known.features, known.portraits, strict=True):
             if name in people:
-                people[name].looks.pop(NO_CAMERA, None)
+                people[name].looks.pop(ENROLLED, None)
             spread = np.unique(np.linspace(0, len(features) - 1, min(len(features), MOST_LOOKS)).round().astype(int))
             person = self._gallery.enrol(name, features[spread])
             self._portraits.put(person.number, picture, stays=True)

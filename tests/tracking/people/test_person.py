@@ -7,7 +7,6 @@ import pytest
 
 from deepsort_cli.tracking.people.person import MOST_LOOKS, LookSet
 from deepsort_cli.tracking.people.strangers import Strangers
-from deepsort_cli.tracking.people.views import covered, overlapping
 
 
 def test_looks_are_spread_over_all_that_came() -> None:
@@ -54,11 +53,3 @@ def test_who_comes_one_after_the_other_tells_it_where_nobody_is_beside_anybody()
         assert strangers.limit() == pytest.approx(0.5)
     strangers.add(np.array([0.3]))
     assert strangers.limit() == pytest.approx(0.27)
-
-
-def test_who_is_hidden_by_whom() -> None:
-    """The second stands half before the first; the third is alone."""
-    boxes = np.array([[0.0, 0, 10, 20], [5, 5, 15, 30], [50, 0, 60, 20]])
-    np.testing.assert_allclose(covered(boxes), [0.375, 0, 0])
-    assert overlapping(boxes).tolist() == [[True, True, False], [True, True, False], [False, False, True]]
-    assert covered(np.empty((0, 4))).shape == (0,)

@@ -13,30 +13,14 @@ import cv2
 import numpy as np
 import pytest
 
-from deepsort_cli.core.events import Listener
 from deepsort_cli.workflows.archive import Archive, Result, Working, run, track_archive
 from deepsort_cli.workflows.workers import Here
 from tests.person_model import save_detector
+from tests.workflows.track import helpers
 
 
-class Heard(Listener):
+class Heard(helpers.Heard):
     """Remembers everything; calls `then` with every event."""
-
-    def __init__(self, then: Callable[[object], None] = lambda event: None) -> None:
-        self.notes: list[str] = []
-        self.warnings: list[str] = []
-        self.events: list[object] = []
-        self._then = then
-
-    def note(self, message: str) -> None:
-        self.notes.append(message)
-
-    def warn(self, message: str) -> None:
-        self.warnings.append(message)
-
-    def happened(self, event: object) -> None:
-        self.events.append(event)
-        self._then(event)
 
     @property
     def tracked(self) -> list[str]:

@@ -11,24 +11,13 @@ import pytest
 
 import deepsort_cli as deepsort
 from deepsort_cli.core.errors import InputError
-from deepsort_cli.core.events import Listener
 from deepsort_cli.core.looks import Looks
 from deepsort_cli.tracking.linking import Linking
 
+from .helpers import Heard
+
 DEMO = {"width": 160, "height": 120, "people": 0, "frames": 90, "fps": 10.0}
 RED, BLUE = np.eye(4)[:2]
-
-
-class Heard(Listener):
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-        self.warnings: list[str] = []
-
-    def note(self, message: str) -> None:
-        self.notes.append(message)
-
-    def warn(self, message: str) -> None:
-        self.warnings.append(message)
 
 
 @pytest.fixture(scope="module")
