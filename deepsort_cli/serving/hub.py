@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deepsort_cli.core.regions import Counts, Line, Zone
-from deepsort_cli.core.types import Frame, Image, Tracks
+from deepsort_cli.core.types import Frame, Image, IntArray, Tracks
 from deepsort_cli.serving.events import Comings, EventLog
 from deepsort_cli.serving.history import History
 from deepsort_cli.video.sinks.base import Sink
@@ -87,6 +87,7 @@ class Camera:
         status: how it is.
         time: of its newest frame, in seconds since 1970; None before the first.
         counts: of its lines and zones after that frame; None where there are none.
+        people: (T,) the person of each track in that frame, −1 for undecided; None where people are not told apart.
         view: the newest frame that can be shown; None before the first.
         regions: the lines and zones that are counted, or will be from its next frame on.
         history: its figures over the last hours.
@@ -100,6 +101,7 @@ class Camera:
         self.status = Status()
         self.time: float | None = None
         self.counts: Counts | None = None
+        self.people: IntArray | None = None
         self.view: View | None = None
         self.history = History()
         self._trails = Trails(trail)
@@ -122,7 +124,7 @@ class Camera:
         Args:
             is_ours: nobody writes into its image later.
         """
-        self.time, self.counts = view.time, view.counts
+        self.time, self.counts, self.people = view.time, view.counts, view.tracks.people
         self.history.add(view.time, len(view.tracks), self.status.fps, self.status.latency_ms, view.counts)
         self._trails.add(view.tracks)
         looked_at, image = self.is_looked_at, view.image
@@ -171,6 +173,20 @@ class Hub:
     describe: Callable[[Image], npt.NDArray[np.float32]] | None = None
     started: float = field(default_factory=time.time)
 
+    @property
+    def people_now(self) -> int:
+        """In pictures now; who is in several at once counts once, where people are told apart."""
+        known: set[int] = set()
+        others = 0
+        for camera in self.cameras:
+            people = camera.people
+            if people is None:
+                others += camera.status.people
+            else:
+                known.update(people[people > 0].tolist())
+                others += int(np.count_nonzero(people <= 0))
+        return len(known) + others
+
     def sink(self, camera: Camera) -> HubSink:
         """What a source's frames go into."""
         return HubSink(self, camera)
@@ -204,6 +220,7 @@ class HubSink(Sink):
     def close(self) -> None:
         """The source has ended: nobody is in the picture any more."""
         self._comings.end()
+        self._camera.people = None
         if self._hub.album is not None:
             self._hub.album.leave(self._camera.index)
 

@@ -20,7 +20,7 @@ def state_of(hub: Hub, *, writable: bool) -> dict[str, Any]:
         "writable": writable,
         "across": hub.across,
         "search": hub.album is not None and hub.describe is not None,
-        "people_now": sum(camera.status.people for camera in hub.cameras),
+        "people_now": hub.people_now,
         "cameras": [_camera(camera) for camera in hub.cameras],
     }
 

@@ -7,7 +7,7 @@ import pytest
 
 from deepsort_cli.core.types import Frame, Tracks
 from deepsort_cli.serving import hub as hub_module
-from deepsort_cli.serving.hub import Camera, Hub
+from deepsort_cli.serving.hub import Camera, Hub, Status
 
 from .site import Page, picture, tracks_of
 
@@ -94,3 +94,15 @@ def test_frames_without_pictures_are_counted_all_the_same(camera: Camera) -> Non
     assert camera.view.image is None
     assert hub.log.totals["appeared"] == 1
     assert np.array_equal(camera.view.tracks.ids, [4])
+
+
+def test_who_is_in_two_pictures_at_once_is_one_person(page: Page) -> None:
+    """Undecided tracks count as somebody each, and nobody is left in a source that has ended."""
+    for camera, people in enumerate(([3, -1, 5], [5, 3])):
+        tracks = tracks_of(list(range(1, 1 + len(people)))).with_people(np.array(people))
+        page.sinks[camera].write(Frame(0, picture(), 0.0), tracks)
+        page.hub.cameras[camera].status = Status(people=len(people))
+    assert page.hub.people_now == 3
+    page.sinks[0].close()
+    page.hub.cameras[0].status = Status()
+    assert page.hub.people_now == 2
