@@ -14,7 +14,6 @@ from deepsort_cli.cli.consent import settle_detector
 from deepsort_cli.cli.console import Reporter, result_console
 from deepsort_cli.cli.listeners import Told
 from deepsort_cli.cli.options import Flags, command_app, examples
-from deepsort_cli.cli.score import print_scores, rounded, tell
 from deepsort_cli.cli.wording import worded
 from deepsort_cli.core.counted import counted
 from deepsort_cli.core.errors import DeepsortError, InputError
@@ -95,6 +94,8 @@ def _print(run: Run, report: Reporter, scoring: Scoring | None) -> None:
         report.table(*_overview(run.summaries))
     data = [_as_json(summary) for summary in run.summaries]
     if scoring is not None:
+        from deepsort_cli.cli.score import print_scores, rounded, tell
+
         tell(scoring, report)
         print_scores(scoring, report)
         scores = {one.sequence: rounded(one) for one in scoring.scores}
