@@ -19,6 +19,7 @@ from deepsort_cli.core.model_files import model_kind
 from deepsort_cli.perception.model_names import export_advice
 from deepsort_cli.perception.providers import COMPILING, ONE_AT_A_TIME, PROVIDERS, choose_providers
 from deepsort_cli.perception.settings import RuntimeSettings
+from deepsort_cli.perception.weights import without_negligible
 
 SILENT = 4  # log fatal errors only: everything else reaches the user as our own message
 DTYPES: dict[str, type[np.generic]] = {
@@ -221,8 +222,11 @@ def _start(
 ) -> ort.InferenceSession:
     """The model on the first provider that starts. ONNX Runtime's own fallback would print on stdout."""
     while True:
+        model: str | bytes = str(path)
+        if providers[0][0] == PROVIDERS["cpu"]:
+            model = without_negligible(path) or model
         try:
-            return ort.InferenceSession(str(path), sess_options=options, providers=providers, enable_fallback=0)
+            return ort.InferenceSession(model, sess_options=options, providers=providers, enable_fallback=0)
         except Exception:
             if len(providers) == 1:
                 raise
