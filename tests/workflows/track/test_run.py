@@ -199,8 +199,11 @@ class TestLoop:
     @pytest.mark.parametrize(
         ("row", "words"),
         [
-            ([140.0, 60.0, 100.0, 160.0], "no tracks: the boxes have no area or are no numbers. Expected are x1 y1"),
-            ([float("nan"), 60.0, 100.0, 160.0], "no tracks: the boxes have no area or are no numbers"),
+            (
+                [140.0, 60.0, 100.0, 160.0],
+                "no tracks: the boxes are without area, or",
+            ),
+            ([float("nan"), 60.0, 100.0, 160.0], "no tracks: the boxes are without area, or"),
             (None, "no tracks: the function given as detector found nothing at all"),
         ],
     )
