@@ -10,7 +10,7 @@ import re
 import secrets
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import IO, Any
@@ -313,20 +313,42 @@ def _umask() -> int:
     return mask
 
 
-def check_output_file(path: Path, *, overwrite: bool, key: str) -> None:
+Inputs = Iterable[tuple[str, Path]]
+"""Files that are read, each with the key of the setting that names it."""
+
+
+def refuse_input(path: Path, inputs: Inputs, *, key: str) -> None:
+    """Refuse to write where something is read from, by whatever name: it would be gone, also with `overwrite`.
+
+    Args:
+        key: the setting the path was given with, for messages.
+
+    Raises:
+        InputError: naming both settings.
+    """
+    if not is_file(path):
+        return
+    for other, file in inputs:
+        if is_same_file(path, file):
+            raise InputError(f"`{key}` {path}: `{other}` reads this file. Choose another name.")
+
+
+def check_output_file(path: Path, *, overwrite: bool, key: str, inputs: Inputs = ()) -> None:
     """Make sure that a file can be written at `path` before work starts; creates missing parent folders.
 
     Args:
         overwrite: whether a file may be replaced; the setting for that is called `overwrite`, beside the path's.
         key: the setting the path was given with, for messages.
+        inputs: files that are read, and never replaced.
 
     Raises:
-        InputError: it exists and `overwrite` is off, it is a folder, its name is too long, or its folder cannot be
-            written.
+        InputError: it exists and `overwrite` is off, it is read, it is a folder, its name is too long, or its folder
+            cannot be written.
     """
     found = look(path, key=key)
     if found is not None and stat.S_ISDIR(found.st_mode):
         raise InputError(f"`{key}` {path}: this is a folder. Give a file name, for example {path / 'out'}.")
+    refuse_input(path, inputs, key=key)
     if found is not None and not overwrite:
         beside = ".".join([*key.split(".")[:-1], "overwrite"])
         raise InputError(f"`{key}` {path}: the file exists. Set `{beside}`=true to replace it, or choose another name.")

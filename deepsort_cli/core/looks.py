@@ -134,6 +134,7 @@ class Looks:
         fps: frames per second of the source; None where nobody said.
         person: (K,) int64 the person of each look, the same in all sources of a run, −1 where undecided; None where
             people were not told apart.
+        place: what the source looks at, where that is known: sources of equal places see the same.
     """
 
     table: FloatArray
@@ -141,15 +142,16 @@ class Looks:
     max_cosine_distance: float | None = None
     fps: float | None = None
     person: IntArray | None = None
+    place: str | None = None
 
     def save(self, path: Path) -> None:
-        """Write them as `.npz`: `det`, `features` (float16), `person`, and what else is known, as single numbers.
+        """Write them as `.npz`: `det`, `features` (float16), `person`, and what else is known, as single values.
 
         Raises:
             RunError: the disk is full or read-only, or the folder cannot be written.
         """
         known: dict[str, Any] = {"max_cosine_distance": self.max_cosine_distance, "fps": self.fps}
-        known["person"] = self.person
+        known |= {"person": self.person, "place": self.place}
         with atomic_open(path, "wb") as stream:
             np.savez(
                 stream,
@@ -210,6 +212,11 @@ class Looks:
                 found = f"{person.dtype} of shape {person.shape}"
                 raise InputError(f"{where}: expected whole numbers `person` of shape ({len(table)},); found {found}.")
             known["person"] = person.astype(np.int64)
+        place = arrays.get("place")
+        if place is not None:
+            if place.shape != () or place.dtype.kind != "U":
+                raise InputError(f"{where}: expected one text `place`; found {place.dtype} of shape {place.shape}.")
+            known["place"] = str(place)
         for name in ("max_cosine_distance", "fps"):
             value = arrays.get(name)
             if value is not None:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from deepsort_cli.core.box_tables import LAST_FRAME, BoxTable
+from deepsort_cli.core.csv_cells import guarded, unguarded
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.files import atomic_open
 from deepsort_cli.core.types import FloatArray, IntArray
@@ -19,6 +20,7 @@ from deepsort_cli.core.types import FloatArray, IntArray
 SUFFIXES = (".jsonl", ".csv")
 UNDECIDED = -1
 _COLUMNS = ("frame", "time", "id", "x1", "y1", "x2", "y2")
+_TEXTS = ("name", "class")
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class TrackTable:
         people: (N,) int64, the person of each row, the same in all sources; −1 where undecided; None where the file
             does not tell.
         names: (N,) of those people; empty where unknown.
+        classes: (N,) what the detector took each for, by name; empty where the file does not tell.
         lines: (N,) number of each row's line in the file, from 1.
     """
 
@@ -44,6 +47,7 @@ class TrackTable:
     tlwh: FloatArray
     people: IntArray | None
     names: Sequence[str]
+    classes: Sequence[str]
     lines: IntArray
 
     def __len__(self) -> int:
@@ -120,7 +124,8 @@ def _copy_csv(path: Path, output: Path, known: list[dict[str, Any]]) -> None:
         writer = csv.DictWriter(stream, [*others[:after], *new, *others[after:]], lineterminator="\n")
         writer.writeheader()
         for row, one in zip(reader, known, strict=True):
-            writer.writerow({name: row[name] for name in others} | one)
+            own = {name: guarded(value) for name, value in one.items()}
+            writer.writerow({name: row[name] for name in others} | own)
 
 
 @dataclass
@@ -135,6 +140,7 @@ class _Rows:
     people: list[int | None] = field(default_factory=list)
     """None where the row does not tell."""
     names: list[str] = field(default_factory=list)
+    classes: list[str] = field(default_factory=list)
 
     def add(self, line: int, record: dict[str, Any]) -> None:
         try:
@@ -156,6 +162,7 @@ class _Rows:
         self.places.append(place)
         self.people.append(person)
         self.names.append(str(record.get("name") or ""))
+        self.classes.append(str(record.get("class", record.get("class_id", ""))))
 
     def table(self) -> TrackTable:
         numbers = np.array(self.numbers, np.int64).reshape(-1, 3)
@@ -173,6 +180,7 @@ class _Rows:
             tlwh=np.column_stack([places[:, 1:3], places[:, 3:5] - places[:, 1:3]]),
             people=None if len(told) < len(self.people) else np.array(told, np.int64),
             names=self.names,
+            classes=self.classes,
             lines=numbers[:, 2],
         )
 
@@ -223,4 +231,4 @@ def _csv_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         for row in reader:
             if None in row or None in row.values():
                 raise InputError(f"{path}, line {reader.line_num}: not as many columns as the header.")
-            yield reader.line_num, row
+            yield reader.line_num, {name: unguarded(value) if name in _TEXTS else value for name, value in row.items()}

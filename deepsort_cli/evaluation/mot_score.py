@@ -22,6 +22,7 @@ from deepsort_cli.core.box_tables import (
     read_boxes,
 )
 from deepsort_cli.core.counted import listed
+from deepsort_cli.core.csv_cells import guarded
 from deepsort_cli.core.errors import InputError, RunError
 from deepsort_cli.core.files import atomic_open
 from deepsort_cli.core.mot import Comparison
@@ -314,4 +315,4 @@ def write_csv(path: Path, scores: Sequence[Score]) -> None:
         writer.writerow(names)
         for score in scores:
             values = (getattr(score, name) for name in names)
-            writer.writerow([f"{value:.6f}" if isinstance(value, float) else value for value in values])
+            writer.writerow([f"{value:.6f}" if isinstance(value, float) else guarded(value) for value in values])

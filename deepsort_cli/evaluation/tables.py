@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from deepsort_cli.core.csv_cells import guarded
 from deepsort_cli.core.files import atomic_open, printable
 from deepsort_cli.evaluation.evaluate import Evaluation
 
@@ -132,7 +133,7 @@ def _write(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> 
 def _cell(value: Any) -> Any:
     """NaN becomes an empty cell, floats get six significant digits, odd bytes in file names are escaped."""
     if isinstance(value, str):
-        return printable(value)
+        return guarded(printable(value))
     if isinstance(value, float | np.floating):
         return "" if math.isnan(value) else f"{float(value):.6g}"
     return value

@@ -8,6 +8,9 @@ from typing import Any
 from deepsort_cli.core.counted import counted
 from deepsort_cli.perception.detectors.tally import DetectionCounts
 
+FAR = "without area, or more than ten million pixels away"
+"""What the tracker ignores."""
+
 
 @dataclass(frozen=True)
 class Fate:
@@ -18,7 +21,7 @@ class Fate:
         conf: the lowest confidence that counted as a detection.
         stored: detections came from a file.
         function: they came from a function of the user's.
-        unusable: detections without area or with boxes that are no numbers, ignored by the tracker.
+        unusable: detections without area, out of all reach or with boxes that are no numbers, ignored by the tracker.
         begun, unconfirmed: tracks begun, and those of them that were not seen in enough frames on end to be reported.
         n_init: in how many frames on end that is, or for how many seconds, as in 0.5s.
         beyond: stored detections of frames behind the last one of the source.
@@ -62,7 +65,7 @@ class Fate:
             (counts.suppressed, "dropped by NMS: they overlap a better one"),
             (counts.over_limit, "beyond `detector.max_det`"),
             (counts.outside, "outside the picture"),
-            (self.unusable, "without area" if self.stored else "without area, or boxes that are no numbers"),
+            (self.unusable, FAR if self.stored else f"{FAR}, or boxes that are no numbers"),
             (self.beyond, "in frames behind the last one of the source"),
             (self.held_back, f"began no track: below `tracker.start_score`={self.start_score}"),
         )
@@ -140,8 +143,8 @@ class Fate:
     def no_area(self) -> str:
         """What is wrong with boxes that cannot be used."""
         if self.stored:
-            return "the boxes have no area. Columns 5 and 6 are width and height in pixels."
-        return "the boxes have no area or are no numbers. Expected are x1 y1 x2 y2 in pixels, x1 < x2 and y1 < y2."
+            return f"the boxes are {FAR}. Columns 3 to 6 are left, top, width and height in pixels."
+        return f"the boxes are {FAR}, or no numbers. Expected are x1 y1 x2 y2 in pixels, x1 < x2 and y1 < y2."
 
     def as_json(self) -> dict[str, Any]:
         """All numbers, for `--json`."""

@@ -49,7 +49,7 @@ class Site:
         self._searching = asyncio.Lock()
 
     def app(self) -> Starlette:
-        camera = "/api/cameras/{number:int}"
+        camera = "/api/cameras/{number}"
         routes = [
             Route("/", self.page),
             Route("/static/{name}", self.static),
@@ -107,12 +107,12 @@ class Site:
         return Response(await self._pictures.get(camera, view, wish), media_type="image/jpeg")
 
     async def live(self, request: Request) -> Response:
-        return self._streams.motion_jpeg(request, self._camera(request), _width(request))
+        return self._streams.motion_jpeg(self._camera(request), _width(request))
 
     async def live_many(self, request: Request) -> Response:
         numbers = request.query_params.get("cameras")
         wanted = self._hub.cameras if numbers is None else [self._of(_whole("cameras", n)) for n in numbers.split(",")]
-        return self._streams.many(request, list(dict.fromkeys(wanted)), _width(request))
+        return self._streams.many(list(dict.fromkeys(wanted)), _width(request))
 
     async def regions(self, request: Request) -> Response:
         camera = self._camera(request)
@@ -183,7 +183,10 @@ class Site:
         return Response(metrics(self._hub, self._streams.viewers), headers={"Content-Type": MEDIA_TYPE})
 
     def _camera(self, request: Request) -> Camera:
-        return self._of(request.path_params["number"])
+        number = request.path_params["number"]
+        if not _is_whole(number):
+            raise HTTPException(404, "there is no such camera")
+        return self._of(int(number))
 
     def _of(self, number: int) -> Camera:
         if number >= len(self._hub.cameras):
@@ -228,8 +231,12 @@ def _width(request: Request) -> int:
     return width_for(None if text is None else _whole("width", text))
 
 
+def _is_whole(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 9
+
+
 def _whole(name: str, text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= 9):
+    if not _is_whole(text):
         raise HTTPException(400, f"{name}: expected a whole number")
     return int(text)
 

@@ -8,9 +8,8 @@ import struct
 import uuid
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from deepsort_cli.serving.events import Kind, kinds_of, number_of, server_sent
@@ -26,17 +25,51 @@ ALIVE_SECONDS = 15.0
 BOUNDARY = "picture"
 
 
+class Seats:
+    """Room for so many readers of one kind.
+
+    Attributes:
+        taken: how many there are.
+    """
+
+    def __init__(self, whom: str, most: Callable[[], int]) -> None:
+        """Prepare; `whom` says in the plural what they are."""
+        self.taken = 0
+        self._whom, self._most = whom, most
+
+    @property
+    def refusal(self) -> Response | None:
+        """The answer to one more; None where there is room."""
+        if self.taken < self._most():
+            return None
+        return JSONResponse({"error": f"{self._most()} {self._whom} already"}, 503, headers={"Retry-After": "10"})
+
+    @contextlib.contextmanager
+    def take(self) -> Iterator[None]:
+        """One is taken within the block."""
+        self.taken += 1
+        try:
+            yield
+        finally:
+            self.taken -= 1
+
+
 class _Stream(StreamingResponse):
     """A streaming answer that ends where its reader takes nothing for long; to `HEAD` it has no body."""
 
-    def __init__(self, parts: AsyncGenerator[bytes, None], media_type: str) -> None:
+    def __init__(self, parts: AsyncGenerator[bytes, None], media_type: str, seats: Seats) -> None:
         super().__init__(parts, media_type=media_type)
-        self._parts = parts
+        self._parts, self._seats = parts, seats
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["method"] == "HEAD":
-            await Response(headers=dict(self.headers))(scope, receive, send)
+        refusal = self._seats.refusal
+        if refusal is not None or scope["method"] == "HEAD":
+            await (refusal or Response(headers=dict(self.headers)))(scope, receive, send)
             return
+        with self._seats.take():  # at once: of many who come at the same moment none gets past the check together
+            await self._stream(scope, receive, send)
+
+    async def _stream(self, scope: Scope, receive: Receive, send: Send) -> None:
         loop, streaming = asyncio.get_running_loop(), asyncio.current_task()
         assert streaming is not None
 
@@ -54,19 +87,21 @@ class _Stream(StreamingResponse):
 
 
 class Streams:
-    """Makes them, and counts who reads them.
-
-    Attributes:
-        viewers: how many look at moving pictures.
-    """
+    """Makes them, and counts who reads them."""
 
     def __init__(self, hub: Hub, stage: Stage) -> None:
         self._hub, self._stage = hub, stage
-        self.viewers = self._listeners = 0
+        self._viewers = Seats("viewers", lambda: MOST_VIEWERS)
+        self._listeners = Seats("listeners", lambda: MOST_LISTENERS)
         self._run = uuid.uuid4().hex[:8]
         self._news = asyncio.Event()
         self._closed = False
         self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def viewers(self) -> int:
+        """How many look at moving pictures."""
+        return self._viewers.taken
 
     def close(self) -> None:
         """End those of events; the stage ends the others."""
@@ -75,20 +110,15 @@ class Streams:
 
     # Pictures
 
-    def motion_jpeg(self, request: Request, camera: Camera, width: int) -> Response:
+    def motion_jpeg(self, camera: Camera, width: int) -> Response:
         """A camera as `multipart/x-mixed-replace`, which browsers, VLC and others show as a video."""
-        self._check_room(request)
-        return _Stream(self._parts(camera, width), f"multipart/x-mixed-replace; boundary={BOUNDARY}")
+        kind = f"multipart/x-mixed-replace; boundary={BOUNDARY}"
+        return _Stream(self._parts(camera, width), kind, self._viewers)
 
-    def many(self, request: Request, cameras: Sequence[Camera], width: int) -> Response:
+    def many(self, cameras: Sequence[Camera], width: int) -> Response:
         """Several cameras in one answer, as browsers allow few connections: records of the camera's index, the length
         of a JPEG, both uint32 with the high byte first, and the JPEG."""
-        self._check_room(request)
-        return _Stream(self._records(cameras, width), "application/octet-stream")
-
-    def _check_room(self, request: Request) -> None:
-        if self.viewers >= MOST_VIEWERS:
-            raise HTTPException(503, f"{MOST_VIEWERS} viewers already", headers={"Retry-After": "10"})
+        return _Stream(self._records(cameras, width), "application/octet-stream", self._viewers)
 
     async def _parts(self, camera: Camera, width: int) -> AsyncGenerator[bytes, None]:
         async with contextlib.aclosing(self._newest([camera], width)) as pictures:
@@ -112,7 +142,7 @@ class Streams:
     ) -> AsyncGenerator[tuple[Camera, bytes, Callable[[], None]], None]:
         """Every picture that a viewer of these cameras gets, and what to call when it has been sent."""
         taste, shown = Taste(width), dict.fromkeys(cameras, -1)
-        with self._viewer(), self._stage.look(cameras), contextlib.suppress(Ended):
+        with self._stage.look(cameras), contextlib.suppress(Ended):
             while True:
                 due = [camera for camera in cameras if self._is_new(camera, shown[camera])]
                 if not due:
@@ -128,14 +158,6 @@ class Streams:
         view = self._stage.view(camera)
         return view is not None and view.number != number
 
-    @contextlib.contextmanager
-    def _viewer(self) -> Iterator[None]:
-        self.viewers += 1
-        try:
-            yield
-        finally:
-            self.viewers -= 1
-
     # Events
 
     def events(self, request: Request, newest: int = 0) -> Response:
@@ -144,8 +166,6 @@ class Streams:
         Args:
             newest: how many events before now a new reader gets first.
         """
-        if self._listeners >= MOST_LISTENERS:
-            raise HTTPException(503, f"{MOST_LISTENERS} listeners already", headers={"Retry-After": "10"})
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
             self._hub.log.tell(self._tell)
@@ -154,32 +174,28 @@ class Streams:
         last = number_of(given, self._run)
         if last is None:  # a new reader begins now; one of another run has missed all that there was in this one
             last = max(0, self._hub.log.last - newest) if given is None else 0
-        return _Stream(self._lines(last, kinds), "text/event-stream")
+        return _Stream(self._lines(last, kinds), "text/event-stream", self._listeners)
 
     async def _lines(self, last: int, kinds: set[Kind]) -> AsyncGenerator[bytes, None]:
-        self._listeners += 1
-        try:
-            yield b"retry: 2000\n\n"
-            while not self._closed:
-                news = self._news
-                found, missed = self._hub.log.after(last)
-                if missed:
-                    yield f'event: missed\ndata: {{"missed": {missed}}}\n\n'.encode()
-                for event in found:
-                    last = event.number
-                    if event.kind in kinds:
-                        yield server_sent(event, self._run)
-                if not found:
-                    with contextlib.suppress(asyncio.TimeoutError):
-                        await asyncio.wait_for(news.wait(), ALIVE_SECONDS)
-                        continue
-                    yield b": nothing new\n\n"
-        finally:
-            self._listeners -= 1
+        yield b"retry: 2000\n\n"
+        while not self._closed:
+            news = self._news
+            found, missed = self._hub.log.after(last)
+            if missed:
+                yield f'event: missed\ndata: {{"missed": {missed}}}\n\n'.encode()
+            for event in found:
+                last = event.number
+                if event.kind in kinds:
+                    yield server_sent(event, self._run)
+            if not found:
+                with contextlib.suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(news.wait(), ALIVE_SECONDS)
+                    continue
+                yield b": nothing new\n\n"
 
     def _tell(self) -> None:
         """Called in a thread of the run's, after every event."""
-        if self._listeners and self._loop is not None:
+        if self._listeners.taken and self._loop is not None:
             with contextlib.suppress(RuntimeError):  # the loop has been closed meanwhile
                 self._loop.call_soon_threadsafe(self._wake)
 

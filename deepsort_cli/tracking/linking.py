@@ -61,11 +61,14 @@ class Known(NamedTuple):
         seconds: (N,) when each row was.
         rows: (K,) positions of the rows with a look, each at most once.
         features: (K, D) their looks, of any length; one that is not finite or of length zero is unknown.
+        kinds: (N,) what each row was taken for, a number for each class; None where nobody knows. A piece is of the
+            kind of most of its rows, and pieces of two kinds are never one.
     """
 
     seconds: FloatArray
     rows: IntArray
     features: Features
+    kinds: IntArray | None = None
 
 
 def link(table: FloatArray, known: Known, options: LinkOptions) -> tuple[IntArray, Linking]:
@@ -113,7 +116,9 @@ def link(table: FloatArray, known: Known, options: LinkOptions) -> tuple[IntArra
     pieces.sort(key=lambda piece: (rows[piece.start, 0], rows[piece.start, 1]))
     ends = _Ends.of(rows, seconds, pieces)
     means = np.array([_mean(unit, look[piece]) for piece in pieces])
-    before = _joined(*_admissible(ends, means, options), len(pieces))
+    kinds = np.zeros(len(table), np.int64) if known.kinds is None else np.unique(known.kinds, return_inverse=True)[1]
+    kind = np.array([np.bincount(kinds[order[piece]]).argmax() for piece in pieces])
+    before = _joined(*_admissible(ends, means, kind, options), len(pieces))
     names = _names(before, rows[[piece.start for piece in pieces], 1].astype(np.int64))
     ids = np.empty(len(table), np.int64)
     for piece, name in zip(pieces, names, strict=True):
@@ -196,7 +201,7 @@ def _speed(seconds: FloatArray, centres: FloatArray) -> FloatArray:
 
 
 def _admissible(
-    ends: _Ends, means: Features, options: LinkOptions
+    ends: _Ends, means: Features, kind: IntArray, options: LinkOptions
 ) -> tuple[list[IntArray], list[IntArray], list[FloatArray]]:
     """Pairs of pieces, earlier and later, that may be one person, and what speaks against each, from 0 to below 1."""
     earlier, later, costs = [], [], []
@@ -218,7 +223,8 @@ def _admissible(
             + astray / 2 / height / (REACH + SPEED * gap)
             + np.abs(np.log(ends.heights[after, 0] / ends.heights[i, 1]))
         )
-        fits = np.flatnonzero(cost < 1)  # which an unknown look, NaN, never is
+        # Which an unknown look, NaN, never is.
+        fits = np.flatnonzero((cost < 1) & (kind[after] == kind[i]))
         earlier.append(np.full(len(fits), i))
         later.append(after.start + fits)
         costs.append(cost[fits])

@@ -113,7 +113,8 @@ def refine_file(
         raise InputError(f"{results}: rows of KITTI. Only MOTChallenge text can be refined.")
     if looks_normalised(table[:, 2:6]):
         raise InputError(f"{results}: {NORMALISED}")
-    check_output_file(output, overwrite=overwrite, key="output")
+    looks = [] if evidence is None else [("looks", evidence.path)]
+    check_output_file(output, overwrite=overwrite, key="output", inputs=looks)
     ids, linking = boxes.ids, None
     if settings.link:
         if evidence is None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from deepsort_cli.core import Frame, InputError, Tracks
-from deepsort_cli.core.files import check_output_file, check_output_folder, is_same_file, look, remove_abandoned
+from deepsort_cli.core.files import Inputs, check_output_file, check_output_folder, look, refuse_input, remove_abandoned
 from deepsort_cli.core.regions import Counts
 from deepsort_cli.core.streams import clock
 from deepsort_cli.core.types import Detections, FloatArray
@@ -120,8 +120,8 @@ class Outputs:
         """Whether any output is written in several files, one after the other."""
         return any(self._rotates(output, path) for output, path in self.paths)
 
-    def check(self, place: Path | None) -> None:
-        """Refuse outputs that cannot be written, that exist, or that are the source itself, which lies at `place`.
+    def check(self, inputs: Inputs) -> None:
+        """Refuse outputs that cannot be written, that exist, or that something is read from, as the source itself.
 
         Temporary files that killed runs have left beside them are removed, and named.
 
@@ -130,7 +130,7 @@ class Outputs:
         """
         seen: dict[Path, str] = {}
         for output, path in self.paths:
-            self._check_path(output, path, place, seen)
+            self._check_path(output, path, inputs, seen)
         for output, path in self.paths:
             if path == STDOUT:
                 continue
@@ -139,20 +139,19 @@ class Outputs:
                 continue
             rotates = self._rotates(output, path)
             if rotates:
-                self._check_parts(output, path, place)
+                self._check_parts(output, path, inputs)
             else:
                 check_output_file(path, overwrite=self.settings.overwrite, key=output.key)
             for left in remove_abandoned(path, ANY_LABEL if rotates else ""):
                 self.note(f"removed {left}, left behind by a run that was killed")
 
-    def _check_parts(self, output: Output, path: Path, place: Path | None) -> None:
+    def _check_parts(self, output: Output, path: Path, inputs: Inputs) -> None:
         """Refuse an output in several files that cannot be written, or some of which are there."""
         check_output_folder(path.parent, key=output.key)
         look(path.with_name(f"{path.stem}_2000-01-01_00-00-00-10{path.suffix}"), key=output.key)  # the longest name
         there = [] if self.source.is_live else parts_of(path)  # those of cameras have a date, none is in the way
         for part in there:
-            if place is not None and is_same_file(part, place):
-                raise InputError(f"`{output.key}` {path}: {part} is the source itself. Choose another name.")
+            refuse_input(part, inputs, key=output.key)
         if there and not self.settings.overwrite:
             raise InputError(
                 f"`{output.key}` {path}: there is {there[0]} already. Set `output.overwrite`=true to replace it and "
@@ -167,7 +166,7 @@ class Outputs:
             return False
         return output.grows or rotation.seconds is not None
 
-    def _check_path(self, output: Output, path: Path, place: Path | None, seen: dict[Path, str]) -> None:
+    def _check_path(self, output: Output, path: Path, inputs: Inputs, seen: dict[Path, str]) -> None:
         """Refuse a path by itself; `seen` are those of other outputs."""
         name = f"`{output.key}`"
         if path == STDOUT and not output.lines:
@@ -177,8 +176,8 @@ class Outputs:
         if path.resolve() in seen:
             raise InputError(f"{name} {path}: {seen[path.resolve()]} writes the same file.")
         seen[path.resolve()] = name
-        if path != STDOUT and place is not None and is_same_file(path, place):
-            raise InputError(f"{name} {path}: this is the source itself. Choose another name.")
+        if path != STDOUT:
+            refuse_input(path, inputs, key=output.key)
         output.check(self._job(output, path))
 
     def open(

@@ -17,7 +17,7 @@ from deepsort_cli.core.embedder_metadata import EmbedderMetadata
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.events import Listener, LoggingListener
 from deepsort_cli.core.extras import install
-from deepsort_cli.core.files import atomic_open, atomic_path, check_output_file, file_sha256, is_same_file
+from deepsort_cli.core.files import at_home, atomic_open, atomic_path, check_output_file, file_sha256
 from deepsort_cli.core.recording import Recording
 from deepsort_cli.evaluation.bootstrap import Interval
 from deepsort_cli.evaluation.looks import FPR, Looks, Memory, compare_looks
@@ -161,13 +161,20 @@ def _check(settings: CalibrateSettings) -> None:
             continue
         if path.suffix.lower() not in suffixes:
             raise InputError(f"`{key}` {path}: the name must end in {' or '.join(suffixes)}.")
-        check_output_file(path, overwrite=settings.overwrite, key=key)
-    if settings.output is not None and settings.output.suffix.lower() == ".onnx":
-        if importlib.util.find_spec("onnx") is None:
-            raise InputError(f"writing into a model needs the onnx package. Get it: {install('tune')}")
-        model = resolve_model(settings.reid)
-        if model is not None and is_same_file(model, settings.output):
-            raise InputError(f"`output` {settings.output}: this is the model itself. Choose another name.")
+        check_output_file(path, overwrite=settings.overwrite, key=key, inputs=_files_read(settings))
+    if _writes_model(settings) and importlib.util.find_spec("onnx") is None:
+        raise InputError(f"writing into a model needs the onnx package. Get it: {install('tune')}")
+
+
+def _writes_model(settings: CalibrateSettings) -> bool:
+    return settings.output is not None and settings.output.suffix.lower() == ".onnx"
+
+
+def _files_read(settings: CalibrateSettings) -> list[tuple[str, Path]]:
+    """Files that no output may take the place of."""
+    model = resolve_model(settings.reid) if _writes_model(settings) else None
+    own = [] if model is None else [("reid.model_path", model)]
+    return [*own, *(("source", at_home(source)) for source in settings.source)]
 
 
 def _write(done: Calibration, settings: CalibrateSettings, sha256: str) -> Calibration:

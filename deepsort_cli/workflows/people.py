@@ -16,6 +16,7 @@ from typing import Any, Literal
 import numpy as np
 
 from deepsort_cli.core.counted import counted
+from deepsort_cli.core.csv_cells import guarded
 from deepsort_cli.core.durations import seconds_of
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.events import Listener, LoggingListener
@@ -226,7 +227,7 @@ def _export(chosen: Sequence[Person], settings: PeopleSettings) -> tuple[Path, .
         for row, one in zip(rows, chosen, strict=True):
             picture = f"{PICTURES}/{_file_name(one)}" if one.picture else ""
             cameras = json.dumps(row["cameras"], ensure_ascii=False)
-            table.writerow([*(_harmless(value) for value in {**row, "cameras": cameras, "picture": picture}.values())])
+            table.writerow([*(guarded(value) for value in {**row, "cameras": cameras, "picture": picture}.values())])
     with atomic_open(written[1], "wb") as stream:
         size = max((one.features.shape[1] for one in chosen), default=0)
         np.savez(
@@ -256,8 +257,3 @@ def _file_name(person: Person) -> str:
     """A picture's name, which no name of a person can lead elsewhere."""
     safe = re.sub(r"[^\w-]+", "_", person.name).strip("_")[:LONGEST_FILE_NAME]
     return f"{person.number:05d}{f'_{safe}' if safe else ''}.jpg"
-
-
-def _harmless(value: Any) -> Any:
-    """A cell that no spreadsheet takes for a formula."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@") else value

@@ -40,6 +40,7 @@ class _Camera:
         """Ids of the tracks whose looks are known, and those tracks."""
         unit, usable = normalise(self.looks.features)
         of = np.where(usable, self.looks.table[:, 1], np.nan)
+        kinds = self._kinds()
         ids, found = [], []
         for one in np.unique(self.table.ids).tolist():
             looks = unit[of == one]
@@ -47,8 +48,15 @@ class _Camera:
             if sound.all():
                 times = self.start + self.table.times[self.table.ids == one]
                 ids.append(one)
-                found.append(Tracklet(self.name, times.min(), times.max(), mean[0], len(looks)))
+                found.append(Tracklet(self.name, times.min(), times.max(), mean[0], len(looks), kinds[one]))
         return ids, found
+
+    def _kinds(self) -> dict[int, str]:
+        """What each track was taken for in most of its rows, as detectors take one for another now and then."""
+        votes: dict[int, Counter[str]] = {}
+        for one, kind in zip(self.table.ids.tolist(), self.table.classes, strict=True):
+            votes.setdefault(one, Counter())[kind] += 1
+        return {one: min(counts, key=lambda kind: (-counts[kind], kind)) for one, counts in votes.items()}
 
 
 def run_across(settings: RefineSettings, listener: Listener) -> Refinement:
@@ -61,10 +69,13 @@ def run_across(settings: RefineSettings, listener: Listener) -> Refinement:
     _check(settings)
     cameras = _cameras(settings)
     outputs = _outputs(settings)
-    places = Places.of(settings.across, [camera.name for camera in cameras])
+    names = [camera.name for camera in cameras]
+    places = Places.of(settings.across, names).knowing({camera.name: camera.looks.place for camera in cameras})
     threshold = _threshold(cameras, settings.looks, listener)
     rule = settings.across.rule(threshold)
     listener.note(f"people differ where their looks in two cameras are further apart than {rule.across:g} on average")
+    if len(cameras) > 1:
+        listener.note(f"several files: {places.in_words(names)}")
     if len(cameras) > 1 and not settings.across.starts:
         listener.note("files are taken to begin at the same moment; `across.starts` says when each did")
     found = [camera.tracklets() for camera in cameras]
@@ -73,14 +84,14 @@ def run_across(settings: RefineSettings, listener: Listener) -> Refinement:
         raise InputError(f"{len(tracklets):,} tracks at once; {MOST:,} can be compared. Give less time at once.")
     numbers = 1 + cluster(tracklets, rule, places)
     people = _of_rows(cameras, [ids for ids, _ in found], numbers)
-    names = _names(cameras, people)
+    called = _names(cameras, people)
     for camera, output, own in zip(cameras, outputs, people, strict=True):
-        write_people(camera.table, output, own, [names.get(one, "") for one in own.tolist()])
+        write_people(camera.table, output, own, [called.get(one, "") for one in own.tolist()])
         listener.note(f"wrote {output}")
     total = sum(len(np.unique(camera.table.ids)) for camera in cameras)
     gathering = Gathering(
         undecided=total - len(tracklets),
-        people=_people(cameras, people, names),
+        people=_people(cameras, people, called),
         outputs=[str(output) for output in outputs],
     )
     _tell(gathering, total, cameras, listener)

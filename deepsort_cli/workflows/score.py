@@ -56,7 +56,8 @@ def run_score(settings: ScoreSettings, listener: Listener) -> Scoring:
         missing = "results" if settings.gt else "gt"
         raise InputError(f"`{missing}` is missing. For example `gt`=SEQUENCE and `results`=out.txt.")
     if settings.csv is not None:
-        check_output_file(settings.csv, overwrite=settings.overwrite, key="csv")
+        read = [("gt", path) for path in settings.gt] + [("results", path) for path in settings.results]
+        check_output_file(settings.csv, overwrite=settings.overwrite, key="csv", inputs=read)
     choice = Choice(settings.benchmark, settings.gt_class, settings.result_class)
     if settings.across:
         cameras, left_out = find_cameras(settings.gt, settings.results, allow_missing=settings.allow_missing)

@@ -14,15 +14,15 @@ from deepsort_cli.core.types import Frame, Tracks
 from deepsort_cli.video.sinks import CsvSink, JsonlSink
 
 FRAMES = (
-    (0, [(4, 7, "Ann"), (5, -1, "")]),
+    (0, [(4, 7, "=Ann"), (5, -1, "")]),
     (1, []),
-    (3, [(5, 2, ""), (4, 7, "Ann")]),
+    (3, [(5, 2, ""), (4, 7, "=Ann")]),
 )
 """Index, and id, person and name of the tracks."""
 
 
 def written(path: Path, *, told: bool = True) -> Path:
-    sink = JsonlSink(path, {0: "person"}) if path.suffix == ".jsonl" else CsvSink(path, {0: "person"})
+    sink = JsonlSink(path, {0: "-person"}) if path.suffix == ".jsonl" else CsvSink(path, {0: "-person"})
     for index, rows in FRAMES:
         ids = np.array([one for one, _, _ in rows], np.int64)
         tracks = Tracks(
@@ -49,7 +49,8 @@ def test_rows_come_back(tmp_path: Path, suffix: str) -> None:
     assert table.times.tolist() == [0, 0, 0.75, 0.75]
     assert table.people is not None
     assert table.people.tolist() == [7, -1, 2, 7]
-    assert list(table.names) == ["Ann", "", "", "Ann"]
+    assert list(table.names) == ["=Ann", "", "", "=Ann"]
+    assert list(table.classes) == ["-person"] * 4
     np.testing.assert_array_equal(table.tlwh[0], [42, 20, 30, 60.25])
     assert read_tracks(written(tmp_path / f"plain{suffix}", told=False)).people is None
 
@@ -60,7 +61,7 @@ def test_a_copy_differs_in_people_only(tmp_path: Path, suffix: str) -> None:
     original, copy = written(tmp_path / f"out{suffix}"), tmp_path / f"copy{suffix}"
     for told in (True, False):
         table = read_tracks(written(tmp_path / f"again{suffix}", told=told))
-        write_people(table, copy, np.array([7, -1, 2, 7]), ["Ann", "", "", "Ann"])
+        write_people(table, copy, np.array([7, -1, 2, 7]), ["=Ann", "", "", "=Ann"])
         assert copy.read_bytes() == original.read_bytes()
     write_people(read_tracks(original), copy, np.array([1, 2, 2, 1]), [""] * 4)
     table = read_tracks(copy)

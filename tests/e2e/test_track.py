@@ -107,7 +107,7 @@ class TestOutputs:
     def test_source_is_never_overwritten(self, deepsort: Run, tmp_path: Path) -> None:
         assert deepsort("track", "--source", "demo", *SMALL, "--max-frames", 3, "--save", "a.mp4").returncode == 0
         before = (tmp_path / "a.mp4").read_bytes()
-        failed(deepsort("track", "--source", "a.mp4", "--save", "a.mp4", "--overwrite"), 2, "the source itself")
+        failed(deepsort("track", "--source", "a.mp4", "--save", "a.mp4", "--overwrite"), 2, "--source reads this file")
         assert (tmp_path / "a.mp4").read_bytes() == before
 
 

@@ -92,6 +92,12 @@ def test_viewers_of_the_same_share_the_pictures_that_are_made(page: Page, url: s
 
 def test_there_are_not_more_viewers_than_there_may_be(page: Page, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(streams, "MOST_VIEWERS", 2)
+    asked = b"GET /api/cameras/0/live HTTP/1.1\r\nHost: HOST\r\n\r\n"
+    burst = [connect(url, asked) for _ in range(6)]  # before any of them is answered
+    assert sorted(one.recv(12)[-3:] for one in burst) == [b"200"] * 2 + [b"503"] * 4
+    for one in burst:
+        one.close()
+    until(lambda: requests.head(f"{url}/api/cameras/0/live", timeout=WAIT).status_code == 200)
     answers = [requests.get(f"{url}/api/cameras/0/live", stream=True, timeout=WAIT) for _ in range(2)]
     pictures = [jpegs(answer) for answer in answers]
     assert all(map(next, pictures))

@@ -47,9 +47,10 @@ class Scene:
             self.features.append(np.full(SIZE, np.nan) if look is None else look + noise)
         return self
 
-    def known(self) -> Known:
+    def known(self, kinds: dict[int, int] | None = None) -> Known:
         table = np.array(self.rows)
-        return Known((table[:, 0] - 1) / FPS, np.arange(len(table)), np.array(self.features, np.float32))
+        of = None if kinds is None else np.array([kinds[int(track)] for track in table[:, 1]])
+        return Known((table[:, 0] - 1) / FPS, np.arange(len(table)), np.array(self.features, np.float32), of)
 
     def link(self, options: LinkOptions = OPTIONS) -> tuple[np.ndarray, Linking]:
         return link(np.array(self.rows), self.known(), options)
@@ -73,6 +74,8 @@ def test_who_was_lost_is_found_again() -> None:
     assert scene.names() == {4: [4], 7: [4], 9: [9]}
     assert done == Linking(tracks=3, split=0, tracklets=3, people=2)
     assert str(done) == "joined 3 tracklets into 2 people, split 0 of 3 tracks"
+    ids, _ = link(np.array(scene.rows), scene.known({4: 0, 7: 2, 9: 0}), OPTIONS)
+    assert set(ids.tolist()) == {4, 7, 9}, "what is of two kinds is never one"
     assert len(ids) == len(scene.rows)
 
 

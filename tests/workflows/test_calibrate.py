@@ -74,7 +74,7 @@ def test_a_copy_of_the_model_brings_the_threshold(tmp_path: Path, colour_model: 
         with pytest.raises(InputError, match=r"was recorded with(out saying with which| another) model"):
             calibrate(recorded(tmp_path / "b.npz", **other), reid=colour_model, output=tmp_path / "no.onnx")
     assert not (tmp_path / "no.onnx").exists()
-    with pytest.raises(InputError, match="this is the model itself"):
+    with pytest.raises(InputError, match="`reid.model_path` reads this file"):
         calibrate(seen, reid=copy, output=copy, overwrite=True)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,9 @@ def test_time_and_place_count(two: dict[str, Any], tmp_path: Path) -> None:
     assert joined(min_seconds=2, starts=[0, 10])
     assert not joined(starts=[3, 0]), "then they were in both at once"
     assert joined(starts=[3, 0], overlap=["1,2"])
+    for path in two["looks"]:  # as those of the demo's cameras say
+        replace(Looks.load(path, key="looks"), place="plaza").save(path)
+    assert joined(starts=[3, 0])
     with pytest.raises(InputError, match="'3' is no source"):
         joined(overlap=["1,3"])
     with pytest.raises(InputError, match=r"`across.starts`: 3 moments for 2 files"):

@@ -34,6 +34,7 @@ class Tracklet:
         first, last: when it was seen, in seconds on a clock that all cameras share.
         mean: (D,) of its looks, of unit length.
         looks: how many there are.
+        kind: what it was taken for; those of different kinds are never one.
     """
 
     camera: str
@@ -41,6 +42,7 @@ class Tracklet:
     last: float
     mean: Features
     looks: int
+    kind: str = ""
 
 
 def cluster(tracklets: Sequence[Tracklet], rule: PeopleRule, places: Places) -> IntArray:
@@ -49,7 +51,8 @@ def cluster(tracklets: Sequence[Tracklet], rule: PeopleRule, places: Places) -> 
     How unlike two tracklets are is the cosine distance between their means, as a multiple of the largest that `rule`
     admits, within one camera or between two; how unlike two clusters, the mean of that over all pairs, weighted by
     numbers of looks. Clusters below 1 are joined, the most alike first. Never joined are tracklets of one camera that
-    overlap in time, nor those of two cameras that nobody can have been in (`Places`), nor clusters that hold such.
+    overlap in time, nor those of two cameras that nobody can have been in (`Places`), nor those of two kinds, nor
+    clusters that hold such.
     Where people who are seen at once by one camera, and so are different, mostly look alike, less is admitted.
 
     Neither chance nor the order of equal distances plays a part but that of `tracklets`.
@@ -80,7 +83,10 @@ def _unlike(tracklets: Sequence[Tracklet], rule: PeopleRule, places: Places) -> 
     for i, one in enumerate(tracklets):
         by_camera.setdefault(one.camera, []).append(i)
     means = np.array([one.mean for one in tracklets], np.float32)
-    admitted = _admitted(by_camera.values(), first, last, means, rule)
+    beside: dict[tuple[str, str], list[int]] = {}
+    for i, one in enumerate(tracklets):
+        beside.setdefault((one.camera, one.kind), []).append(i)
+    admitted = _admitted(beside.values(), first, last, means, rule)
     for camera, some in by_camera.items():
         for other, others in by_camera.items():
             distance = (1 - means[some] @ means[others].T) / np.float32(admitted * rule.limits(camera, other)[1])
@@ -92,6 +98,9 @@ def _unlike(tracklets: Sequence[Tracklet], rule: PeopleRule, places: Places) -> 
                 distance[(between <= 0) | (between < least)] = np.inf
             unlike[np.ix_(some, others)] = distance
     unlike = np.minimum(unlike, unlike.T)  # equal but for the last bit
+    kinds = np.array([one.kind for one in tracklets])
+    for kind in np.unique(kinds) if count else ():
+        unlike[np.ix_(kinds == kind, kinds != kind)] = np.inf
     np.fill_diagonal(unlike, np.inf)
     return unlike
 

@@ -60,6 +60,7 @@ class PeopleGallery:
     enrolled looks (`PeopleRule`). Where people who are seen at once, and so are different, look alike, less than that
     is admitted (`Strangers`), unless somebody stands out among all that are known. Who is alike enough belongs
     together, all new tracks of a frame at once at the least total cost. Tracks that are like nobody are new people.
+    Tracks of different classes, say a person and a car, are never one.
     Where a comparison could still go either way it waits for more looks, `rule.looks` at most. What was decided for a
     track stays.
 
@@ -73,19 +74,17 @@ class PeopleGallery:
         decided: is told when a track gets its person.
     """
 
-    def __init__(self, rule: PeopleRule, places: Places | None = None, *, per_class: bool = False) -> None:
+    def __init__(self, rule: PeopleRule, places: Places | None = None) -> None:
         """Begin with nobody.
 
         Args:
             rule: how alike is alike enough.
             places: how cameras lie to each other; None: none overlap, and it takes no time from one to another.
-            per_class: tracks of different classes never are one.
         """
         self.rule = rule
         self.people: dict[int, Person] = {}
         self.decided: Callable[[Decision], None] | None = None
         self._places = places or Places()
-        self._per_class = per_class
         self._strangers = Strangers()
         self._trails: dict[tuple[str, int], _Trail] = {}
         self._next = 1
@@ -265,8 +264,7 @@ class PeopleGallery:
 
     def _may_be(self, camera: str, trail: _Trail, person: Person) -> bool:
         """Whether a track may be a person, whatever both look like."""
-        other_class = self._per_class and person.class_id not in (None, trail.class_id)
-        return not other_class and self._places.allow(person, camera, trail.since)
+        return person.class_id in (None, trail.class_id) and self._places.allow(person, camera, trail.since)
 
     def _tell(self, camera: str, trail: _Trail, people: list[Person], cost: FloatArray, chosen: int | None) -> None:
         """Say that a track is about to become the `chosen` of the people, or the next new one."""

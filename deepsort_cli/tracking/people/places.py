@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.tracking.people.person import Person
@@ -54,6 +54,25 @@ class Places:
                     "A pair has one time for both ways: leave one of them out."
                 )
         return cls(overlapping, seconds)
+
+    def knowing(self, known: Mapping[str, str | None]) -> Places:
+        """The same, and cameras that are known to look at one place overlap.
+
+        Args:
+            known: what each camera looks at, by its name; None where nobody knows.
+        """
+        told = [(camera, place) for camera, place in known.items() if place is not None]
+        same = {frozenset((a, b)) for (a, here), (b, there) in itertools.combinations(told, 2) if here == there}
+        return replace(self, overlapping=frozenset({*self.overlapping, *same}))
+
+    def in_words(self, cameras: Sequence[str]) -> str:
+        """What they mean for who can be where at once."""
+        together = [" and ".join(name for name in cameras if name in pair) for pair in self.overlapping]
+        if together:
+            shared = f"except where they see the same place: {', '.join(sorted(together))}"
+        else:
+            shared = "(`across.overlap` names those that see the same place)"
+        return f"nobody is in two of them at once {shared}"
 
     def allow(self, person: Person, camera: str, since: float) -> bool:
         """Whether a person may be one who is in a camera since some moment, going by when they were where."""

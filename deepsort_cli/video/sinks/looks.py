@@ -25,6 +25,7 @@ class LooksSink(Sink):
         *,
         fps: float,
         threshold: Callable[[], float | None] = lambda: None,
+        place: str | None = None,
         warn: Say = lambda message: None,
     ) -> None:
         """Prepare.
@@ -32,11 +33,13 @@ class LooksSink(Sink):
         Args:
             fps: frames per second of the source, where the frames' times do not tell.
             threshold: gives the appearance threshold of the features.
+            place: what the source looks at, where that is known.
             warn: is told where there was nothing to write.
         """
         self._path = path
         self._fps = fps
         self._threshold = threshold
+        self._place = place
         self._warn = warn
         self._record: LookRecord | None = LookRecord()
         self._people: dict[int, int] = {}
@@ -68,7 +71,7 @@ class LooksSink(Sink):
         try:
             table, features = record.table()
             person = np.array([self._people[int(i)] for i in table[:, 1]], np.int64) if self._people else None
-            Looks(table, features, max_cosine_distance=self._threshold(), fps=fps, person=person).save(self._path)
+            Looks(table, features, self._threshold(), fps, person, self._place).save(self._path)
         except OSError as error:
             raise write_error(self._path, error) from None
 
@@ -84,7 +87,13 @@ OUTPUTS = (
     Output(
         "save_looks",
         "tables",
-        lambda job: LooksSink(job.path, fps=job.source.output_fps, threshold=job.threshold, warn=job.warn),
+        lambda job: LooksSink(
+            job.path,
+            fps=job.source.output_fps,
+            threshold=job.threshold,
+            place=job.source.place,
+            warn=job.warn,
+        ),
         check=_check,
     ),
 )

@@ -21,8 +21,9 @@ _COLUMNS = ("ids", "boxes", "scores", "class_ids", "time_since_update", "detecti
 Refine = Callable[[FloatArray], FloatArray]
 """Takes and gives (N, 7) rows `frame, id, left, top, width, height, x`; frames count what was tracked from 1, rows
 filled in have the x of the row before their gap."""
-Link = Callable[[FloatArray, FloatArray, IntArray, Features], IntArray]
-"""From such rows, their (N,) seconds, and (K,) positions of rows with their (K, D) looks: the (N,) new ids."""
+Link = Callable[[FloatArray, FloatArray, IntArray, IntArray, Features], IntArray]
+"""From such rows, their (N,) seconds and classes, and (K,) positions of rows with their (K, D) looks: the (N,) new
+ids."""
 
 
 class RefinedSink(Sink):
@@ -86,7 +87,7 @@ class RefinedSink(Sink):
         where, looks = self._looks.table()
         seen = where.reshape(-1).astype(np.int64)
         if self._link is not None:
-            table[:, 1] = self._linked(table, seen, looks)
+            table[:, 1] = self._linked(table, everything.class_ids, seen, looks)
         refined = self._refine(table)
         origin = refined[:, 6].astype(np.int64)
         late = refined[:, 0].astype(np.int64) - numbers[origin]
@@ -109,12 +110,12 @@ class RefinedSink(Sink):
         frames = [slice(*pair) for pair in zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)]
         return [_with_looks(all_tracks[rows], look[rows], looks) for rows in frames]
 
-    def _linked(self, table: FloatArray, seen: IntArray, looks: Features) -> IntArray:
+    def _linked(self, table: FloatArray, classes: IntArray, seen: IntArray, looks: Features) -> IntArray:
         """The new ids of all rows, which sinks that are already written are told as well."""
         assert self._link is not None
         frames = [frame for frame, _, _ in self._frames]
         numbers = table[:, 0].astype(np.int64) - 1
-        ids = self._link(table, np.array([frame.time for frame in frames])[numbers], seen, looks)
+        ids = self._link(table, np.array([frame.time for frame in frames])[numbers], classes, seen, looks)
         old = table[:, 1].astype(np.int64)
         changed = np.flatnonzero(ids != old)
         indices = np.array([frame.index for frame in frames])[numbers]

@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
+from deepsort_cli.core.csv_cells import guarded
 from deepsort_cli.video.sinks.base import ClassNames, Output
 from deepsort_cli.video.sinks.lives import Life, Lives, LivesSink
 
@@ -40,9 +41,9 @@ class SummarySink(LivesSink):
         class_id = life.classes.most_common(1)[0][0]
         return (
             track_id,
-            *(life.known.get(column) for column in known),
+            *(guarded(life.known.get(column)) for column in known),
             class_id,
-            self._names.get(class_id, str(class_id)),
+            guarded(self._names.get(class_id, str(class_id))),
             life.first_frame,
             life.last_frame,
             f"{life.first_time:.3f}",

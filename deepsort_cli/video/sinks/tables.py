@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from deepsort_cli.core.boxes import xyxy_to_tlwh
+from deepsort_cli.core.csv_cells import guarded
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.mot import format_rows
 from deepsort_cli.core.regions import Counts
@@ -191,11 +192,11 @@ class CsvSink(Sink):
                 frame.index + 1,
                 f"{frame.time:.4f}",
                 track_id,
-                *(known.get(column) for column in self._known),
+                *(guarded(known.get(column)) for column in self._known),
                 *(f"{value:.2f}" for value in box),
                 f"{score:.4f}" if math.isfinite(score) else "",
                 class_id,
-                self._names.get(class_id, str(class_id)),
+                guarded(self._names.get(class_id, str(class_id))),
                 age,
             )
             for (track_id, box, score, class_id, age), known in zip(track_rows(tracks), who(tracks), strict=True)

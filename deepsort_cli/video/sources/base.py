@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from deepsort_cli.core.counted import counted
@@ -40,6 +40,7 @@ class Source(ABC):
         sequence: `seqinfo.ini` of a MOTChallenge sequence.
         ground_truth_file: its `gt/gt.txt`, where there is one.
         media: the container behind a recorded video; None for everything else.
+        files: what is read of it on this machine, its ground truth included: nothing may be written there.
         place: what it looks at, where that is known: sources of equal places see the same.
     """
 
@@ -50,6 +51,7 @@ class Source(ABC):
     sequence: SequenceInfo | None = None
     ground_truth_file: Path | None = None
     media: Media | None = None
+    files: Sequence[Path] = ()
     place: str | None = None
 
     def __init__(

@@ -58,6 +58,7 @@ class ImagesSource(Source):
             InputError: none can be read, or the first cannot and `settings.on_error` is fail.
         """
         self._warn, self._pixels = warn, pixels
+        self.files = paths
         self._reader = PictureReader(settings.bit_depth, warn)
         self._skipped: list[Path] = []
         self._fit = FirstSize(name, warn)

@@ -38,8 +38,10 @@ def open_folder(folder: Path, settings: SourceSettings, *, pixels: bool, frame_c
             )
         return ImagesSource(images, settings, kind="images", name=folder.resolve().name, pixels=pixels, warn=warn)
     source = _open_sequence(folder, settings, pixels=pixels, frame_count=frame_count, warn=warn)
-    if (folder / "gt" / "gt.txt").is_file():
-        source.ground_truth_file = folder / "gt" / "gt.txt"
+    truth = folder / "gt" / "gt.txt"
+    if truth.is_file():
+        source.ground_truth_file = truth
+    source.files = [*source.files, truth, folder / "seqinfo.ini"]
     return source
 
 

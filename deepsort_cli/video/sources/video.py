@@ -219,7 +219,9 @@ def open_video(
         ) from None
     if decoder.format == "hls":
         _tell_missing_parts(path, warn)
-    return VideoSource(decoder, settings, name=path.stem, pixels=pixels, fps=fps, warn=warn)
+    source = VideoSource(decoder, settings, name=path.stem, pixels=pixels, fps=fps, warn=warn)
+    source.files = (path,)
+    return source
 
 
 def _playlist_options(path: Path) -> dict[str, str]:

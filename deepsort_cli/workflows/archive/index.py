@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from deepsort_cli.core.counted import counted
+from deepsort_cli.core.csv_cells import guarded
 from deepsort_cli.core.durations import clock_text
 from deepsort_cli.core.files import atomic_open
 from deepsort_cli.core.html_parts import marked, page_start, text
@@ -42,7 +43,7 @@ def write_index(folder: Folder, failures: Mapping[str, Mapping[str, str]]) -> li
     with atomic_open(table, newline="", errors="backslashreplace") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(COLUMNS)
-        writer.writerows(_rows(records, failures))
+        writer.writerows([guarded(value) for value in row] for row in _rows(records, failures))
     with atomic_open(page, errors="backslashreplace") as stream:
         stream.writelines(_page(folder, records, failures))
     return [page, table]

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 
 from deepsort_cli.core import Frame, InputError, Tracks
 from deepsort_cli.core.counted import counted
@@ -64,7 +62,7 @@ class Across:
         places = _places(settings, sources, names)
         _tell(settings, sources, names, places, listener)
         rule = settings.across.rule(parts.tracker.appearance_threshold)
-        self.gallery = PeopleGallery(rule, places, per_class=settings.tracker.per_class)
+        self.gallery = PeopleGallery(rule, places)
         self.register = Register(settings, parts, self.gallery, listener, by_clock=not self.in_order)
         self.register.open(opened)
 
@@ -91,10 +89,8 @@ class Across:
 
 def _places(settings: TrackSettings, sources: Sequence[Source], names: Sequence[str]) -> Places:
     """How the sources lie to each other: as the settings say, and as sources know themselves."""
-    places = Places.of(settings.across, names)
-    known = [(name, source.place) for name, source in zip(names, sources, strict=True) if source.place is not None]
-    same = {frozenset((a, b)) for (a, here), (b, there) in itertools.combinations(known, 2) if here == there}
-    return replace(places, overlapping=frozenset({*places.overlapping, *same}))
+    known = {name: source.place for name, source in zip(names, sources, strict=True)}
+    return Places.of(settings.across, names).knowing(known)
 
 
 def _tell(
@@ -103,12 +99,7 @@ def _tell(
     """What is taken for granted about several sources."""
     if len(names) == 1:
         return
-    together = [" and ".join(name for name in names if name in pair) for pair in places.overlapping]
-    if together:
-        shared = f"except where they see the same place: {', '.join(sorted(together))}"
-    else:
-        shared = "(`across.overlap` names those that see the same place)"
-    listener.note(f"people keep one number in all {len(names)} sources; nobody is in two of them at once {shared}")
+    listener.note(f"people keep one number in all {len(names)} sources; {places.in_words(names)}")
     if not sources[0].is_live:
         began = "as `across.starts` says" if settings.across.starts else "as if all began at once (`across.starts`)"
         unheard = "" if settings.jobs is None else "; `jobs` changes nothing"

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from deepsort_cli.core import InputError
 from deepsort_cli.core.events import Listener
+from deepsort_cli.core.files import Inputs, refuse_input
 from deepsort_cli.perception.catalogue import DEFAULT_DETECTOR, find
 from deepsort_cli.perception.detectors import HogDetector
 from deepsort_cli.perception.functions import FunctionDetector
 from deepsort_cli.settings.track import TrackSettings
 from deepsort_cli.tracking.settings import PER_THRESHOLD
 from deepsort_cli.video.outputs import Outputs, asked_for
+from deepsort_cli.video.sources import Source
 from deepsort_cli.workflows.track.auto_threshold import PERIOD
 from deepsort_cli.workflows.track.parts import Parts
 
@@ -124,14 +127,28 @@ def check_looks(settings: TrackSettings, parts: Parts) -> None:
             raise InputError(NO_LOOKS.format(key))
 
 
-def check_people(settings: TrackSettings, plans: Sequence[Outputs]) -> None:
+def files_read(settings: TrackSettings, parts: Parts, sources: Sequence[Source]) -> list[tuple[str, Path]]:
+    """All files that a run reads, each with the key of the setting behind it: no output may take their place."""
+    named = {
+        "detections": settings.detections,
+        "gt": settings.gt,
+        "detector.model_path": parts.detector.file,
+        "reid.model_path": None if parts.embedder is None else parts.embedder.file,
+    }
+    found = [(key, path) for key, path in named.items() if path is not None]
+    return found + [("source", path) for source in sources for path in source.files]
+
+
+def check_people(settings: TrackSettings, plans: Sequence[Outputs], inputs: Inputs) -> None:
     """Refuse a page about people where nobody tells them apart, and an output in place of the file of people."""
-    people = settings.across.people
+    people, page = settings.across.people, settings.output.save_people
     for output, path in [one for plan in plans for one in plan.paths]:
         if people is not None and path.resolve() == people.resolve():
             raise InputError(f"`across.people` {people}: `{output.key}` writes the same file. Choose another name.")
-    if settings.output.save_people is not None and not settings.across.wanted:
+    if page is not None:
+        refuse_input(page, inputs, key="output.save_people")
+    if page is not None and not settings.across.wanted:
         raise InputError(
-            f"`output.save_people` {settings.output.save_people}: people are not told apart, so nobody is matched to "
+            f"`output.save_people` {page}: people are not told apart, so nobody is matched to "
             "anybody. Set `across.enabled`=true, or name known people: `across.known`=DIR."
         )

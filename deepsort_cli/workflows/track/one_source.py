@@ -207,10 +207,12 @@ class OneSource:
         self._refined = len(np.unique(refined[:, 1]))
         return refined
 
-    def _link(self, table: FloatArray, seconds: FloatArray, rows: IntArray, looks: Features) -> IntArray:
+    def _link(
+        self, table: FloatArray, seconds: FloatArray, classes: IntArray, rows: IntArray, looks: Features
+    ) -> IntArray:
         """The ids of people; see `RefinedSink`."""
         name, options = self.task.name, self._settings.refinement.link_options(self.follower.threshold)
-        ids, self._linking = link(table, Known(seconds, rows, looks), options)
+        ids, self._linking = link(table, Known(seconds, rows, looks, classes), options)
         self._listener.note(f"{name}: {self._linking}")
         if not len(rows) and len(table):
             self._listener.warn(f"{name}: nothing was linked, as of no track is known what it looked like.")

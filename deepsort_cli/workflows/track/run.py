@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from numbers import Integral
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -27,7 +26,7 @@ from deepsort_cli.settings.track import TrackSettings
 from deepsort_cli.video.sinks import ComparisonSink, RowsSink, unique_names
 from deepsort_cli.video.sources import Source
 from deepsort_cli.workflows.track.across import Across
-from deepsort_cli.workflows.track.checks import check_looks, check_people, refuse_archive, tell
+from deepsort_cli.workflows.track.checks import check_looks, check_people, files_read, refuse_archive, tell
 from deepsort_cli.workflows.track.events import Summary
 from deepsort_cli.workflows.track.one_source import OneSource, Task
 from deepsort_cli.workflows.track.opening import open_all
@@ -144,10 +143,11 @@ def run_track(
         sources = [stack.enter_context(source) for source in open_all(wanted, settings, parts, listener)]
         names = unique_names([source.name for source in sources])
         outputs = plan_outputs(settings, sources, names, parts, listener)
-        check_people(settings, outputs)
+        inputs = files_read(settings, parts, sources)
+        check_people(settings, outputs, inputs)
         regions = Regions(settings.counting)
-        for source, plan, spec in zip(sources, outputs, wanted, strict=True):
-            plan.check(Path(spec) if spec else None)
+        for source, plan in zip(sources, outputs, strict=True):
+            plan.check(inputs)
             regions.check(source)
         truths = [
             ground_truth(source, name, settings.gt, len(sources) > 1) if wants_scores else None

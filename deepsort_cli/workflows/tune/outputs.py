@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from deepsort_cli.core.csv_cells import guarded
 from deepsort_cli.core.events import Listener
 from deepsort_cli.core.files import atomic_open
 from deepsort_cli.settings.keywords import from_keywords
@@ -81,7 +82,7 @@ def _write_trials(done: Tuned) -> None:
     with atomic_open(done.folder / "trials.csv", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(
-            ["trial", "objective", *names, *(f"{piece}: {one}" for piece in done.pieces for one in figures)]
+            ["trial", "objective", *names, *(guarded(f"{piece}: {one}") for piece in done.pieces for one in figures)]
         )
         for trial in done.trials:
             values = ["null" if trial.values[name] is None else trial.values[name] for name in names]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -45,6 +47,12 @@ def test_nobody_is_twice_in_a_camera_nor_in_two_at_once() -> None:
     both = (seen("a", 0, 5, RED), seen("b", 4, 9, RED))
     assert people(*both) == [0, 1]
     assert people(*both, places=Places(frozenset([frozenset("ab")]))) == [0, 0]
+
+
+def test_what_is_of_two_kinds_is_never_one() -> None:
+    """Nor through a third."""
+    car = replace(seen("c", 20, 25, RED), kind="car")
+    assert people(seen("a", 0, 5, RED), car, seen("b", 10, 15, RED)) == [0, 1, 0]
 
 
 def test_the_way_between_cameras_takes_its_time() -> None:

@@ -116,11 +116,12 @@ def test_people_who_are_seen_at_once_tell_how_alike_people_look() -> None:
     assert watch(strict, "yard", 3.0, {1: third}) == [4]
 
 
-def test_a_class_is_another_person_where_classes_are_told_apart() -> None:
-    for per_class, expected in ((False, [1]), (True, [2])):
-        gallery = PeopleGallery(RULE, per_class=per_class)
-        gallery.see("door", 0.0, seen({1: 1}))
-        assert people(gallery.see("yard", 1.0, seen({1: 1}, classes=2))) == expected
+def test_what_is_of_another_class_is_somebody_else() -> None:
+    gallery = PeopleGallery(RULE)
+    for moment in (0.0, 0.5, 1.0):
+        gallery.see("door", moment, seen({1: 1}, classes=0))
+    assert people(gallery.see("yard", 5.0, seen({1: 1}, classes=2))) == [2]
+    assert people(gallery.see("yard", 9.0, seen({2: 1}, classes=0))) == [1]
 
 
 def test_who_is_enrolled_has_a_name() -> None:

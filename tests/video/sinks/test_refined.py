@@ -70,7 +70,10 @@ class TestRefined:
             def rename(self, frames: np.ndarray, old: np.ndarray, new: np.ndarray) -> None:
                 told.extend(np.column_stack([frames, old, new]).tolist())
 
-        def link(table: np.ndarray, seconds: np.ndarray, rows: np.ndarray, looks: np.ndarray) -> np.ndarray:
+        def link(
+            table: np.ndarray, seconds: np.ndarray, classes: np.ndarray, rows: np.ndarray, looks: np.ndarray
+        ) -> np.ndarray:
+            assert len(classes) == len(table)
             assert_allclose(seconds, table[:, 0] * 0.2 - 0.2)
             assert rows.tolist() == [0, 2, 3]  # the second row's look is not known
             assert_allclose(looks, [[1, 0], [1, 0], [1, 0]])

@@ -199,8 +199,11 @@ class TestLoop:
     @pytest.mark.parametrize(
         ("row", "words"),
         [
-            ([140.0, 60.0, 100.0, 160.0], "no tracks: the boxes have no area or are no numbers. Expected are x1 y1"),
-            ([float("nan"), 60.0, 100.0, 160.0], "no tracks: the boxes have no area or are no numbers"),
+            (
+                [140.0, 60.0, 100.0, 160.0],
+                "no tracks: the boxes are without area, or",
+            ),
+            ([float("nan"), 60.0, 100.0, 160.0], "no tracks: the boxes are without area, or"),
             (None, "no tracks: the function given as detector found nothing at all"),
         ],
     )
@@ -476,3 +479,31 @@ class TestFate:
 def test_what_is_no_source_is_refused_in_one_line(source: Any) -> None:
     with pytest.raises(InputError, match=f"^`source`: a {type(source).__name__} is no source"):
         track(source)
+
+
+def test_no_output_takes_the_place_of_what_is_read(tmp_path: Path) -> None:
+    """By whatever name both go, and of whichever source it is."""
+    frames, stored, link = tmp_path / "frames", tmp_path / "det.txt", tmp_path / "link.txt"
+    frames.mkdir()
+    for number in (1, 2):
+        cv2.imwrite(str(frames / f"{number}.png"), IMAGE)
+    (tmp_path / "out_frames.png").write_bytes((frames / "1.png").read_bytes())
+    stored.write_text("1,-1,100,60,40,100,0.9\n")
+    link.symlink_to(stored)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    for source, output, key, more in (
+        ([frames], {"save_txt": link}, "detections", {"detections": stored}),
+        ([frames], {"save_csv": stored}, "gt", {"gt": stored}),
+        ([frames.as_uri()], {"save_timeline": frames / "2.png"}, "source", {}),
+        ([frames, tmp_path / "out_frames.png"], {"save_timeline": tmp_path / "out.png"}, "source", {}),
+    ):
+        settings = TrackSettings(
+            source=tuple(map(str, source)),
+            detector=DetectorSettings(model_path="hog"),
+            reid=NO_REID,
+            output=OutputSettings(overwrite=True, **output),
+            **more,
+        )
+        with pytest.raises(InputError, match=f"`output.{next(iter(output))}` .*: `{key}` reads this file"):
+            run_track(settings, Listener())
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
