@@ -16,6 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 from deepsort_cli.core.extras import single_file
+from deepsort_cli.core.signals import HANG_UP, on_hang_up
 
 COMMANDS = {
     "scan": "Check a Re-ID dataset before training on it.",
@@ -187,27 +188,16 @@ for _name, _summary in COMMANDS.items():
     _register(_name, f"{_summary}{OUTSIDE if single_file() and _name in WITH_EXTRAS else ''}")
 
 
-def _finish_when_hung_up() -> None:
-    """Where the terminal or the connection is lost, finish files as after Ctrl-C; `nohup` goes on."""
-    number = getattr(signal, "SIGHUP", None)  # Windows has none
-    if number is None or signal.getsignal(number) != signal.SIG_DFL:
-        return
-    terminals = [stream for stream in (1, 2) if os.isatty(stream)]
-
-    def hang_up(*_: object) -> None:
-        signal.signal(number, signal.SIG_IGN)  # shell and kernel both send one
-        for stream in terminals:  # what is written to a lost terminal fails, and the files with it
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
-        raise KeyboardInterrupt
-
-    signal.signal(number, hang_up)
+def _interrupt() -> None:
+    raise KeyboardInterrupt
 
 
 def main() -> None:
     """Entry point of the installed `deepsort` script."""
     # `docker stop` and the like: finish files as after Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    _finish_when_hung_up()
+    if HANG_UP is not None and signal.getsignal(HANG_UP) == signal.SIG_DFL:
+        on_hang_up(_interrupt)
     from deepsort_cli.cli.encoding import flush_stdout, make_streams_safe
 
     make_streams_safe()

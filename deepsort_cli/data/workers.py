@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import multiprocessing
-import signal
 import sys
-import threading
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
@@ -16,6 +13,7 @@ from typing import TypeVar
 
 from deepsort_cli.core.cpus import available_cpus, can_start_processes
 from deepsort_cli.core.errors import RunError
+from deepsort_cli.core.signals import endings_held_back, leave_endings_to_parent
 
 Progress = Callable[[int, int], None]
 """Called with the number of files done and the total."""
@@ -61,9 +59,10 @@ def for_each_file(
         return done
     # Forked workers start in milliseconds; elsewhere the system's own way is the safe one.
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else None)
-    executor = ProcessPoolExecutor(workers, mp_context=context, initializer=_ignore_interrupts)
+    executor = ProcessPoolExecutor(workers, mp_context=context, initializer=leave_endings_to_parent)
     try:
-        with warnings.catch_warnings(), _interrupt_later():
+        # Ctrl-C would leave the others waiting for ever where it hits one half-started.
+        with warnings.catch_warnings(), endings_held_back():
             # Python warns that a fork beside threads may deadlock; these children only read and decode files.
             warnings.simplefilter("ignore", DeprecationWarning)
             try:
@@ -86,24 +85,3 @@ def for_each_file(
 
 def _work_on_chunk(work: Callable[[str], Result], paths: Sequence[str]) -> list[Result]:
     return [work(path) for path in paths]
-
-
-@contextlib.contextmanager
-def _interrupt_later() -> Iterator[None]:
-    """Hold Ctrl-C back while workers start: one that it hits half-started would leave the others waiting for ever."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    interrupted: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, frame: interrupted.append(number))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-    if interrupted:
-        raise KeyboardInterrupt
-
-
-def _ignore_interrupts() -> None:
-    """Ctrl-C reaches every process of the terminal; only the parent answers it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +16,7 @@ from torchvision.transforms import v2
 from deepsort_cli.core.cpus import can_start_processes, free_shared_memory
 from deepsort_cli.core.images import read_image
 from deepsort_cli.core.preprocess import Float32Array, Preprocess
+from deepsort_cli.core.signals import leave_endings_to_parent
 from deepsort_cli.core.types import Image, IntArray
 from deepsort_cli.reid.distributed import Ranks
 from deepsort_cli.reid.sampler import seed_of
@@ -262,6 +262,5 @@ def _as_arrays(items: list[tuple[Tensor, int]]) -> tuple[Float32Array, IntArray]
 def _start_worker(_: int) -> None:
     import cv2
 
-    # Ctrl-C reaches every process of the terminal; the training itself decides when to stop.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    leave_endings_to_parent()  # the training itself decides when to stop
     cv2.setNumThreads(0)

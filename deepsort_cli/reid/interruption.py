@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 
 from deepsort_cli.core.errors import RunError
+from deepsort_cli.core.signals import ENDINGS, HANG_UP, on_hang_up
 from deepsort_cli.reid.settings import TrainConfig
 
 OUT_OF_MEMORY = ("not enough memory", "can't allocate memory", "bad_alloc")
@@ -27,7 +28,10 @@ class Stop:
 
 @contextlib.contextmanager
 def watch_signals() -> Iterator[Stop]:
-    """The first Ctrl-C (or SIGTERM) asks to stop at the next good moment; a second one stops at once."""
+    """The first Ctrl-C (or SIGTERM) asks to stop at the next good moment; a second one stops at once.
+
+    A lost terminal asks as well, and never twice: service managers send its signal right behind the first one.
+    """
     stop = Stop()
     if threading.current_thread() is not threading.main_thread():  # only the main thread can handle signals
         yield stop
@@ -38,12 +42,19 @@ def watch_signals() -> Iterator[Stop]:
             raise KeyboardInterrupt
         stop.requested = True
 
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    def hang_up() -> None:
+        stop.requested = True
+
+    before = {number: signal.getsignal(number) for number in ENDINGS}
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, handle)
+    on_hang_up(hang_up)
     try:
         yield stop
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            if number != HANG_UP or signal.getsignal(number) != signal.SIG_IGN:  # a lost one may be lost again
+                signal.signal(number, handler)
 
 
 @contextlib.contextmanager

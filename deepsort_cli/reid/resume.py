@@ -13,6 +13,7 @@ from torch import Tensor
 
 from deepsort_cli.core.counted import counted
 from deepsort_cli.core.errors import InputError
+from deepsort_cli.core.files import is_file
 from deepsort_cli.reid.carried import CarriedThreshold
 from deepsort_cli.reid.checkpoint import read_checkpoint
 from deepsort_cli.reid.losses import figure_names
@@ -170,7 +171,7 @@ def tries_halves(config: TrainConfig, folder: Path) -> bool:
     """
     resume = config.training.resume
     path = folder / "checkpoints" / "last.pth" if resume == "auto" else Path(resume)
-    if resume != "never" and path.is_file():
+    if resume != "never" and is_file(path):
         with contextlib.suppress(InputError):  # which is said where it is read to go on from
             return not read_checkpoint(path).get("training", {}).get("data", {}).get("queries", 0)
     return config.model.start is not None

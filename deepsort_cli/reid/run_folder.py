@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import platform
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +20,7 @@ import yaml
 
 import deepsort_cli
 from deepsort_cli.core.errors import InputError
-from deepsort_cli.core.files import atomic_open, atomic_path, check_output_folder
+from deepsort_cli.core.files import atomic_open, atomic_path, check_output_folder, printable, remove_abandoned
 from deepsort_cli.reid.settings import TrainConfig
 
 LOCK = ".lock"
@@ -65,16 +66,17 @@ class RunFolder:
     def write_config(self, config: TrainConfig, facts: Mapping[str, str]) -> None:
         """The resolved settings, which `--config` accepts, below `facts` about the run as comments."""
         with atomic_open(self.config) as stream:
-            stream.writelines(f"# {name}: {value}\n" for name, value in facts.items())
+            stream.writelines(f"# {name}: {printable(value)}\n" for name, value in facts.items())
             yaml.safe_dump(config.model_dump(mode="json"), stream, sort_keys=False, allow_unicode=True)
 
     def set_aside(self) -> Path | None:
         """Move what an earlier run left into a subfolder `previous-N`; None if there was nothing."""
-        found = [item for item in self.path.iterdir() if item.name != LOCK and not item.name.startswith("previous-")]
-        if not found:
-            return None
-        number = 1 + len(list(self.path.glob("previous-*")))
-        target = self.path / f"previous-{number}"
+        if not any(path.exists() for path in (self.checkpoints, self.history, self.config, self.logs)):
+            return None  # what lies here is not of a run
+        earlier = re.compile(r"previous-(\d+)")
+        found = [item for item in self.path.iterdir() if item.name != LOCK and not earlier.fullmatch(item.name)]
+        numbers = [int(match[1]) for item in self.path.iterdir() if (match := earlier.fullmatch(item.name))]
+        target = self.path / f"previous-{1 + max(numbers, default=0)}"
         target.mkdir()
         for item in found:
             item.rename(target / item.name)
@@ -97,15 +99,9 @@ def open_run(path: Path) -> Iterator[RunFolder]:
                 f"{path}: another training runs in this folder. Wait for it, or choose another `training.name`."
             )
         run = RunFolder(path)
-        # What a killed process left half written.
-        for folder, pattern in (
-            (path, ".*.json"),
-            (path, ".*.yaml"),
-            (run.checkpoints, ".*.pth"),
-            (run.curves.parent, ".*.png"),
-        ):
-            for leftover in folder.glob(pattern):
-                leftover.unlink()
+        for written in (run.history, run.config, run.curves, run.last, run.best):
+            remove_abandoned(written)
+        remove_abandoned(run.checkpoints / "epoch.pth", between=r"_\d+")
         yield run
 
 

@@ -133,7 +133,7 @@ def test_interrupted_scan(tmp_path: Path) -> None:
     process = subprocess.Popen(command, text=True, start_new_session=True, **pipes)
     while process.poll() is None and not psutil.Process(process.pid).children():
         time.sleep(0.01)
-    os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does: to the workers too
+    os.killpg(process.pid, signal.SIGTERM)  # as service managers do, and Ctrl-C with its signal: to the workers too
     _, err = process.communicate(timeout=900)
     assert process.returncode == 130
     assert "Traceback" not in err

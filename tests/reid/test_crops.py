@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 from pathlib import Path
 
@@ -59,7 +60,12 @@ def loaded(files: list[Path], workers: int, ranks: Ranks = Ranks(), start: int =
     images = TrainingImages(Crops(files, SIZE), np.arange(24), AugmentSettings(jitter=0.5))
     batches = EpochBatches()
     batches.set(np.arange(24).reshape(3, 8), seed=1, epoch=2, start=start, ranks=ranks)
-    return list(build_loader(images, batches, workers, pin=False))
+    found = []
+    for batch in build_loader(images, batches, workers, pin=False):
+        found.append(batch)
+        for worker in multiprocessing.active_children():  # a service manager stops all processes of a service at once
+            worker.terminate()
+    return found
 
 
 def test_workers_interruptions_and_processes_change_nothing(files: list[Path]) -> None:

@@ -415,8 +415,9 @@ def test_more_epochs_stretch_an_unfinished_run_but_never_shrink_the_images_again
     settings = {"training__half_size": 0.5, **BIGGER}
 
     def interrupt(report: StepReport) -> None:
-        if (report.epoch, report.step) == (4, 1):
-            os.kill(os.getpid(), signal.SIGINT)
+        if (report.epoch, report.step) == (4, 1):  # a closed terminal: shell and kernel tell it
+            os.kill(os.getpid(), getattr(signal, "SIGHUP", signal.SIGINT))
+            os.kill(os.getpid(), getattr(signal, "SIGHUP", 0))
 
     with pytest.raises(KeyboardInterrupt):
         train(make(training__epochs=4, **settings), Watch(interrupt))

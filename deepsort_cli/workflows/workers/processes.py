@@ -22,6 +22,7 @@ from multiprocessing import connection
 from typing import Any
 
 from deepsort_cli.core.errors import DeepsortError, RunError
+from deepsort_cli.core.signals import ENDINGS, leave_endings_to_parent
 from deepsort_cli.workflows.workers.tasks import Done, Recipe, Watch, outcome, taken
 
 ATTEMPTS = 2
@@ -114,7 +115,7 @@ class Processes:
         ours, theirs = self._context.Pipe()
         process = self._context.Process(target=_serve, args=(theirs, self._recipe), daemon=True)
         try:
-            with _interrupts_held_back(), _without_the_script():
+            with _unreachable_by_endings(), _without_the_script():
                 process.start()
         except OSError as error:
             raise RunError(f"a process cannot be started ({error.strerror or error}). Try fewer: `jobs`=1.") from None
@@ -184,12 +185,12 @@ def _how_it_ended(code: int | None) -> str:
 
 
 @contextlib.contextmanager
-def _interrupts_held_back() -> Iterator[None]:
-    """A process that starts inherits that Ctrl-C does not reach it; only the parent answers it."""
+def _unreachable_by_endings() -> Iterator[None]:
+    """A process that starts inherits that Ctrl-C and the like do not reach it; only the parent answers them."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)
     try:
         yield
     finally:
@@ -212,7 +213,7 @@ def _without_the_script() -> Iterator[None]:
 
 def _serve(pipe: connection.Connection, recipe: Recipe) -> None:
     """A worker process: opens what it needs, then does one task after the other until it is told to stop."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    leave_endings_to_parent()
     tasks: queue.SimpleQueue[Any] = queue.SimpleQueue()
     stopped = threading.Event()
     threading.Thread(target=_listen, args=(pipe, tasks, stopped), daemon=True).start()

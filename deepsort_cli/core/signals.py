@@ -1,0 +1,61 @@
+"""Signals that ask a program to end: Ctrl-C, the SIGTERM of service managers, and the SIGHUP of a lost terminal.
+
+A terminal, `timeout` and service managers send them to all processes of a program; the one that was started answers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+
+HANG_UP: signal.Signals | None = getattr(signal, "SIGHUP", None)
+"""Windows has none."""
+
+ENDINGS: tuple[signal.Signals, ...] = (signal.SIGINT, signal.SIGTERM, *(() if HANG_UP is None else (HANG_UP,)))
+
+
+def leave_endings_to_parent() -> None:
+    """In a process that works for another one: it ends when that says so, and not before."""
+    for number in ENDINGS:
+        signal.signal(number, signal.SIG_IGN)
+
+
+@contextlib.contextmanager
+def endings_held_back() -> Iterator[None]:
+    """These signals arrive when the block is over; only the main thread can see to that."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    before = {number: signal.signal(number, lambda which, frame: came.append(which)) for number in _heeded()}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if came:
+        signal.raise_signal(came[0])
+
+
+def on_hang_up(then: Callable[[], None]) -> None:
+    """Call `then` once when the terminal or the connection is lost; `nohup` goes on, which ignores the signal."""
+    if HANG_UP is None or HANG_UP not in _heeded():
+        return
+    number = HANG_UP
+    terminals = [stream for stream in (1, 2) if os.isatty(stream)]  # a lost one is none any more
+
+    def hang_up(*_: object) -> None:
+        signal.signal(number, signal.SIG_IGN)  # shell and kernel both send one
+        for stream in terminals:  # what is written to a lost terminal fails, and the files with it
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
+        then()
+
+    signal.signal(number, hang_up)
+
+
+def _heeded() -> list[signal.Signals]:
+    """Those that are not ignored, and that Python can set again (another library's handlers it cannot)."""
+    return [number for number in ENDINGS if signal.getsignal(number) not in (signal.SIG_IGN, None)]

@@ -1,0 +1,75 @@
+"""Signals that ask a program to end."""
+
+from __future__ import annotations
+
+import os
+import pty
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from deepsort_cli.core.signals import ENDINGS, endings_held_back, leave_endings_to_parent, on_hang_up
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of Unix")
+
+
+@pytest.fixture(autouse=True)
+def handlers() -> Iterator[None]:
+    before = {number: signal.getsignal(number) for number in ENDINGS}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("number", ENDINGS)
+def test_an_ending_arrives_when_the_block_is_over(number: signal.Signals) -> None:
+    came = []
+    signal.signal(number, lambda which, frame: came.append(which))
+    with endings_held_back():
+        os.kill(os.getpid(), number)
+        assert not came
+    assert came == [number]
+
+
+def test_what_is_ignored_stays_so_and_other_threads_hold_nothing_back() -> None:
+    leave_endings_to_parent()
+    with endings_held_back():
+        for number in ENDINGS:
+            os.kill(os.getpid(), number)
+    assert {signal.getsignal(number) for number in ENDINGS} == {signal.SIG_IGN}
+    on_hang_up(lambda: pytest.fail("nohup goes on"))
+    os.kill(os.getpid(), signal.SIGHUP)
+    passed = []
+
+    def other() -> None:
+        with endings_held_back():
+            passed.append(True)
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    thread.join()
+    assert passed
+
+
+def test_a_lost_terminal_is_written_to_no_more_and_heard_once() -> None:
+    """Both the shell and the kernel send the signal."""
+    child, terminal = pty.fork()
+    if child == 0:  # on a terminal of its own, which the parent closes
+        heard = []
+        on_hang_up(lambda: heard.append(True))
+        os.write(1, b"ready")
+        while not heard:
+            signal.pause()
+        os.kill(os.getpid(), signal.SIGHUP)
+        try:
+            os.write(1, b"to nobody")
+            os.write(2, b"to nobody")
+            os._exit(len(heard))
+        except OSError:
+            os._exit(99)
+    assert os.read(terminal, 5) == b"ready"
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1
