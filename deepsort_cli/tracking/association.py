@@ -102,24 +102,25 @@ def cascade(
         if len(unmatched) == 0:
             break
         if number == 1:
-            left = np.flatnonzero((_positions(unmatched, n_detections)[columns] >= 0) & (ages[rows] >= age))
-            rows, columns = rows[left], columns[left]
-            hopeful = set(ages[rows].tolist())
+            free = _positions(unmatched, n_detections) >= 0
+            left = np.flatnonzero(free.take(columns) & (ages >= age).take(rows))
+            rows, columns = rows.take(left), columns.take(left)
+            hopeful = _values(ages.take(rows))
             promising = np.ones(len(rows), bool)
             if len(hopeful) > _FEW_LEVELS:
                 promising = costs.promising(rows, columns)
-                hopeful = set(ages[rows[promising]].tolist())
+                hopeful = _values(ages.take(rows[promising]))
         if number > 0 and age not in hopeful:
             passed += min(int(sizes[age]), len(unmatched))
             continue
         unmatched, passed = _passed_over(unmatched, passed), 0
         level = np.flatnonzero(ages == age)
-        row_of = _positions(level, len(ages))
-        column_of = _positions(unmatched, n_detections)
-        pairs = (row_of[rows] >= 0) & (column_of[columns] >= 0)
+        row_of, column_of = _positions(level, len(ages)).take(rows), _positions(unmatched, n_detections).take(columns)
+        pairs = np.flatnonzero((row_of >= 0) & (column_of >= 0))
         cost = np.full((len(level), len(unmatched)), np.inf)
-        if pairs.any():
-            cost[row_of[rows[pairs]], column_of[columns[pairs]]] = costs(rows[pairs], columns[pairs], promising[pairs])
+        if len(pairs):
+            found = costs(rows.take(pairs), columns.take(pairs), promising.take(pairs))
+            cost[row_of.take(pairs), column_of.take(pairs)] = found
         won, taken, left_over = match(cost, threshold)
         matched_tracks.append(level[won])
         matched_detections.append(unmatched[taken])
@@ -132,6 +133,11 @@ def _positions(chosen: IntArray, n: int) -> IntArray:
     positions = np.full(n, -1)
     positions[chosen] = np.arange(len(chosen))
     return positions
+
+
+def _values(numbers: IntArray) -> set[int]:
+    """The distinct ones of some small whole numbers."""
+    return set(np.flatnonzero(np.bincount(numbers)).tolist())
 
 
 def _passed_over(unmatched: IntArray, tracks: int) -> IntArray:

@@ -125,25 +125,27 @@ class Gallery:
         """
         if len(rows) == 0:
             return np.empty(0)
-        wanted, blocks = features[columns], self._blocks
-        starts = np.flatnonzero(np.diff(rows, prepend=-1))
+        blocks = self._blocks
+        bounds = np.flatnonzero(np.concatenate([[True], rows[1:] != rows[:-1], [True]]))
+        starts, pairs = bounds[:-1], bounds[1:] - bounds[:-1]
         chosen = slots[rows[starts]]
-        numbers, within = (part.tolist() for part in np.divmod(chosen, _BLOCK))
+        numbers, within = np.divmod(chosen, _BLOCK)
         stored = self._counts[chosen]
         if self.budget is not None:
             stored = np.minimum(stored, self.budget)
         # The similarities of a pair lie side by side, so that one call finds the largest of every pair.
-        per_pair = np.repeat(stored, np.diff(starts, append=len(rows)))
+        per_pair = np.repeat(stored, pairs)
         ends = np.cumsum(per_pair)
         similarity = np.empty(ends[-1], np.float32)
-        bounds, first = [*starts.tolist(), len(rows)], 0
-        for number, row, count, start, end in zip(numbers, within, stored.tolist(), bounds, bounds[1:], strict=False):
-            last = first + count * (end - start)
+        tracks = (numbers, within, stored, starts, pairs, columns[starts])
+        first = 0
+        for number, row, count, start, n, column in zip(*(part.tolist() for part in tracks), strict=True):
+            last = first + count * n
             kept = blocks[number][row, :count]
-            if end == start + 1:
-                np.dot(kept, wanted[start], similarity[first:last])
+            if n == 1:
+                kept.dot(features[column], similarity[first:last])
             elif count:
-                similarity[first:last] = (kept @ wanted[start:end].T).T.ravel()
+                similarity[first:last] = (kept @ features[columns[start : start + n]].T).T.ravel()
             first = last
         nearest = np.full(len(rows), -np.inf, np.float32)
         filled = per_pair > 0
