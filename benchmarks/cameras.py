@@ -7,9 +7,12 @@ has given a frame. Printed are the medians over the rounds, and the ratios of on
 - frames tracked per second of the clock, in all, and per second of CPU time: on a machine that does other work at the
   same time, many programs are given more of it than one, and only the second can be compared;
 - memory: shares of what several programs have in common counted once (PSS);
-- latency: from a frame's arrival to its tracks, median and what 95 in 100 frames keep to.
+- latency: from a frame's arrival to its tracks, median and what 95 in 100 frames keep to;
+- which part of the frames were skipped, and how many cores were kept busy: where frames per second are compared, all
+  should be, so streams have to bring more frames than can be tracked (`--fps`).
 
     python benchmarks/cameras.py --video vtest.avi --detector yolox_nano.onnx --reid osnet_x0_25.onnx
+    python benchmarks/cameras.py --streams 8 --fps 25    # more than two cores can track
     python benchmarks/cameras.py --soak 600 --streams 4    # streams drop and return; memory should stay flat
 """
 
@@ -34,7 +37,9 @@ from typing import Any
 import cv2
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
-FIGURES = ("fps", "frames per CPU second", "MB", "latency ms", "latency p95 ms", "skipped %")
+FIGURES = ("fps", "frames per CPU second", "MB", "latency ms", "latency p95 ms", "skipped %", "cores")
+COMPARED = 5
+"""The first so many figures are compared."""
 
 
 class Streams:
@@ -166,24 +171,25 @@ def measured(arguments: argparse.Namespace, groups: list[list[str]]) -> dict[str
         for program in programs:
             program.kill()
     latencies = sorted(one for each in found for one in each["latencies"])
-    frames = sum(each["frames"] for each in found)
+    frames, used = sum(each["frames"] for each in found), sum(each["cpu"] for each in found)
     return dict(
         zip(
             FIGURES,
             (
                 frames / arguments.seconds,
-                frames / sum(each["cpu"] for each in found),
+                frames / used,
                 memory,
                 latencies[len(latencies) // 2] if latencies else float("nan"),
                 latencies[int(0.95 * len(latencies))] if latencies else float("nan"),
                 100 * statistics.mean(each["skipped"] for each in found),
+                used / arguments.seconds,
             ),
             strict=True,
         )
     )
 
 
-def compare(arguments: argparse.Namespace, base: str) -> None:
+def compare(arguments: argparse.Namespace, base: str, fps: float) -> None:
     for count in arguments.streams or (1, 2, 4, 8):
         urls = [f"{base}/{number}" for number in range(count)]
         ways = {"one program": [urls], "one each": [[url] for url in urls]}
@@ -191,13 +197,13 @@ def compare(arguments: argparse.Namespace, base: str) -> None:
         for _ in range(arguments.rounds):
             for name, groups in ways.items():
                 found[name].append(measured(arguments, groups))
-        print(f"\n{count} streams, load of the machine {os.getloadavg()[0]:.1f}")
+        print(f"\n{count} streams of {fps:g} frames a second, load of the machine {os.getloadavg()[0]:.1f}")
         print(f"{'':14}" + "".join(f"{figure:>24}" for figure in FIGURES))
         for name, rounds in found.items():
             medians = [statistics.median(each[figure] for each in rounds) for figure in FIGURES]
             print(f"{name:14}" + "".join(f"{value:24.1f}" for value in medians))
         pairs = list(zip(found["one program"], found["one each"], strict=True))
-        ratios = [statistics.median(one[figure] / many[figure] for one, many in pairs) for figure in FIGURES[:-1]]
+        ratios = [statistics.median(one[figure] / many[figure] for one, many in pairs) for figure in FIGURES[:COMPARED]]
         print(f"{'ratio':14}" + "".join(f"{value:24.2f}" for value in ratios), flush=True)
 
 
@@ -247,7 +253,7 @@ def main() -> None:
         return
     streams = Streams(arguments.video, arguments.fps)
     with streams.serving() as base:
-        soak(arguments, streams, base) if arguments.soak else compare(arguments, base)
+        soak(arguments, streams, base) if arguments.soak else compare(arguments, base, streams.fps)
 
 
 if __name__ == "__main__":
