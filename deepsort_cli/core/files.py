@@ -69,14 +69,43 @@ except ImportError:  # Windows
 def held(path: Path) -> Iterator[bool]:
     """Hold a lock file as long as the block runs; false where its file system knows no locks, and nothing is held.
 
-    The lock is gone with the process that held it, however that ended; the file stays.
+    The lock is gone with the process that held it, however that ended; the file stays only if that was killed.
 
     Raises:
         BlockingIOError: another process holds it.
         OSError: the file cannot be created.
     """
-    with path.open("a+b") as stream:
-        yield _lock(stream)
+    while True:
+        stream = path.open("a+b")
+        try:
+            sure = _lock(stream)
+        except BaseException:
+            stream.close()
+            raise
+        if not sure or fcntl is None or _is_at(stream, path):
+            break
+        stream.close()  # whoever held it before has removed the file since it was opened here
+    with stream:
+        try:
+            yield sure
+        finally:
+            if fcntl is not None:  # elsewhere nothing that is open can be removed
+                _forget(path)
+    if fcntl is None:
+        _forget(path)
+
+
+def _forget(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink()
+
+
+def _is_at(stream: IO[bytes], path: Path) -> bool:
+    """Whether an open file is the one that has this name."""
+    try:
+        return os.path.samestat(os.fstat(stream.fileno()), path.stat())
+    except OSError:
+        return False
 
 
 def _lock(stream: IO[bytes]) -> bool:

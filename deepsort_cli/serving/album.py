@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -33,12 +34,15 @@ class Album:
     Args:
         started: when the run started, in seconds since 1970; None: now. Times of recorded videos count from it.
         threshold: cosine distance up to which two looks are likely of one person; None where nobody knows.
+        admits: where people are told apart, gives the distance up to which a picture is likely somebody's, going by
+            the mean of their looks; then it is that which counts. May be set later.
         most: people kept.
     """
 
     def __init__(self, *, started: float | None = None, threshold: float | None = None, most: int = 1000) -> None:
         self.started = time.time() if started is None else started
         self.threshold = threshold
+        self.admits: Callable[[], float] | None = None
         self._most = most
         self._people: dict[str, Person] = {}
         self._owners: dict[tuple[int, int], str] = {}
@@ -121,7 +125,8 @@ class Album:
     def search(self, features: npt.ArrayLike, *, limit: int = 24) -> dict[str, Any]:
         """Who looks like this, nearest first.
 
-        A person is as near as the most similar of their looks, as the tracker compares them.
+        A person is as near as the most similar of their looks, as the tracker compares them; where people are told
+        apart, as the mean of them, as those are.
 
         Args:
             features: (N, D) looks of one person.
@@ -138,16 +143,18 @@ class Album:
             raise ValueError("there is no usable feature to search with")
         with self._lock:
             looks = [(person.key, list(person.looks.features)) for person in self._people.values()]
-        near = sorted(_distances(unit[usable], looks), key=lambda pair: pair[1])
+        admits = self.admits
+        threshold = self.threshold if admits is None else admits()
+        near = sorted(_distances(unit[usable], looks, by_mean=admits is not None), key=lambda pair: pair[1])
         with self._lock:
             here, rows = self._here(), []
             for key, distance in near[:limit]:
                 person = self._find(key)
                 if person is not None:
-                    likely = None if self.threshold is None else distance <= self.threshold
+                    likely = None if threshold is None else distance <= threshold
                     row = person.as_json(now=person.key in here)
                     rows.append(row | {"distance": round(distance, 4), "likely": likely})
-        return {"threshold": self.threshold, "compared": len(near), "found": rows}
+        return {"threshold": threshold, "compared": len(near), "found": rows}
 
     def _who(self, camera: int, track: int, tracks: Tracks, i: int) -> Person:
         """The person of the i-th track."""
@@ -200,14 +207,24 @@ def _looks(tracks: Tracks) -> tuple[npt.NDArray[np.float16], npt.NDArray[np.bool
     return unit.astype(np.float16), usable & (tracks.detection_index >= 0)
 
 
-def _distances(query: npt.NDArray[np.float32], looks: list[tuple[str, list[Feature]]]) -> list[tuple[str, float]]:
-    """The smallest cosine distance between (N, D) unit features and each person's, for all who have any."""
+def _distances(
+    query: npt.NDArray[np.float32], looks: list[tuple[str, list[Feature]]], *, by_mean: bool
+) -> list[tuple[str, float]]:
+    """The smallest cosine distance between (N, D) unit features and each person's, for all who have any.
+
+    Args:
+        by_mean: between the means of both instead.
+    """
+    if by_mean:
+        query = normalise(query.mean(axis=0, keepdims=True))[0]
     found = []
     for key, features in looks:
         if features:
             table = np.stack(features).astype(np.float32)
             if table.shape[1] != query.shape[1]:
                 raise ValueError(f"features of {query.shape[1]} numbers, but the album has {table.shape[1]}")
+            if by_mean:
+                table = normalise(table.mean(axis=0, keepdims=True))[0]
             nearest = 1.0 - float((table @ query.T).max())
             found.append((key, min(max(nearest, 0.0), 2.0)))
     return found

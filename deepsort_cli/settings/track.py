@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -19,6 +21,11 @@ from deepsort_cli.settings.loader import CommandSettings
 from deepsort_cli.settings.options import Option
 from deepsort_cli.tracking.settings import AcrossSettings, CountingSettings, RefinementSettings, TrackerSettings
 from deepsort_cli.video.settings import ArchiveSettings, DemoSettings, OutputSettings, SourceSettings
+
+
+def _written(value: Any) -> str:
+    """A value as it is typed."""
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def as_sources(value: Any) -> Any:
@@ -189,16 +196,18 @@ class TrackSettings(CommandSettings):
     archive: ArchiveSettings = Field(ArchiveSettings(), description="Many videos at once.")
 
     def overruled(self) -> list[str]:
-        """What the preset would set but something stronger (YAML, environment, flags) set otherwise, as key=value."""
+        """What the preset would set but something stronger (YAML, environment, flags) set otherwise, as key=value.
+
+        A special case that gave way to the usual key is told by that.
+        """
         values = self.model_dump(mode="json")
-        found = []
-        for key, wanted in self.presets[self.preset].items():
-            value = values
-            for part in key.split("."):
-                value = value[part]
-            if value != wanted:
-                found.append(f"{key}={value}")
-        return found
+
+        def given(key: str) -> Any:
+            return functools.reduce(lambda inner, part: inner[part], key.split("."), values)
+
+        changed = [key for key, wanted in self.presets[self.preset].items() if given(key) != wanted]
+        told = [INSTEAD_OF[key] if key in INSTEAD_OF and given(key) is None else key for key in changed]
+        return [f"{key}={_written(given(key))}" for key in dict.fromkeys(told)]
 
     @model_validator(mode="after")
     def _check_low_score(self) -> TrackSettings:

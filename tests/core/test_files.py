@@ -5,16 +5,18 @@ from __future__ import annotations
 import errno
 import os
 from pathlib import Path
+from typing import IO
 
 import pytest
 
-from deepsort_cli.core import InputError, RunError
+from deepsort_cli.core import InputError, RunError, files
 from deepsort_cli.core.files import (
     atomic_open,
     atomic_path,
     check_output_file,
     check_output_folder,
     claim,
+    held,
     is_file,
     is_same_file,
     look,
@@ -204,3 +206,24 @@ def test_outputs_whose_names_are_too_long_are_refused(tmp_path: Path) -> None:
     for path in (tmp_path / ("x" * 300), tmp_path / ("x" * 300) / "out.txt"):
         with pytest.raises(InputError, match="too long"):
             check_output_file(path, overwrite=False, key="output.save_txt")
+
+
+def test_a_lock_is_for_one_and_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / ".people.lock"
+    with held(path) as sure:
+        assert sure
+        with pytest.raises(BlockingIOError), held(path):
+            pass
+    assert not list(tmp_path.iterdir())
+    lock, opened = files._lock, []
+
+    def removed_meanwhile(stream: IO[bytes]) -> bool:
+        opened.append(stream)
+        if len(opened) == 1 and files.fcntl is not None:
+            path.unlink()  # by who held it when it was opened: a lock on what has no name locks nobody out
+        return lock(stream)
+
+    monkeypatch.setattr(files, "_lock", removed_meanwhile)
+    with held(path), pytest.raises(BlockingIOError), held(path):
+        pass
+    assert not list(tmp_path.iterdir())

@@ -199,6 +199,11 @@ def test_search_finds_the_nearest_look(album: Album) -> None:
     assert first["looks"] == 2
     assert len(album.search([1, 0, 0], limit=1)["found"]) == 1
     assert Album().search([1.0]) == {"threshold": None, "compared": 0, "found": []}
+    album.admits = lambda: 0.3  # where people are told apart: by the limit and the means that tell them apart
+    result = album.search([1, 0, 0])
+    assert result["threshold"] == 0.3
+    assert [(row["key"], row["likely"]) for row in result["found"]] == [("c0-1", True), ("c0-2", False)]
+    assert result["found"][0]["distance"] == pytest.approx(1 - 1 / np.sqrt(2), abs=1e-3)
 
 
 @pytest.mark.parametrize("features", [[1.0, 0.0], [0.0, 0.0, 0.0], [np.nan, 1.0, 0.0]])

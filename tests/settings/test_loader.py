@@ -71,7 +71,9 @@ class TestPresets:
         assert without.n_init == 2
         settings = resolve(TrackSettings, flags={"preset": "strong", "tracker.n_init": 5})
         assert settings.tracker.without_looks == without.model_copy(update={"n_init": None})
-        assert settings.overruled() == ["tracker.without_looks.n_init=None"]
+        assert settings.overruled() == ["tracker.n_init=5"]
+        off = resolve(TrackSettings, overrides=["preset=strong", "tracker.nsa=false", "tracker.ema_alpha=null"])
+        assert off.overruled() == ["tracker.ema_alpha=null", "tracker.nsa=false"]
         both = ["tracker.n_init=5", "tracker.without_looks.n_init=4"]
         assert resolve(TrackSettings, overrides=[*both, "preset=fast"]).tracker.without_looks.n_init == 4
 

@@ -90,6 +90,11 @@ class PeopleGallery:
         self._next = 1
         self._begun = 0
 
+    @property
+    def limit(self) -> float:
+        """How far looks of one person in two cameras may be apart, going by all that is known of strangers by now."""
+        return self.rule.limits("one", "another", self._strangers.limit())[0]
+
     def enrol(self, name: str, features: Features) -> Person:
         """Add a person known by name, with looks of no camera; more looks where the name is known already.
 

@@ -76,6 +76,11 @@ class Across:
         """What is less of frames that come first."""
         return self.moment(frame), self._place[frame.source]
 
+    def admits(self) -> float:
+        """How far a picture of somebody, from who knows which camera, may be from their looks."""
+        known = self.register.limit
+        return self.gallery.limit if known is None else known
+
     def __call__(self, frame: Frame, tracks: Tracks, threshold: float) -> Tracks:
         """The tracks of the next frame, with their people; `threshold` is the appearance threshold now."""
         self.register.check(tracks)

@@ -178,6 +178,8 @@ def run_track(
             for position, (name, source, plan, truth) in enumerate(zip(names, sources, outputs, truths, strict=True))
         ]
         across = Across(settings, sources, names, parts, listener, stack) if settings.across.wanted else None
+        if across is not None and show is not None and show.album is not None:
+            show.album.admits = across.admits
         recorded = sum(not source.is_live for source in sources)
         if recorded > 1 and across is None:
             at_once = min(recorded, settings.jobs or parts.workers)

@@ -48,12 +48,14 @@ class Show:
         serving: where the page is; None where there is none.
         server: behind that page.
         webhooks: where events are posted; None: nowhere.
+        album: the people on the page.
     """
 
     hub: Hub
     serving: Serving | None = None
     server: ServerThread | None = None
     webhooks: Webhooks | None = None
+    album: Album | None = None
 
     def sink(self, index: int) -> HubSink:
         """What the frames of a source go into."""
@@ -126,7 +128,7 @@ def open_show(
         check_url(serve.events)
         show.webhooks = Webhooks(serve.events, show.hub.log, listener.warn, listener.note)
     if serve.address is not None:
-        show.hub.album = Album(started=began, threshold=parts.tracker.appearance_threshold)
+        show.hub.album = show.album = Album(started=began, threshold=parts.tracker.appearance_threshold)
         show.hub.describe = _describe(parts)
         show.serving, show.server = _open_server(serve, settings, show.hub, parts, listener)
     return show

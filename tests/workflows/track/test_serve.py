@@ -173,6 +173,7 @@ def test_people_of_all_cameras_are_on_one_wall(film: Path) -> None:
         run.finish()
         client = Client(run)
         assert client.get("/api/state")["across"] is True
+        assert run._show.hub.album.admits is not None
         people = client.get("/api/people")["people"]
         assert sorted(one["key"] for one in people) == [f"p{number}" for number in range(1, WALKERS + 1)]
         assert all(one["cameras"] == [0, 1] and one["looks"] for one in people)
