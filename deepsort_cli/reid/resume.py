@@ -158,6 +158,9 @@ def find_checkpoint(run: RunFolder, resume: str) -> Found | None:
         raise InputError(
             f"`training.resume` {path}: holds weights only. Resume from last.pth, or use `model.pretrained`={path}."
         )
+    parts = ("learner", "position", "config", "data")
+    if not all(isinstance(content["training"].get(part), Mapping) for part in parts):
+        raise InputError(f"`training.resume` {path}: is damaged, the state to go on from is gone.")
     return path, content
 
 
