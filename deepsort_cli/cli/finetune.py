@@ -55,7 +55,7 @@ def finetune(
                 _show(event, report)
             super().happened(event)
 
-    with Display(report) as display:
+    with Display(report, settings.training.resume) as display:
         done = run_finetune(settings, display)
     prepared, result = done.prepared, done.training
     if result is None:

@@ -44,7 +44,7 @@ def train(
     from deepsort_cli.cli.train_display import TrainDisplay
     from deepsort_cli.workflows.train import run_train
 
-    with TrainDisplay(report) as display:
+    with TrainDisplay(report, settings.training.resume) as display:
         result = run_train(settings, display)
     close(report, result, settings)
     report.result(_summary(result))

@@ -25,10 +25,15 @@ from deepsort_cli.reid.optim import Group
 
 
 class TrainDisplay(Told):
-    """Bars and figures on a terminal, one line per epoch elsewhere. Use it as a context manager."""
+    """Bars and figures on a terminal, one line per epoch elsewhere. Use it as a context manager.
 
-    def __init__(self, report: Reporter):
+    Args:
+        resume: `training.resume` of the run.
+    """
+
+    def __init__(self, report: Reporter, resume: str = "auto"):
         super().__init__(report)
+        self.resume = resume
         self.folder: Path | None = None
         self.bars = rich.progress.Progress(
             rich.progress.TextColumn("{task.description}"),
@@ -54,7 +59,13 @@ class TrainDisplay(Told):
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         self.live.stop()
         if kind is KeyboardInterrupt and self.folder is not None:
-            self.report.info(f"saved in {self.folder}; the same command continues")
+            self.report.info(self._where_to_go_on(self.folder))
+
+    def _where_to_go_on(self, folder: Path) -> str:
+        if not (folder / "checkpoints" / "last.pth").is_file():
+            return "stopped before the first save: the same command starts from the beginning"
+        how = "the same command" if self.resume == "auto" else "the same command with `training.resume`=auto"
+        return worded(f"saved in {folder}; {how} continues")
 
     def _view(self) -> RenderableType:
         return Stack(self.bars, self.figures)

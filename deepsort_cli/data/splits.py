@@ -137,6 +137,22 @@ def halves(manifest: Manifest, seed: int) -> list[tuple[Manifest, Manifest, Mani
     return [_divide(manifest, np.sort(half), rng) for half in (mixed[:middle], mixed[middle:])]
 
 
+def why_no_halves(manifest: Manifest) -> str:
+    """Why `halves` gives nothing, for people; empty where it gives something."""
+    fewest, people = 2 * FEWEST_IN_A_HALF, np.unique(manifest.pids[manifest.pids > 0])
+    able = len(_able(manifest, people))
+    if able >= fewest:
+        return ""
+    if len(people) < fewest:
+        return f"that takes {fewest} people"
+    if not manifest.has_cameras:
+        return f"that takes {fewest} people with two pictures, and {able} have them"
+    return (
+        f"that takes {fewest} people seen by two cameras, and {able} are (`data.ignore_camera` counts every image as "
+        "another camera)"
+    )
+
+
 def _divide(manifest: Manifest, held_out: IntArray, rng: np.random.Generator) -> tuple[Manifest, Manifest, Manifest]:
     """Training, query and gallery with these identities held out."""
     named = np.flatnonzero(manifest.pids > 0)

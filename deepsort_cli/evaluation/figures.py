@@ -150,15 +150,15 @@ def percent(fraction: float) -> float | None:
     return None if math.isnan(fraction) else round(100 * fraction, 2)
 
 
-def distance(value: float) -> float | None:
-    """A distance with four decimals, below 0.1 with four significant digits; None for NaN.
+def distance(value: float, digits: int = 4) -> float | None:
+    """A distance with four decimals, below 0.1 with four significant digits, or so many; None for NaN.
 
     This is the number that is recommended, printed and stored, so that it decides alike wherever it is typed.
     """
     if math.isnan(value):
         return None
-    digits = 4 if value == 0 else max(4, 3 - math.floor(math.log10(abs(value))))
-    return round(value, digits)
+    decimals = digits if value == 0 else max(digits, digits - 1 - math.floor(math.log10(abs(value))))
+    return round(value, decimals)
 
 
 def typed(value: float | None) -> str:

@@ -17,6 +17,7 @@ import numpy as np
 from deepsort_cli.core.counted import counted
 from deepsort_cli.core.preprocess import Float32Array
 from deepsort_cli.core.types import FloatArray
+from deepsort_cli.evaluation.figures import distance
 
 MOST_PICTURES = 1000
 """Pictures whose pairs are looked at, half a million pairs; of more, so many spread over them."""
@@ -68,7 +69,7 @@ class CarriedThreshold:
             return {"threshold": self.start}, "that of the weights it started from; not measured since"
         people = counted(self.people, "person", "people")
         source = f"accepts as many pairs of {people} not learned from as the start did at its {self.start:g}"
-        return {"threshold": round(self.value, 3)}, source
+        return {"threshold": distance(self.value, 3) or self.value}, source
 
 
 def mean_of(parts: list[CarriedThreshold]) -> CarriedThreshold | None:

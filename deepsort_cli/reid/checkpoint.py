@@ -7,6 +7,7 @@ in a run folder, the state of the training under `training`.
 
 from __future__ import annotations
 
+import functools
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from pydantic import TypeAdapter, ValidationError
 from torch import Tensor, nn
 
 from deepsort_cli.core.counted import listed
@@ -21,7 +23,7 @@ from deepsort_cli.core.errors import InputError, RunError
 from deepsort_cli.core.files import atomic_path
 from deepsort_cli.core.preprocess import Preprocess
 from deepsort_cli.evaluation.chance import luck
-from deepsort_cli.reid.backbones import HEAD, Backbone, Neck, NeckFeature, build_backbone, part_of, recognise
+from deepsort_cli.reid.backbones import HEAD, Backbone, Neck, NeckFeature, backbones, build_backbone, part_of, recognise
 from deepsort_cli.reid.foreign import Network, State, find_network
 from deepsort_cli.reid.weights_file import read_weights
 
@@ -200,6 +202,10 @@ def load_model(path: str | Path, device: str | torch.device = "cpu") -> tuple[Ba
     """
     path = Path(path)
     state, info = _open(path)
+    # Before anything is built, which might take all memory.
+    for entry, size in (("classifier.weight", info.num_classes), ("fc.0.weight", info.feature_dim)):
+        if (state[entry].shape[:1] if entry in state else (0,)) != (size,):
+            raise InputError(f"{path}: is damaged, its {entry} is not of the size that it says ({size:,}).")
     model = info.build()
     report = _copy(state, model)
     optional = ("num_batches_tracked", "classifier.bias")
@@ -252,16 +258,28 @@ def info_of(content: Mapping[str, Any], path: Path) -> CheckpointInfo:
     Raises:
         InputError: written by a newer version, or damaged.
     """
-    if content.get("format_version", 0) > FORMAT_VERSION:
+    version, header = content.get("format_version", 0), content.get("info")
+    if not isinstance(version, int) or not isinstance(header, Mapping) or "preprocess" not in header:
+        raise InputError(f"{path}: is damaged, its description is gone.")
+    if version > FORMAT_VERSION:
         raise InputError(f"{path}: was written by a newer version of this program. Upgrade to read it.")
-    header = dict(content.get("info") or {})
     known = {item.name for item in fields(CheckpointInfo)} - NOT_STORED
     try:
-        values = {key: value for key, value in header.items() if key in known}
-        values |= {"preprocess": Preprocess(**values["preprocess"]), "pids": tuple(values["pids"])}
-        return CheckpointInfo(**values)
-    except (TypeError, KeyError, ValueError) as error:
-        raise InputError(f"{path}: is damaged ({error}).") from None
+        info = _info().validate_python({key: value for key, value in header.items() if key in known})
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise InputError(f"{path}: is damaged ({where}: {first['msg']}).") from None
+    if info.name not in backbones():
+        raise InputError(
+            f"{path}: is of {info.name!r}, a network that is not known here. Known: {listed(list(backbones()))}."
+        )
+    return info
+
+
+@functools.cache
+def _info() -> TypeAdapter[CheckpointInfo]:
+    return TypeAdapter(CheckpointInfo)
 
 
 def _open(path: Path) -> tuple[State, CheckpointInfo]:
@@ -276,7 +294,9 @@ def _open(path: Path) -> tuple[State, CheckpointInfo]:
 
 
 def _is_state(found: Any) -> bool:
-    return isinstance(found, Mapping) and any(isinstance(value, Tensor) for value in found.values())
+    if not isinstance(found, Mapping) or not found:
+        return False
+    return all(isinstance(key, str) and isinstance(value, Tensor) for key, value in found.items())
 
 
 def _infer(network: Network, path: Path) -> CheckpointInfo:
@@ -305,10 +325,15 @@ def _before_neck(model: CheckpointInfo | Backbone) -> bool:
     return model.neck == "none" or model.neck_feature == "before"
 
 
+def _fits(value: Tensor, own: Tensor) -> bool:
+    """Whether a tensor of a file can be copied into one of a model; sparse and complex ones are no weights."""
+    return own.shape == value.shape and value.layout == torch.strided and not value.is_complex()
+
+
 def _copy(state: State, model: nn.Module) -> KeyReport:
     """Copy what fits in name and shape."""
     own = model.state_dict()
-    fitting = {key: value for key, value in state.items() if key in own and own[key].shape == value.shape}
+    fitting = {key: value for key, value in state.items() if key in own and _fits(value, own[key])}
     model.load_state_dict(fitting, strict=False)
     return KeyReport(
         loaded=tuple(fitting),

@@ -15,7 +15,7 @@ from deepsort_cli.core.counted import counted
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.files import is_file
 from deepsort_cli.reid.carried import CarriedThreshold
-from deepsort_cli.reid.checkpoint import read_checkpoint
+from deepsort_cli.reid.checkpoint import info_of, read_checkpoint
 from deepsort_cli.reid.losses import figure_names
 from deepsort_cli.reid.meter import no_figures
 from deepsort_cli.reid.optim import lr_factor
@@ -30,6 +30,7 @@ from deepsort_cli.reid.settings import (
     marked,
 )
 from deepsort_cli.reid.train_data import TrainData
+from deepsort_cli.reid.validation import best_row
 
 FIRST_FIGURES = ("loss", "ce", "triplet", "contrastive", "center", "accuracy", "active", "positive", "negative")
 """`figure_names()` of checkpoints that do not say theirs."""
@@ -143,25 +144,61 @@ def half_epochs(config: TrainConfig) -> int:
     return epochs if share == 1 else min(round(share * epochs), epochs - 1)
 
 
-def find_checkpoint(run: RunFolder, resume: str, note: Callable[[str], None]) -> Found | None:
-    """The checkpoint to resume from, as `training.resume` says; an earlier run in the way is moved aside.
+def find_checkpoint(run: RunFolder, resume: str) -> Found | None:
+    """The checkpoint to resume from, as `training.resume` says; None for a run that begins.
 
     Raises:
         InputError: there is none, or it holds weights only.
     """
-    path = run.last if resume in {"auto", "never"} else Path(resume)
-    if resume == "auto" and not path.exists():
+    path = run.last if resume == "auto" else Path(resume)
+    if resume == "never" or (resume == "auto" and not path.exists()):
         return None
-    content = None if resume == "never" else read_checkpoint(path)
-    if content is not None and "training" not in content:
+    content = read_checkpoint(path)
+    if "training" not in content:
         raise InputError(
             f"`training.resume` {path}: holds weights only. Resume from last.pth, or use `model.pretrained`={path}."
         )
-    if not path.resolve().is_relative_to(run.path.resolve()) or resume == "never":
-        moved = run.set_aside()
-        if moved is not None:
-            note(f"the earlier run in {run.path} was moved to {moved}")
-    return None if content is None else (path, content)
+    parts = ("learner", "position", "config", "data")
+    if not all(isinstance(content["training"].get(part), Mapping) for part in parts):
+        raise InputError(f"`training.resume` {path}: is damaged, the state to go on from is gone.")
+    return path, content
+
+
+def find_best(found: Found, *, random_start: bool) -> dict[str, Any] | None:
+    """The weights of the best epoch of the run that a checkpoint is of: they lie beside it. None where there was none.
+
+    Raises:
+        InputError: they do not.
+    """
+    path, content = found
+    history = content["training"]["position"]["history"]
+    if not history:
+        return None
+    best = best_row(history, random_start=random_start)
+    epoch = int(best["epoch"])
+    if epoch == 0 and random_start:
+        return None
+    for file in (path.with_name("best.pth"), path.with_name(f"epoch_{epoch:04d}.pth"), path):
+        with contextlib.suppress(InputError):
+            there = read_checkpoint(file)
+            info = info_of(there, file)
+            whole = not there.get("training", {}).get("position", {}).get("step", 0)
+            if whole and info.epoch == epoch and info.metrics.get("mAP") == best.get("mAP"):
+                return there
+    raise InputError(
+        f"`training.resume` {path}: the best weights of this run so far, those after epoch {epoch}, are not beside it. "
+        f"Put its best.pth back there, or start a new run from its weights (`model.pretrained`={path})."
+    )
+
+
+def make_room(run: RunFolder, resume: str, found: Found | None, note: Callable[[str], None]) -> None:
+    """Move an earlier run aside that is not continued, and say so."""
+    continued = run.last if resume == "auto" else None if found is None else found[0]
+    if continued is not None and continued.resolve() == run.last.resolve():
+        return
+    moved = run.set_aside()
+    if moved is not None:
+        note(f"the earlier run in {run.path} was moved to {moved}")
 
 
 def tries_halves(config: TrainConfig, folder: Path) -> bool:

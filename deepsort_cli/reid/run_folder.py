@@ -38,6 +38,8 @@ class RunFolder:
         self.config = path / "config.yaml"
         self.curves = path / "plots" / "training_curves.png"
         self.logs = path / "logs"
+        self.log: Path | None = None
+        """The log of this start, where one is open."""
 
     def epoch_file(self, epoch: int) -> Path:
         return self.checkpoints / f"epoch_{epoch:04d}.pth"
@@ -70,16 +72,20 @@ class RunFolder:
             yaml.safe_dump(config.model_dump(mode="json"), stream, sort_keys=False, allow_unicode=True)
 
     def set_aside(self) -> Path | None:
-        """Move what an earlier run left into a subfolder `previous-N`; None if there was nothing."""
-        if not any(path.exists() for path in (self.checkpoints, self.history, self.config, self.logs)):
+        """Move what an earlier run left, not the open log, into a subfolder `previous-N`; None if there was none."""
+        if not any(path.exists() for path in (self.checkpoints, self.history, self.config)):
             return None  # what lies here is not of a run
         earlier = re.compile(r"previous-(\d+)")
-        found = [item for item in self.path.iterdir() if item.name != LOCK and not earlier.fullmatch(item.name)]
         numbers = [int(match[1]) for item in self.path.iterdir() if (match := earlier.fullmatch(item.name))]
         target = self.path / f"previous-{1 + max(numbers, default=0)}"
-        target.mkdir()
+        found = [item for item in self.path.iterdir() if item.name != LOCK and not earlier.fullmatch(item.name)]
+        if self.log is not None:
+            found = [item for item in found if item != self.logs]
+            found += [item for item in self.logs.iterdir() if item != self.log]
         for item in found:
-            item.rename(target / item.name)
+            place = target / item.relative_to(self.path)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            item.rename(place)
         return target
 
 
@@ -136,16 +142,16 @@ class _LogFile(logging.FileHandler):
 
 
 @contextlib.contextmanager
-def open_log(folder: Path | None) -> Iterator[logging.Logger]:
-    """A logger that writes to a new `train_<time>.log` in `folder`; None logs nowhere."""
+def open_log(run: RunFolder | None) -> Iterator[logging.Logger]:
+    """A logger that writes to a new `train_<time>.log` of a run; None logs nowhere."""
     log = logging.Logger("deepsort.train")
-    if folder is None:
+    if run is None:
         log.addHandler(logging.NullHandler())
         yield log
         return
-    folder.mkdir(parents=True, exist_ok=True)
-    stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S-%f")
-    handler = _LogFile(folder / f"train_{stamp}.log", encoding="utf-8")
+    run.logs.mkdir(parents=True, exist_ok=True)
+    run.log = run.logs / f"train_{datetime.datetime.now():%Y%m%d-%H%M%S-%f}.log"
+    handler = _LogFile(run.log, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     log.addHandler(handler)
     try:

@@ -23,10 +23,7 @@ from deepsort_cli.reid.backbones import Backbone, build_backbone, part_of
 from deepsort_cli.reid.bundled import weights_file
 from deepsort_cli.reid.carried import CarriedThreshold
 from deepsort_cli.reid.certainty import Trial
-from deepsort_cli.reid.checkpoint import (
-    CheckpointInfo,
-    load_pretrained,
-)
+from deepsort_cli.reid.checkpoint import CheckpointInfo, info_of, load_pretrained
 from deepsort_cli.reid.crops import EpochBatches, TrainingImages, build_loader
 from deepsort_cli.reid.distributed import Ranks
 from deepsort_cli.reid.events import EpochDone, StartValidated, StepReport
@@ -138,6 +135,23 @@ class Trainer:
         before = [] if found is None else found[1]["training"].get("chosen", [])
         self.keeper = Keeper(run, config, data, info, before if schedule is None else schedule.lines())
         self._announce(() if schedule is None else schedule.lines())
+
+    def open_folder(self, best: dict[str, Any] | None) -> None:
+        """Write what a run has from its start.
+
+        Args:
+            best: content of best.pth, where the run goes on elsewhere than it began.
+        """
+        if self.run is None:
+            return
+        self.keeper.write_config(self.start)
+        if self.resumed_epoch is not None:
+            self.run.forget_after(self.position.epoch)
+            self.run.write_history(self.position.history)
+        if best is not None:
+            self.keeper.save_best(best["state_dict"], info_of(best, self.run.best))
+        if self.config.training.tensorboard:
+            self.board = _tensorboard(self.folder / "tensorboard", self.position.epoch)
 
     def heed(self, trial: Trial | None) -> None:
         """Take over what was found out before the run, if anything."""
@@ -336,9 +350,6 @@ class Trainer:
             self.position.replan(self.config, self.note)
         self.position.resumes = [*self.position.resumes, self.position.epoch]
         self.resumed_epoch = self.position.epoch
-        if self.run is not None:
-            self.run.forget_after(self.position.epoch)
-            self.run.write_history(self.position.history)
         within = f" and {counted(self.position.step, 'step')}" if self.position.step else ""
         return f"resumed from {path} after {counted(self.position.epoch, 'epoch')}{within}"
 
@@ -373,10 +384,6 @@ class Trainer:
         )
         for line in (self.start, plan.model, *plan.data, plan.hardware, *schedule):
             self.log.info(line)
-        if self.run is not None:
-            self.keeper.write_config(self.start)
-            if config.training.tensorboard:
-                self.board = _tensorboard(self.folder / "tensorboard", position.epoch)
         self.listener.happened(plan)
 
     def _result(self) -> TrainResult:

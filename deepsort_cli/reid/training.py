@@ -8,13 +8,13 @@ import logging
 import numpy as np
 
 from deepsort_cli.core.events import Listener
-from deepsort_cli.data.splits import ENOUGH_TO_HOLD_OUT
+from deepsort_cli.data.splits import ENOUGH_TO_HOLD_OUT, why_no_halves
 from deepsort_cli.reid.certainty import Trial
 from deepsort_cli.reid.distributed import Ranks, choose_device, from_main, main_first, process_group
 from deepsort_cli.reid.halves import TRIAL, Learned, try_halves
 from deepsort_cli.reid.interruption import Stop, plain_errors, watch_signals
 from deepsort_cli.reid.lookalikes import about, find_lookalikes
-from deepsort_cli.reid.resume import find_checkpoint, keep_start, tries_halves
+from deepsort_cli.reid.resume import find_best, find_checkpoint, keep_start, make_room, tries_halves
 from deepsort_cli.reid.run_folder import open_log, open_run
 from deepsort_cli.reid.run_images import load_images
 from deepsort_cli.reid.schedule import apply_schedule, choose_schedule, choose_start, facts_of
@@ -53,17 +53,19 @@ def train(config: TrainConfig, listener: Listener | None = None) -> TrainResult:
         training, remarks = fit_batches(data, given, ranks.world)
         config = config.model_copy(update={"training": training})
         run = stack.enter_context(open_run(folder)) if ranks.main else None
-        log = stack.enter_context(open_log(run.logs if run else None))
+        log = stack.enter_context(open_log(run))
         with plain_errors(config, device, log):
 
             def note(text: str) -> None:
                 log.info(text)
                 listener.note(text)
 
-            found = from_main(None if run is None else find_checkpoint(run, config.training.resume, note), ranks)
-            why, schedule = "", None
+            found = from_main(None if run is None else find_checkpoint(run, config.training.resume), ranks)
+            why, schedule, best = "", None, None
             if found is not None:
                 config = keep_start(config, found, remarks.append)
+                if run is not None and (found[0] != run.last or not run.best.exists()):
+                    best = find_best(found, random_start=config.model.pretrained is None)
             else:
                 config, why = choose_start(config)
                 unfitted = config.model_copy(update={"training": given})
@@ -83,6 +85,9 @@ def train(config: TrainConfig, listener: Listener | None = None) -> TrainResult:
                 remarks += [about(pairs)] if pairs else []
             for remark in (*data.warnings, *remarks):
                 trainer.warn(remark)
+            if run is not None:  # nothing can be refused any more
+                make_room(run, config.training.resume, found, note)
+                trainer.open_folder(best)
             with watch_signals() as stop:
                 if found is None and halves and _worth_a_trial(config, data):
                     trial = _try(unfitted, data, trainer, stop)
@@ -96,7 +101,7 @@ def _worth_a_trial(config: TrainConfig, data: TrainData) -> bool:
 
 
 def _try(config: TrainConfig, data: TrainData, trainer: Trainer, stop: Stop) -> Trial | None:
-    """Find out whether a run helps, and say so.
+    """Find out whether a run helps, and say so, or why it cannot be told.
 
     Args:
         config: as the user left it, with the start chosen.
@@ -110,9 +115,13 @@ def _try(config: TrainConfig, data: TrainData, trainer: Trainer, stop: Stop) -> 
         found = part.position.found
         return Learned(np.array(found["start"]), np.array(part.validator.ap), part.position.threshold)
 
+    why_not = why_no_halves(data.train)
+    if why_not:
+        trainer.note(f"whether it helps cannot be tried on halves of the people: {why_not}")
+        return None
     trainer.note(f"first, whether it helps: {TRIAL}. That takes about as long as the training itself")
     trial = try_halves(config, data, learn, trainer.listener)
-    trainer.note("it cannot be tried: not enough people can be looked for" if trial is None else trial.words())
+    trainer.note("it cannot be tried: half of the people make no batches" if trial is None else trial.words())
     return trial
 
 

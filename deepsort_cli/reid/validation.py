@@ -147,7 +147,7 @@ def verdicts(
         gain: of the best epoch over the start; None where it is not known.
         trial: what learning from halves of the people did, where it was tried.
     """
-    found = _about_loss(history)
+    found = _about_loss(history, random_start)
     if chance is None and trial is not None:
         if not trial.helped:
             found.append(
@@ -191,15 +191,18 @@ def verdicts(
     return found
 
 
-def _about_loss(history: Sequence[Mapping[str, float]]) -> list[str]:
-    losses = [row["loss"] for row in history if row["epoch"] > 0 and "loss" in row]
+def _about_loss(history: Sequence[Mapping[str, float]], random_start: bool) -> list[str]:
+    trained = [row for row in history if row["epoch"] > 0 and "loss" in row]
+    losses = [row["loss"] for row in trained]
     if len(losses) < 2 or losses[-1] < losses[0]:
         return []
+    first, last = (row.get("accuracy", 0.0) for row in (trained[0], trained[-1]))
+    if last > first or last == 1:
+        return []
+    start = "Start from trained weights (`model.pretrained`), train" if random_start else "Train"
     return [
         f"the loss did not fall (epoch 1: {losses[0]:.3g}, the last: {losses[-1]:.3g}): the network has not learned to "
-        "tell even the people of the training apart. Start from trained weights (`model.pretrained`), "
-        "train for longer, or "
-        "lower `optimizer.lr`"
+        f"tell even the people of the training apart. {start} for longer, or change `optimizer.lr`"
     ]
 
 

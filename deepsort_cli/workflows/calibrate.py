@@ -20,6 +20,7 @@ from deepsort_cli.core.extras import install
 from deepsort_cli.core.files import at_home, atomic_open, atomic_path, check_output_file, file_sha256
 from deepsort_cli.core.recording import Recording
 from deepsort_cli.evaluation.bootstrap import Interval
+from deepsort_cli.evaluation.figures import distance
 from deepsort_cli.evaluation.looks import FPR, Looks, Memory, compare_looks
 from deepsort_cli.perception.embedders import resolve_model
 from deepsort_cli.settings.calibrate import CalibrateSettings
@@ -126,7 +127,7 @@ def together(parts: Sequence[Looks]) -> Looks:
 
 def rounded(found: Interval) -> Interval:
     """To the three digits that a threshold is written with."""
-    return Interval(*(round(value, 3) for value in (found.value, found.low, found.high)))
+    return Interval(*(distance(value, 3) or value for value in (found.value, found.low, found.high)))
 
 
 def recording_settings(settings: CalibrateSettings, source: str, path: Path) -> TrackSettings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import shlex
 from dataclasses import replace
@@ -178,3 +179,28 @@ def test_the_evaluation_reads_the_images_as_the_training_did() -> None:
 def test_a_test_folder_is_evaluated_on() -> None:
     config = TrainConfig.model_validate({"data": {"root": "people", "test_root": "market"}})
     assert next_commands(finished(), config, Path("b.pth"))["evaluate"] == "deepsort eval b.pth --root market"
+
+
+@pytest.mark.parametrize(
+    ("resume", "saved", "words"),
+    [
+        ("auto", True, "saved in runs/people; the same command continues"),
+        ("never", True, "saved in runs/people; the same command with `training.resume`=auto continues"),
+        ("auto", False, "stopped before the first save: the same command starts from the beginning"),
+    ],
+)
+def test_how_to_go_on_after_an_interruption(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, resume: str, saved: bool, words: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    stream = io.StringIO()
+    with (
+        contextlib.suppress(KeyboardInterrupt),
+        TrainDisplay(Reporter(console=Console(file=stream, width=200)), resume) as display,
+    ):
+        display.happened(replace(PLAN, folder=Path("runs/people")))
+        if saved:
+            Path("runs/people/checkpoints").mkdir(parents=True)
+            Path("runs/people/checkpoints/last.pth").touch()
+        raise KeyboardInterrupt
+    assert stream.getvalue().splitlines()[-1] == words

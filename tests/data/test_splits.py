@@ -15,7 +15,14 @@ from deepsort_cli.data.loading import load_manifest, load_query_gallery
 from deepsort_cli.data.manifest import Manifest
 from deepsort_cli.data.scan import scan_dataset
 from deepsort_cli.data.settings import ScanSettings
-from deepsort_cli.data.splits import choose_held_out, halves, hold_out, split_by_identity, without_cameras
+from deepsort_cli.data.splits import (
+    choose_held_out,
+    halves,
+    hold_out,
+    split_by_identity,
+    why_no_halves,
+    without_cameras,
+)
 
 NO_CACHE = ScanSettings(use_cache=False)
 
@@ -209,4 +216,11 @@ def test_halves_hold_everybody_out_once() -> None:
         assert set(train.pids.tolist()) == {1, 2, 3, 4, 5, 6} - held_out
     assert {*first[1].pids, *second[1].pids} == {1, 2, 3, 4, 5}
     assert halves(data, 0)[0][1].paths == first[1].paths
-    assert halves(manifest([1, 1, 2, 2, 3, 3], [1, 2] * 3), 0) == []
+    few, one_camera = manifest([1, 1, 2, 2, 3, 3], [1, 2] * 3), manifest([1, 1, 2, 2, 3, 3, 4, 4, 5], [1, 2] + [1] * 7)
+    assert halves(few, 0) == halves(one_camera, 0) == []
+    assert why_no_halves(data) == ""
+    assert why_no_halves(few) == "that takes 4 people"
+    assert "4 people seen by two cameras, and 1 are (`data.ignore_camera`" in why_no_halves(one_camera)
+    assert why_no_halves(without_cameras(one_camera)) == ""
+    single = without_cameras(manifest([1, 1, 2, 3, 4], [1] * 5))
+    assert why_no_halves(single) == "that takes 4 people with two pictures, and 1 have them"

@@ -52,6 +52,8 @@ def test_what_is_not_known_is_not_claimed() -> None:
     outside = CarriedThreshold(1e-9).after(people(3, 4, 0.5), 3).after(people(3, 4, 0.4), 3)
     assert outside.at(5)[1].endswith("not measured since")
     assert mean_of([]) is None
+    tiny = CarriedThreshold(0.3, 0.1, 0.000412345, 4)
+    assert tiny.at(5)[0] == {"threshold": 0.000412}, "models with small distances have small thresholds, and not 0"
     assert mean_of([CarriedThreshold(0.3, 0.1, 0.2, 4), outside]) is None
 
 

@@ -242,6 +242,32 @@ def test_newer_format_is_refused(tmp_path: Path, randomised: OSNet) -> None:
         info_of(content | {"format_version": 99}, tmp_path / "a.pth")
 
 
+def test_a_description_that_cannot_be_is_one_message_and_builds_nothing(tmp_path: Path, randomised: OSNet) -> None:
+    """Files from elsewhere may say anything, for instance that they need all the memory there is."""
+    path = tmp_path / "a.pth"
+    save_checkpoint(path, randomised.state_dict(), INFO)
+    whole = read_checkpoint(path)
+    descriptions: list[dict[str, Any]] = [
+        {"num_classes": 10**12}, {"feature_dim": -5}, {"feature_dim": 10**10}, {"epoch": "x"}, {"metrics": [1]},
+        {"metrics": {"threshold": "a"}}, {"validation": {"chance_mAP": "x"}}, {"pids": "abc"}, {"name": "resnet50"},
+        {"neck": "none of these"}, {"preprocess": {"height": 10**6}},
+    ]  # fmt: skip
+    weights, changed = whole["state_dict"], whole["state_dict"]["conv1.conv.weight"]
+    damaged: list[dict[str, Any]] = [
+        *({"info": whole["info"] | description} for description in descriptions),
+        *({"info": info} for info in (5, [1, 2], None, {})),
+        {"format_version": "1"},
+        *({"state_dict": weights | other} for other in ({5: changed}, {"x": "y"})),
+        *({"state_dict": weights | {"conv1.conv.weight": other}} for other in (changed.to_sparse(), 1j * changed)),
+        {"state_dict": {}},
+    ]
+    for parts in damaged:
+        torch.save(whole | parts, path)
+        with pytest.raises(InputError, match=re.escape(str(path))) as caught:
+            load_model(path)
+        assert "\n" not in str(caught.value)
+
+
 @pytest.mark.real_data
 @pytest.mark.parametrize(("file", "classes"), [("osnet_x0_25_market1501.pth", 751), ("osnet_x0_25_msmt17.pth", 1041)])
 def test_public_checkpoints_load_strictly(shared_data: Path, file: str, classes: int) -> None:

@@ -430,11 +430,21 @@ def test_more_epochs_stretch_an_unfinished_run_but_never_shrink_the_images_again
 
 
 def test_resume_never_keeps_the_earlier_run_aside(make: Make) -> None:
-    config = make(training__epochs=1)
-    train(config)
+    config, never = make(training__epochs=1), {"training__epochs": 1, "training__resume": "never"}
+    watch = Watch()
+    train(make(**never), watch)
+    assert not [note for note in watch.notes if "moved" in note], "there was none"
     old = (folder_of(config) / "history.json").read_text()
-    result = train(make(training__epochs=1, training__resume="never", training__seed=3))
+    (log,) = (folder_of(config) / "logs").iterdir()
+    with pytest.raises(InputError, match="nowhere"):
+        train(make(**never, model__pretrained="nowhere.pth"))
+    assert (folder_of(config) / "history.json").read_text() == old, "what is refused moves nothing"
+    result = train(make(**never, training__seed=3))
     assert result.resumed_epoch is None
+    logs = {path.name for path in (folder_of(config) / "previous-1" / "logs").iterdir()}
+    (now,) = (folder_of(config) / "logs").iterdir()
+    assert log.name in logs
+    assert now.name not in logs
     assert (folder_of(config) / "previous-1" / "history.json").read_text() == old
     assert (folder_of(config) / "previous-1" / "checkpoints" / "best.pth").exists()
 
@@ -446,6 +456,36 @@ def test_resume_from_a_given_checkpoint(make: Make) -> None:
     result = train(make(training__name="second", training__resume=str(path)))
     assert result.resumed_epoch == 2
     assert (folder_of(first) / "history.json").read_text() == (folder_of(second) / "history.json").read_text()
+
+
+def test_a_run_continued_elsewhere_has_its_best_weights_there(make: Make) -> None:
+    """Also where no epoch beats them any more; and where they are lost, that is said before anything is moved."""
+    config = make(training__epochs=2, training__eval_every=1, training__keep_checkpoints=1)
+    checkpoints = folder_of(config) / "checkpoints"
+    train(config)
+    last = read_checkpoint(checkpoints / "last.pth")
+    last["training"]["position"]["history"][1]["mAP"] = 1.0  # nothing beats the first epoch
+    torch.save(last, checkpoints / "last.pth")
+    best = read_checkpoint(checkpoints / "best.pth")
+    best["info"] |= {"epoch": 1, "metrics": {"mAP": 1.0}}
+    torch.save(best, checkpoints / "best.pth")
+
+    def more(name: str, resume: Path) -> Any:
+        return train(make(training__epochs=3, training__name=name, training__resume=str(resume)))
+
+    (checkpoints / "best.pth").rename(checkpoints / "hidden")
+    with pytest.raises(InputError, match=r"weights of this run so far, those after epoch 1.*`model.pretrained`"):
+        more("second", checkpoints / "last.pth")
+    (checkpoints / "hidden").rename(checkpoints / "best.pth")
+    assert more("second", checkpoints / "last.pth").best["epoch"] == 1
+    moved = folder_of(make(training__name="second")) / "checkpoints"
+    assert load_model(moved / "best.pth")[1].epoch == 1
+    # Going back to an earlier epoch of a run in its own folder loses nothing of it.
+    (checkpoints / "last.pth").rename(checkpoints / "epoch_0002.pth")
+    result = more(config.training.name or "", checkpoints / "epoch_0002.pth")
+    assert (result.resumed_epoch, result.best["epoch"]) == (2, 1)
+    assert load_model(checkpoints / "best.pth")[1].epoch == 1
+    assert (folder_of(config) / "previous-1" / "checkpoints" / "best.pth").exists()
 
 
 def test_a_checkpoint_wins_over_pretrained_weights_and_says_so(make: Make, tmp_path: Path) -> None:
@@ -798,6 +838,13 @@ def test_verdicts() -> None:
     risen = [{"epoch": 1, "loss": 5.0}, {"epoch": 2, "loss": 17.5}, {"epoch": 3, "loss": 9.0}]
     (said, _) = verdicts(risen, risen[-1], None, random_start=True, people=0)
     assert "the loss did not fall (epoch 1: 5, the last: 9)" in said
+    assert "Start from trained weights" in said
+    (said, _) = verdicts(risen, risen[-1], None, random_start=False, people=0)
+    assert "Start from trained weights" not in said
+    (said,) = verdicts(
+        [{**risen[0], "accuracy": 0.5}, {**risen[1], "accuracy": 0.6}], risen[1], None, random_start=True, people=0
+    )
+    assert "did not fall" not in said, "more of the people are told apart all the same"
 
 
 def test_best_row_at_full_size_and_after_the_start() -> None:
