@@ -64,7 +64,8 @@ def _iou_of_pairs(a: FloatArray, b: FloatArray, growth: FloatArray | float) -> F
     intersection = np.maximum(width, 0.0) * np.maximum(height, 0.0)
     areas = (a[:, 2] + growth) * (a[:, 3] + growth) + (b[:, 2] + growth) * (b[:, 3] + growth)
     union = areas - intersection
-    return np.divide(intersection, union, out=np.zeros_like(intersection), where=union > 0)
+    overlap: FloatArray = np.divide(intersection, union, out=np.zeros_like(intersection), where=union > 0)
+    return overlap
 
 
 def covered(boxes: FloatArray) -> FloatArray:

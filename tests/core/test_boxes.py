@@ -36,6 +36,9 @@ def test_iou_counts_pixels(a: np.ndarray, b: np.ndarray) -> None:
             union = (mask(first) | mask(second)).sum()
             expected[i, j] = (mask(first) & mask(second)).sum() / union if union else 0.0
     assert_allclose(iou(a, b), expected)
+    margin = np.arange(len(a), dtype=float)
+    for i, by in enumerate(np.outer(margin, [-1, -1, 2, 2])):
+        assert_allclose(iou(a, b, margin)[i : i + 1], iou(a[i : i + 1] + by, b + by))
 
 
 def test_who_is_hidden_by_whom() -> None:
