@@ -114,7 +114,7 @@ class Outputs:
         found = []
         for output, path in self.paths:
             found += self.parts.get(output.field, [path] if path != STDOUT else [])
-        return [path for path in found if path.exists()]
+        return [path for path in found if (any(path.iterdir()) if path.is_dir() else path.exists())]
 
     @property
     def rotates(self) -> bool:
