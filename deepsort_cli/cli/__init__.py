@@ -198,8 +198,9 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if HANG_UP is not None and signal.getsignal(HANG_UP) == signal.SIG_DFL:
         on_hang_up(_interrupt)
-    from deepsort_cli.cli.encoding import flush_stdout, make_streams_safe
+    from deepsort_cli.cli.encoding import flush_stdout, make_streams_safe, occupy_closed_streams
 
+    occupy_closed_streams()
     make_streams_safe()
     if "_DEEPSORT_COMPLETE" in os.environ:
         os.environ["COLUMNS"] = "1000"  # the shell asks for completions, each with its description on one line

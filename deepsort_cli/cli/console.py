@@ -97,6 +97,8 @@ def write(text: str) -> None:
         RunError: stdout takes no more, as on a full disk.
         BrokenPipeError: its reader has left.
     """
+    if sys.stdout is None:
+        raise RunError("the result has nowhere to go: standard output is closed.")
     with writing():
         print(text, flush=True)
 

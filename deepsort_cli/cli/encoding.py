@@ -45,6 +45,18 @@ def _replace(error: UnicodeError) -> tuple[str, int]:
 codecs.register_error(HANDLER, _replace)
 
 
+def occupy_closed_streams() -> None:
+    """Point the numbers of standard streams that are closed at nothing.
+
+    The next files that are opened would get them, and what libraries print would be written into those files.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free: this one
+
+
 def make_streams_safe() -> None:
     """Let stdout and stderr replace what they cannot show, instead of failing."""
     for stream in (sys.stdout, sys.stderr):

@@ -349,17 +349,22 @@ Inputs = Iterable[tuple[str, Path]]
 def refuse_input(path: Path, inputs: Inputs, *, key: str) -> None:
     """Refuse to write where something is read from, by whatever name: it would be gone, also with `overwrite`.
 
+    A folder is refused where something in a folder of it is read, as crops of tracks lie: earlier ones are replaced.
+
     Args:
         key: the setting the path was given with, for messages.
 
     Raises:
         InputError: naming both settings.
     """
-    if not is_file(path):
-        return
-    for other, file in inputs:
-        if is_same_file(path, file):
-            raise InputError(f"`{key}` {path}: `{other}` reads this file. Choose another name.")
+    if path.is_dir():
+        for inner, other in {file.parent: other for other, file in inputs}.items():
+            if is_same_file(path, inner.resolve().parent):
+                raise InputError(f"`{key}` {path}: `{other}` reads {inner} in this folder. Choose another one.")
+    elif is_file(path):
+        for other, file in inputs:
+            if is_same_file(path, file):
+                raise InputError(f"`{key}` {path}: `{other}` reads this file. Choose another name.")
 
 
 def check_output_file(path: Path, *, overwrite: bool, key: str, inputs: Inputs = ()) -> None:

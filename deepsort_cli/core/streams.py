@@ -6,14 +6,43 @@ import contextlib
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Generic, TypeVar
+
+from deepsort_cli.core.errors import DeepsortError, RunError
 
 S = TypeVar("S")
 T = TypeVar("T")
 
 POLL_SECONDS = 0.2
+
+
+def close_all(closes: Sequence[Callable[[], None]]) -> None:
+    """Call all of them, the last one first, also where some fail.
+
+    Raises:
+        RunError: what all that failed have to say, each once.
+    """
+    failures: list[DeepsortError] = []
+
+    def close(one: Callable[[], None]) -> None:
+        try:
+            one()
+        except DeepsortError as error:
+            failures.append(error)
+
+    with contextlib.ExitStack() as stack:  # also after an error of the program's own
+        for one in closes:
+            stack.callback(close, one)
+    if failures:
+        raise all_of(failures)
+
+
+def all_of(errors: Sequence[BaseException]) -> BaseException:
+    """The only error; or one that says what all of several say."""
+    said = list(dict.fromkeys(map(str, errors)))
+    return errors[0] if len(said) == 1 else RunError("\n".join(said))
 
 
 class Behind(Generic[S]):

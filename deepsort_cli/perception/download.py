@@ -176,7 +176,7 @@ def _reason(error: Exception) -> str:
         (requests.exceptions.ConnectTimeout, f"no answer within {CONNECT_TIMEOUT:g} s"),
         (requests.exceptions.ReadTimeout, f"no data for {READ_TIMEOUT:g} s"),
         (requests.exceptions.ChunkedEncodingError, "the transfer was cut"),
-        (requests.exceptions.ConnectionError, "no connection to the server; is this machine offline?"),
+        (requests.exceptions.ConnectionError, "no connection to the server, as if this machine were offline"),
         (requests.exceptions.InvalidURL, "not a valid address"),
         (requests.exceptions.MissingSchema, "not a valid address"),
     ):

@@ -89,9 +89,10 @@ class Webhooks:
         if self._thread.is_alive():
             self._thread.join(farewell + 0.5)  # it may wait for an answer: then nobody knows whether that arrived
         self._session.close()
-        lost = self.dropped + len(self._waiting)
+        untaken, missed = self._log.after(self._read)  # while it waited for an answer
+        lost = self.dropped + len(self._waiting) + len(untaken) + missed
         if lost:
-            self._warn(f"{KEY} {self._shown}: {self.delivered:,} events arrived, {lost:,} did not.")
+            self._warn(f"{KEY} {self._shown}: {counted(self.delivered, 'event')} arrived, {lost:,} did not.")
         elif self.delivered:
             self._note(f"{counted(self.delivered, 'event')} arrived at {self._shown}")
 

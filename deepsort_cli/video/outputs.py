@@ -6,6 +6,7 @@ Which outputs there are is the table `sinks.outputs`; nothing here knows one of 
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any, TypeVar
 from deepsort_cli.core import Frame, InputError, Tracks
 from deepsort_cli.core.files import Inputs, check_output_file, check_output_folder, look, refuse_input, remove_abandoned
 from deepsort_cli.core.regions import Counts
-from deepsort_cli.core.streams import clock
+from deepsort_cli.core.streams import clock, close_all
 from deepsort_cli.core.types import Detections, FloatArray
 from deepsort_cli.video.overlay import Overlay
 from deepsort_cli.video.settings import OutputSettings
@@ -113,7 +114,7 @@ class Outputs:
         found = []
         for output, path in self.paths:
             found += self.parts.get(output.field, [path] if path != STDOUT else [])
-        return [path for path in found if path.exists()]
+        return [path for path in found if (any(path.iterdir()) if path.is_dir() else path.exists())]
 
     @property
     def rotates(self) -> bool:
@@ -172,6 +173,8 @@ class Outputs:
         if path == STDOUT and not output.lines:
             able = ", ".join(f"`{other.key}`" for other in outputs() if other.lines)
             raise InputError(f"{name} -: only {able} can go to standard output; give a file name.")
+        if path == STDOUT and sys.stdout is None:
+            raise InputError(f"{name} -: standard output is closed. Give a file name.")
         look(path, key=output.key)
         if path.resolve() in seen:
             raise InputError(f"{name} {path}: {seen[path.resolve()]} writes the same file.")
@@ -301,10 +304,8 @@ class Sinks:
             record.see(frame, detections, motion)
 
     def close(self) -> None:
-        """Close every sink, also when one of them fails; the first failure is raised at the end."""
-        with contextlib.ExitStack() as stack:
-            for sink in (*self.data, *self.pictures, *self.records):
-                stack.callback(sink.close)
+        """Close every sink, also when some fail; what they say is raised at the end."""
+        close_all([sink.close for sink in (*self.data, *self.pictures, *self.records)])
 
     def __enter__(self) -> Sinks:
         return self

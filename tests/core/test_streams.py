@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 
 import pytest
 
-from deepsort_cli.core.streams import Behind
+from deepsort_cli.core.errors import InputError, RunError
+from deepsort_cli.core.streams import Behind, close_all
 
 
 class TestBehind:
@@ -42,3 +44,26 @@ class TestBehind:
         with pytest.raises(ValueError, match="mine"), Behind(fail, depth=4) as behind:
             behind.put(0)
             raise ValueError("mine")
+
+
+def test_all_are_closed_the_last_one_first_and_every_failure_is_said() -> None:
+    called: list[int] = []
+
+    def closing(number: int, error: Exception | None = None) -> Callable[[], None]:
+        def close() -> None:
+            called.append(number)
+            if error is not None:
+                raise error
+
+        return close
+
+    with pytest.raises(RunError, match="^full\ngone$"):
+        close_all(
+            [closing(1, RunError("gone")), closing(2), closing(3, RunError("full")), closing(4, RunError("full"))]
+        )
+    assert called == [4, 3, 2, 1]
+    with pytest.raises(InputError, match="^no$"):
+        close_all([closing(1), closing(2, InputError("no"))])
+    with pytest.raises(ZeroDivisionError):
+        close_all([closing(5, RunError("lost")), closing(6, ZeroDivisionError())])
+    assert called[-2:] == [6, 5]

@@ -33,6 +33,8 @@ class Receiver:
         self.answers: list[int] = []
         self.bodies: list[dict[str, Any]] = []
         self.headers: list[Any] = []
+        self.answering = threading.Event()
+        self.answering.set()
         self.url = ""
 
     @property
@@ -50,6 +52,7 @@ def receiver() -> Iterator[Receiver]:
         def do_POST(self) -> None:
             made.bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
             made.headers.append(self.headers)
+            made.answering.wait(WAIT)
             status = made.answers.pop(0) if made.answers else 200
             self.send_response(status)
             self.send_header("Content-Length", "0")
@@ -147,6 +150,17 @@ def test_the_end_posts_what_still_waits(receiver: Receiver, said: Said) -> None:
     door.see(1.0, tracks_of([1, 2, 3]), None)
     hooks.close(farewell=30)
     assert hooks.delivered == 3
+
+
+def test_what_happens_while_no_answer_comes_is_counted_as_well(receiver: Receiver, said: Said) -> None:
+    receiver.answering.clear()
+    hooks, door = make(receiver.url, said)
+    door.see(1.0, tracks_of([1]), None)
+    until(lambda: receiver.bodies)
+    door.see(2.0, tracks_of([1, 2, 3]), None)
+    hooks.close(farewell=0.1)
+    receiver.answering.set()
+    assert "0 events arrived, 3 did not" in said.warnings[-1]
 
 
 @pytest.mark.parametrize(

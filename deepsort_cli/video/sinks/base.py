@@ -176,6 +176,10 @@ class TemporaryFile:
             self.path.unlink(missing_ok=True)
 
 
-def write_error(path: Path, error: Exception) -> RunError:
-    """The error that tells why writing `path` failed, from one of the system or of FFmpeg."""
-    return write_failure(path, error, begun=True)
+def write_error(path: Path, error: Exception, *, whole: bool = False) -> RunError:
+    """The error that tells why writing `path` failed, from one of the system or of FFmpeg.
+
+    Args:
+        whole: it is written as a whole or not at all, so that no part of it is kept.
+    """
+    return write_failure(path, error, begun=not whole)

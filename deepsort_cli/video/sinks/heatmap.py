@@ -73,7 +73,7 @@ class HeatmapSink(Sink):
             with atomic_path(self._path) as temporary:
                 _draw(temporary, title, heat, self._background.picture())
         except OSError as error:
-            raise write_error(self._path, error) from None
+            raise write_error(self._path, error, whole=True) from None
         if shift := self._background.shift():
             self._warn(
                 f"{self._path}: the camera moved, by about {shift:.0%} of the picture. A heat map is of places in the "

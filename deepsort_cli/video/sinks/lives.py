@@ -115,7 +115,7 @@ class LivesSink(Sink):
             with atomic_path(self._path) as temporary:
                 self._finish(temporary, lives)
         except OSError as error:
-            raise write_error(self._path, error) from None
+            raise write_error(self._path, error, whole=True) from None
 
     @abstractmethod
     def _finish(self, path: Path, lives: Lives) -> None:

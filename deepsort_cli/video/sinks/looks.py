@@ -73,7 +73,7 @@ class LooksSink(Sink):
             person = np.array([self._people[int(i)] for i in table[:, 1]], np.int64) if self._people else None
             Looks(table, features, self._threshold(), fps, person, self._place).save(self._path)
         except OSError as error:
-            raise write_error(self._path, error) from None
+            raise write_error(self._path, error, whole=True) from None
 
 
 def _check(job: Job) -> None:

@@ -38,7 +38,7 @@ class RecordingSink(Sink):
         try:
             self._writer.add(frame, detections, motion)
         except OSError as error:
-            raise write_error(self._path, error) from None
+            raise write_error(self._path, error, whole=True) from None
 
     def write(self, frame: Frame, tracks: Tracks, counts: Counts | None = None) -> None:
         """Tracks are not recorded: they can be made again."""
@@ -52,7 +52,7 @@ class RecordingSink(Sink):
                 self._writer.write(self._file.stream)
                 self._file.publish()
         except OSError as error:
-            raise write_error(self._path, error) from None
+            raise write_error(self._path, error, whole=True) from None
         finally:
             self._writer.close()
             self._file.remove()

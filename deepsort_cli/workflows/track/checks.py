@@ -136,6 +136,8 @@ def files_read(settings: TrackSettings, parts: Parts, sources: Sequence[Source])
         "reid.model_path": None if parts.embedder is None else parts.embedder.file,
     }
     found = [(key, path) for key, path in named.items() if path is not None]
+    if settings.across.known is not None:
+        found += [("across.known", path) for path in settings.across.known.glob("*/*")]
     return found + [("source", path) for source in sources for path in source.files]
 
 

@@ -13,6 +13,7 @@ from deepsort_cli.core import Frame, InputError, Tracks
 from deepsort_cli.core.events import Listener
 from deepsort_cli.core.files import check_output_file, remove_abandoned
 from deepsort_cli.core.looks import ENROLLED
+from deepsort_cli.core.streams import close_all
 from deepsort_cli.data.known import described
 from deepsort_cli.evaluation.enrolment import Enrolment, calibrate
 from deepsort_cli.settings.track import TrackSettings
@@ -163,13 +164,13 @@ class Register:
         """Write the file of people and the page.
 
         Raises:
-            RunError: one of them cannot be written; the other is.
+            RunError: one of them cannot be written, or both; the other is.
         """
-        with contextlib.ExitStack() as stack:  # both, also where one fails
-            if self._page is not None:
-                stack.callback(self._write_page, self._page)
-            if self._kept is not None:
-                stack.callback(self._kept.write, self._gallery, self._portraits)
+        page, kept = self._page, self._kept
+        writes = [] if page is None else [lambda: self._write_page(page)]
+        if kept is not None:
+            writes.append(lambda: kept.write(self._gallery, self._portraits))
+        close_all(writes)
 
     def _write_page(self, path: Path) -> None:
         names = {person.number: person.name for person in self._gallery.people.values()}

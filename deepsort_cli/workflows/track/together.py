@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from deepsort_cli.core import Frame, Tracks
 from deepsort_cli.core.errors import DeepsortError
 from deepsort_cli.core.events import Listener
+from deepsort_cli.core.streams import all_of
 from deepsort_cli.core.turns import FairPool, Lane
 from deepsort_cli.settings.track import TrackSettings
 from deepsort_cli.workflows.track.across import Across
@@ -147,7 +148,7 @@ class Together:
         try:
             one.finish(error)
         except (DeepsortError, OSError) as failure:
-            ending, error = "failed", error or failure
+            ending, error = "failed", failure if error is None else all_of([error, failure])
         if error is not None:
             self._failure = self._failure or error
             if self._alone:  # the error says it all
