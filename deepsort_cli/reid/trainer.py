@@ -19,7 +19,7 @@ from deepsort_cli.core.counted import counted
 from deepsort_cli.core.events import Listener
 from deepsort_cli.core.preprocess import Preprocess
 from deepsort_cli.reid.announcement import plan_of
-from deepsort_cli.reid.backbones import Backbone, build_backbone, part_of
+from deepsort_cli.reid.backbones import Backbone, NeckFeature, build_backbone, part_of
 from deepsort_cli.reid.bundled import weights_file
 from deepsort_cli.reid.carried import CarriedThreshold
 from deepsort_cli.reid.certainty import Trial
@@ -84,6 +84,9 @@ class Trainer:
         self.resumed_epoch: int | None = None
         self.last_save = time.monotonic()
         self.board: Any = None
+        self.start_feature: NeckFeature | None = (
+            None  # that the pretrained weights put out, where they have a threshold
+        )
 
         # The weights: of an interrupted run, else pretrained, else random.
         torch.manual_seed(seed_of(config.training.seed))
@@ -307,7 +310,10 @@ class Trainer:
     def _validate(self, epoch: int) -> Row:
         model, size = self.learner.inference_model, self._input(epoch)
         row = self.validator.measure(model, size, self.position.found, self.listener)
-        self.position.threshold = self.position.threshold.after(self.validator.features, self.validator.held_out)
+        known, of_start = self.position.threshold, None
+        if not known.same_feature and known.share is None and self.start_feature is not None:
+            of_start = self.validator.features_as(self.start_feature, model, size, self.listener)
+        self.position.threshold = known.after(self.validator.features, self.validator.held_out, of_start)
         return row
 
     def _keep_best(self, row: Row) -> None:
@@ -361,8 +367,12 @@ class Trainer:
         for name in ("mean", "std", "channel_order"):  # another size does no harm
             if getattr(then, name) != getattr(now, name):
                 self.warn(f"{path} was trained with model.input.{name} {getattr(then, name)}, not {getattr(now, name)}")
-        if source.embeds_like(model) and all(part_of(key) != "fc" for key in report.left_out):
-            self.position.threshold = CarriedThreshold(source.metrics.get("threshold"))
+        fresh = {part_of(key) for key in report.left_out}
+        if "fc" not in fresh:
+            alike = source.embeds_like(model)
+            if alike or source.neck_feature == "before" or "bnneck" not in fresh:
+                self.position.threshold = CarriedThreshold(source.metrics.get("threshold"), same_feature=alike)
+                self.start_feature = source.neck_feature
         if not path.exists():
             return f"the bundled weights of {path}"
         return f"{source.source} weights from {path}"

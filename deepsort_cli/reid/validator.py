@@ -10,13 +10,13 @@ import torch
 from deepsort_cli.core.events import Listener
 from deepsort_cli.core.preprocess import Float32Array, Preprocess
 from deepsort_cli.core.types import FloatArray
-from deepsort_cli.reid.backbones import Backbone
+from deepsort_cli.reid.backbones import Backbone, NeckFeature
 from deepsort_cli.reid.certainty import Certainty, People
 from deepsort_cli.reid.distributed import Ranks
 from deepsort_cli.reid.meter import Row
 from deepsort_cli.reid.run_images import RunImages
 from deepsort_cli.reid.train_data import TrainData
-from deepsort_cli.reid.validation import validate
+from deepsort_cli.reid.validation import Validated, validate
 
 
 class Validator:
@@ -56,11 +56,30 @@ class Validator:
         Args:
             found: as in `Position`: what is known of the start, for what was gained since.
         """
+        began = time.perf_counter()
+        result = self._look(model, size, listener)
+        if result is None:
+            return {}
+        self.ap, self.features = result.ap.tolist(), result.features
+        self.seconds = time.perf_counter() - began
+        return result.figures | self._bounds(result.ap, found)
+
+    def features_as(
+        self, feature: NeckFeature, model: Backbone, size: Preprocess, listener: Listener
+    ) -> Float32Array | None:
+        """The features of all its pictures, before or after BNNeck, whichever the model puts out otherwise."""
+        usual, model.neck_feature = model.neck_feature, feature
+        try:
+            result = self._look(model, size, listener)
+        finally:
+            model.neck_feature = usual
+        return None if result is None else result.features
+
+    def _look(self, model: Backbone, size: Preprocess, listener: Listener) -> Validated | None:
         data = self.data
         if self.crops is None or data.query is None or data.gallery is None:
-            return {}
-        began = time.perf_counter()
-        result = validate(
+            return None
+        return validate(
             model,
             self.crops,
             data.query,
@@ -71,9 +90,6 @@ class Validator:
             ranks=self.ranks,
             listener=listener,
         )
-        self.ap, self.features = result.ap.tolist(), result.features
-        self.seconds = time.perf_counter() - began
-        return result.figures | self._bounds(result.ap, found)
 
     def certainty(self, found: Mapping[str, Sequence[float]]) -> Certainty | None:
         """How sure the gain over the start is."""

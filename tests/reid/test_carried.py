@@ -36,6 +36,21 @@ def test_as_many_pairs_are_accepted_as_by_the_start(start: float, spread: float,
     assert unchanged["threshold"] == pytest.approx(start, abs=1e-3)
 
 
+def test_where_the_run_puts_out_another_feature_its_start_has_another_threshold_too() -> None:
+    shown, inside, later = people(6, 8, 0.5), people(6, 8, 0.3), people(6, 8, 0.2)
+    unknown = CarriedThreshold(0.4, same_feature=False)
+    assert unknown.at(0) == unknown.after(inside, 6).at(3) == ({}, "")
+    known = unknown.after(inside, 6, of_start=shown)
+    first = known.at(0)[0]["threshold"]
+    assert first < 0.4
+    assert accepted(inside, first) == pytest.approx(accepted(shown, 0.4), abs=0.02)
+    assert known.at(2) == ({}, ""), "not measured yet"
+    assert known.after(later, 6).at(2)[0]["threshold"] < first
+    both = mean_of([known.after(later, 6), known.after(inside, 6)])
+    assert both is not None
+    assert both.at(0)[0]["threshold"] == first
+
+
 def test_many_pictures_are_looked_at_in_part() -> None:
     many = people(300, 10, 0.5)
     assert len(many) > 2 * MOST_PICTURES
