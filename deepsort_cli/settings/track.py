@@ -44,6 +44,8 @@ PRESETS: dict[str, dict[str, Any]] = {
         "tracker.reentry_age": "30s",
         "tracker.start_score": "auto",
         "tracker.overlap_age": 5,
+        "tracker.n_init": 2,
+        "tracker.n_init_near": 3,
         "tracker.confirm_first": True,
         "tracker.without_looks.overlap_age": "2s",
         "tracker.without_looks.max_iou_distance": 0.8,
@@ -67,7 +69,11 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 """What each preset sets, by dotted key. Measured by `benchmarks/tracking_quality.py`; see docs/TRACKING.md."""
 
-INSTEAD_OF = {f"tracker.without_looks.{name}": f"tracker.{name}" for name in ("max_iou_distance", "n_init")}
+INSTEAD_OF = {
+    "tracker.without_looks.max_iou_distance": "tracker.max_iou_distance",
+    "tracker.without_looks.n_init": "tracker.n_init",
+    "tracker.n_init_near": "tracker.n_init",
+}
 """What a preset sets for a special case → the usual key: who sets that means it in the special case too."""
 
 

@@ -168,6 +168,11 @@ class TrackerSettings(Settings):
         3,
         description="Detections that confirm a track, the first one included; or seconds it is seen on end: 0.1s.",
     )
+    n_init_near: FramesOrSecondsOrUnset = Field(
+        None,
+        description="At least so many, or so long, where the new track overlaps a confirmed one (max_iou_distance): it "
+        "may be the same person; null: n_init.",
+    )
     confirm_first: bool = Field(
         False, description="Confirm tracks that begin in the first frame at once: who is there did not just come in."
     )
@@ -314,7 +319,7 @@ class TrackerSettings(Settings):
         return self
 
 
-_AGES = ("max_age", "n_init", "overlap_age", "reentry_age")
+_AGES = ("max_age", "n_init", "n_init_near", "overlap_age", "reentry_age")
 
 
 class LinkOptions(NamedTuple):

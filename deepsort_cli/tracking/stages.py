@@ -87,6 +87,11 @@ class Stages:
         rows, columns, rest = match(cost, self._settings.max_iou_distance)
         return lost[rows], unmatched[columns], unmatched[rest]
 
+    def overlap_confirmed(self, seen: Observation, columns: IntArray) -> Mask:
+        """(M,) whether these detections overlap a confirmed track enough to continue it."""
+        cost = self._overlap_cost(np.flatnonzero(self._live.confirmed), seen, columns)
+        return np.asarray((cost <= self._settings.max_iou_distance).any(axis=0))
+
     def _overlap_cost(self, tracks: IntArray, seen: Observation, columns: IntArray | slice = slice(None)) -> FloatArray:
         """(T, N) 1 − IoU of tracks and detections; inf between classes where they are kept apart."""
         # Left, top, width, height, as in the reference: many costs tie, and the solver's choice among them hangs on the

@@ -55,6 +55,8 @@ class Tracker:
       those just lost. The paper looks once, in the frame after the last.
     - `without_looks` (SORT's successors, ByteTrack and C-BIoU among them): where no look was ever known, all confirmed
       tracks, lost ones too, choose by overlap at once, before tentative ones.
+    - `n_init_near`: a new track that overlaps a confirmed one is confirmed later than others, since it may be the same
+      person, whom the confirmed one finds again in the next frame.
     - `confirm_first` (ByteTrack): tracks that begin in the first frame are confirmed at once.
     - `box`: a track seen in this frame is reported where its detection was, not where the filter puts it.
     - `per_class`: tracks and detections of different classes never match.
@@ -179,6 +181,7 @@ class Tracker:
         self._learn(tracks, columns, looks)
         if low is not None:
             self._continue_with(low)
+        self._stages.margin = None  # of the tracks before some are deleted
         self._delete_lost()
         if (least := self.settings.least_start) is not None:
             sure = full.scores[unmatched] >= least
@@ -257,7 +260,8 @@ class Tracker:
         return Observation.of(detections, usable[full]), Observation.of(detections, usable[low])
 
     def _update_matched(self, tracks: IntArray, columns: IntArray, seen: Observation) -> None:
-        live, n_init = self._live, self._rules.n_init
+        live = self._live
+        near = self._near_confirmed(tracks, columns, seen)
         confidences = seen.scores[columns] if self.settings.nsa else None
         kalman.update(live.state, tracks, seen.measurements[columns], confidences)
         live.hits[tracks] += 1
@@ -268,11 +272,24 @@ class Tracker:
         live.detected[tracks] = seen.boxes[columns]
         if self._in_seconds:
             live.seconds[tracks, LAST] = self._clock.now
-        if n_init.in_seconds:
-            enough = self._clock.now - live.seconds[tracks, FIRST] >= n_init.shortest
-        else:
-            enough = live.hits[tracks] >= n_init.amount
+        enough = self._seen_for(tracks, self._rules.n_init)
+        if self._rules.n_init_near is not None:
+            enough &= ~near | self._seen_for(tracks, self._rules.n_init_near)
         self._confirm(tracks[enough])
+
+    def _near_confirmed(self, tracks: IntArray, columns: IntArray, seen: Observation) -> Mask:
+        """(M,) whether tentative tracks may be people already known: a confirmed track overlaps their detections."""
+        near = np.zeros(len(tracks), bool)
+        if self._rules.n_init_near is not None:
+            new = np.flatnonzero(~self._live.confirmed[tracks])
+            near[new] = self._stages.overlap_confirmed(seen, columns[new])
+        return near
+
+    def _seen_for(self, tracks: IntArray, least: Age) -> Mask:
+        """(M,) whether tracks were seen so often on end, or for so long."""
+        if least.in_seconds:
+            return np.asarray(self._clock.now - self._live.seconds[tracks, FIRST] >= least.shortest)
+        return np.asarray(self._live.hits[tracks] >= least.amount)
 
     def _confirm(self, tracks: IntArray) -> None:
         """Confirm those of these tracks that are not confirmed yet."""
@@ -348,9 +365,10 @@ class Tracker:
         self._next_id += n
         self.begun += n
         begun = np.arange(len(self) - n, len(self))
-        at_once = self.settings.confirm_first and self._clock.frame == 1
-        if at_once or self._rules.n_init == Age(1, False):
+        if self.settings.confirm_first and self._clock.frame == 1:
             self._confirm(begun)
+        elif self._rules.n_init == Age(1, False):
+            self._confirm(begun[~self._near_confirmed(begun, columns, seen)])
         return begun
 
     def _recognise_returned(self) -> None:

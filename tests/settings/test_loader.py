@@ -71,6 +71,7 @@ class TestPresets:
         assert without.n_init == 2
         settings = resolve(TrackSettings, flags={"preset": "strong", "tracker.n_init": 5})
         assert settings.tracker.without_looks == without.model_copy(update={"n_init": None})
+        assert settings.tracker.n_init_near is None
         assert settings.overruled() == ["tracker.n_init=5"]
         off = resolve(TrackSettings, overrides=["preset=strong", "tracker.nsa=false", "tracker.ema_alpha=null"])
         assert off.overruled() == ["tracker.ema_alpha=null", "tracker.nsa=false"]

@@ -318,6 +318,46 @@ class TestWithoutLooks:
             assert (matched(a), a.boxes.tolist()) == (matched(b), b.boxes.tolist())
 
 
+class TestNewTracksNearConfirmedOnes:
+    """They may be the same person, so they wait longer."""
+
+    @pytest.mark.parametrize(("n_init", "near", "frames"), [(2, 4, 4), (1, 3, 3), (3, 2, 3), (2, "0.35s", 5)])
+    @pytest.mark.parametrize("shift", [15, 200])
+    def test_wait_while_they_overlap(self, n_init: int, near: int | str, frames: int, shift: int) -> None:
+        """A confirmed track goes on beside the new one, so nothing else decides when that is confirmed."""
+        tracker = Tracker(TrackerSettings(n_init=n_init, n_init_near=near, nominal_fps=10))
+        for frame in range(3):
+            tracker.update(people((100, 200)), time=frame / 10)
+        shown = []
+        for frame in range(3, 9):
+            tracks = tracker.update(people((100, 200), (100 + shift, 200)), time=frame / 10)
+            shown.append(len(tracks))
+        wait = (n_init if shift == 200 else frames) - 1
+        assert shown == [1] * wait + [2] * (6 - wait)
+
+    def test_who_is_found_again_in_the_frame_after_keeps_the_id(self) -> None:
+        """For one frame the looks are too strange, so that a new track takes the detection."""
+
+        def ids(**options: Any) -> set[int]:
+            tracker = Tracker(TrackerSettings(n_init=2, gating=False, max_iou_distance=0.75, **options))
+            for _ in range(3):
+                tracker.update(people((100, 200), looks=[0]))
+            tracker.update(people())
+            seen = [tracker.update(people((110, 200), looks=[look])) for look in (1, 1, 0, 0)]
+            return {track_id for tracks in seen for track_id in matched(tracks).values()}
+
+        assert ids() == {1, 2}
+        assert ids(n_init_near=3) == {1}
+
+    def test_not_where_other_rules_confirm_without_looks(self) -> None:
+        options = {"n_init": 2, "n_init_near": 9, "without_looks": {"n_init": 2}}
+        tracker = Tracker(TrackerSettings(**options))
+        for _ in range(2):
+            tracker.update(people((100, 200)))
+        tracker.update(people((100, 200), (115, 200)))
+        assert len(tracker.update(people((100, 200), (115, 200)))) == 2
+
+
 def test_who_is_there_in_the_first_frame() -> None:
     """Is confirmed at once, those who come later by `n_init`; with reset the first frame comes again."""
     tracker = Tracker(TrackerSettings(confirm_first=True, start_score=0.6))
@@ -480,6 +520,7 @@ class TestReentry:
 OPTIONS = st.fixed_dictionaries(
     {
         "n_init": st.integers(1, 3),
+        "n_init_near": st.sampled_from([None, 3]),
         "confirm_first": st.booleans(),
         "gating": st.sampled_from([True, True, False]),
         "motion_weight": st.sampled_from([0.0, 0.3]),

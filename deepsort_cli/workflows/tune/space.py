@@ -101,6 +101,7 @@ def search_space(recordings: Sequence[Recording], keep: Sequence[str]) -> list[P
     if any(recording.detections.features is not None for recording in recordings):
         found += [
             _whole("tracker.n_init", 1, 5),
+            _whole("tracker.n_init_near", 1, 5),
             _between("tracker.max_cosine_distance", 0.03, 0.7),
             _one_of("tracker.ema_alpha", None, 0.9),
             _one_of("tracker.reentry_age", 0, "10s", "30s"),
@@ -140,6 +141,7 @@ def first_trial(settings: TrackSettings, space: Sequence[Parameter]) -> dict[str
         "tracker.start_score": full,
         "tracker.max_cosine_distance": 0.25,
         "tracker.clock": "frames",
+        "tracker.n_init_near": settings.tracker.n_init,
         "tracker.without_looks.n_init": settings.tracker.n_init,
         "tracker.without_looks.max_iou_distance": settings.tracker.max_iou_distance,
     }
