@@ -6,6 +6,7 @@ MOT17-05 with its stored features), and further demo scenes: seeds 4 to 6, on wh
 
     python benchmarks/linking.py --cache recordings
     python benchmarks/linking.py --choose --cache recordings     # the choice, leaving out one sequence at a time
+    python benchmarks/linking.py --ceiling --cache recordings    # what is left to link, by the ground truth
     python benchmarks/linking.py --speed                         # seconds for 500 to 8,000 tracklets
 """
 
@@ -34,7 +35,7 @@ from tracking_quality import (
     settings_for,
 )
 
-from deepsort_cli.core.boxes import xyxy_to_tlwh
+from deepsort_cli.core.boxes import iou, xyxy_to_tlwh
 from deepsort_cli.core.looks import LookRecord
 from deepsort_cli.core.mot import Comparison
 from deepsort_cli.core.types import FloatArray, IntArray
@@ -44,6 +45,7 @@ from deepsort_cli.perception.embedders import open_embedder
 from deepsort_cli.perception.settings import DetectorSettings, EmbedderSettings
 from deepsort_cli.settings.track import TrackSettings
 from deepsort_cli.tracking import Tracker, linking
+from deepsort_cli.tracking.association import match
 from deepsort_cli.tracking.linking import Known, Linking, link
 from deepsort_cli.tracking.refinement import refine
 from deepsort_cli.tracking.settings import CANONICAL_COSINE_DISTANCE, LinkOptions, RefinementSettings
@@ -176,6 +178,49 @@ def choose(found: list[tuple[str, Sequence]], threshold: float) -> None:
     print_table(["left out", "best on the others", "gains there", "as chosen"], rows)
 
 
+def ceiling(found: list[tuple[str, Sequence]], threshold: float) -> None:
+    """How much better `strong` would be, had the ground truth linked its tracks."""
+    rows = []
+    for _, sequence in found:
+        one = track_with("strong", sequence, threshold)
+        people = true_people(one)
+        joined, renamed = one.table.copy(), one.table.copy()
+        joined[:, 1] = joined_ids(one.table, people)
+        renamed[:, 1] = np.where(people > 0, -people, one.table[:, 1])
+        _, renamed[:, 1] = np.unique(renamed[:, 1], return_inverse=True)
+        scores = [one.score(table) for table in (one.table, one.linked()[0], joined, renamed)]
+        texts = [f"{100 * score.HOTA:.1f} / {100 * score.IDF1:.1f}" for score in scores]
+        rows.append([f"{sequence.name} ({sequence.group})", *texts])
+    print_table(["sequence", "strong", "linked", "joined by the truth", "joined and split by the truth"], rows)
+
+
+def true_people(one: Tracked) -> IntArray:
+    """(K,) the person each row of the tracks shows, by an IoU of 0.5 and one to one in a frame; 0: nobody."""
+    truth, people = one.sequence.ground_truth, np.zeros(len(one.table), np.int64)
+    for frame in np.unique(one.table[:, 0]):
+        here, there = np.flatnonzero(one.table[:, 0] == frame), np.flatnonzero(truth[:, 0] == frame)
+        overlap = iou(one.table[here, 2:6], truth[there, 2:6])
+        rows, columns, _ = match(1.0 - overlap, 0.5)
+        people[here[rows]] = truth[there[columns], 1]
+    return people
+
+
+def joined_ids(table: FloatArray, people: IntArray) -> IntArray:
+    """(K,) ids of whole tracks joined to people: each belongs to whom it shows most, unless that person has a longer
+    track in one of its frames."""
+    ids = table[:, 1].astype(np.int64)
+    given, frames = ids.copy(), {person: set[float]() for person in np.unique(people).tolist()}
+    for track_id in sorted(np.unique(ids).tolist(), key=lambda one: -np.count_nonzero(ids == one)):
+        rows = ids == track_id
+        shown = people[rows & (people > 0)]
+        if len(shown):
+            person = int(np.bincount(shown).argmax())
+            if not frames[person] & set(table[rows, 0]):
+                frames[person] |= set(table[rows, 0])
+                given[rows] = ids.max() + person
+    return given
+
+
 def speed() -> None:
     """Tracklets of people who walk through a picture, one after the other and many at once."""
     rng = np.random.default_rng(0)
@@ -205,6 +250,7 @@ def main() -> None:
     parser.add_argument(
         "--choose", action="store_true", help="choose the constants, leaving out one sequence at a time"
     )
+    parser.add_argument("--ceiling", action="store_true", help="what linking by the ground truth would reach")
     parser.add_argument("--speed", action="store_true", help="measure how long linking takes")
     arguments = parser.parse_args()
     if arguments.speed:
@@ -218,7 +264,7 @@ def main() -> None:
     assert embedder is not None
     assert embedder.threshold is not None
     found = list(with_looks(Recorder(detector, embedder, arguments.cache), arguments.data))
-    (choose if arguments.choose else compare)(found, embedder.threshold)
+    (choose if arguments.choose else ceiling if arguments.ceiling else compare)(found, embedder.threshold)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,9 @@ VELOCITY_WEIGHT = 1 / 160
 GATE = 9.4877
 """0.95 quantile of the χ² distribution with 4 degrees of freedom."""
 
+SUREST = 0.9
+"""Confidence above which a box counts as no more exact: no detector is, and some give 1.0 to half of what they find."""
+
 _INITIAL_POSITION = np.array([2 * POSITION_WEIGHT, 2 * POSITION_WEIGHT, 0.0, 2 * POSITION_WEIGHT])
 _INITIAL_VELOCITY = np.array([10 * VELOCITY_WEIGHT, 10 * VELOCITY_WEIGHT, 0.0, 10 * VELOCITY_WEIGHT])
 _PROCESS_POSITION = np.array([POSITION_WEIGHT, POSITION_WEIGHT, 0.0, POSITION_WEIGHT])
@@ -184,13 +187,14 @@ def deviation(state: KalmanState) -> FloatArray:
 def update(state: KalmanState, rows: IntArray, measurements: FloatArray, confidences: FloatArray | None = None) -> None:
     """Correct the tracks at `rows` (M distinct positions) with (M, 4) measurements x, y, a, h, in place.
 
-    With `confidences`, (M,) scores in [0, 1], the measurement noise R becomes (1 − confidence) R: the noise scale
-    adaptive filter of GIAOTracker (Du et al. 2021), also in StrongSORT. Values beyond count as the nearest bound.
+    With `confidences`, (M,) scores, the measurement noise R becomes (1 − confidence) R: the noise scale adaptive filter
+    of GIAOTracker (Du et al. 2021), also in StrongSORT. Scores below 0 and above `SUREST` count as these: without any
+    noise, the filter would take a detector's jitter for motion.
     """
     chosen = state[rows]
     noise: FloatArray | float = 1.0
     if confidences is not None:
-        noise = 1.0 - np.clip(np.nan_to_num(confidences, nan=0.0), 0.0, 1.0)[:, None]
+        noise = 1.0 - np.clip(np.nan_to_num(confidences, nan=0.0), 0.0, SUREST)[:, None]
     # A height of exactly zero leaves no noise at all; the floor turns 0 / 0 into 0.
     variance = np.maximum(innovation_variance(chosen, noise), np.finfo(np.float64).tiny)
     innovation = measurements - chosen.position

@@ -193,7 +193,8 @@ class TrackerSettings(Settings):
         0.0, ge=0.0, le=1.0, description="λ: how much motion ranks admissible matches beside appearance; 0: not at all."
     )
     nsa: bool = Field(
-        False, description="Follow confident detections more closely: measurement noise times 1 − score (NSA)."
+        False,
+        description="Follow confident detections more closely: measurement noise times 1 − score, 0.1 at least (NSA).",
     )
     ema_alpha: float | None = Field(
         None,
