@@ -123,9 +123,10 @@ def _check_identities(query: Manifest, gallery: Manifest, notes: list[str]) -> N
         return
     examples = ", ".join(map(str, missing[:5])) + (", …" if len(missing) > 5 else "")
     if len(missing) == len(identities):
-        there = ", ".join(map(str, np.unique(gallery.pids)[:5]))
+        others = np.unique(gallery.pids)
+        there = ", ".join(map(str, others[:5])) + (", …" if len(others) > 5 else "")
         raise InputError(
-            f"none of the {len(identities)} query identities ({examples}) is in the gallery (it has {there}, …). "
+            f"none of the {len(identities)} query identities ({examples}) is in the gallery (it has {there}). "
             f"Do {query.root} and {gallery.root} belong to the same dataset?"
         )
     images = int(np.isin(query.pids, missing).sum())

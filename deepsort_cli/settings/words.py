@@ -65,9 +65,44 @@ def load_yaml(text: str) -> Any:
     """Like `yaml.safe_load`, with a `Scalar` for each truth value, number and date.
 
     Raises:
-        yaml.YAMLError: it is no YAML, or a mapping has a key twice.
+        yaml.YAMLError: it is no YAML, a mapping has a key twice, or it is endless or far too large.
     """
-    return yaml.load(text, Loader=_Loader)  # a safe loader
+    loader = _Loader(text)  # a safe one
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        _values(node, {})
+        return loader.construct_document(node)
+    except RecursionError:
+        raise yaml.YAMLError("it is nested too deep") from None
+    finally:
+        loader.dispose()
+
+
+MOST_VALUES = 100_000
+"""Values in a file, those counted again that an alias repeats: nine lines can mean a billion."""
+
+
+def _values(node: yaml.Node, known: dict[int, int]) -> int:
+    """How many values there are in a node.
+
+    Args:
+        known: of the nodes seen so far, −1 while they are counted.
+
+    Raises:
+        yaml.YAMLError: too many, or one that contains itself.
+    """
+    count = known.setdefault(id(node), 0)
+    if not count:
+        known[id(node)] = -1
+        parts = node.value if isinstance(node, yaml.CollectionNode) else []
+        items = [item for part in parts for item in (part if isinstance(part, tuple) else (part,))]
+        count = known[id(node)] = 1 + sum(_values(item, known) for item in items)
+    if not 0 < count <= MOST_VALUES:
+        problem = "a value that contains itself" if count < 0 else f"more than {MOST_VALUES:,} values"
+        raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
+    return count
 
 
 def settle(model: type[BaseModel], values: Mapping[str, Any]) -> dict[str, Any]:

@@ -87,8 +87,10 @@ def test_every_file_is_there_and_agrees_with_the_figures(make_evaluation: MakeEv
 
 
 def test_skipped_queries_have_a_row_without_figures(make_manifest: Callable[..., Manifest], tmp_path: Path) -> None:
-    data = prepare(make_manifest([1, 5, 2], [1, 1, 1]), make_manifest([2, 1], [2, 2], prefix="g"))
+    data = prepare(make_manifest([1, 5, 2], [1, 1, 1]), make_manifest([2, 1], [2, 2], prefix='=HYPERLINK("x")'))
     folder = write(evaluate(data, np.eye(3)[[0, 2, 1]], np.eye(3)[[1, 0]]), tmp_path, plots=False)
+    found = {row["gallery_path"] for row in rows_of(folder / "csv/top_k_retrievals.csv")}
+    assert {path.partition("=")[0] for path in found} == {"'"}, "text, and no formula of a spreadsheet"
     rows = rows_of(folder / "csv/per_query_ap.csv")
     assert [row["status"] for row in rows] == ["valid", "skipped", "valid"]
     assert [row["ap"] for row in rows] == ["1", "", "1"]

@@ -147,6 +147,12 @@ def test_without_layers_all_is_default() -> None:
         ("- a\n- b", "expected `key: value` lines, found a list"),
         ("tracker: [", "line 1, column .*not valid YAML"),
         ("a: !!python/object/apply:os.system ['true']", "not valid YAML"),
+        ("a: &a [*a]", "a value that contains itself"),
+        ("[" * 5000, "nested too deep"),
+        (
+            "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}' if i else 'x'] * 10)}]\n" for i in range(9)),
+            "more than 100,000",
+        ),
     ],
 )
 def test_faults_in_yaml_name_file_and_remedy(tmp_path: Path, text: str, message: str) -> None:
