@@ -13,9 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-NEGLIGIBLE = 1e-20
-"""Weights nearer to zero are taken as zero. Products of such numbers with each other would be denormal, too; beside
-pixels and activations they are some 13 digits below the last one of float32."""
+from deepsort_cli.core.model_files import NEGLIGIBLE
 
 # Field numbers of onnx.proto, and the values of TensorProto.DataType
 TO_INITIALIZERS, TO_CONSTANTS = (7, 5), (7, 1, 5, 5)

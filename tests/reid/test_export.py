@@ -96,6 +96,17 @@ def test_simplifying_makes_the_graph_smaller(tmp_path: Path) -> None:
     assert counts[1] < counts[0]
 
 
+def test_weights_next_to_nothing_are_zero_and_change_nothing(tmp_path: Path) -> None:
+    model = trained()
+    with torch.no_grad():
+        model.state_dict()["conv1.conv.weight"][:2] = 1e-39  # a channel that weight decay has put to sleep
+    write_graph(model, SMALL, tmp_path / "a.onnx", batch=None, opset=17)
+    weights = [onnx.numpy_helper.to_array(one) for one in onnx.load(str(tmp_path / "a.onnx")).graph.initializer]
+    assert not any(((one != 0) & (np.abs(one) < 1e-20)).any() for one in weights if one.ndim > 1)
+    images = batch(3)
+    np.testing.assert_allclose(embed(tmp_path / "a.onnx", images), expected(model, images), atol=1e-5)
+
+
 def test_an_embedding_of_zeros_stays_zero(tmp_path: Path) -> None:
     model = trained(neck="none")
     torch.nn.init.zeros_(model.fc[1].weight)
