@@ -72,7 +72,7 @@ def test_workers_that_are_killed(videos: Path, person_model: Path, track: Track,
             track_archive(videos, listener=heard, **keywords)
         assert "stopped: 0 of 1" in heard.notes[-1]
         assert multiprocessing.active_children() == []
-        assert sorted(path.name for path in (out / ".deepsort").iterdir()) == ["failures.json", "lock"]
+        assert sorted(path.name for path in (out / ".deepsort").iterdir()) == ["failures.json"]
         assert not (out / "twice.mp4").exists()
         assert states(track_archive(videos, **keywords))["twice.mp4"] == "done"
     assert contents(out) == contents(tmp_path / "quiet")
