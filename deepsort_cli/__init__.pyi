@@ -124,7 +124,7 @@ def calibrate(
             yolox_nano where it has been fetched, else hog.
         classes: Names or numbers of the classes kept, or all; by default person where the model knows it.
         reid: Re-ID ONNX model, the name of a bundled one, or none: motion and overlap only. Default: bundled.
-        preset: deepsort: as in the paper; strong: more accurate; fast: about twice the frames per second.
+        preset: deepsort: as in the paper; strong: more accurate; fast: at least twice the frames per second.
         nn_budget: Appearance features kept per track, newest first; None: all.
         output: Settings for config, .yaml; or a copy of the Re-ID model with the threshold inside, .onnx.
         plot: Picture of the distances, .png.
@@ -670,7 +670,7 @@ def track(
             (N, 4) to (N, 6) array (x1 y1 x2 y2, score, class), supervision `Detections` or Ultralytics `Results`.
         reid: a model's name or path, `"none"`, settings, or a function from an image and (N, 4) boxes to (N, D)
             features. Functions are asked for one frame after the other, from a thread of their own.
-        preset: deepsort: as in the paper; strong: more accurate; fast: about twice the frames per second.
+        preset: deepsort: as in the paper; strong: more accurate; fast: at least twice the frames per second.
         source: Camera number, video, image folder or glob, MOT sequence, URL, or demo (demo:1 to demo:4: cameras of one
             generated world); repeat for several. With `archive.output_dir` also a folder, a glob or a text file of
             videos.
@@ -878,7 +878,7 @@ def tune(
             yolox_nano where it has been fetched, else hog.
         classes: Names or numbers of the classes kept, or all; by default person where the model knows it.
         reid: Re-ID ONNX model, the name of a bundled one, or none: motion and overlap only. Default: bundled.
-        preset: deepsort: as in the paper; strong: more accurate; fast: about twice the frames per second.
+        preset: deepsort: as in the paper; strong: more accurate; fast: at least twice the frames per second.
         objective: What is made as large as possible: hota, idf1, mota, or a mix as hota=1,idf1=1.
         trials: Settings tried; those tried before in the folder count.
         keep: Keys that stay as they are, e.g. tracker.n_init.

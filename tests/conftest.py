@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from deepsort_cli.cli import wording
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 # The test processes share the cores: threads of PyTorch and BLAS in each of them would mostly wait for each other.
@@ -45,6 +47,12 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, model_cache: Path) -> No
         if name.startswith("DEEPSORT_") and name not in {"DEEPSORT_TEST_DATA"}:
             monkeypatch.delenv(name)
     monkeypatch.setenv("DEEPSORT_MODELS", str(model_cache))
+
+
+@pytest.fixture(autouse=True)
+def _no_command_spoke_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Messages name settings by their keys again, also behind a test that ran a command in this process."""
+    monkeypatch.setattr(wording, "_current", wording.Spelling())
 
 
 @pytest.fixture

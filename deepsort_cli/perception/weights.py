@@ -1,9 +1,9 @@
 """Weights of ONNX models that are next to nothing, and slow a CPU down.
 
 Weight decay drives the weights of channels that a network does not use towards zero, below 1.2e-38, where float32 has
-fewer digits (denormal, or subnormal numbers). Processors calculate with those in microcode, a hundred times slower: a
-few hundred among the 200,000 weights of an OSNet make the whole network four times slower, and change no digit of what
-it answers.
+fewer digits (denormal, or subnormal numbers). Many processors calculate with them in microcode, 100 times slower.
+A few hundred among the 200,000 weights of an OSNet make the whole network four times slower there, and change no digit
+of what it answers.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ class CalibrateSettings(CommandSettings):
 
     preset: Literal["deepsort", "strong", "fast"] = Field(
         "deepsort",
-        description="deepsort: as in the paper; strong: more accurate; fast: about twice the frames per second.",
+        description="deepsort: as in the paper; strong: more accurate; fast: at least twice the frames per second.",
     )
     source: Annotated[tuple[str, ...], BeforeValidator(as_sources)] = Field(
         (), description="Video, image folder, camera number, URL, or a recording (.npz) of one; repeat for several."

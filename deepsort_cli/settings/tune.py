@@ -111,7 +111,7 @@ class TuneSettings(CommandSettings):
 
     preset: Literal["deepsort", "strong", "fast"] = Field(
         "deepsort",
-        description="deepsort: as in the paper; strong: more accurate; fast: about twice the frames per second.",
+        description="deepsort: as in the paper; strong: more accurate; fast: at least twice the frames per second.",
     )
     source: Annotated[tuple[str, ...], BeforeValidator(as_sources)] = Field(
         (),

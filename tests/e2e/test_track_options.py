@@ -79,7 +79,7 @@ def test_nsa_follows_confident_detections(deepsort: Run, tmp_path: Path) -> None
         tracked(deepsort, tmp_path, path, "--set", f"tracker.nsa={nsa}")[-1, 2] for nsa in ("false", "true")
     )
     assert usual < close
-    assert close == pytest.approx(70, abs=1)
+    assert close == pytest.approx(70, abs=2)  # a tenth of the noise is left
 
 
 def test_per_class_keeps_classes_apart(deepsort: Run, tmp_path: Path) -> None:
