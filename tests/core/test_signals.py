@@ -7,6 +7,7 @@ import pty
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -62,7 +63,7 @@ def test_a_lost_terminal_is_written_to_no_more_and_heard_once() -> None:
         on_hang_up(lambda: heard.append(True))
         os.write(1, b"ready")
         while not heard:
-            signal.pause()
+            time.sleep(0.01)
         os.kill(os.getpid(), signal.SIGHUP)
         try:
             os.write(1, b"to nobody")
