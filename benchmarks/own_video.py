@@ -52,7 +52,7 @@ def main(given: Sequence[str] | None = None) -> None:
     parser.add_argument("--video", type=Path, default=DATA / "video" / "vtest.avi")
     parser.add_argument("--truth", type=Path, default=DATA / "mot" / "PETS09-S2L1" / "gt" / "gt.txt")
     parser.add_argument("--half", type=int, default=398, help="frames to learn from (398)")
-    parser.add_argument("--detector", required=True)
+    parser.add_argument("--detector", default=str(DATA / "models" / "yolox_nano.onnx"))
     parser.add_argument("--seeds", type=int, default=1, help="trainings (1)")
     parser.add_argument("--keep", type=Path, help="folder to keep crops and runs in (none)")
     options = parser.parse_args(given)

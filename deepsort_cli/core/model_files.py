@@ -12,10 +12,6 @@ from deepsort_cli.core.errors import InputError
 
 ModelKind = Literal["onnx", "checkpoint", "safetensors", "torchscript", "unknown"]
 
-NEGLIGIBLE = 1e-20
-"""Weights nearer to zero are taken as zero. Products of such numbers with each other would be denormal, too; beside
-pixels and activations they are some 13 digits below the last one of float32."""
-
 HEAD_BYTES = 512
 PICKLE_STARTS = tuple(bytes([0x80, protocol]) for protocol in range(2, 6))
 """How pickles begin, in which PyTorch saved before its zip archives."""

@@ -16,10 +16,10 @@ import onnxruntime as ort
 from deepsort_cli.core.cpus import available_cpus
 from deepsort_cli.core.errors import InputError, RunError
 from deepsort_cli.core.model_files import model_kind
+from deepsort_cli.core.onnx_weights import without_negligible
 from deepsort_cli.perception.model_names import export_advice
 from deepsort_cli.perception.providers import COMPILING, ONE_AT_A_TIME, PROVIDERS, choose_providers
 from deepsort_cli.perception.settings import RuntimeSettings
-from deepsort_cli.perception.weights import without_negligible
 
 SILENT = 4  # log fatal errors only: everything else reaches the user as our own message
 DTYPES: dict[str, type[np.generic]] = {
@@ -224,7 +224,7 @@ def _start(
     while True:
         model: str | bytes = str(path)
         if providers[0][0] == PROVIDERS["cpu"]:
-            model = without_negligible(path) or model
+            model = without_negligible(path.read_bytes()) or model
         try:
             return ort.InferenceSession(model, sess_options=options, providers=providers, enable_fallback=0)
         except Exception:

@@ -24,7 +24,7 @@ from deepsort_cli.core.embedder_metadata import EmbedderMetadata
 from deepsort_cli.core.errors import InputError, RunError
 from deepsort_cli.core.extras import install
 from deepsort_cli.core.files import write_failure
-from deepsort_cli.core.model_files import NEGLIGIBLE
+from deepsort_cli.core.onnx_weights import without_negligible
 from deepsort_cli.core.preprocess import Preprocess
 from deepsort_cli.reid.backbones import Backbone
 
@@ -100,7 +100,8 @@ def write_graph(
         graph = onnx.load_model_from_string(traced.getvalue())
         if simplify:
             graph = _simplify(graph)
-    _drop_negligible(graph)
+    written = graph.SerializeToString()
+    graph = onnx.load_model_from_string(without_negligible(written) or written)
     graph.producer_name, graph.producer_version = "deepsort", deepsort_cli.__version__
     for node in graph.graph.node:
         node.ClearField("doc_string")  # where in the source an operation came from: differs between machines
@@ -184,18 +185,6 @@ def _simplify(graph: Any) -> Any:  # of onnx.ModelProto
     if not same:
         raise RunError("onnxsim changed what the graph computes. Set `export.simplify`=false.")
     return simplified
-
-
-def _drop_negligible(graph: Any) -> None:  # of onnx.ModelProto
-    """Set weights to zero that are next to it, in place: whatever runs the file need not calculate with them."""
-    from onnx import TensorProto, numpy_helper
-
-    for tensor in graph.graph.initializer:
-        if tensor.data_type == TensorProto.FLOAT and len(tensor.dims) > 1:
-            weights = numpy_helper.to_array(tensor)
-            small = (weights != 0) & (np.abs(weights) < NEGLIGIBLE)
-            if small.any():
-                tensor.CopyFrom(numpy_helper.from_array(np.where(small, np.float32(0), weights), tensor.name))
 
 
 def _save(graph: Any, path: Path) -> None:

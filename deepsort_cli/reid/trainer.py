@@ -84,9 +84,8 @@ class Trainer:
         self.resumed_epoch: int | None = None
         self.last_save = time.monotonic()
         self.board: Any = None
-        self.start_feature: NeckFeature | None = (
-            None  # that the pretrained weights put out, where they have a threshold
-        )
+        # What the pretrained weights put out, where they have a threshold.
+        self.start_feature: NeckFeature | None = None
 
         # The weights: of an interrupted run, else pretrained, else random.
         torch.manual_seed(seed_of(config.training.seed))

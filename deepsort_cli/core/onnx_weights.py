@@ -9,11 +9,12 @@ of what it answers.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 
-from deepsort_cli.core.model_files import NEGLIGIBLE
+NEGLIGIBLE = 1e-20
+"""Weights nearer to zero are taken as zero. Products of such numbers with each other would be denormal, too; beside
+pixels and activations they are some 13 digits below the last one of float32."""
 
 # Field numbers of onnx.proto, and the values of TensorProto.DataType
 TO_INITIALIZERS, TO_CONSTANTS = (7, 5), (7, 1, 5, 5)
@@ -23,20 +24,20 @@ FLOAT = 1
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 
 Part = tuple[int, int]
-"""Where something begins and ends in the file."""
+"""Where something begins and ends in the model."""
 
 
-def without_negligible(path: Path) -> bytes | None:
-    """An ONNX model with its negligible weights set to zero.
+def without_negligible(model: bytes) -> bytes | None:
+    """A serialised ONNX model with its negligible weights set to zero.
 
     Weights are float32 arrays of two or more dimensions: a smaller one may be a scale or a guard against division by
     zero.
 
     Returns:
-        The file as it would be; None where it has no such weights, keeps weights beside itself, or is none that can be
+        The model as it would be; None where it has no such weights, keeps weights beside itself, or is none that can be
         read here.
     """
-    data = bytearray(path.read_bytes())
+    data = bytearray(model)
     found = False
     try:
         for way in (TO_INITIALIZERS, TO_CONSTANTS):
