@@ -12,8 +12,7 @@ from pydantic import Field
 from deepsort_cli.core.settings import Settings
 from deepsort_cli.core.types import FloatArray, Image
 
-Mean = Annotated[float, Field(allow_inf_nan=False)]
-Deviation = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Deviation = Annotated[float, Field(gt=0)]
 BoolArray = npt.NDArray[np.bool_]
 Float32Array = npt.NDArray[np.float32]
 
@@ -26,7 +25,7 @@ class Preprocess(Settings):
 
     height: int = Field(256, ge=1, le=4096, description="Input height in pixels.")
     width: int = Field(128, ge=1, le=4096, description="Input width in pixels.")
-    mean: tuple[Mean, Mean, Mean] = Field(
+    mean: tuple[float, float, float] = Field(
         (0.485, 0.456, 0.406), description="Channel means of pixels in 0-1, in the channel order."
     )
     std: tuple[Deviation, Deviation, Deviation] = Field(

@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, FiniteFloat
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 from typing_extensions import dataclass_transform
 
 
 # Without `field_specifiers`, type checkers that do not know pydantic take `Field(30, …)` as the default that it is.
 @dataclass_transform(kw_only_default=True)
 class Settings(BaseModel):
-    """Immutable, typed settings; an unknown key is an error. Every field carries a one-line description."""
+    """Immutable, typed settings; an unknown key is an error, and so is a number that is infinite or none (NaN).
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    Every field carries a one-line description.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
 
 
 def _split_commas(value: Any) -> Any:
@@ -41,5 +44,5 @@ CommaStrings = Annotated[tuple[str, ...], BeforeValidator(_as_text)]
 CommaInts = Annotated[tuple[int, ...], BeforeValidator(_split_commas)]
 """A list of integers, also written `1,5,10`."""
 
-CommaFloats = Annotated[tuple[FiniteFloat, ...], BeforeValidator(_split_commas)]
+CommaFloats = Annotated[tuple[float, ...], BeforeValidator(_split_commas)]
 """A list of numbers, also written `0.5,0.5,0.5`, or one number."""

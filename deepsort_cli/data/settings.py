@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -70,7 +69,7 @@ class ScanSettings(Settings):
     @field_validator("aspect")
     @classmethod
     def _check_aspect(cls, aspect: tuple[float, float]) -> tuple[float, float]:
-        if not 0 < aspect[0] < aspect[1] < math.inf:
+        if not 0 < aspect[0] < aspect[1]:
             raise ValueError("two numbers above 0, the lower first, for example 0.5,2")
         return aspect
 

@@ -188,8 +188,10 @@ def _inside(path: str, where: str, *, anywhere: bool = False) -> str:
     """
     plain = path.replace("\\", "/") if os.sep == "\\" or "/" not in path else path
     normal = os.path.normpath(plain).replace(os.sep, "/") if plain else ""
-    if not normal or "\0" in normal:
+    if not normal:
         raise InputError(f"{where}: path is empty.")
+    if "\0" in normal:
+        raise InputError(f"{where}: {printable(path[:80])} holds a zero byte, which no file name does.")
     if not anywhere and normal.startswith(("../", "/")):
         raise InputError(f"{where}: {printable(path[:80])} leaves the dataset.")
     if not is_image_name(normal):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from typing import Annotated, Literal
 
@@ -15,7 +14,7 @@ DEVICES = ("auto", "cpu", "cuda", "tensorrt", "coreml", "openvino", "directml", 
 
 
 def _per_channel(value: tuple[float, ...]) -> tuple[float, ...]:
-    if len(value) not in (1, 3) or not all(math.isfinite(number) for number in value):
+    if len(value) not in (1, 3):
         raise ValueError("expected one number, or three: one per channel")
     return value
 

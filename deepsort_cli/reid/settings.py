@@ -390,6 +390,16 @@ class TrainConfig(Settings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _crops_show_something(self) -> TrainConfig:
+        side = min(self.model.input.height, self.model.input.width)
+        if (self.augment.pad or 0) >= side:
+            raise ValueError(
+                f"`augment.pad` {self.augment.pad} is not below the smaller side of the input, {side} pixels, so crops "
+                "may show padding alone; choose less, or null for what suits the height"
+            )
+        return self
+
     @property
     def resolved_half_size(self) -> float:
         """`training.half_size`, or what suits start and input size."""

@@ -39,8 +39,8 @@ class FrameClock:
         """A time as `advance` takes it.
 
         Raises:
-            ValueError: it is not finite or not later than the last one; times were told of some frames only; or none
-                is told though a setting is in seconds, and nobody knows how long a frame lasts.
+            ValueError: it is no finite number, or not later than the last one; times were told of some frames only; or
+                none is told though a setting is in seconds, and nobody knows how long a frame lasts.
         """
         if time is None:
             if self._begun and self._told:
@@ -51,7 +51,10 @@ class FrameClock:
                     "update(…, time=seconds), or set `tracker.nominal_fps`"
                 )
             return None
-        value = float(time)
+        try:
+            value = float(time)
+        except (TypeError, ValueError):
+            raise ValueError(f"time must be a number of seconds, got {time!r}") from None
         if not math.isfinite(value):
             raise ValueError(f"time must be a finite number of seconds, got {time}")
         if self._begun and not self._told:

@@ -86,6 +86,7 @@ def test_a_csv_leads_nowhere_else(pictures: Path, tmp_path: Path) -> None:
         ("path,pid\na.jpg,1,2\n", "line 2: as many values"),
         ("path,pid\na.jpg,\n", "line 2: pid is empty"),
         ("path,pid\n,1\n", "line 2: path is empty"),
+        ("path,pid\na\0.jpg,1\n", "line 2: a.*.jpg holds a zero byte"),
         ("path,pid\na.txt,1\n", "not named like an image"),
         ("path,pid,split\na.jpg,1,banana\n", "line 2: split 'banana'"),
         ("path,pid,PID\na.jpg,1,2\n", "column pid more than once"),

@@ -57,6 +57,13 @@ def test_padding_follows_the_input_size(height: int, given: int | None, padding:
     assert TrainConfig.model_validate(values).resolved().augment.pad == padding
 
 
+def test_padding_leaves_something_to_see() -> None:
+    size = {"model": {"input": {"height": 64, "width": 32}}}
+    assert TrainConfig.model_validate({**size, "augment": {"pad": 31}}).augment.pad == 31
+    with pytest.raises(ValidationError, match="`augment.pad` 32 is not below the smaller side of the input, 32 pixels"):
+        TrainConfig.model_validate({**size, "augment": {"pad": 32}})
+
+
 @pytest.mark.parametrize("name", ["../x", "a/../../x", "/tmp/x", "..", ".", "", " ", "a/b", "a\\b", "x/"])
 def test_the_name_of_a_run_stays_inside(name: str) -> None:
     with pytest.raises(ValidationError, match="one folder within"):

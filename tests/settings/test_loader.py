@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 
@@ -193,6 +194,33 @@ def test_no_message_speaks_of_python() -> None:
                     assert not re.search(r"tuple|dictionary|instance of|\bvalid\b|input should", str(error), re.I), (
                         error
                     )
+
+
+@pytest.mark.parametrize("command", COMMAND_SETTINGS)
+@pytest.mark.parametrize("value", [".nan", ".inf", "-.inf", "nan"])
+def test_no_setting_is_infinite_or_no_number(command: str, value: str) -> None:
+    """Bounds let NaN pass in some comparisons, and infinity wherever there is no upper one."""
+    model = settings_of(command)
+
+    def numbers(node: object) -> list[float]:
+        if isinstance(node, dict | list | tuple):
+            return [
+                number for inner in (node.values() if isinstance(node, dict) else node) for number in numbers(inner)
+            ]
+        return [node] if isinstance(node, float) else []
+
+    for key in setting_keys(model):
+        try:
+            settings = resolve(model, overrides=[f"{key}={value}"])
+        except InputError:
+            continue
+        assert all(map(math.isfinite, numbers(settings.model_dump()))), key
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+def test_a_number_that_is_none_is_called_so(value: str) -> None:
+    with pytest.raises(InputError, match=r"^`detector.conf`.*: must be a finite number\.$"):
+        resolve(TrackSettings, flags={"detector.conf": value})
 
 
 def test_missing_and_unreadable_config(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -199,6 +200,8 @@ def test_seconds_without_times_need_the_rate() -> None:
         (1.9, "later than .* 2 s, got 1.9 s"),
         (float("nan"), "finite number of seconds, got nan"),
         (float("inf"), "finite number of seconds, got inf"),
+        (datetime(2026, 1, 1), "time must be a number of seconds, got datetime.datetime"),
+        ("soon", "time must be a number of seconds, got 'soon'"),
         (None, "of every frame or of none; the last one was at 2 s"),
     ],
 )
