@@ -126,7 +126,8 @@ def calibrate(
         reid: Re-ID ONNX model, the name of a bundled one, or none: motion and overlap only. Default: bundled.
         preset: deepsort: as in the paper; strong: more accurate; fast: at least twice the frames per second.
         nn_budget: Appearance features kept per track, newest first; None: all.
-        output: Settings for config, .yaml; or a copy of the Re-ID model with the threshold inside, .onnx.
+        output: Settings for `deepsort track --config`, .yaml; or a copy of the Re-ID model with the threshold inside,
+            .onnx.
         plot: Picture of the distances, .png.
         overwrite: Replace outputs that exist.
         device: auto, cpu, cuda, tensorrt, coreml, openvino, directml, rocm, migraphx; cuda:1: second GPU; openvino:gpu,
@@ -180,7 +181,8 @@ def evaluate(
         model: an ONNX model, a checkpoint or the name of a bundled model; None: the best of the newest finished run in
             `runs/`, else the bundled one.
         listener: told what happens; None: remarks go to the logger `deepsort`.
-        checkpoint: Model: ONNX or checkpoint. Default: best of the newest finished run in runs/, or bundled.
+        checkpoint: Model: ONNX, checkpoint, or the name of a bundled one. Default: best of the newest finished run in
+            runs/, else the bundled one.
         against: A second model, compared with the first on the same data.
         flip_test: Average the embeddings of each image and its mirror image.
         batch_size: Images given to the model at once.
@@ -250,7 +252,7 @@ def export(
         listener: told what happens, among it every `Check` as it is done; None: remarks go to the logger `deepsort`.
         output: The ONNX file; default: beside the checkpoint, with .onnx.
         overwrite: Replace outputs that exist.
-        batch: Accept exactly so many crops; None: dynamic_batch, or 1.
+        batch: Accept exactly so many crops; None: any number, or 1 where dynamic_batch is off.
         opset: Version of the ONNX operators.
         simplify: Simplify the graph with onnxsim.
         height: Input height in pixels; None: the checkpoint's.
@@ -348,15 +350,15 @@ def finetune(
             for few people.
         freeze_epochs: Unfreeze everything after so many epochs; None: never.
         batch_size: Images per step, over all processes: identities × instances; None: 64, fewer for fewer people.
-        lr: Highest learning rate; None: 0.1 for sgd, 0.003 for adam and adamw; from trained weights a tenth, for few
-            people less.
+        lr: Highest learning rate; None: 0.1 for sgd, 0.003 for adam and adamw; from trained weights 0.01 and 0.00035,
+            in finetune 0.03 and 0.001, for few people less.
         seed: Source of all randomness.
         output_dir: Folder of run folders.
         name: Name of the run folder; default: model and dataset.
         device: auto, cpu, cuda, cuda:1 or mps.
         amp: Mixed precision: auto (where GPU or CPU compute in it), off, bf16 or fp16.
         workers: Processes that prepare images; None: 0 on a CPU with cached crops, else up to 8.
-        source_checkpoint: Checkpoint to start from: ours, torchreid's, fast-reid's.
+        source_checkpoint: Checkpoint to start from: ours, torchreid's or fast-reid's, or the name of a bundled model.
         target_dataset: Section: The new data; `data` means the same.
         reset: Section: What starts afresh; the backbone is always kept.
         model: Section: The new model.
@@ -814,8 +816,8 @@ def train(
         epochs: Passes over all identities; None: 120 from random weights, 30 from trained ones, and there more or fewer
             for few people.
         batch_size: Images per step, over all processes: identities × instances; None: 64, fewer for fewer people.
-        lr: Highest learning rate; None: 0.1 for sgd, 0.003 for adam and adamw; from trained weights a tenth, for few
-            people less.
+        lr: Highest learning rate; None: 0.1 for sgd, 0.003 for adam and adamw; from trained weights 0.01 and 0.00035,
+            in finetune 0.03 and 0.001, for few people less.
         seed: Source of all randomness.
         output_dir: Folder of run folders.
         name: Name of the run folder; default: model and dataset.

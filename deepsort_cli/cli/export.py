@@ -31,7 +31,11 @@ flags = Flags(ExportCommandSettings)
 def export(
     ctx: typer.Context,
     checkpoint: Annotated[
-        Path | None, typer.Argument(help="Checkpoint to export: ours, torchreid's or fast-reid's.", show_default=False)
+        Path | None,
+        typer.Argument(
+            help="Checkpoint to export: ours, torchreid's or fast-reid's, or the name of a bundled model.",
+            show_default=False,
+        ),
     ] = None,
     **_: Any,
 ) -> None:

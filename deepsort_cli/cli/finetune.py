@@ -32,7 +32,10 @@ def finetune(
     ctx: typer.Context,
     checkpoint: Annotated[
         Path | None,
-        typer.Argument(help="Checkpoint to start from: ours, torchreid's, fast-reid's.", show_default=False),
+        typer.Argument(
+            help="Checkpoint to start from: ours, torchreid's or fast-reid's, or the name of a bundled model.",
+            show_default=False,
+        ),
     ] = None,
     **_: Any,
 ) -> None:

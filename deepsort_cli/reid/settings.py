@@ -204,8 +204,8 @@ class OptimizerSettings(Settings):
     lr: float | None = Field(
         None,
         gt=0,
-        description="Highest learning rate; null: 0.1 for sgd, 0.003 for adam and adamw; from trained weights a tenth, "
-        "for few people less.",
+        description="Highest learning rate; null: 0.1 for sgd, 0.003 for adam and adamw; from trained weights 0.01 and "
+        "0.00035, in finetune 0.03 and 0.001, for few people less.",
     )
     weight_decay: float = Field(5e-4, ge=0, description="Weight decay; BatchNorm and biases get none.")
     momentum: float = Field(0.9, ge=0, lt=1, description="Momentum of sgd.")
@@ -443,7 +443,7 @@ class FinetuneConfig(Settings):
     """Everything that preparing a checkpoint for other data, and training it there, can be told."""
 
     source_checkpoint: Path | None = Field(
-        None, description="Checkpoint to start from: ours, torchreid's, fast-reid's."
+        None, description="Checkpoint to start from: ours, torchreid's or fast-reid's, or the name of a bundled model."
     )
     target_dataset: DataSettings = Field(DataSettings(), description="The new data; `data` means the same.")
     output_path: Path | None = Field(
@@ -489,7 +489,10 @@ class ExportSettings(Settings):
 
     dynamic_batch: bool = Field(True, description="Accept any number of crops at once.")
     batch: int | None = Field(
-        None, ge=1, le=1024, description="Accept exactly so many crops; null: dynamic_batch, or 1."
+        None,
+        ge=1,
+        le=1024,
+        description="Accept exactly so many crops; null: any number, or 1 where dynamic_batch is off.",
     )
     opset: int = Field(17, ge=13, le=20, description="Version of the ONNX operators.")
     simplify: bool = Field(True, description="Simplify the graph with onnxsim.")

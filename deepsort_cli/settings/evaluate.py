@@ -50,7 +50,8 @@ class EvalSettings(CommandSettings):
 
     checkpoint: Path | None = Field(
         None,
-        description="Model: ONNX or checkpoint. Default: best of the newest finished run in runs/, or bundled.",
+        description="Model: ONNX, checkpoint, or the name of a bundled one. Default: best of the newest finished run "
+        "in runs/, else the bundled one.",
     )
     against: Path | None = Field(None, description="A second model, compared with the first on the same data.")
     cluster: str | None = Field(

@@ -42,7 +42,9 @@ class ExportCommandSettings(CommandSettings):
 
     options = OPTIONS
 
-    checkpoint: Path | None = Field(None, description="Checkpoint to export: ours, torchreid's or fast-reid's.")
+    checkpoint: Path | None = Field(
+        None, description="Checkpoint to export: ours, torchreid's or fast-reid's, or the name of a bundled model."
+    )
     output_path: Path | None = Field(None, description="The ONNX file; default: beside the checkpoint, with .onnx.")
     overwrite: bool = Field(False, description="Replace outputs that exist.")
     export: ExportSettings = Field(ExportSettings(), description="The file.")

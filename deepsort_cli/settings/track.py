@@ -115,7 +115,7 @@ OPTIONS = (
     Option("tracker.n_init", "n_init", TRACKER, metavar="FRAMES|Ns"),
     Option("tracker.clock", "clock", TRACKER),
     Option("tracker.gating", "gating", TRACKER),
-    Option("tracker.start_score", "start_score", TRACKER),
+    Option("tracker.start_score", "start_score", TRACKER, metavar="SCORE|auto"),
     Option("tracker.low_score", "low_score", TRACKER),
     Option("tracker.reentry_age", "reentry", TRACKER, metavar="FRAMES|Ns"),
     Option("tracker.box", "box", TRACKER),

@@ -16,7 +16,7 @@ PAGE = "command-line.md"
 INTRODUCTION = """\
 # Command line
 
-All flags of all commands, as `deepsort COMMAND --help-all` shows them.
+All flags of all commands, as `deepsort COMMAND --help` shows them, or `--help-all` where there are many.
 """
 
 

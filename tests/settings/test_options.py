@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_origin
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ import pytest
 from deepsort_cli.core import InputError
 from deepsort_cli.settings import COMMAND_SETTINGS, field_at, resolve, settings_of
 from deepsort_cli.settings.keywords import from_keywords
-from deepsort_cli.settings.options import Option, choices
+from deepsort_cli.settings.options import Option, alternatives, choices
 from deepsort_cli.settings.track import TrackSettings
 from deepsort_cli.tracking import TrackerSettings
 
@@ -27,7 +27,9 @@ class TestTable:
         assert len(set(words)) == len(words)
         assert all(word.isidentifier() for word in words)
         for option in model.options:
-            field_at(model, option.key)  # raises for one that does not exist
+            annotation = field_at(model, option.key).annotation  # raises for a key that does not exist
+            literals = [get_origin(kind) is Literal for kind in alternatives(annotation)]
+            assert option.metavar or len(set(literals)) == 1, f"{option.flag}: help would name the words it takes alone"
 
     def test_flags_are_words_with_hyphens(self) -> None:
         option = Option("output.audio", "keep_audio", negative="drop_audio")
