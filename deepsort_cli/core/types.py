@@ -48,6 +48,7 @@ class Media:
     Attributes:
         location: file or URL as PyAV opens it.
         origin: presentation time in the container, in seconds, at which `Frame.time` is 0.
+        later: the same behind every place where the container's times begin anew, as far as it has been read.
         audio: it has a sound track.
         sample_aspect_ratio: width / height of a pixel as shown; 1 for square ones.
     """
@@ -56,6 +57,7 @@ class Media:
     origin: float = 0.0
     audio: bool = False
     sample_aspect_ratio: Fraction = Fraction(1)
+    later: Sequence[float] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,7 @@ def test_names_may_have_any_sign_and_need_not_be_there() -> None:
         ({"lines": [{"name": "a", "points": [[0, 0], [1, 1], [2, 2]]}]}, "6 numbers"),
         ({"lines": [{"name": "a", "points": [[0, 0], [1, "1"]]}]}, "pairs"),
         ({"lines": [{"name": "a", "points": [[0, 0], [1, True]]}]}, "pairs"),
+        ({"lines": [{"name": "a", "points": [[0, 0], [1, 10**400]]}]}, "pairs"),
         ({"lines": [{"name": "a", "points": [[0, 0], [1, float("nan")]]}]}, "pairs"),
         ({"lines": [{"name": "a", "points": [[0, 0], [1, 1e300]]}]}, "pairs"),
         ({"lines": [{"name": "a", "points": ["00", "11"]}]}, "pairs"),

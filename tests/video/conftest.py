@@ -40,12 +40,14 @@ def make_video(tmp_path: Path) -> Callable[..., Path]:
         width: int = 64,
         height: int = 48,
         codec: str = "libx264",
+        shape: Fraction = Fraction(1),
     ) -> Path:
         path = tmp_path / name
         rate = Fraction(fps).limit_denominator(1001)
         with av.open(str(path), "w") as container:
             stream = container.add_stream(codec, rate=rate)
             stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+            stream.sample_aspect_ratio = stream.codec_context.sample_aspect_ratio = shape
             for number in range(frames):
                 frame = av.VideoFrame.from_ndarray(numbered_image(number, width, height), format="bgr24")
                 frame.pts, frame.time_base = number, 1 / rate

@@ -6,7 +6,7 @@ import contextlib
 import re
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from deepsort_cli.core.regions import Counts
@@ -15,7 +15,7 @@ from deepsort_cli.core.types import Frame, Tracks
 from deepsort_cli.video.rotation import Rotation
 from deepsort_cli.video.sinks.base import Sink
 
-DAY = 86_400
+HOUR = 3600
 MEDIA_LABEL = r"\d{2,}-\d\d-\d\d"
 LIVE_LABEL = r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d"
 ANY_LABEL = rf"_(?:{MEDIA_LABEL}|{LIVE_LABEL})(?:-\d+)?"
@@ -49,9 +49,12 @@ class PartClock:
         """When the whole time began in which a moment lies; by the wall they are counted from midnight, local time."""
         if not self.is_live:
             return moment // seconds * seconds
-        local = datetime.fromtimestamp(moment).astimezone()
-        since = local.hour * 3600 + local.minute * 60 + local.second + local.microsecond / 1e6
-        return round(moment - since % seconds)
+        # By what the clock shows, not by seconds gone by: some days have 23 or 25 hours.
+        local = datetime.fromtimestamp(moment).replace(microsecond=0, fold=0)
+        since = local.hour * 3600 + local.minute * 60 + local.second
+        begin = local - timedelta(seconds=since % seconds)
+        again = begin.replace(fold=1).timestamp()  # an hour that comes twice is two
+        return again if seconds <= HOUR and again <= moment else begin.timestamp()
 
     def label(self, moment: float) -> str:
         """The moment, for a file's name: 2026-05-01_14-00-00, or 01-30-00 for an hour and a half into a recording."""

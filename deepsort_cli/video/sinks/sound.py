@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import av
 
 from deepsort_cli.core.types import Media
 from deepsort_cli.video.sinks import mp4
+from deepsort_cli.video.sources.clock import begins_anew
 
 FAILURES = (OSError, ValueError, av.FFmpegError)
 """What PyAV raises. Trouble with sound costs the sound, never the video."""
@@ -65,16 +67,18 @@ class Sound:
         Raises:
             FAILURES: it cannot be read any further.
         """
-        zero = self.media.origin + begin
-        if begin > 2 * SEEK_MARGIN:
+        origins = [self.media.origin, *self.media.later]
+        if begin > 2 * SEEK_MARGIN and len(origins) == 1:  # else a time does not say where it is
             with contextlib.suppress(*FAILURES):  # then all is read from the start
-                container.seek(int((zero - SEEK_MARGIN) * av.time_base))
+                container.seek(int((origins[0] + begin - SEEK_MARGIN) * av.time_base))
+        pieces = {track: _Pieces(origins) for track in self.tracks}
         playing = {container.streams[track]: None for track in self.tracks}
         newest: dict[int, int] = {}
         passed: set[int] = set()
         for packet in _past_damage(container, list(playing)):
             if packet.pts is None or packet.time_base is None:
                 continue
+            zero = pieces[packet.stream_index].origin(float(packet.pts * packet.time_base)) + begin
             packet.pts -= round(zero / packet.time_base)
             packet.dts = packet.pts  # sound is never reordered
             seconds = packet.pts * packet.time_base
@@ -90,6 +94,22 @@ class Sound:
                 yield packet
             else:
                 passed.add(packet.stream_index)
+
+
+class _Pieces:
+    """Follows one track through the pieces of a recording whose timestamps begin anew, as those of its pictures do."""
+
+    def __init__(self, origins: Sequence[float]) -> None:
+        """Begin; `origins` are the times in the container at which `Frame.time` would be 0, piece by piece."""
+        self._left = deque(origins)
+        self._last: float | None = None
+
+    def origin(self, seconds: float) -> float:
+        """That of the piece which the next packet, at this time in the container, belongs to."""
+        if len(self._left) > 1 and self._last is not None and begins_anew(seconds - self._last):
+            self._left.popleft()
+        self._last = seconds
+        return self._left[0]
 
 
 def _past_damage(container: Any, streams: list[Any]) -> Iterator[Any]:

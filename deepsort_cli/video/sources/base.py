@@ -39,7 +39,7 @@ class Source(ABC):
         connected: whether it is there now.
         sequence: `seqinfo.ini` of a MOTChallenge sequence.
         ground_truth_file: its `gt/gt.txt`, where there is one.
-        media: the container behind a recorded video; None for everything else.
+        media: the container behind a recorded video; of a stream the shape of its pixels, where they are not square.
         files: what is read of it on this machine, its ground truth included: nothing may be written there.
         place: what it looks at, where that is known: sources of equal places see the same.
     """

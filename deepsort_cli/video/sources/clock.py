@@ -11,11 +11,17 @@ MOST_AHEAD = 12 * 3600.0
 """Seconds. A longer gap is a counter that ran over (33 bits at 90 kHz last 26.5 hours), not a pause."""
 
 
+def begins_anew(step: float) -> bool:
+    """Whether so many seconds from one timestamp to the next are no time that has passed."""
+    return step < -MOST_BACK or step > MOST_AHEAD
+
+
 class Clock:
     """Seconds since the first frame, always increasing, from timestamps that may be missing, repeat or begin anew.
 
     Attributes:
         origin: the timestamp at which the time is 0.
+        later: the same behind each jump of the timestamps.
         longest: the longest time between two frames so far.
         last: the time of the last frame; None before the first.
     """
@@ -34,6 +40,7 @@ class Clock:
         self._repeated = False
         self._said: set[str] = set()
         self.origin = 0.0
+        self.later: list[float] = []
 
     def __call__(self, stamp: float | None, following: float | None = None) -> float:
         """The time of the next frame.
@@ -73,9 +80,10 @@ class Clock:
         assert self.last is not None
         assert self._offset is not None
         step = time - self.last
-        if step < -MOST_BACK or step > MOST_AHEAD:
+        if begins_anew(step):
             self._say(f"has timestamps that jump by {step:,.1f} s at {self.last:.1f} s: time goes on without the jump")
             self._offset += time - guess
+            self.later.append(self._offset)
             return guess
         if step <= 0:
             self._say(f"has timestamps that repeat or go back at {self.last:.1f} s: times are put between")

@@ -23,6 +23,7 @@ from av.video.reformatter import VideoReformatter
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.images import MAX_PIXELS
 from deepsort_cli.core.types import Image, Media
+from deepsort_cli.video.sources.clock import Clock
 from deepsort_cli.video.sources.geometry import turn_of
 
 TEXT_FORMATS = frozenset({"tty", "srt", "ass", "webvtt", "lrc", "microdvd", "subviewer"})
@@ -247,10 +248,10 @@ class Decoder:
         rate, duration = self.rate, self.duration
         return round(rate * duration) if rate and duration and rate * duration < 1e9 else None
 
-    def media(self, origin: float, aspect: Fraction, *, audio: bool = True) -> Media:
-        """What a written video takes over, see `Media`."""
+    def media(self, clock: Clock, aspect: Fraction, *, audio: bool = True) -> Media:
+        """What a written video takes over, see `Media`; the clock is that of its frames."""
         has_audio = audio and len(self.container.streams.audio) > 0
-        return Media(str(self.location), origin, has_audio, aspect)
+        return Media(str(self.location), clock.origin, has_audio, aspect, clock.later)
 
     def close(self) -> None:
         self.container.close()

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,7 +21,7 @@ import numpy as np
 
 from deepsort_cli.core.errors import InputError, RunError
 from deepsort_cli.core.images import MAX_PIXELS
-from deepsort_cli.core.types import Frame, Image
+from deepsort_cli.core.types import Frame, Image, Media
 from deepsort_cli.video.settings import SourceSettings
 from deepsort_cli.video.sources.base import Source, Warn, silent
 from deepsort_cli.video.sources.decoder import Decoder, Stalled
@@ -48,6 +49,8 @@ class Reader(Protocol):
     fps: float | None
     stamp: float | None
     """Seconds by the sender's clock of the frame read last; None where it has no clock."""
+    aspect: Fraction
+    """Width / height of the pixels of the frame read last, as they are to be shown."""
 
     def read(self) -> Shot | None:
         """The next frame; None when none comes any more."""
@@ -107,11 +110,13 @@ class LiveSource(Source):
         fps = fps if fps is not None and math.isfinite(fps) and 1 <= fps <= 240 else CAMERA_FPS
         super().__init__(name, image.shape[1::-1], fps, settings, None)
         self._fit = FirstSize(shown, warn)
+        self._fit(image, reader.aspect)  # frames that nobody takes may come before the size changes
+        self.media = None if reader.aspect == 1 else Media("", 0.0, False, reader.aspect)
         self._started = time.monotonic()
         self._captured = self._given = 0
         self._time: float | None = None
         self._stamp: float | None = None
-        self._newest: tuple[Shot, float, float] | None = None
+        self._newest: tuple[Shot, float, float, Fraction] | None = None
         self._error: Exception | None = None
         self._stop = threading.Event()
         self._stopped_at = 0.0
@@ -215,7 +220,7 @@ class LiveSource(Source):
             while not self.settings.newest and self._newest is not None and not self._stop.is_set():
                 self._changed.wait(0.5)
             self.skipped += self._newest is not None
-            self._newest = shot, moment, time.monotonic()
+            self._newest = shot, moment, time.monotonic(), self._reader.aspect
             self._changed.notify_all()
 
     def _moment(self) -> float:
@@ -240,11 +245,11 @@ class LiveSource(Source):
                     if self._stop.is_set():
                         return None
                     self._changed.wait(0.5)  # a wait without limit could not be interrupted by Ctrl-C everywhere
-                (shot, moment, arrived), self._newest = self._newest, None
+                (shot, moment, arrived, aspect), self._newest = self._newest, None
                 self._changed.notify_all()
             image = shot()
             if image is not None:
-                return self._fit(image), moment, arrived
+                return self._fit(image, aspect), moment, arrived
 
 
 class CameraReader:
@@ -254,6 +259,7 @@ class CameraReader:
         self._capture = capture
         self.fps: float | None = capture.get(cv2.CAP_PROP_FPS)
         self.stamp: float | None = None
+        self.aspect = Fraction(1)
 
     def read(self) -> Shot | None:
         decoded, image = self._capture.read()
@@ -278,6 +284,7 @@ class NetworkReader:
         self._may_be_recording = may_be_recording
         self.fps = decoder.rate
         self.stamp: float | None = None
+        self.aspect = Fraction(1)
 
     def read(self) -> Shot | None:
         with contextlib.suppress(Stalled):
@@ -286,7 +293,7 @@ class NetworkReader:
 
     def _shots_of_video(self) -> Iterator[Shot]:
         for frame in self._decoder.frames():
-            self.stamp = self._decoder.seconds(frame)
+            self.stamp, self.aspect = self._decoder.seconds(frame), self._decoder.aspect(frame)
             if frame.width * frame.height <= MAX_PIXELS:
                 yield partial(self._decoder.image, frame)
 

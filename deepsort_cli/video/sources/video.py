@@ -96,7 +96,7 @@ class VideoSource(Source):
         if not isinstance(self._decoder.location, str):
             return None if aspect == 1 else Media("", 0.0, False, aspect)
         sound = self._given_rate is None
-        return self._decoder.media(self._clock.origin, aspect, audio=sound)
+        return self._decoder.media(self._clock, aspect, audio=sound)
 
     def _timed(self) -> Iterator[tuple[int, Any, float]]:
         """Index, frame and time of all frames."""

@@ -20,7 +20,8 @@ from deepsort_cli.workflows.track.parts import usual
 
 NO_MATTER = (
     "source", "preset", "jobs", "archive", "runtime", "detector.model_path", "reid.model_path", "output.overwrite",
-    "output.display", "input.newest", "input.reconnect_attempts", "input.reconnect_delay", "input.timeout",
+    "output.display", "input.newest", "input.reconnect_attempts", "input.reconnect_delay", "input.timeout", "serve",
+    "across",
 )  # fmt: skip
 """Keys and sections that change nothing about the results of a video, or are told apart by more than their words."""
 

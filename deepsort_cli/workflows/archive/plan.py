@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from deepsort_cli.core.errors import InputError
+from deepsort_cli.core.files import is_same_file
 from deepsort_cli.settings.track import TrackSettings
 from deepsort_cli.video.outputs import asked_for, to_stdout
 from deepsort_cli.workflows.archive.fingerprints import Footprint, footprint, is_unchanged, settings_that_matter
@@ -28,6 +30,7 @@ class Item:
         reason: why it is done, or is to be.
         size: bytes of its files.
         record: of its results, where they are done.
+        replaces: another video, still there, whose results lie where those of this one go; empty where none do.
     """
 
     number: int
@@ -36,6 +39,7 @@ class Item:
     reason: str
     size: int
     record: Record | None = None
+    replaces: str = ""
 
 
 def check_settings(settings: TrackSettings) -> None:
@@ -114,14 +118,26 @@ def _decide(number: int, video: Video, settings: TrackSettings, models: Mapping[
     record = folder.record(video.place)
     if record is None:
         return Item(number, video, False, "new", now.size)
-    reason = "redone, as asked" if settings.output.overwrite else _why_not(record, video, now, settings, models, folder)
-    if reason is not None:
-        return Item(number, video, False, reason, now.size)
+    try:
+        why = _why_not(record, video, now, settings, models, folder)
+    except OSError as error:
+        return Item(number, video, False, f"cannot be read ({error.strerror or error})", now.size)
+    if why is not None:
+        other = _another(record, video)
+        return Item(number, video, False, f"{why}: it was {other}" if other else why, now.size, replaces=other)
     if record["fingerprint"].get("stamp") != now.stamp and not settings.archive.dry_run:
         # Compared by content; with the new times, the next run need not read it again.
         record = record | {"fingerprint": record["fingerprint"] | {"stamp": now.stamp}}
         folder.write_record(video.place, record)
     return Item(number, video, True, "done before", now.size, record)
+
+
+def _another(record: Record, video: Video) -> str:
+    """The source of a record, where that is another video, which is there as well; else nothing."""
+    source = record.get("source")
+    if not isinstance(source, str) or source == video.source or not os.path.lexists(source):
+        return ""
+    return "" if is_same_file(Path(source), Path(video.source)) else source
 
 
 def _why_not(
@@ -132,7 +148,13 @@ def _why_not(
     models: Mapping[str, str],
     folder: Folder,
 ) -> str | None:
-    """Why results do not count; None where they do."""
+    """Why results do not count; None where they do.
+
+    Raises:
+        OSError: the source cannot be read.
+    """
+    if settings.output.overwrite:
+        return "redone, as asked"
     if not record.get("finished"):
         return "results were left unfinished"
     before = record.get("settings"), record.get("models"), record.get("fingerprint")

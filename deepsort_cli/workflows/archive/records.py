@@ -63,12 +63,9 @@ class Folder:
         try:
             yield
         except InputError:
-            if self.hidden in missing:
-                shutil.rmtree(self.hidden, ignore_errors=True)
             with contextlib.suppress(OSError):
                 for path in missing:
-                    if path != self.hidden:
-                        path.rmdir()  # only if empty
+                    path.rmdir()  # only if empty: another run may have begun at the same moment, and work there
             raise
 
     def begin(self) -> None:
@@ -101,10 +98,11 @@ class Folder:
         return _read(self.results(place) / RECORD)
 
     def records(self) -> Iterator[Record]:
-        """All records of finished videos in this folder, by place."""
+        """All records of finished videos in this folder, by place; one may lie in another's, as sources do."""
         for folder, inner, files in os.walk(self.path):
-            inner[:] = [] if RECORD in files else sorted(name for name in inner if name != HIDDEN)
             record = _read(Path(folder) / RECORD) if RECORD in files else None
+            skipped = {HIDDEN, *outputs_of(record)}  # folders of pictures may be huge
+            inner[:] = sorted(name for name in inner if name not in skipped)
             if record is not None and record.get("finished"):
                 yield record | {"place": Path(folder).relative_to(self.path).as_posix()}
 

@@ -230,6 +230,7 @@ class _Run:
                 self._results[item.number] = _result(self._folder, item, "skipped")
         self._outlook = Outlook({item.number: item.size for item in to_do})
         workers = min(workers, len(to_do)) if workers else len(to_do)
+        self._tell_replaced([item for item in to_do if item.replaces])
         self._listener.happened(Planned(len(to_do), len(self._items) - len(to_do), workers))
         try:
             try:
@@ -248,6 +249,17 @@ class _Run:
             raise
         index = self._write_index()
         return Archive(self._folder.path, [self._results[item.number] for item in self._items], index)
+
+    def _tell_replaced(self, items: Sequence[Item]) -> None:
+        """Say that results of other videos go: their places are the same, as they are named from another folder."""
+        if not items:
+            return
+        more = f", and so with {len(items) - 1} more" if len(items) > 1 else ""
+        self._listener.warn(
+            f"{items[0].video.place}: the results of {items[0].replaces} are replaced by those of "
+            f"{items[0].video.source}{more}. To keep both, name both sources in one run, or use another "
+            "`archive.output_dir`."
+        )
 
     def _write_index(self) -> list[Path]:
         self._folder.write_failures(self._failures)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import glob
 import os
@@ -16,6 +17,7 @@ from typing import Literal
 from deepsort_cli.core.counted import counted
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.files import at_home, look
+from deepsort_cli.core.mot import read_seqinfo
 from deepsort_cli.core.urls import hide_secrets, scheme_of
 from deepsort_cli.video.sources import is_demo, path_of_url
 from deepsort_cli.video.sources.images import images_of_pattern, natural_order
@@ -51,7 +53,7 @@ class Video:
             numbered = images_of_pattern(self.source)
             found = glob.glob(self.source, recursive=True) if numbered is None else numbered  # noqa: PTH207
             return natural_order(path for path in map(Path, found) if path.suffix.lower() in IMAGE_SUFFIXES)
-        folders = (Path(self.source), Path(self.source) / "img1")
+        folders = (Path(self.source), Path(self.source) / _image_folder(Path(self.source)))
         return [path for folder in folders if folder.is_dir() for path in _visible(folder) if path.is_file()]
 
 
@@ -339,6 +341,13 @@ def _fits(parts: tuple[str, ...], wanted: tuple[str, ...]) -> bool:
 
 def _is_sequence(folder: Path) -> bool:
     return (folder / "seqinfo.ini").is_file() or (folder / "img1").is_dir()
+
+
+def _image_folder(sequence: Path) -> str:
+    """Where a sequence has its pictures; the usual folder where it does not say, or not so that it can be read."""
+    with contextlib.suppress(InputError):
+        return read_seqinfo(sequence).image_folder
+    return "img1"
 
 
 def _visible(folder: Path) -> list[Path]:

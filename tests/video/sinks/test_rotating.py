@@ -82,6 +82,40 @@ def test_days_begin_at_midnight_and_names_that_are_taken_get_a_number(tmp_path: 
     assert (tmp_path / "out_2026-05-02_00-00-00.jsonl").read_text() == "of an earlier run"
 
 
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="the time zone cannot be set here")
+@pytest.mark.parametrize(
+    ("zone", "day", "every", "begins"),
+    [
+        # In 2026 Paris' clocks were put from 2 to 3 on 29 March, and from 3 back to 2 on 25 October.
+        ("Europe/Paris", "2026-03-29", "1d", ["00-00-00"]),
+        ("Europe/Paris", "2026-03-29", "6h", ["00-00-00", "06-00-00", "12-00-00", "18-00-00"]),
+        ("Europe/Paris", "2026-03-29", "1h", [f"{hour:02d}-00-00" for hour in range(24) if hour != 2]),
+        ("Europe/Paris", "2026-10-25", "1d", ["00-00-00"]),
+        ("Europe/Paris", "2026-10-25", "8h", ["00-00-00", "08-00-00", "16-00-00"]),
+        ("Europe/Paris", "2026-10-25", "1h", [f"{hour:02d}-00-00" for hour in sorted([*range(24), 2])]),
+        ("America/Santiago", "2026-09-06", "12h", ["01-00-00", "12-00-00"]),  # the day begins at 1
+    ],
+)
+def test_days_on_which_clocks_are_changed(
+    monkeypatch: pytest.MonkeyPatch, zone: str, day: str, every: str, begins: list[str]
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", zone)
+        time.tzset()
+        try:
+            clock, rotation = PartClock(True), parse_rotation(every)
+            assert rotation.seconds is not None
+            midnight = datetime.fromisoformat(day).timestamp()
+            moments = [midnight + minutes * 60 + 0.5 for minutes in range(0, 26 * 60, 15)]
+            today = [moment for moment in moments if datetime.fromtimestamp(moment).isoformat().startswith(day)]
+            periods = list(dict.fromkeys(clock.period(moment, rotation.seconds) for moment in today))
+            assert [clock.label(period) for period in periods] == [f"{day}_{begin}" for begin in begins]
+            assert periods == sorted(periods)
+        finally:
+            patch.undo()
+            time.tzset()
+
+
 def test_all_outputs_of_a_source_begin_anew_with_the_same_frame(tmp_path: Path) -> None:
     wall = Wall(2026, 5, 1, 13, 59, 59)
     clock = PartClock(True, wall)

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from deepsort_cli.core.types import Frame, Media, Tracks
-from deepsort_cli.video.settings import OutputSettings
+from deepsort_cli.video.settings import OutputSettings, SourceSettings
 from deepsort_cli.video.sinks import VideoSink
+from deepsort_cli.video.sources.video import open_video
 
 from ..conftest import numbered_image
 from .helpers import decoded, left_over
@@ -115,6 +116,22 @@ def test_sound_follows_pictures_at_any_pace(tmp_path: Path, make_recording: Make
         for index, moment in enumerate([0.5, 0.54, 0.7, 1.3, 1.31, 1.6]):
             sink.write(Frame(index, numbered_image(index), moment), Tracks.empty())
     assert beeps(out) == pytest.approx([0, 0.5, 1.0], abs=0.03)
+
+
+def test_sound_goes_on_where_recordings_were_joined(tmp_path: Path, make_recording: Make) -> None:
+    """Their timestamps begin anew; those of sound are moved as those of pictures are."""
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes(3 * make_recording("a.ts", "aac").read_bytes())
+    with open_video(joined, SourceSettings()) as source:
+        frames = list(source)
+    assert len(frames) == 6 * RATE
+    whole, part = tmp_path / "whole.mp4", tmp_path / "part.mp4"
+    for path, chosen in ((whole, frames), (part, frames[3 * RATE :])):
+        with VideoSink(path, RATE, media=source.media) as sink:
+            for frame in chosen:
+                sink.write(frame, Tracks.empty())
+    assert beeps(whole) == pytest.approx(np.arange(0, 6, BEEP_EVERY), abs=0.05)
+    assert beeps(part) == pytest.approx(np.arange(0, 3, BEEP_EVERY), abs=0.05)
 
 
 def test_an_interrupted_run_has_sound_up_to_there(tmp_path: Path, make_recording: Make) -> None:

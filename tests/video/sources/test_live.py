@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 
 from deepsort_cli.core.errors import InputError, RunError
@@ -57,6 +59,22 @@ def test_no_frame_is_dropped_when_all_are_wanted(cameras: Callable[..., list[Any
             numbers.append(number_in(frame.image))
             time.sleep(0.005)
     assert numbers == [2, 5, 8, 11, 14, 17]
+
+
+def test_all_frames_have_the_size_that_was_told(cameras: Callable[..., list[Any]]) -> None:
+    """Also where the camera changes it before anybody has taken the first frame."""
+
+    class Changing(FakeCapture):
+        def read(self) -> tuple[bool, np.ndarray | None]:
+            good, image = super().read()
+            return good, image if image is None or self.reads == 1 else cv2.resize(image, (96, 48))
+
+    camera = Changing(itertools.count(), pause=0.001)
+    cameras(camera)
+    messages: list[str] = []
+    with open_source("0", SourceSettings(start=1, max_frames=2), DEMO, warn=messages.append) as source:
+        assert [frame.image.shape for frame in source] == [(source.height, source.width, 3)] * 2
+    assert "the size changes from 64×48 to 96×48" in messages[0]
 
 
 def test_a_lost_camera_is_found_again(cameras: Callable[..., list[Any]]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -113,11 +114,13 @@ def test_what_keeps_sending_is_live_until_it_begins_anew(server: str, make_video
     assert "begins anew" in told[-1]
 
 
-def test_a_live_stream_keeps_the_senders_pace(server: str, make_video: Callable[..., Path]) -> None:
-    make_video("walk.ts", frames=60, fps=20)
+def test_a_live_stream_keeps_the_senders_pace_and_shape(server: str, make_video: Callable[..., Path]) -> None:
+    make_video("walk.ts", frames=60, fps=20, shape=Fraction(16, 11))
     settings = SourceSettings(timeout=5, newest=False, max_frames=20, stride=2)
     with open_source(f"{server}/paced/walk.ts", settings, DEMO) as source:
         times = [frame.time for frame in source]
+    assert source.media is not None
+    assert (source.media.sample_aspect_ratio, source.media.audio) == (Fraction(16, 11), False)
     assert times == pytest.approx([i / 10 for i in range(20)], abs=1e-3)
 
 

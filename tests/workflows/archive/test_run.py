@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import os
 import shutil
@@ -14,7 +15,8 @@ import pytest
 import deepsort_cli
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.files import held
-from deepsort_cli.workflows.archive import Archive, Planned
+from deepsort_cli.workflows.archive import Archive, Planned, fingerprints
+from deepsort_cli.workflows.archive.records import Folder
 from tests.workflows.archive.conftest import Heard, Track, contents, write_video
 
 PLACES = ["north/a.mp4", "north/b.avi", "south/a.mp4"]
@@ -65,7 +67,8 @@ def test_what_is_done_is_skipped(clips: Path, track: Track, tmp_path: Path) -> N
     track(clips, save_txt="tracks.txt")
     before = contents(tmp_path / "out")
     heard = Heard()
-    again = track(f"{clips}/**/*", listener=heard, save_txt="tracks.txt", jobs=3, device="cpu")
+    other: dict[str, object] = {"jobs": 3, "device": "cpu", "serve": {"token": 20 * "x"}, "across": {"looks": 9}}
+    again = track(f"{clips}/**/*", listener=heard, save_txt="tracks.txt", **other)
     assert states(again) == dict.fromkeys(PLACES, "skipped")
     assert not heard.tracked
     assert [result.people for result in again.results] == [1, 1, 1]
@@ -183,9 +186,14 @@ def test_failures_are_listed_and_tried_again(clips: Path, track: Track, tmp_path
 def test_one_index_of_several_runs(clips: Path, track: Track, tmp_path: Path) -> None:
     (clips / "south/bad.mp4").write_bytes(b"\0")
     track(clips / "south")
-    track(clips / "north")
+    heard = Heard()
+    track(clips / "north", listener=heard)
     page = (tmp_path / "out/index.html").read_text(encoding="utf-8")
     assert all(f">{place}<" in page for place in ("a.mp4", "b.avi", "bad.mp4"))
+    replaced = f"a.mp4: the results of {clips / 'south/a.mp4'} are replaced by those of {clips / 'north/a.mp4'}. "
+    assert [warning for warning in heard.warnings if warning.startswith(replaced)]
+    reason = next(r.reason for r in track(clips / "south", dry_run=True).results if r.place == "a.mp4")
+    assert reason == f"the source changed: it was {clips / 'north/a.mp4'}"
 
 
 def test_names_that_need_care(track: Track, tmp_path: Path) -> None:
@@ -206,8 +214,9 @@ def test_sequences_and_the_demo(track: Track, tmp_path: Path) -> None:
     import cv2
     import numpy as np
 
-    folder = tmp_path / "MOT/A/img1"
+    folder = tmp_path / "MOT/A/frames"
     folder.mkdir(parents=True)
+    (tmp_path / "MOT/A/seqinfo.ini").write_text("[Sequence]\nseqLength=3\nimDir=frames\n")
     for number in range(1, 4):
         cv2.imwrite(str(folder / f"{number:06d}.png"), np.full((48, 64, 3), 90, np.uint8))
     small = {"demo": {"width": 64, "height": 64, "people": 1, "frames": 3}}
@@ -219,6 +228,10 @@ def test_sequences_and_the_demo(track: Track, tmp_path: Path) -> None:
     assert states(track(tmp_path / "MOT", "demo", **small)) == {"A": "skipped", "demo": "done"}
     cv2.imwrite(str(folder / "000004.png"), np.full((48, 64, 3), 90, np.uint8))
     assert states(track(tmp_path / "MOT", "demo", **small)) == {"A": "done", "demo": "skipped"}
+    write_video(tmp_path / "MOT/A/drawn.mp4")
+    track(f"{tmp_path}/MOT/**", output_dir=tmp_path / "nested", save_crops="crops")
+    rows = list(csv.DictReader((tmp_path / "nested/index.csv").open(encoding="utf-8")))
+    assert [row["video"] for row in rows] == ["A", "A/drawn.mp4", "A/frames"], "some lie within the results of others"
 
 
 @pytest.mark.parametrize(
@@ -284,6 +297,27 @@ def test_two_runs_do_not_meet(clips: Path, track: Track, tmp_path: Path) -> None
             track(clips)
         assert set(states(track(clips, dry_run=True)).values()) == {"to do"}
     assert not track(clips).failed
+    begun = tmp_path / "new/.deepsort/work-of-another"
+    with pytest.raises(InputError), Folder.at(tmp_path / "new").prepared():
+        begun.mkdir()  # by one that began at the same moment
+        raise InputError("another run is at work")
+    assert begun.is_dir()
+
+
+def test_a_source_that_cannot_be_compared_fails_by_itself(
+    clips: Path, track: Track, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    track(clips)
+    os.utime(clips / "south/a.mp4")
+
+    def refuse(video: object) -> str:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(fingerprints, "content", refuse)
+    dry = track(clips, dry_run=True)
+    assert [(r.place, r.reason) for r in dry.results if r.state == "to do"] == [
+        ("south/a.mp4", "cannot be read (Permission denied)")
+    ]
 
 
 def test_track_is_for_single_runs(clips: Path, tmp_path: Path) -> None:
