@@ -19,6 +19,7 @@ source gave, and needs neither pictures nor networks. Its arrays, for F frames a
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 import tempfile
@@ -114,6 +115,42 @@ class Recording:
             self.frame[low:high],
             self.detections[low:high],
         )
+
+
+def taken(recording: Recording, start: int, stride: int, most: int | None, fps: float | None = None) -> Recording:
+    """Every so many frames of the source of a recording, from `start` on and at most so many, as far as recorded.
+
+    Where frames that were recorded are left out, the camera's motion over these is one after the other.
+
+    Args:
+        fps: puts right what the source reported; None: it was right.
+    """
+    after = recording.frames - start
+    kept = np.flatnonzero((after >= 0) & (after % stride == 0))[:most]
+    motions = recording.motions
+    if motions is not None and len(kept) < len(recording):
+        motions = np.array([_over(motions[i + 1 : j + 1]) for i, j in itertools.pairwise([-1, *kept.tolist()])])
+        motions = motions.reshape(-1, 2, 3)
+        motions[:1] = np.nan  # of nobody knows which frame before
+    rows = np.isin(recording.frame, recording.frames[kept])
+    times = recording.times if fps is None else recording.frames / fps
+    return Recording(
+        recording.origin if fps is None else recording.origin.model_copy(update={"fps": fps}),
+        recording.frames[kept],
+        times[kept],
+        recording.looked[kept],
+        motions,
+        recording.frame[rows],
+        recording.detections[rows],
+    )
+
+
+def _over(motions: FloatArray) -> FloatArray:
+    """(2, 3) one of (n, 2, 3) motions after the other."""
+    total = motions[0]
+    for motion in motions[1:]:
+        total = np.column_stack([motion[:, :2] @ total[:, :2], motion[:, :2] @ total[:, 2] + motion[:, 2]])
+    return total
 
 
 def every_other(recording: Recording) -> Recording:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from deepsort_cli.core.looks import are_looks
 from deepsort_cli.core.people_file import KEY as PEOPLE
 from deepsort_cli.core.recording import KEY, Recording, read_recording
 from deepsort_cli.core.types import Detections, FloatArray, Frame, IntArray
+from deepsort_cli.perception.classes import COCO_NAMES, select_classes
 from deepsort_cli.perception.detectors.base import Detector
 from deepsort_cli.perception.detectors.selection import Selection
 from deepsort_cli.perception.detectors.tally import Tally
@@ -73,7 +74,24 @@ class StoredDetections(Detector):
         self._frames = frames
         self._detections = detections
         self._select = Selection(conf, iou, classes)
+        self._iou = iou
         self.conf = self._select.conf
+
+    def choose(self, classes: Sequence[str]) -> None:
+        """Keep some classes only.
+
+        Args:
+            classes: names or numbers, as `classes.select_classes` takes them. Names are those of the recording; where
+                it has none for a class, COCO's.
+
+        Raises:
+            InputError: there is no such class.
+        """
+        own = {} if self.recording is None else self.recording.origin.class_names
+        called = {name.lower() for name in own.values()}
+        usual = {number: name for number, name in COCO_NAMES.items() if name not in called}
+        present = {number: f"class {number}" for number in np.unique(self._detections.class_ids).tolist()}
+        self._select = Selection(self.conf, self._iou, select_classes({**present, **usual, **own}, classes))
 
     @classmethod
     def load(
@@ -192,15 +210,17 @@ class StoredDetections(Detector):
         """How the camera's motion was measured that the file holds; None where it holds none."""
         return None if self.recording is None else self.recording.origin.camera_motion
 
-    @property
-    def stride(self) -> int:
-        """Of how many frames one was recorded."""
-        return 1 if self.recording is None else self.recording.origin.stride
-
     def looked(self, frame_index: int) -> bool:
         """Whether a detector looked at this frame; at one that was not recorded, it did not."""
         position = self._position(frame_index)
         return self.recording is None or (position is not None and bool(self.recording.looked[position]))
+
+    def leaves_out(self, start: int, stride: int) -> bool:
+        """Whether tracking every so many frames from `start` on leaves out frames that were recorded."""
+        if self.recording is None:
+            return False
+        later = self.recording.frames[self.recording.frames >= start]
+        return bool(((later - start) % stride != 0).any())
 
     def motion(self, frame_index: int) -> FloatArray | None:
         """(2, 3) motion of the camera to this frame from the recorded one before; None where unknown."""
@@ -219,10 +239,12 @@ class StoredDetections(Detector):
 
     def __len__(self) -> int:
         """How many detections are left after the confidence and class filters."""
-        keep = self._detections.scores >= self.conf
-        if self._select.wanted is not None:
-            keep &= np.isin(self._detections.class_ids, list(self._select.wanted))
-        return int(np.count_nonzero(keep))
+        return int(np.count_nonzero((self._detections.scores >= self.conf) & self.chosen(self._detections.class_ids)))
+
+    def chosen(self, class_ids: IntArray) -> npt.NDArray[np.bool_]:
+        """(N,) whether each is a class to keep."""
+        wanted = self._select.wanted
+        return np.ones(len(class_ids), bool) if wanted is None else np.isin(class_ids, list(wanted))
 
     def after(self, frame: int) -> int:
         """How many detections the file has in frames behind this one, counted from 1."""

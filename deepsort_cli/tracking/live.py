@@ -72,6 +72,8 @@ class LiveTracks:
     def boxes(self, tracks: IntArray) -> FloatArray:
         """(M, 4) left, top, width, height where the filter puts M of them."""
         centre, size = self.state.position[tracks, :2], self.state.position[tracks, 2:]
+        # Who shrank while last seen goes on shrinking in predictions, to less than nothing if these are long.
+        np.maximum(size, 0.0, out=size)
         size[:, 0] *= size[:, 1]  # the aspect ratio times the height
         return np.concatenate([centre - size / 2, size], axis=1)
 

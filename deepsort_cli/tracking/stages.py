@@ -27,11 +27,13 @@ class Stages:
     """Which detections continue which tracks; looks at the tracks and their galleries, and changes nothing of them.
 
     Attributes:
+        settings: of the tracker; another `max_cosine_distance` may take the place of the one in it.
         margin: (T,) pixels by which boxes grow before their overlap is measured; None: not at all.
     """
 
     def __init__(self, settings: TrackerSettings, live: LiveTracks, gallery: Gallery, clock: FrameClock) -> None:
-        self._settings, self._live, self._gallery, self._clock = settings, live, gallery, clock
+        self.settings = settings
+        self._live, self._gallery, self._clock = live, gallery, clock
         self._max_age, self._overlap_age = Age.of(settings.max_age), Age.of(settings.overlap_age)
         self.margin: FloatArray | None = None
 
@@ -49,7 +51,7 @@ class Stages:
         just_lost = leftover[live.time_since_update[leftover] == 1]
         candidates = np.concatenate([np.flatnonzero(~live.confirmed), just_lost])
         cost = self._overlap_cost(candidates, seen, unmatched)
-        rows, columns, rest = match(cost, self._settings.max_iou_distance)
+        rows, columns, rest = match(cost, self.settings.max_iou_distance)
         tracks = np.concatenate([won, candidates[rows]])
         taken = np.concatenate([taken, unmatched[columns]])
         unmatched = unmatched[rest]
@@ -61,7 +63,7 @@ class Stages:
     def match_low(self, low: Observation) -> Matches:
         """Match low-scored ones with the confirmed tracks seen in the previous frame that are still without a match."""
         tracks = np.flatnonzero(self._live.confirmed & (self._live.time_since_update == 1))
-        rows, columns, unmatched = match(self._overlap_cost(tracks, low), self._settings.low_iou_distance)
+        rows, columns, unmatched = match(self._overlap_cost(tracks, low), self.settings.low_iou_distance)
         return tracks[rows], columns, unmatched
 
     def _match_by_overlap(self, seen: Observation, age: Age, max_iou_distance: float) -> Matches:
@@ -73,7 +75,7 @@ class Stages:
         rows, columns, unmatched = match(self._overlap_cost(candidates, seen), max_iou_distance)
         tentative = np.flatnonzero(~self._live.confirmed)
         cost = self._overlap_cost(tentative, seen, unmatched)
-        new_rows, new_columns, rest = match(cost, self._settings.max_iou_distance)
+        new_rows, new_columns, rest = match(cost, self.settings.max_iou_distance)
         tracks = np.concatenate([candidates[rows], tentative[new_rows]])
         return tracks, np.concatenate([columns, unmatched[new_columns]]), unmatched[rest]
 
@@ -84,13 +86,13 @@ class Stages:
         cost = self._overlap_cost(lost, seen, unmatched)
         known = looks.known[unmatched] | (looks.lazy and looks.possible)
         cost[np.outer(~self._gallery.is_empty(self._live.slots[lost]), known)] = np.inf
-        rows, columns, rest = match(cost, self._settings.max_iou_distance)
+        rows, columns, rest = match(cost, self.settings.max_iou_distance)
         return lost[rows], unmatched[columns], unmatched[rest]
 
     def overlap_confirmed(self, seen: Observation, columns: IntArray) -> Mask:
         """(M,) whether these detections overlap a confirmed track enough to continue it."""
         cost = self._overlap_cost(np.flatnonzero(self._live.confirmed), seen, columns)
-        return np.asarray((cost <= self._settings.max_iou_distance).any(axis=0))
+        return np.asarray((cost <= self.settings.max_iou_distance).any(axis=0))
 
     def _overlap_cost(self, tracks: IntArray, seen: Observation, columns: IntArray | slice = slice(None)) -> FloatArray:
         """(T, N) 1 − IoU of tracks and detections; inf between classes where they are kept apart."""
@@ -98,13 +100,13 @@ class Stages:
         # last bit of this arithmetic.
         margin = None if self.margin is None else self.margin[tracks]
         cost = 1.0 - iou(self._live.boxes(tracks), seen.boxes[columns], margin)
-        if self._settings.per_class:
+        if self.settings.per_class:
             cost[self._live.class_ids[tracks][:, None] != seen.class_ids[columns]] = np.inf
         return cost
 
     def _match_by_appearance(self, confirmed: IntArray, seen: Observation, looks: Looks) -> Matches:
         """The matching cascade over confirmed tracks. Tracks come back as positions among all tracks."""
-        settings = self._settings
+        settings = self.settings
         rows, columns = self._comparable_pairs(confirmed, seen, looks)
         settled = np.zeros(len(confirmed), bool)
         if looks.lazy:
@@ -129,7 +131,7 @@ class Stages:
 
     def _costs(self, confirmed: IntArray, seen: Observation, looks: Looks, settled: Mask) -> Costs:
         """What pairs (position in `confirmed`, detection) cost in the cascade."""
-        settings, threshold = self._settings, self._settings.appearance_threshold
+        settings, threshold = self.settings, self.settings.appearance_threshold
         appearance = AppearanceCosts(self._gallery, self._live.slots[confirmed], looks.features, settled, threshold)
         if settings.motion_weight == 0:
             return appearance
@@ -141,7 +143,7 @@ class Stages:
         """Pairs (position in `confirmed`, detection) that motion and class admit and whose track has a look."""
         if not looks.possible or len(confirmed) == 0:
             return np.empty(0, np.int64), np.empty(0, np.int64)
-        if self._settings.gating:
+        if self.settings.gating:
             rows, columns = kalman.gated_pairs(self._live.state[confirmed], seen.measurements)
         else:
             rows, columns = np.divmod(np.arange(len(confirmed) * len(seen)), len(seen))
@@ -149,7 +151,7 @@ class Stages:
         if empty.any():
             keep = ~empty[rows]
             rows, columns = rows[keep], columns[keep]
-        if self._settings.per_class:
+        if self.settings.per_class:
             keep = self._live.class_ids[confirmed][rows] == seen.class_ids[columns]
             rows, columns = rows[keep], columns[keep]
         return rows, columns
@@ -159,7 +161,7 @@ class Stages:
         gated = np.zeros((len(self._live), len(seen)), bool)
         gated[confirmed[rows], columns] = True
         everyone = np.arange(len(self._live))
-        overlapping = self._overlap_cost(everyone, seen) <= self._settings.max_iou_distance
+        overlapping = self._overlap_cost(everyone, seen) <= self.settings.max_iou_distance
         overlapping[self._live.confirmed & (self._live.time_since_update > 1)] = False
         return settled_rows(gated, overlapping)[confirmed]
 

@@ -65,7 +65,7 @@ class Tracker:
       looks like it (`lost.LostGallery`). Ids are reported from then on only, so no reported id ever changes.
 
     Attributes:
-        settings: what it was made with.
+        settings: what it was made with; `compare_by` changes one of them.
         seen: detections since the last `reset` that could be embedded: usable boxes, low-scored ones left out.
         embedded: how many of them `embed` was asked for; the rest was saved.
         unusable: detections since then whose boxes were ignored, see `update`.
@@ -81,7 +81,7 @@ class Tracker:
     """
 
     def __init__(self, settings: TrackerSettings | None = None) -> None:
-        self.settings = settings or TrackerSettings()
+        self._settings = settings or TrackerSettings()
         self._max_age = Age.of(self.settings.max_age)
         self._usual_rules, self._rules_without_looks = Rules.of(self.settings)
         self._reentry_age = Age.of(self.settings.reentry_age)
@@ -109,6 +109,15 @@ class Tracker:
         self._stages = Stages(self.settings, self._live, self._gallery, self._clock)
         self._lost = LostGallery(self._reentry_age.longest)
         self._rules = self._usual_rules
+
+    @property
+    def settings(self) -> TrackerSettings:
+        return self._settings
+
+    def compare_by(self, max_cosine_distance: float) -> None:
+        """Admit looks up to another cosine distance from the next frame on, also after `reset`."""
+        self._settings = self._settings.model_copy(update={"max_cosine_distance": max_cosine_distance})
+        self._stages.settings = self._settings
 
     def __len__(self) -> int:
         """Number of tracks alive, tentative ones included."""

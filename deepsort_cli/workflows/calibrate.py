@@ -145,7 +145,7 @@ def recording_settings(settings: CalibrateSettings, source: str, path: Path) -> 
 
 def _recording(source: str, settings: CalibrateSettings, listener: Listener) -> Recording:
     if is_stored(source):
-        return load_stored(source)
+        return load_stored(source, settings.input, settings.detector.classes)
     with tempfile.TemporaryDirectory() as folder:
         return watch(recording_settings(settings, source, Path(folder) / "seen.npz"), listener)
 
@@ -184,7 +184,7 @@ def _write(done: Calibration, settings: CalibrateSettings, sha256: str) -> Calib
         if settings.output.suffix.lower() == ".onnx":
             _write_model(settings.output, done, settings, sha256)
         else:
-            write_settings(settings.output, done, settings.preset)
+            write_settings(settings.output, done, settings)
         written.append(settings.output)
     if settings.plot is not None:
         from deepsort_cli.evaluation.looks_plot import draw_looks
@@ -204,10 +204,13 @@ def origin_of(done: Calibration) -> str:
     )
 
 
-def write_settings(path: Path, done: Calibration, preset: str) -> None:
-    """A YAML file for `--config` of `deepsort track`."""
+def write_settings(path: Path, done: Calibration, settings: CalibrateSettings) -> None:
+    """A YAML file for `--config` of `deepsort track`: the threshold, and the memory that it is of."""
+    preset, usual = settings.preset, from_keywords(CalibrateSettings, {"preset": settings.preset}).tracker
     values: dict[str, Any] = {"preset": preset} if preset != "deepsort" else {}
-    values["tracker"] = {"max_cosine_distance": done.threshold.value}
+    memory = {name: getattr(settings.tracker, name) for name in ("nn_budget", "ema_alpha")}
+    given = {name: value for name, value in memory.items() if value != getattr(usual, name)}
+    values["tracker"] = {"max_cosine_distance": done.threshold.value} | given
     with atomic_open(path) as stream:
         stream.write(f"# {origin_of(done)}\n")
         yaml.safe_dump(values, stream, sort_keys=False)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from deepsort_cli.core.errors import InputError, RunError
 from deepsort_cli.core.events import Listener
 from deepsort_cli.core.files import at_home
 from deepsort_cli.core.mot import DEFAULT_FPS, read_seqinfo
-from deepsort_cli.core.recording import Origin, Recording, recording_of
+from deepsort_cli.core.recording import Origin, Recording, recording_of, taken
 from deepsort_cli.core.types import Frame
 from deepsort_cli.perception.stored import StoredDetections
 from deepsort_cli.settings.track import TrackSettings
+from deepsort_cli.video.settings import SourceSettings
 from deepsort_cli.workflows.track import Progress, run_track
 
 LOWEST = 0.1
@@ -26,20 +29,34 @@ def is_stored(source: str) -> bool:
     return path.suffix.lower() in STORED and path.is_file()
 
 
-def load_stored(source: str) -> Recording:
+def load_stored(source: str, wanted: SourceSettings, classes: Sequence[str] = ()) -> Recording:
     """A file of detections as a recording: a recording, or what `--detections` reads.
 
+    Args:
+        wanted: which of its frames.
+        classes: to keep, see `StoredDetections.choose`; none: all.
+
     Raises:
-        InputError: it cannot be read, or holds nothing.
+        InputError: it cannot be read, or holds nothing of that.
     """
     path = at_home(source)
     try:
         stored = StoredDetections.load(path)
+        if classes:
+            stored.choose(classes)
     except InputError as error:  # here it is the source
         raise InputError(str(error).replace("`detections` ", "`source` ", 1)) from None
     recording = stored.recording if stored.recording is not None else _recording_of(path, stored)
+    chosen = (wanted.start, wanted.stride, wanted.max_frames, wanted.fps) != (0, 1, None, None)
+    if chosen:
+        recording = taken(recording, wanted.start, wanted.stride, wanted.max_frames, wanted.fps)
+        if not len(recording):
+            raise InputError(f"`source` {path}: holds no frame that `input.start` and `input.stride` leave.")
+    if classes and stored.recording is not None:
+        keep = stored.chosen(recording.detections.class_ids)
+        recording = replace(recording, frame=recording.frame[keep], detections=recording.detections[keep])
     if not len(recording.detections):
-        raise InputError(f"`source` {path}: holds no detection.")
+        raise InputError(f"`source` {path}: holds no detection{' of what is asked for' if classes or chosen else ''}.")
     return recording
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from deepsort_cli.core.errors import InputError
-from deepsort_cli.core.recording import Origin, RecordingWriter, read_recording
+from deepsort_cli.core.recording import Origin, RecordingWriter, read_recording, taken
 from deepsort_cli.core.types import Detections, Frame
 
 PATH = Path("seen.npz")
@@ -53,6 +54,27 @@ def test_what_was_seen_comes_back_bit_by_bit() -> None:
     assert recording.motions is not None
     assert np.isnan(recording.motions[0]).all()
     assert recording.motions[3, 0, 2] == 5
+
+
+def test_some_of_its_frames_are_a_recording_too() -> None:
+    recording = read_recording(PATH, written(*[found(k) for k in (2, 1, 0, 3, 1, 2, 1)], camera_motion="flow"))
+    assert recording.motions is not None
+    turn = np.array([[0.0, -1, 2], [1, 0, 7]])
+    motions = np.stack([np.array([[1.0, 0, 10.0 * k], [0, 1, 0]]) for k in range(7)])
+    motions[2] = turn
+    recording = replace(recording, motions=motions)
+    some = taken(recording, 2, 4, 2)  # frames 2 and 6 of 0, 2, 4, …, 12
+    assert (some.frames.tolist(), some.frame.tolist()) == ([2, 6], [2, 6, 6, 6])
+    assert some.motions is not None
+    assert np.isnan(some.motions[0]).all()
+    np.testing.assert_array_equal(some.motions[1], turn + np.array([[0, 0, 30], [0, 0, 0]]))  # 2 to 4, then 4 to 6
+    np.testing.assert_array_equal(some.at(6).boxes, recording.at(6).boxes)
+    assert taken(recording, 0, 1, None, fps=2.0).times.tolist() == [0, 1, 2, 3, 4, 5, 6]
+    assert taken(recording, 0, 1, None, fps=2.0).origin.fps == 2
+    for same in (taken(recording, 0, 1, None), taken(recording, 0, 2, 7)):
+        np.testing.assert_array_equal(same.motions, motions)
+        np.testing.assert_array_equal(same.detections.features, recording.detections.features)
+    assert len(taken(recording, 1, 2, None)) == 0
 
 
 def test_features_that_begin_late_are_unknown_before() -> None:

@@ -10,6 +10,8 @@ import pytest
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.looks import Looks
 from deepsort_cli.core.mot import read_seqinfo
+from deepsort_cli.core.recording import Origin, RecordingWriter
+from deepsort_cli.core.types import Detections, Frame
 from deepsort_cli.perception.stored import StoredDetections
 
 ROWS = np.array(
@@ -192,6 +194,34 @@ def test_every_detection_asked_for_is_counted_once(tmp_path: Path) -> None:
     assert (counts.below_conf, counts.other_class, counts.below_conf_other_class) == (1, 1, 1)
     assert (counts.best_score, counts.classes) == (0.9, {"car": 1})
     assert (stored.after(2), stored.after(9), len(stored)) == (1, 0, 4)
+
+
+@pytest.mark.parametrize(
+    ("names", "wanted", "kept"),
+    [
+        ({0: "helmet", 1: "person"}, ["person"], [1]),  # not COCO's person, which is 0
+        ({0: "helmet", 1: "person"}, ["Helmet"], [0]),
+        ({1: "person"}, ["person"], [1]),
+        ({}, ["person"], [0]),
+        ({}, ["bicycle", "200"], [1, 200]),  # which COCO does not have, but the file
+        ({1: "person"}, ["car"], []),
+        ({0: "helmet", 1: "person"}, ["all"], [0, 1, 200]),
+    ],
+)
+def test_classes_are_called_as_the_recording_says(
+    tmp_path: Path, names: dict[int, str], wanted: list[str], kept: list[int]
+) -> None:
+    writer = RecordingWriter(tmp_path, Origin(), names)
+    boxes = np.array([[0.0, 0, 10, 20], [50, 0, 60, 20], [90, 0, 99, 20]])
+    writer.add(Frame(0, None, 0.0), Detections(boxes, class_ids=np.array([0, 1, 200])), None)
+    with (tmp_path / "seen.npz").open("wb") as stream:
+        writer.write(stream)
+    stored = StoredDetections.load(tmp_path / "seen.npz")
+    stored.choose(wanted)
+    assert stored.detections(0).class_ids.tolist() == kept
+    assert len(stored) == len(kept)
+    with pytest.raises(InputError, match="no class of this name"):
+        stored.choose(["nobody"])
 
 
 def test_line_numbers_count_blank_lines(tmp_path: Path) -> None:

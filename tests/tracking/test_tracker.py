@@ -159,6 +159,18 @@ class TestAppearance:
         tracks = see(tracker, a, flat, b, looks=[1, 5, 0])
         assert tracks.detection_index.tolist() == [2, 0]
 
+    def test_the_distance_may_be_another_from_the_next_frame_on(self) -> None:
+        tracker = Tracker(TrackerSettings(n_init=1, max_iou_distance=0.0))
+        for _ in range(2):  # also after `reset`
+            see(tracker, [10, 10, 50, 90], looks=[0])
+            tracker.compare_by(0.2)
+            assert see(tracker, [11, 10, 51, 90], looks=[1]).ids.tolist() == [1, 2]  # 1 only predicted
+            tracker.compare_by(1.5)
+            assert see(tracker, [12, 10, 52, 90], looks=[2]).ids.tolist() == [2]
+            assert len(tracker) == 2
+            tracker.reset()
+            assert tracker.settings.appearance_threshold == 1.5
+
     def test_changing_dimension_is_a_clear_error(self) -> None:
         tracker = Tracker()
         tracker.update(Detections(BOX, features=np.ones((1, 8))))
@@ -309,6 +321,17 @@ class TestCoast:
         tracker.update(Detections(np.array([[10.0, 20, 50, 120]])))
         tracks = tracker.coast(camera_motion=[[1, 0, 7], [0, 1, -3]])
         np.testing.assert_allclose(tracks.boxes, [[17, 17, 57, 117]])
+
+    def test_who_shrinks_never_has_less_than_no_size(self) -> None:
+        tracker, size = Tracker(TrackerSettings(n_init=1)), 400.0
+        for _ in range(6):
+            tracker.update([[100.0, 500 - size, 100 + 0.4 * size, 500]])
+            size *= 0.75
+        boxes = np.concatenate([tracker.coast().boxes for _ in range(15)])
+        sides = boxes[:, 2:] - boxes[:, :2]
+        assert (sides >= 0).all()
+        assert sides[0].min() > 0
+        assert (sides[-1] == 0).all()
 
     def test_until_somebody_is_missed(self) -> None:
         """A miss is reported as one predicted row (paper), and that row's age stays while coasting."""

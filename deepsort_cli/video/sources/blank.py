@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.mot import DEFAULT_FPS, SequenceInfo
 from deepsort_cli.core.recording import Recording
 from deepsort_cli.core.types import Frame
@@ -44,13 +45,19 @@ class RecordedSource(Source):
     kind = "recording"
 
     def __init__(self, name: str, recording: Recording, settings: SourceSettings) -> None:
-        """Raises InputError if nothing is left of it behind `settings.start`."""
+        """Raises InputError if `settings` leave nothing of it."""
         origin, frames = recording.origin, recording.frames
         total = int(frames[-1]) + 1 if len(frames) else 0
         super().__init__(name, (origin.width, origin.height), origin.fps, settings, total)
         self._check_start(total, self.name)
         wanted = (frames >= settings.start) & ((frames - settings.start) % settings.stride == 0)
         chosen = np.flatnonzero(wanted)[: settings.max_frames]
+        if not len(chosen):
+            first = int(frames[frames >= settings.start][0])
+            raise InputError(
+                f"`input.stride` {settings.stride}: none of these frames from {settings.start} on was recorded of "
+                f"{self.name}. Begin with one that was: `input.start`={first}."
+            )
         self.frame_count = len(chosen)
         times = recording.times if settings.fps is None else frames / settings.fps
         self._frames = [Frame(int(frames[i]), None, float(times[i])) for i in chosen]

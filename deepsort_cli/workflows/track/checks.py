@@ -10,7 +10,6 @@ from deepsort_cli.core.events import Listener
 from deepsort_cli.core.files import Inputs, refuse_input
 from deepsort_cli.perception.catalogue import DEFAULT_DETECTOR, find
 from deepsort_cli.perception.detectors import HogDetector
-from deepsort_cli.perception.functions import FunctionDetector
 from deepsort_cli.settings.track import TrackSettings
 from deepsort_cli.tracking.settings import PER_THRESHOLD
 from deepsort_cli.video.outputs import Outputs, asked_for
@@ -114,8 +113,8 @@ def _linked(settings: TrackSettings, parts: Parts) -> str:
 
 
 def check_looks(settings: TrackSettings, parts: Parts) -> None:
-    """Refuse what needs looks where there are none."""
-    if parts.embedder is not None or parts.brings_features or isinstance(parts.detector, FunctionDetector):
+    """Refuse what needs looks where there are none; of a function neither are used where no model is wanted."""
+    if parts.embedder is not None or parts.brings_features:
         return
     keys = {
         "refinement.link": settings.refinement.link,

@@ -84,7 +84,7 @@ class Follower:
             self.measured = (self.measured or 0) + (seen.motion is not None)
         tracks = self._track(seen)
         if self.auto is not None and (found := self.auto(seen)) is not None:
-            self._tracker.settings = self._tracker.settings.model_copy(update={"max_cosine_distance": found})
+            self._tracker.compare_by(found)
         if self._matched_only:
             tracks = tracks[tracks.time_since_update == 0]
         if self._counter is not None:

@@ -277,7 +277,8 @@ class OneSource:
 
     def summary(self, ending: Ending, error: BaseException | None = None) -> Summary:
         """What came of it, after `finish`."""
-        whole = ending == "end" and self._settings.input.max_frames is None
+        # A recording ends where its detections do.
+        whole = ending == "end" and self._settings.input.max_frames is None and self.task.source.kind != "recording"
         elapsed = time.perf_counter() - self._begin
         task, parts, follower = self.task, self.parts, self.follower
         count = max(follower.frames, 1)

@@ -12,7 +12,7 @@ from deepsort_cli.core.events import Listener
 from deepsort_cli.core.files import file_sha256
 from deepsort_cli.perception.camera_motion import CameraMotion
 from deepsort_cli.perception.catalogue import default_detector
-from deepsort_cli.perception.classes import COCO_NAMES, select_classes
+from deepsort_cli.perception.classes import COCO_NAMES
 from deepsort_cli.perception.detectors import Detector, open_detector
 from deepsort_cli.perception.embedders import Embedder, open_embedder
 from deepsort_cli.perception.functions import Detect, Embed, FunctionDetector, FunctionEmbedder
@@ -25,8 +25,8 @@ MOST_WORKERS = 8
 _MODELS = ("detector", "detector_sha256", "embedder", "embedder_sha256", "threshold")
 EMBEDS_ALL = "all detections are embedded, as they are recorded: `tracker.refresh_every` is left out of this run"
 OTHER_STRIDE = (
-    "`detections` {}: the camera's motion was recorded between frames less than `input.stride` apart, so it is not "
-    "compensated"
+    "`detections` {}: the camera's motion was recorded between frames of which `input.stride` leaves out some, so it "
+    "is not compensated"
 )
 
 
@@ -147,7 +147,7 @@ def open_parts(settings: TrackSettings, functions: Functions, listener: Listener
     method = settings.camera_motion.method
     stored = detector if isinstance(detector, StoredDetections) else None
     recorded = stored is not None and method != "none" and stored.method == method
-    if recorded and stored is not None and settings.input.stride > stored.stride:
+    if recorded and stored is not None and stored.leaves_out(settings.input.start, settings.input.stride):
         listener.warn(OTHER_STRIDE.format(settings.detections))
         method, recorded = "none", False
     return Parts(
@@ -186,16 +186,16 @@ def usual(detector: DetectorSettings) -> DetectorSettings:
 
 def _load(settings: TrackSettings, listener: Listener) -> StoredDetections:
     detector, low = settings.detector, settings.tracker.low_score
-    wanted = select_classes(COCO_NAMES, detector.classes) if detector.classes else None
     assert settings.detections is not None
     stored = StoredDetections.load(
         settings.detections,
         conf=detector.conf if low is None else low,
         usual=detector.lowest_confidence(stored=True),
         iou=detector.iou,
-        classes=wanted,
         class_names=COCO_NAMES,
     )
+    if detector.classes:
+        stored.choose(detector.classes)
     for note in stored.notes:
         listener.warn(note)
     return stored

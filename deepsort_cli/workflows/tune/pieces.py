@@ -17,7 +17,6 @@ from deepsort_cli.core.recording import Recording, every_other
 from deepsort_cli.core.types import FloatArray, Frame
 from deepsort_cli.evaluation.mot_score import score_comparisons
 from deepsort_cli.evaluation.proxy import Facts, Ids, gather_facts
-from deepsort_cli.perception.classes import COCO_NAMES, select_classes
 from deepsort_cli.perception.stored import StoredDetections
 from deepsort_cli.settings.track import TrackSettings
 from deepsort_cli.settings.tune import FIGURES
@@ -149,10 +148,11 @@ def parts_of(recording: Recording, settings: TrackSettings) -> Parts:
     detector, tracker = settings.detector, settings.tracker
     scores = StoredDetections.of(recording).scores
     conf = scores.keep if detector.conf is None else detector.conf
-    wanted = select_classes(COCO_NAMES, detector.classes) if detector.classes else None
     stored = StoredDetections.of(
-        recording, conf=conf if tracker.low_score is None else tracker.low_score, iou=detector.iou, classes=wanted
+        recording, conf=conf if tracker.low_score is None else tracker.low_score, iou=detector.iou
     )
+    if detector.classes:
+        stored.choose(detector.classes)
     method = settings.camera_motion.method
     return Parts(
         detector=stored,

@@ -17,7 +17,7 @@ from deepsort_cli.workflows.tune.outputs import write_outputs
 from deepsort_cli.workflows.tune.pieces import Piece, folds_of
 from deepsort_cli.workflows.tune.results import NO_TRUTH, BestSoFar, Figures, Fold, Tuned, mean_objective
 from deepsort_cli.workflows.tune.sequences import open_pieces
-from deepsort_cli.workflows.tune.space import Parameter, first_trial, search_space, with_values
+from deepsort_cli.workflows.tune.space import LOW, Parameter, first_trial, search_space, with_values
 from deepsort_cli.workflows.tune.study import STARTUP, Search, Trial, require_optuna
 from deepsort_cli.workflows.workers import Cluster, Here, OnCluster, Processes, Workers
 
@@ -133,9 +133,26 @@ class Study:
             listener.warn(f"{parts[0].name}: too short to judge by one half what was found on the other")
         recordings = [piece.recording for piece in pieces]
         self._space: list[Parameter] = search_space(recordings, settings.search.keep)
+        self._tell_left_out(max(recording.origin.conf for recording in recordings))
         (self.start,) = judges.figures([(self.base, parts)])
         self._main = self._open("", parts, (), settings.search.trials)
         self._folds: list[Fold] = []
+
+    def _tell_left_out(self, lowest: float) -> None:
+        """Say what is not judged as it will be tracked, or not searched at all."""
+        detector, tracker = self.base.detector, self.base.tracker
+        for_speed = {"detector.interval": detector.interval > 1, "tracker.refresh_every": bool(tracker.refresh_every)}
+        if any(for_speed.values()):
+            keys = " and ".join(f"`{key}`" for key, given in for_speed.items() if given)
+            self._listener.note(
+                f"{keys}: settings are judged without, in every frame and with every embedding; tracking with them is "
+                "faster, and figures are others"
+            )
+        searched = {parameter.key for parameter in self._space}
+        if not searched.intersection(LOW) and not set(LOW) <= set(self._settings.search.keep):
+            self._listener.note(
+                f"recorded from a score of {lowest:g} on: {' and '.join(f'`{key}`' for key in LOW)} are not searched"
+            )
 
     @property
     def best(self) -> Trial | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from deepsort_cli.core.box_tables import check_unique_ids, marked_to_count, read_boxes
+from deepsort_cli.core.box_tables import NORMALISED, check_unique_ids, looks_normalised, marked_to_count, read_boxes
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.events import Listener
 from deepsort_cli.core.files import at_home, atomic_open, check_output_folder, file_sha256
@@ -19,7 +19,7 @@ from deepsort_cli.core.recording import Recording
 from deepsort_cli.core.truth_files import find_truth
 from deepsort_cli.settings.track import TrackSettings
 from deepsort_cli.settings.tune import TuneSettings
-from deepsort_cli.video.settings import OutputSettings
+from deepsort_cli.video.settings import OutputSettings, SourceSettings
 from deepsort_cli.video.sinks import unique_names
 from deepsort_cli.video.sources import is_demo
 from deepsort_cli.workflows.recorded import LOWEST, is_stored, load_stored, watch
@@ -128,13 +128,13 @@ def _only(path: Path) -> Path:
 def _recorded(source: str, settings: TuneSettings, folder: Path, listener: Listener) -> tuple[Recording, Path | None]:
     """The recording of a source, and the truth of a generated scene; watched once, then taken from the folder."""
     if is_stored(source):
-        return load_stored(source), None
+        return load_stored(source, settings.input, settings.detector.classes), None
     key = _key(source, settings)
     place = folder / "recordings" / f"{Path(source).stem or 'source'}-{key}"
     done, path, scene = place.with_suffix(".json"), place.with_suffix(".npz"), place.with_suffix(".txt")
     truth = scene if is_demo(source) else None
     if done.is_file() and path.is_file():
-        return load_stored(str(path)), truth
+        return load_stored(str(path), SourceSettings()), truth
     recording = watch(_watching(source, settings, path, truth), listener)
     with atomic_open(done) as stream:  # it was watched to its end
         json.dump({"source": source, "frames": len(recording)}, stream)
@@ -178,7 +178,9 @@ def _comparison(name: str, path: Path, recording: Recording, source: str) -> Com
     """
     table = read_boxes(path)
     check_unique_ids(table, marked_to_count(table))
-    rows = table.values[np.isin(table.values[:, 0], recording.frames + 1)]
-    if not len(rows) or not len(marked_to_count(table)):
+    if looks_normalised(table.values[:, 2:6]):
+        raise InputError(f"`gt` {path}: {NORMALISED}")
+    there = np.isin(table.values[:, 0], recording.frames + 1)
+    if not there[marked_to_count(table)].any():
         raise InputError(f"`gt` {path}: nothing in it counts in the frames of {source}. Is it of this source?")
-    return Comparison(name, np.empty((0, 10)), rows, 0, path, table.form)
+    return Comparison(name, np.empty((0, 10)), table.values[there], 0, path, table.form)

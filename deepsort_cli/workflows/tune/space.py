@@ -15,6 +15,10 @@ from deepsort_cli.tracking.settings import START_SCORE
 LEAST_CONF = 0.05
 """How far above the lowest recorded score the search for `detector.conf` begins, so that low scores may be lower."""
 
+MOST_CONF = 0.7
+LOW = ("detector.conf", "tracker.low_score")
+"""What is not searched where low scores were not recorded, which is where that search would begin above `MOST_CONF`."""
+
 Values = Mapping[str, Any]
 """Settings by dotted key."""
 
@@ -86,12 +90,14 @@ def search_space(recordings: Sequence[Recording], keep: Sequence[str]) -> list[P
     """
     lowest = max(*(recording.origin.conf for recording in recordings), 0.1)
     fps = min(recording.origin.fps for recording in recordings)
+    least = round(lowest + LEAST_CONF, 3)
+    shortest = max(0.2, 2 / fps)
     found = [
-        _between("detector.conf", round(lowest + LEAST_CONF, 3), 0.7),
+        _between("detector.conf", least, max(least, MOST_CONF)),
         _between("tracker.start_score", 0.2, 0.9),
         _one_of("tracker.low_score", None, round(lowest, 3)),
         _between("tracker.max_iou_distance", 0.4, 0.95),
-        _seconds("tracker.max_age", max(0.2, 2 / fps), 8.0, fps),
+        _seconds("tracker.max_age", shortest, 8.0 if shortest <= 8.0 else 4 * shortest, fps),
         _one_of("tracker.confirm_first", False, True),
         _whole("tracker.overlap_age", 1, 15),
         _one_of("tracker.nsa", False, True),
@@ -112,6 +118,8 @@ def search_space(recordings: Sequence[Recording], keep: Sequence[str]) -> list[P
             _one_of("tracker.without_looks.overlap_age", None, "1s", "2s", "3s"),
             _between("tracker.without_looks.max_iou_distance", 0.4, 0.95),
         ]
+    if least > MOST_CONF:
+        found = [parameter for parameter in found if parameter.key not in LOW]
     methods = {recording.origin.camera_motion for recording in recordings}
     if len(methods) == 1 and None not in methods:
         found.append(_one_of("camera_motion.method", "none", methods.pop()))

@@ -164,6 +164,9 @@ class TestLive:
 def test_it_needs_looks_and_says_what_is_unheard(films: Path) -> None:
     with pytest.raises(InputError, match=r"`across`.*no appearance|across.enabled.*no appearance"):
         track(films / "door", reid="none", detector="hog", across=True)
+    for wanted in ({"across": True}, {"link": True}, {"save_looks": "looks.npz"}):  # nor are a function's own used
+        with pytest.raises(InputError, match="no appearance to go by"):
+            track(films / "door", reid="none", detector=find, **wanted)
     heard = Heard()
     track(films / "door", detector=find, reid="none", overlap="all", max_frames=1, listener=heard).finish()
     assert any("across.overlap` changes nothing" in warning for warning in heard.warnings)

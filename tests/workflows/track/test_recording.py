@@ -87,6 +87,14 @@ def test_what_a_recording_cannot_give_is_said(tmp_path: Path) -> None:
     rows(detections=path, conf=0.1, stride=2, camera_motion="flow", listener=listener)
     assert any("recorded from a score of 0.5" in line for line in listener.lines)
     assert any("camera's motion was recorded between frames" in line for line in listener.lines)
+    every_third = tmp_path / "third.npz"
+    rows("demo", detector=shaky, reid=looks, camera_motion="flow", demo=SCENE, stride=3, save_detections=every_third)
+    for given, compensated in (({}, True), ({"stride": 3}, True), ({"start": 6}, True), ({"stride": 2}, False)):
+        _, summary = rows(detections=every_third, camera_motion="flow", **given)
+        assert (summary.camera_motions is not None) == compensated, given
+        assert summary.fate.beyond == 0, given
+    with pytest.raises(InputError, match=r"`input.stride` 3: none of these frames from 1 .*recorded.* `input.start`=3"):
+        deepsort.track(detections=every_third, stride=3, start=1)
     with pytest.raises(InputError, match=r"ends in \.npz\. Try .*rows\.npz"):
         deepsort.track("demo", save_detections=tmp_path / "rows.txt")
     with pytest.raises(InputError, match="frames' images"):

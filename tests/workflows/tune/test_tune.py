@@ -32,6 +32,7 @@ pytest.importorskip("optuna")
 pytest.importorskip("trackeval")
 
 TRIALS = 10
+PARTS = "ground truth in parts of the picture"
 KEPT = "tracker.nsa,tracker.box,tracker.max_iou_distance,tracker.overlap_age"
 
 
@@ -225,6 +226,31 @@ def test_a_folder_of_sequences_is_taken_apart(tmp_path: Path, streets: list[tupl
     assert done.pieces == ("north", "south")
 
 
+def test_whatever_was_recorded_can_be_searched(streets: list[tuple[Path, Path]], tmp_path: Path) -> None:
+    """Also sure detections only, and a frame every ten seconds; of the frames asked for."""
+    said: list[str] = []
+
+    class Heard(Listener):
+        def note(self, message: str) -> None:
+            said.append(message)
+
+    source, gt = streets[0]
+    with np.load(source, allow_pickle=False) as archive:
+        arrays = dict(archive)
+    facts = json.loads(str(arrays["recording"])) | {"conf": 0.7, "fps": 0.1}
+    np.savez(tmp_path / "sure.npz", **arrays | {"recording": np.array(json.dumps(facts))})
+    done = tune(
+        tmp_path / "sure.npz", gt=gt, preset="fast", trials=4, max_frames=20, output_dir=tmp_path / "study",
+        listener=Heard(),
+    )  # fmt: skip
+    assert done.best is not None
+    assert not {"detector.conf", "tracker.low_score"} & set(done.best.values)
+    assert float(done.best.values["tracker.max_age"].removesuffix("s")) >= 20
+    assert done.pieces == ("north",)  # 20 frames are too few for halves
+    assert any("recorded from a score of 0.7 on: `detector.conf` and `tracker.low_score`" in line for line in said)
+    assert any("`detector.interval` and `tracker.refresh_every`: settings are judged without" in line for line in said)
+
+
 def test_a_scene_of_the_demo_is_watched_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from deepsort_cli.workflows import recorded
     from deepsort_cli.workflows.tune import sequences
@@ -260,6 +286,9 @@ def test_objectives_are_mixed(text: str, weights: dict[str, float]) -> None:
         ({"source": "absent.npz"}, "absent.npz: no such file"),
         ({"gt": "absent.txt"}, "`gt` absent.txt: no such file"),
         ({"gt": ["a", "b"]}, "`gt`: 2 are given for 1 sources"),
+        ({"gt": PARTS}, "`gt` .*: all boxes lie within 0 and 1"),
+        ({"start": 40}, "holds no frame that `input.start` and `input.stride` leave"),
+        ({"classes": "helmet"}, "`detector.classes` helmet: the detector has no class of this name"),
     ],
     ids=str,
 )
@@ -267,6 +296,9 @@ def test_what_cannot_work_is_refused(
     streets: list[tuple[Path, Path]], tmp_path: Path, keywords: dict[str, Any], message: str
 ) -> None:
     folder = tmp_path / "study"
+    if keywords.get("gt") == PARTS:
+        keywords = {"gt": tmp_path / "parts.txt"}
+        keywords["gt"].write_text("".join(f"{frame},1,0.1,0.2,0.1,0.3,1,1,1\n" for frame in range(1, 41)))
     given = {"source": str(streets[0][0]), "gt": streets[0][1], "trials": 4, "output_dir": folder, **keywords}
     with pytest.raises(InputError, match=message):
         tune(**given)
