@@ -89,7 +89,14 @@ def load_manifest(
         beside = f" ({', '.join(others)} not used)" if others else ""
         notify(f"Using the {parts['train']} {_kind(root, settings)} of {root}{beside}.")
     if _is_table(root, settings):
-        return usable_manifest(scan_dataset(root, settings, progress=progress), notify, ("train",))
+        result = scan_dataset(root, settings, progress=progress)
+        unsaid = len(result.in_roles(("",)))
+        if notify and unsaid:
+            notify(
+                f"{counted(unsaid, 'image')} of {root} without a split {'is' if unsaid == 1 else 'are'} not used, "
+                "because other lines have one. Write train there to use them."
+            )
+        return usable_manifest(result, notify, ("train",))
     return usable_manifest(scan_dataset(root / parts["train"], settings, progress=progress), notify)
 
 

@@ -42,6 +42,7 @@ class Quality:
         criterion, pairs, identities, query: how the threshold was found: the rule, the kind of pairs, the number of
             people, the folder of their pictures; empty or None where that is not known.
         path, sha256: the file that was evaluated; empty where it is not known.
+        size: height and width of its input; None where they are not known.
     """
 
     rates: Mapping[str, float] = field(default_factory=dict)
@@ -53,6 +54,7 @@ class Quality:
     query: str = ""
     path: str = ""
     sha256: str = ""
+    size: tuple[int, int] | None = None
 
 
 def quality(found: Measured) -> Quality:
@@ -69,6 +71,7 @@ def quality(found: Measured) -> Quality:
         str(evaluation.data.query.root),
         found.model.path,
         found.model.sha256,
+        None if found.model.preprocess is None else (found.model.preprocess.height, found.model.preprocess.width),
     )
 
 
@@ -247,6 +250,7 @@ def _read(found: _Fields) -> Quality:
         if rate is not None:
             rates[name] = rate
     model = found.fields("model")
+    height, width = (model.fields("input").count(name) for name in ("height", "width"))
     return Quality(
         rates,
         found.within("threshold", 2, "a cosine distance between 0 and 2"),
@@ -257,4 +261,5 @@ def _read(found: _Fields) -> Quality:
         found.fields("data").text("query"),
         model.text("path"),
         model.text("sha256"),
+        None if height is None or width is None else (height, width),
     )

@@ -63,8 +63,10 @@ def bundled_model(name: str | None = None) -> Path | None:
 def model_file(name: str | Path) -> Path:
     """The file of this name where there is one, else the bundled model called so, else the name as it is.
 
+    A folder called so hides nothing: a run may have that name.
+
     Raises:
         RunError: the bundled model is damaged.
     """
     path = Path(name)
-    return path if path.exists() else bundled_model(str(name)) or path
+    return path if path.is_file() else bundled_model(str(name)) or path

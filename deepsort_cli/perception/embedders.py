@@ -55,7 +55,7 @@ def resolve_model(settings: EmbedderSettings) -> Path | None:
     if name.lower() in ("none", ""):
         return None
     found = model_file(name)
-    return found if found.exists() else located(name, "reid")
+    return found if found.is_file() else located(name, "reid")
 
 
 class Embedder:

@@ -15,12 +15,14 @@ def has_bundled_weights(name: str) -> bool:
 def weights_file(name: str | Path) -> Path:
     """The file of this name where there is one, else the bundled weights called so, else the name as it is.
 
+    A folder called so hides nothing: a run may have that name.
+
     Raises:
         RunError: the bundled weights are missing or damaged.
     """
     path = Path(name)
     expected = checksums(ASSETS).get(f"{name}.pth")
-    if path.exists() or expected is None:
+    if path.is_file() or expected is None:
         return path
     remedy = "Reinstall the package, or start from other weights (`model.pretrained`: a file, or none)."
     return checked(ASSETS / f"{name}.pth", expected, remedy=remedy)

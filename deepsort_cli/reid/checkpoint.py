@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import io
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -155,6 +155,22 @@ class CheckpointInfo:
     def embeds_like(self, other: CheckpointInfo | Backbone) -> bool:
         """Whether both put out the same feature, before or after BNNeck, so that distances mean the same."""
         return _before_neck(self) == _before_neck(other)
+
+    @property
+    def output(self) -> NeckFeature:
+        """Whether its feature is the one before BNNeck or after it; without a BNNeck there is none after it."""
+        return "before" if _before_neck(self) else "after"
+
+    def is_within(self, model: Backbone, fresh: Collection[str]) -> bool:
+        """Whether a model that took over these weights still computes the feature that they put out.
+
+        Args:
+            fresh: parts of the model that it did not take over.
+        """
+        if bool(self.feature_dim) != (model.fc is not None):
+            return False
+        layers = (*(("fc",) if self.feature_dim else ()), *(("bnneck",) if self.output == "after" else ()))
+        return all(getattr(model, layer) is not None and layer not in fresh for layer in layers)
 
     def build(self) -> Backbone:
         """A freshly initialised model of this architecture."""

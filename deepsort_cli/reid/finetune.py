@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -14,9 +15,10 @@ from deepsort_cli.core.counted import counted
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.events import Listener
 from deepsort_cli.core.files import check_output_file
+from deepsort_cli.core.preprocess import Preprocess
 from deepsort_cli.reid.backbones import Backbone, build_backbone, part_of
 from deepsort_cli.reid.bundled import weights_file
-from deepsort_cli.reid.checkpoint import CheckpointInfo, load_model, save_checkpoint
+from deepsort_cli.reid.checkpoint import CheckpointInfo, load_model, read_checkpoint, save_checkpoint
 from deepsort_cli.reid.run_folder import versions
 from deepsort_cli.reid.sampler import seed_of
 from deepsort_cli.reid.schedule import with_value
@@ -27,6 +29,7 @@ from deepsort_cli.reid.settings import (
     ModelSettings,
     ResetSettings,
     TrainConfig,
+    rate_for_people,
     share_for_people,
 )
 from deepsort_cli.reid.train_data import fit_batches, load_data
@@ -71,6 +74,8 @@ class Prepared:
         images, identities: of the target that are trained on.
         held_out: identities of the target that are validated on.
         config: settings of the training that follows.
+        full_rate: the learning rate of many people, of which those there are get a share in `config`; None where the
+            user gave one.
         remarks: what the user should know.
     """
 
@@ -82,6 +87,7 @@ class Prepared:
     identities: int
     held_out: int
     config: TrainConfig
+    full_rate: float | None
     remarks: tuple[str, ...]
 
 
@@ -105,18 +111,21 @@ def prepare_checkpoint(config: FinetuneConfig, listener: Listener | None = None)
     if output.exists() and output.samefile(weights_file(source_path)):
         raise InputError(f"`output_path` {output}: this is the checkpoint itself. Choose another name.")
     train_config = training_config(config, source_info, output)
-    resumes = config.train and (run_folder(train_config) / "checkpoints" / "last.pth").exists()
-    check_output_file(output, overwrite=config.overwrite or resumes, key="output_path")
+    run = run_folder(train_config)
+    continues = config.train and _began_with(run) == output.absolute()
+    check_output_file(output, overwrite=config.overwrite or continues, key="output_path")
 
     data = load_data(config.target_dataset, config.training.seed, listener, halves=True)
     if config.train or len(data.pids) < 2:
         fit_batches(data, config.training)
+    full_rate = train_config.optimizer.lr if config.optimizer.lr is None else None
     train_config, slowed = _slowed(config, train_config, len(data.pids))
     _check_classifier(source_info, config, data.pids.tolist())
     torch.manual_seed(seed_of(config.training.seed))
     settings = train_config.model
     model = build_backbone(settings.name, len(data.pids), settings.feature_dim, settings.neck, settings.neck_feature)
     tensors = transfer(source, model, config.reset, source_info.keys.unexpected)
+    others = _of_others(config, run, model, tensors, output) if continues else []
     info = replace(
         source_info,
         num_classes=len(data.pids),
@@ -125,7 +134,7 @@ def prepare_checkpoint(config: FinetuneConfig, listener: Listener | None = None)
         preprocess=settings.input,
         pids=tuple(data.pids.tolist()),
         epoch=0,
-        metrics=_kept_threshold(source_info, model, tensors),
+        metrics=_kept_threshold(source_info, model, settings.input, tensors),
         versions=versions(),
         neck_feature=settings.neck_feature,
         start="random" if source_info.status == "untrained" else "pretrained",
@@ -145,7 +154,8 @@ def prepare_checkpoint(config: FinetuneConfig, listener: Listener | None = None)
         identities=len(data.pids),
         held_out=0 if data.query is None else len(set(data.query.pids.tolist())),
         config=train_config,
-        remarks=(*(() if config.train else data.warnings), *slowed, *_remarks(config, source_info, tensors)),
+        full_rate=full_rate,
+        remarks=(*others, *(() if config.train else data.warnings), *slowed, *_remarks(config, source_info, tensors)),
     )
 
 
@@ -248,19 +258,54 @@ def _check_classifier(source: CheckpointInfo, config: FinetuneConfig, pids: list
         )
 
 
+def _began_with(run: Path) -> Path | None:
+    """What the run in a folder began with; None where there is none, or it cannot be read to go on from."""
+    with contextlib.suppress(InputError, KeyError, TypeError):
+        saved = read_checkpoint(run / "checkpoints" / "last.pth")["training"]["config"]
+        return Path(saved["model"]["pretrained"]).absolute()
+    return None
+
+
+def _of_others(config: FinetuneConfig, run: Path, model: Backbone, tensors: TensorReport, output: Path) -> list[str]:
+    """A remark where the run that goes on began with weights of another checkpoint, prepared under the same name.
+
+    Raises:
+        InputError: these would be lost, and nobody allowed it.
+    """
+    if not output.exists():
+        return []
+    try:
+        before, now = load_model(output)[0].state_dict(), model.state_dict()
+    except InputError:  # something else has taken its place
+        check_output_file(output, overwrite=config.overwrite, key="output_path")
+        return []
+    if all(name in before and torch.equal(before[name], now[name]) for name in tensors.kept):
+        return []
+    what = f"{output} was prepared from another checkpoint than {config.source_checkpoint}, and the run in {run} began"
+    if not config.overwrite:
+        raise InputError(
+            f"`output_path` {what} with it. Choose another `output_path` and `training.name`, or set `overwrite`."
+        )
+    if config.training.resume == "never":
+        return []
+    return [f"{what} with that: it goes on from its own weights. To start from these set `training.resume`=never"]
+
+
 def _slowed(config: FinetuneConfig, training: TrainConfig, people: int) -> tuple[TrainConfig, list[str]]:
     """The settings of the training with a rate that so many people allow, and a remark where that is a lower one."""
-    share = share_for_people(people)
-    if config.optimizer.lr is not None or share == 1:
+    if config.optimizer.lr is not None or share_for_people(people) == 1:
         return training, []
-    rate = float(f"{training.optimizer.highest_lr * share:.2g}")
+    rate = rate_for_people(training.optimizer.highest_lr, people)
     why = f"faster, {people} people would make the network forget all others"
     return with_value(training, "optimizer.lr", rate), [f"`optimizer.lr` is {rate:g}: {why}"] if config.train else []
 
 
-def _kept_threshold(source: CheckpointInfo, model: Backbone, tensors: TensorReport) -> dict[str, float]:
+def _kept_threshold(
+    source: CheckpointInfo, model: Backbone, size: Preprocess, tensors: TensorReport
+) -> dict[str, float]:
     """That of the source, where the prepared weights put out what it does."""
-    same = source.embeds_like(model) and all(part_of(name) != "fc" for name, _ in tensors.fresh)
+    fresh = {part_of(name) for name, _ in tensors.fresh}
+    same = source.embeds_like(model) and source.is_within(model, fresh) and size == source.preprocess
     found = source.metrics.get("threshold")
     return {"threshold": found} if same and found is not None and model.neck_feature == "before" else {}
 

@@ -16,7 +16,7 @@ from deepsort_cli.reid.carried import CarriedThreshold, mean_of
 from deepsort_cli.reid.certainty import People, Trial
 from deepsort_cli.reid.events import StepReport
 from deepsort_cli.reid.schedule import apply_schedule, choose_schedule, facts_of, with_value
-from deepsort_cli.reid.settings import TrainConfig
+from deepsort_cli.reid.settings import TrainConfig, rate_for_people
 from deepsort_cli.reid.train_data import TrainData, fit_batches
 
 TRIAL = "each half of the people is learned from, and the other half looked for"
@@ -49,12 +49,14 @@ def try_halves(
     data: TrainData,
     learn: Callable[[TrainConfig, TrainData, Listener], Learned],
     listener: Listener,
+    full_rate: float | None = None,
 ) -> Trial | None:
     """Learn from each half of the people, and look for the other; None where there are too few people even for that.
 
     Args:
         config: settings as the user left them, with the start chosen: what is open is chosen for half the people.
         learn: trains, and writes nothing.
+        full_rate: see `training.train`.
     """
     start: list[FloatArray] = []
     end: list[FloatArray] = []
@@ -68,6 +70,8 @@ def try_halves(
         except InputError:  # half of the people have no such batches
             return None
         chosen = config.model_copy(update={"training": training})
+        if full_rate is not None:
+            chosen = with_value(chosen, "optimizer.lr", rate_for_people(full_rate, len(people)))
         facts = facts_of(chosen, half)
         chosen = apply_schedule(chosen, choose_schedule(chosen, facts))
         chosen = with_value(chosen, "training.eval_every", chosen.training.length)  # start and end are compared

@@ -42,15 +42,16 @@ class Keeper:
     def info_after(self, row: Mapping[str, float], position: Position) -> CheckpointInfo:
         """What to write beside the weights after the epoch of a history row."""
         epoch = int(row["epoch"])
-        before = max(epoch - 1, 0)
+        full = self.config.model.input
+        at_full = row["height"] == full.height
         threshold, source = position.threshold.at(epoch)
         return replace(
             self.info,
             epoch=epoch,
             metrics={name: row[name] for name in METRICS if name in row} | threshold,
             threshold_source=source,
-            preprocess=input_of(self.config, position, before),
-            full_size=not position.is_half(before),
+            preprocess=full if at_full else half_size(full),
+            full_size=at_full,
             finished=epoch >= self.config.training.length,
         )
 

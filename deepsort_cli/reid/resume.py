@@ -220,11 +220,11 @@ def keep_start(config: TrainConfig, found: Found, note: Callable[[str], None]) -
     then = content["training"]["config"]["model"]["pretrained"]
     began = None if then is None else Path(then)
     now = config.model.pretrained
-    if now not in (None, AUTO, began):
+    if now not in (AUTO, began):
         note(
-            f"`model.pretrained` {now} is not used: resuming the run of {path.parent.parent}, which began with "
-            f"{began or 'random weights'}. To start from it choose another `training.name`, or set "
-            "`training.resume`=never."
+            f"`model.pretrained` {now or 'none'} is not used: resuming the run of {path.parent.parent}, which began "
+            f"with {began or 'random weights'}. To start from {'it' if now else 'random weights'} choose another "
+            "`training.name`, or set `training.resume`=never."
         )
     return with_value(keep_schedule(config, content["training"]["config"]), "model.pretrained", began)
 

@@ -25,6 +25,7 @@ from deepsort_cli.reid.settings import (
     LEARNING_RATES,
     TRAINED_EPOCHS,
     TrainConfig,
+    rate_for_people,
     share_for_people,
 )
 from deepsort_cli.reid.train_data import TrainData
@@ -97,7 +98,7 @@ class Schedule:
 def facts_of(config: TrainConfig, data: TrainData) -> Facts:
     """The facts about a run whose batch size is chosen already."""
     training, start = config.training, config.model.start
-    is_bundled = start is not None and not start.exists() and has_bundled_weights(start.name)
+    is_bundled = start is not None and not start.is_file() and has_bundled_weights(start.name)
     plan = plan_epoch(data.classes, training.identities, training.images_per_identity, seed=training.seed, epoch=0)
     return Facts(
         people=len(data.pids),
@@ -166,10 +167,9 @@ def _rate(config: TrainConfig, facts: Facts) -> Choice:
     name = config.optimizer.name
     rate, why = LEARNING_RATES[name][facts.trained], "random weights have far to go"
     if facts.trained:
-        share = share_for_people(facts.people)
-        rate = float(f"{rate * share:.2g}")
+        rate = rate_for_people(rate, facts.people)
         why = "trained weights are only adapted"
-        if share < 1:
+        if share_for_people(facts.people) < 1:
             why = f"faster, {counted(facts.people, 'person', 'people')} would make the network forget all others"
     return Choice("optimizer.lr", rate, f"learning rate {rate:g} at most ({name}): {why}")
 

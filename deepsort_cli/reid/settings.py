@@ -525,6 +525,11 @@ def share_for_people(people: int) -> float:
     return min(1.0, (people / ENOUGH_FOR_FULL_RATE) ** 2)
 
 
+def rate_for_people(rate: float, people: int) -> float:
+    """The learning rate at which trained weights learn from so many people, of the one for many; two digits."""
+    return float(f"{rate * share_for_people(people):.2g}")
+
+
 def marked(model: type[BaseModel], mark: Mapping[str, Any], prefix: str = "") -> set[str]:
     """Dotted keys of the fields, or of whole sections, that carry a mark: `FIXED` or `SILENT`."""
     found: set[str] = set()

@@ -177,12 +177,12 @@ class Trainer:
         settings, scheduler = self.config.training, self.config.scheduler
         if self.position.epoch >= settings.length:
             self.note(
-                f"the run is done already, after {counted(settings.length, 'epoch')}. Raise `training.epochs`, or "
+                f"the run is done already, after {counted(self.position.epoch, 'epoch')}. Raise `training.epochs`, or "
                 "choose another `training.name`."
             )
         elif self._begins and self.images.validation is not None:
             # Where the run starts from, to measure it by; and trouble with the validation images shows now, not later.
-            row: Row = {"epoch": 0, "height": self._input(0).height, **self._validate(0)}
+            row: Row = {"epoch": 0, "height": self._start_input.height, **self._validate(self._start_input)}
             self.position.history.append(row)
             self.position.found["start"] = self.validator.ap
             self.listener.happened(StartValidated(row, self.validator.chance))
@@ -190,7 +190,7 @@ class Trainer:
                 self.position.found["best"] = self.validator.ap
                 self._keep_best(row)
         elif self._begins and self.position.trial is not None and not self.position.trial["gain"] > 0:
-            row = {"epoch": 0, "height": self._input(0).height}
+            row = {"epoch": 0, "height": self._start_input.height}
             self.position.history.append(row)
             self._keep_best(row)
 
@@ -265,7 +265,7 @@ class Trainer:
         self._check_loss(whole.figures["loss"], epoch, steps)
         row: Row = {"epoch": epoch + 1, "height": self._input(epoch).height, "steps": steps, "lr": lr, **whole.figures}
         if (epoch + 1) % settings.validation_interval == 0 or epoch + 1 == settings.length:
-            row |= self._validate(epoch)
+            row |= self._validate(self._input(epoch))
         history = [*self.position.history, row]
         best = best_row(history, random_start=self.random_start)
         zeros = torch.zeros_like(self.position.sums)
@@ -306,8 +306,13 @@ class Trainer:
     def _input(self, epoch: int) -> Preprocess:
         return input_of(self.config, self.position, epoch)
 
-    def _validate(self, epoch: int) -> Row:
-        model, size = self.learner.inference_model, self._input(epoch)
+    @property
+    def _start_input(self) -> Preprocess:
+        """What the model expects before any epoch: trained weights know the full size, whatever epochs see first."""
+        return self._input(0) if self.random_start else self.config.model.input
+
+    def _validate(self, size: Preprocess) -> Row:
+        model = self.learner.inference_model
         row = self.validator.measure(model, size, self.position.found, self.listener)
         known, of_start = self.position.threshold, None
         if not known.same_feature and known.share is None and self.start_feature is not None:
@@ -367,12 +372,11 @@ class Trainer:
             if getattr(then, name) != getattr(now, name):
                 self.warn(f"{path} was trained with model.input.{name} {getattr(then, name)}, not {getattr(now, name)}")
         fresh = {part_of(key) for key in report.left_out}
-        if "fc" not in fresh:
-            alike = source.embeds_like(model)
-            if alike or source.neck_feature == "before" or "bnneck" not in fresh:
-                self.position.threshold = CarriedThreshold(source.metrics.get("threshold"), same_feature=alike)
-                self.start_feature = source.neck_feature
-        if not path.exists():
+        if source.is_within(model, fresh):
+            threshold = source.metrics.get("threshold")
+            self.position.threshold = CarriedThreshold(threshold, same_feature=source.embeds_like(model))
+            self.start_feature = source.output
+        if not path.is_file():
             return f"the bundled weights of {path}"
         return f"{source.source} weights from {path}"
 

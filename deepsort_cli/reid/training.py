@@ -30,10 +30,14 @@ NO_LOG = logging.Logger("deepsort.trial")
 NO_LOG.addHandler(logging.NullHandler())
 
 
-def train(config: TrainConfig, listener: Listener | None = None) -> TrainResult:
+def train(config: TrainConfig, listener: Listener | None = None, full_rate: float | None = None) -> TrainResult:
     """Train, or continue training, a Re-ID model (recipe: Luo et al. 2019).
 
     Under torchrun every process calls this; they share the work, and the one of rank 0 reports and writes.
+
+    Args:
+        full_rate: the learning rate of many people where that of `config` was chosen for so few as there are: a trial
+            on halves of them takes the share of it that halves allow. None: `config` has the user's own rate, or none.
 
     Raises:
         InputError: something in `config`, or in the data it names, cannot be used.
@@ -90,7 +94,7 @@ def train(config: TrainConfig, listener: Listener | None = None) -> TrainResult:
                 trainer.open_folder(best)
             with watch_signals() as stop:
                 if found is None and halves and _worth_a_trial(config, data):
-                    trial = _try(unfitted, data, trainer, stop)
+                    trial = _try(unfitted, data, trainer, stop, full_rate)
                     trainer.heed(trial)
                 return trainer.run_epochs(stop)
 
@@ -100,12 +104,13 @@ def _worth_a_trial(config: TrainConfig, data: TrainData) -> bool:
     return data.query is None and len(data.pids) < ENOUGH_TO_HOLD_OUT and config.data.val_ratio is None
 
 
-def _try(config: TrainConfig, data: TrainData, trainer: Trainer, stop: Stop) -> Trial | None:
+def _try(config: TrainConfig, data: TrainData, trainer: Trainer, stop: Stop, full_rate: float | None) -> Trial | None:
     """Find out whether a run helps, and say so, or why it cannot be told.
 
     Args:
         config: as the user left it, with the start chosen.
         trainer: of the run.
+        full_rate: see `train`.
     """
 
     def learn(config: TrainConfig, data: TrainData, listener: Listener) -> Learned:
@@ -120,7 +125,7 @@ def _try(config: TrainConfig, data: TrainData, trainer: Trainer, stop: Stop) -> 
         trainer.note(f"whether it helps cannot be tried on halves of the people: {why_not}")
         return None
     trainer.note(f"first, whether it helps: {TRIAL}. That takes about as long as the training itself")
-    trial = try_halves(config, data, learn, trainer.listener)
+    trial = try_halves(config, data, learn, trainer.listener, full_rate)
     trainer.note("it cannot be tried: half of the people make no batches" if trial is None else trial.words())
     return trial
 

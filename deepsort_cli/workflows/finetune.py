@@ -55,4 +55,4 @@ def run_finetune(settings: FinetuneSettings, listener: Listener) -> Finetuned:
     listener.happened(prepared)
     for remark in prepared.remarks:
         listener.warn(remark)
-    return Finetuned(prepared, train(prepared.config, listener) if settings.train else None)
+    return Finetuned(prepared, train(prepared.config, listener, prepared.full_rate) if settings.train else None)

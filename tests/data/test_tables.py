@@ -108,6 +108,18 @@ def test_tables_as_spreadsheets_and_pandas_save_them(tmp_path: Path, encoding: s
     assert [(entry.path, *entry.label) for entry in entries] == [("ä.jpg", 7, 2), ("b.jpg", -1, None), ("c.jpg", 0, 2)]
 
 
+def test_lines_without_a_split_among_others_with_one_are_not_passed_over_in_silence(pictures: Path) -> None:
+    table, said = pictures / "gaps.csv", []
+    rows = ["path,pid,split", *(f"photos/IMG_{i}.png,{i},{'train' if i < 2 else ''}" for i in range(4))]
+    table.write_text("\n".join(rows))
+    assert len(load_manifest(table, NO_CACHE, notify=said.append)) == 2
+    assert [line for line in said if "2 images" in line and "without a split are not used" in line]
+    table.write_text("\n".join(row.replace(",train", ",") for row in rows))
+    said.clear()
+    assert len(load_manifest(table, NO_CACHE, notify=said.append)) == 4
+    assert not [line for line in said if "split" in line]
+
+
 def test_two_csvs_side_by_side_are_compared(pictures: Path) -> None:
     (pictures / "train.csv").write_text("path,pid\nphotos/IMG_0.png,1\nphotos/IMG_1.png,2\n")
     (pictures / "test.csv").write_text("path,pid\nphotos/IMG_2.png,3\nphotos/IMG_3.png,4\n")

@@ -15,8 +15,9 @@ pytest.importorskip("torchvision")
 
 from deepsort_cli.core.errors import RunError  # noqa: E402
 from deepsort_cli.core.events import Listener  # noqa: E402
-from deepsort_cli.perception.bundled import bundled_models  # noqa: E402
-from deepsort_cli.perception.embedders import open_embedder  # noqa: E402
+from deepsort_cli.perception.bundled import bundled_models, model_file  # noqa: E402
+from deepsort_cli.perception.embedders import open_embedder, resolve_model  # noqa: E402
+from deepsort_cli.perception.settings import EmbedderSettings  # noqa: E402
 from deepsort_cli.reid import bundled, keeper  # noqa: E402
 from deepsort_cli.reid.bundled import has_bundled_weights, weights_file  # noqa: E402
 from deepsort_cli.reid.checkpoint import load_model  # noqa: E402
@@ -48,6 +49,19 @@ def test_the_checkpoint_computes_what_the_bundled_file_does() -> None:
     crops += [np.full((128, 64, 3), shade, np.uint8) for shade in (0, 255)]
     difference = extract_features(model, crops, info.preprocess) - embedder.embed_crops(crops)
     assert np.abs(difference).max() < 1e-5
+
+
+def test_a_folder_of_the_same_name_hides_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`deepsort train --output-dir . --name osnet_x0_25` makes one."""
+    inside, onnx = weights_file(NAME), model_file(NAME)
+    (tmp_path / NAME).mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert (weights_file(NAME), model_file(NAME)) == (inside, onnx)
+    assert resolve_model(EmbedderSettings(model_path=NAME)) == onnx
+    assert load_model(NAME)[1].name == NAME
+    (tmp_path / NAME).rmdir()
+    (tmp_path / NAME).write_bytes(b"mine")
+    assert weights_file(NAME) == model_file(NAME) == Path(NAME)  # a file of the user's own is meant
 
 
 def test_its_normalisation_has_statistics_to_train_with() -> None:

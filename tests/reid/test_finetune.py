@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,55 @@ def test_our_checkpoint_keeps_its_neck_input_and_provenance(ours: Path, people: 
     assert prepared.remarks == ()
 
 
+def test_a_threshold_stays_with_the_feature_and_the_size_it_was_measured_at(
+    ours: Path, people: Path, tmp_path: Path
+) -> None:
+    model, info = load_model(ours)
+    known = replace(info, metrics={"threshold": 0.2}, neck_feature="before")
+    save_checkpoint(tmp_path / "known.pth", model.state_dict(), known)
+    for changes, kept in (
+        ({}, {"threshold": 0.2}),
+        ({"feature_dim": 0}, {}),
+        ({"height": 32, "width": 16}, {}),
+        ({"height": 64, "width": 32}, {"threshold": 0.2}),
+    ):
+        found = run(
+            tmp_path / "known.pth", people, tmp_path / "out.pth", model=NewModelSettings(**changes), overwrite=True
+        )
+        assert dict(found.info.metrics) == kept, changes
+
+
+def test_a_run_that_goes_on_is_no_leave_to_replace_other_files(ours: Path, people: Path, tmp_path: Path) -> None:
+    """Only the file that it began with is written again, and only with the same weights."""
+    output, mine = tmp_path / "out.pth", tmp_path / "mine.pth"
+    options: dict = {"train": True}
+    options["training"] = TrainingSettings(epochs=1, output_dir=tmp_path, name="run", amp="off", tensorboard=False)
+    prepared = run(ours, people, output, **options)
+    last = tmp_path / "run" / "checkpoints" / "last.pth"
+    last.parent.mkdir(parents=True)
+    settings = prepared.config.model_dump(mode="json")
+    save_checkpoint(last, load_model(output)[0].state_dict(), prepared.info, {"config": settings})
+    before = output.read_bytes()
+    mine.write_bytes(b"mine")
+    with pytest.raises(InputError, match="mine.pth: the file exists"):
+        run(ours, people, mine, **options)
+    assert mine.read_bytes() == b"mine"
+
+    assert not [text for text in run(ours, people, output, **options).remarks if "another checkpoint" in text]
+    model, info = load_model(ours)
+    model.conv1.conv.weight.data += 1
+    save_checkpoint(tmp_path / "others.pth", model.state_dict(), info)
+    with pytest.raises(InputError, match="out.pth was prepared from another checkpoint than .*others.pth"):
+        run(tmp_path / "others.pth", people, output, **options)
+    assert output.read_bytes() == before
+    replaced = run(tmp_path / "others.pth", people, output, **options, overwrite=True)
+    assert "it goes on from its own weights" in replaced.remarks[0]
+    output.write_bytes(b"something else")
+    with pytest.raises(InputError, match="out.pth: the file exists"):
+        run(ours, people, output, **options)
+    assert output.read_bytes() == b"something else"
+
+
 def test_resets(ours: Path, people: Path, tmp_path: Path) -> None:
     neck = run(ours, people, tmp_path / "a.pth", reset=ResetSettings(bnneck=True))
     assert {name.split(".")[0] for name, _ in neck.tensors.fresh} == {"bnneck", "classifier"}
@@ -154,6 +204,7 @@ def test_the_learning_rate_suits_the_optimizer_and_sixteen_people(
 ) -> None:
     prepared = run(ours, people, tmp_path / "a.pth", optimizer=OptimizerSettings(**optimizer), train=True)
     assert prepared.config.optimizer.lr == rate
+    assert prepared.full_rate == {0.0063: 0.03, 0.00021: 0.001, 0.5: None}[rate]
     assert any("16 people would make the network forget" in text for text in prepared.remarks) == (rate != 0.5)
 
 

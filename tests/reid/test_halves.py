@@ -23,9 +23,11 @@ from deepsort_cli.reid.certainty import Trial  # noqa: E402
 from deepsort_cli.reid.checkpoint import CheckpointInfo, load_model, read_checkpoint, save_checkpoint  # noqa: E402
 from deepsort_cli.reid.events import RunPlan, StepReport  # noqa: E402
 from deepsort_cli.reid.halves import Learned, try_halves  # noqa: E402
+from deepsort_cli.reid.schedule import with_value  # noqa: E402
 from deepsort_cli.reid.settings import TrainConfig  # noqa: E402
 from deepsort_cli.reid.train_data import TrainData  # noqa: E402
 from deepsort_cli.reid.training import train  # noqa: E402
+from deepsort_cli.reid.validator import Validator  # noqa: E402
 from tests.reid.conftest import make_people  # noqa: E402
 
 BETTER = Trial(6, Interval(0.05, 0.01, 0.09))
@@ -201,6 +203,54 @@ def test_dozens_of_people_are_all_learned_from(
     assert (again.held_out, again.resumed_epoch, asked) == (5, 2, [16])
 
 
+def test_a_trained_start_is_measured_and_kept_at_the_size_it_knows(few: Path, tmp_path: Path) -> None:
+    """Half-size images in the first epochs are no reason to look for people with a start that sees half of them."""
+    config = config_of(few, "run", tmp_path)
+    config = config.model_copy(
+        update={
+            "model": config.model.model_copy(update={"input": Preprocess(height=64, width=32)}),
+            "training": config.training.model_copy(update={"half_size": 0.5}),
+        }
+    )
+    sizes: list[int] = []
+    with pytest.MonkeyPatch.context() as patch:
+        measure = Validator.measure
+
+        def noted(self: Validator, model: OSNet, size: Preprocess, *rest: object) -> object:
+            sizes.append(size.height)
+            return measure(self, model, size, *rest)
+
+        patch.setattr(Validator, "measure", noted)
+        patch.setattr(training, "try_halves", lambda *arguments: (try_halves(*arguments), WORSE)[1])
+        result = train(config)
+    assert sizes[:4] == [64] * 4  # start and end of both halves
+    info = load_model(result.folder / "checkpoints" / "best.pth")[1]
+    assert (info.epoch, info.preprocess.height, info.full_size) == (0, 64, True)
+    assert [row["height"] for row in json.loads((result.folder / "history.json").read_text())] == [64, 32, 64]
+
+
+@pytest.mark.parametrize(
+    ("start", "changes"),
+    [("other feature", {"neck": "none"}), ("known", {"feature_dim": 0}), ("known", {"feature_dim": 16})],
+    ids=["no BNNeck", "no fully connected layer", "another one"],
+)
+def test_no_threshold_is_carried_into_a_network_without_the_layers_it_was_measured_behind(
+    few: Path, tmp_path: Path, start: str, changes: dict[str, object]
+) -> None:
+    config = config_of(few, "run", tmp_path)
+    config = config.model_copy(
+        update={
+            "data": config.data.model_copy(update={"val_ratio": 0.4}),
+            "model": config.model.model_copy(update={"pretrained": few / f"{start}.pth", **changes}),
+            "training": config.training.model_copy(update={"epochs": 1}),
+        }
+    )
+    result = train(config)
+    for name in ("best", "last"):
+        info = load_model(result.folder / "checkpoints" / f"{name}.pth")[1]
+        assert (info.metrics.get("threshold"), info.threshold_source) == (None, "")
+
+
 def test_who_is_in_which_half(few: Path, tmp_path: Path) -> None:
     from deepsort_cli.reid.train_data import load_data
 
@@ -226,5 +276,9 @@ def test_who_is_in_which_half(few: Path, tmp_path: Path) -> None:
     assert set(second.pids) == set(first.query.pids)
     assert (len(first.pids), one.training.batch_size, one.training.eval_every) == (3, 12, 2)
     assert one.optimizer.lr == 0.000073  # chosen for three people
+    slowed = with_value(config, "optimizer.lr", 0.00029)  # as finetune chooses it for six, of its 0.01
+    assert try_halves(slowed, data, learn, watch, 0.01) is not None
+    assert try_halves(slowed, data, learn, watch) is not None  # the user's own
+    assert [config.optimizer.lr for config, _ in seen[2:]] == [0.000073, 0.000073, 0.00029, 0.00029]
     crowded = config.model_copy(update={"training": config.training.model_copy(update={"instances": 5})})
     assert try_halves(crowded, data, learn, watch) is None  # nobody has five pictures

@@ -387,6 +387,9 @@ def test_more_epochs_continue_a_finished_run(make: Make) -> None:
     result = train(make(training__epochs=2), watch)
     assert (result.epochs, result.resumed_epoch) == (2, 1)
     assert any("training.epochs 1 → 2" in note for note in watch.notes)
+    fewer = Watch()
+    assert train(make(training__epochs=1), fewer).epochs == 2
+    assert any("done already, after 2 epochs" in note for note in fewer.notes)
 
 
 def test_more_epochs_go_on_as_a_finished_run_ended(make: Make) -> None:
@@ -509,11 +512,16 @@ def test_a_run_from_pretrained_weights_continues_without_naming_them(make: Make,
     torch.save(OSNet("osnet_x0_25", num_classes=9, feature_dim=32).state_dict(), start)
     train(make(training__epochs=1, model__pretrained=str(start)))
     start.unlink()
-    for given in (None, str(start)):
+    for given in ("auto", str(start)):
         watch = Watch()
         train(make(training__epochs=1, model__pretrained=given), watch)
         assert {group.lr for group in watch.plan.groups} == {0.0012}  # what twelve people began with
         assert not [text for text in watch.warnings if "not used" in text]
+    watch = Watch()
+    train(make(training__epochs=1, model__pretrained=None), watch)
+    (said,) = [text for text in watch.warnings if "not used" in text]
+    assert "`model.pretrained` none" in said
+    assert f"began with {start}" in said
 
 
 @pytest.mark.parametrize(

@@ -258,6 +258,22 @@ def test_what_the_user_should_know(tmp_path: Path) -> None:
     assert (sized.metadata.height, sized.metadata.width) == (64, 32)
 
 
+def test_what_was_measured_at_another_size_is_not_said_of_this_one() -> None:
+    stored = CheckpointInfo("osnet_x0_25", 0, 0, "none", metrics={"threshold": 0.2, "mAP": 0.1})
+    other = (128, 64)
+    for threshold, metrics in ((0.2, None), (0.35, QUALITY)):
+        found = recommend(ExportSettings(), stored, metrics, None, "me", other)
+        assert (found.threshold, dict(found.metrics)) == (threshold, {})
+        assert found.source.endswith(", at 256×128")
+        figures, advice = found.warnings
+        assert "figures are of an input of 256×128" in figures
+        assert f"threshold {threshold} was found at an input of 256×128; at 128×64" in advice
+    measured = replace(QUALITY, size=None, threshold=0.4)  # with the file itself
+    assert recommend(ExportSettings(), stored, None, measured, "me", other).warnings == ()
+    given = recommend(ExportSettings(threshold=0.5), stored, None, None, "me", other)
+    assert (given.source, len(given.warnings)) == ("given by hand", 1)
+
+
 QUALITY = Quality(
     {"mAP": 0.515, "rank1": 0.6},
     threshold=0.35,
@@ -267,30 +283,32 @@ QUALITY = Quality(
     query="some/where/people/query",
     path="best.pth",
     sha256="me",
+    size=(256, 128),
 )
+SIZE = (256, 128)
 
 
 def test_where_the_threshold_comes_from() -> None:
     stored = CheckpointInfo("osnet_x0_25", 0, 0, "none", metrics={"threshold": 0.2, "mAP": 0.1})
     plain = ExportSettings()
-    found = recommend(plain, stored, None, None, "me")
+    found = recommend(plain, stored, None, None, "me", SIZE)
     assert (found.threshold, found.source, dict(found.metrics)) == (0.2, "stored in the checkpoint", {"mAP": 0.1})
-    found = recommend(plain, stored, None, QUALITY, "me")
+    found = recommend(plain, stored, None, QUALITY, "me", SIZE)
     assert found.threshold == 0.35
     assert found.source == "1 % of the wrong pairs accepted, same-camera pairs, 40 identities of people/query"
     assert dict(found.metrics) == {"mAP": 0.515, "rank1": 0.6}
-    found = recommend(plain, stored, replace(QUALITY, threshold=0.4), QUALITY, "me")
+    found = recommend(plain, stored, replace(QUALITY, threshold=0.4), QUALITY, "me", SIZE)
     assert (found.threshold, found.warnings) == (0.4, ())
-    found = recommend(ExportSettings(threshold=0.5), stored, QUALITY, QUALITY, "me")
+    found = recommend(ExportSettings(threshold=0.5), stored, QUALITY, QUALITY, "me", SIZE)
     assert (found.threshold, found.source) == (0.5, "given by hand")
-    assert "another file" in recommend(plain, stored, QUALITY, None, "other").warnings[0]
-    useless = recommend(plain, stored, replace(QUALITY, threshold=0.0), None, "me")
+    assert "another file" in recommend(plain, stored, QUALITY, None, "other", SIZE).warnings[0]
+    useless = recommend(plain, stored, replace(QUALITY, threshold=0.0), None, "me", SIZE)
     assert useless.threshold is None
     assert "hardly tells images apart" in useless.warnings[0]
-    nothing = recommend(plain, CheckpointInfo("osnet_x0_25", 0, 0, "none"), None, None, "me")
+    nothing = recommend(plain, CheckpointInfo("osnet_x0_25", 0, 0, "none"), None, None, "me", SIZE)
     assert nothing.threshold is None
     assert "no threshold is known" in nothing.warnings[0]
-    bare = recommend(plain, stored, Quality(threshold=0.3), None, "me")
+    bare = recommend(plain, stored, Quality(threshold=0.3), None, "me", SIZE)
     assert bare.source == "unknown criterion, unknown pairs, ? identities of unknown data"
 
 

@@ -201,7 +201,8 @@ def _write(
         measured = None
         if found is not None:
             measured = quality(Measured(ModelInfo(str(ready), ready.stem, "", model.embedding_size), found))
-        recommended = recommend(settings, source.info, stored, measured, source.sha256)
+        size = (preprocess.height, preprocess.width)
+        recommended = recommend(settings, source.info, stored, measured, source.sha256, size)
         warnings += recommended.warnings
         metadata = metadata.model_copy(update=recommended.fields())
         write_metadata(ready, metadata)

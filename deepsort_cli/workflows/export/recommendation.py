@@ -32,25 +32,29 @@ def recommend(
     stored: Quality | None,
     measured: Quality | None,
     sha256: str,
+    size: tuple[int, int],
 ) -> Recommendation:
     """Choose the threshold and the figures to store.
 
-    The threshold is, in this order: the one given, that of the metrics file, that just measured, the checkpoint's.
+    The threshold is, in this order: the one given, that of the metrics file, that just measured, the checkpoint's. What
+    was measured at another input size than the file's says so; rates of another size are left out.
 
     Args:
         stored: what a metrics.json says.
         measured: what was measured with the exported file itself.
         sha256: of the checkpoint, to notice figures of another model.
+        size: height and width of the file's input.
     """
     warnings: list[str] = []
     metrics = {name: value for name, value in info.metrics.items() if name != "threshold"}
     threshold, source = info.metrics.get("threshold"), info.threshold_source or "stored in the checkpoint"
+    measured_at = rates_at = (info.preprocess.height, info.preprocess.width)
     for found in (measured, stored):  # the later wins
         if found is None:
             continue
-        metrics = dict(found.rates)
+        metrics, rates_at = dict(found.rates), found.size or size
         if found.threshold is not None:
-            threshold, source = found.threshold, _origin(found)
+            threshold, source, measured_at = found.threshold, _origin(found), found.size or size
     if stored is not None:
         if stored.sha256 not in ("", sha256):
             warnings.append(
@@ -66,7 +70,18 @@ def recommend(
         warnings.append(f"the threshold {threshold:g} ({source}) is of no use: the model hardly tells images apart")
         threshold = None
     if settings.threshold is not None:
-        threshold, source = settings.threshold, "given by hand"
+        threshold, source, measured_at = settings.threshold, "given by hand", size
+    if rates_at != size and metrics:
+        warnings.append(
+            f"its figures are of an input of {_pixels(rates_at)}, so this file, of {_pixels(size)}, has none"
+        )
+        metrics = {}
+    if threshold is not None and measured_at != size:
+        source = f"{source}, at {_pixels(measured_at)}"
+        warnings.append(
+            f"the threshold {threshold:g} was found at an input of {_pixels(measured_at)}; at {_pixels(size)} another "
+            "may be right. To measure it give `data.query` and `data.gallery`"
+        )
     if threshold is None:
         source = ""
         warnings.append(
@@ -74,6 +89,10 @@ def recommend(
             "`data.gallery`, `export.metrics`=results/…/metrics.json or `export.threshold`"
         )
     return Recommendation(threshold, source, metrics, tuple(warnings))
+
+
+def _pixels(size: tuple[int, int]) -> str:
+    return f"{size[0]}×{size[1]}"
 
 
 def _origin(found: Quality) -> str:
