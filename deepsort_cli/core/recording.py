@@ -147,7 +147,7 @@ def taken(recording: Recording, start: int, stride: int, most: int | None, fps: 
 
 def _over(motions: FloatArray) -> FloatArray:
     """(2, 3) one of (n, 2, 3) motions after the other."""
-    total = motions[0]
+    total: FloatArray = motions[0]
     for motion in motions[1:]:
         total = np.column_stack([motion[:, :2] @ total[:, :2], motion[:, :2] @ total[:, 2] + motion[:, 2]])
     return total
