@@ -126,8 +126,7 @@ def calibrate(
         reid: Re-ID ONNX model, the name of a bundled one, or none: motion and overlap only. Default: bundled.
         preset: deepsort: as in the paper; strong: more accurate; fast: at least twice the frames per second.
         nn_budget: Appearance features kept per track, newest first; None: all.
-        output: Settings for `deepsort track --config`, .yaml; or a copy of the Re-ID model with the threshold inside,
-            .onnx.
+        output: Settings for `config`, .yaml; or a copy of the Re-ID model with the threshold inside, .onnx.
         plot: Picture of the distances, .png.
         overwrite: Replace outputs that exist.
         device: auto, cpu, cuda, tensorrt, coreml, openvino, directml, rocm, migraphx; cuda:1: second GPU; openvino:gpu,
@@ -719,8 +718,8 @@ def track(
         emit: Tracks to output: matched in this frame, or also one predicted row after a miss as in the paper.
         display: Show a live window; q or Esc stops.
         show_fps: Draw the processing speed into the picture.
-        serve: Show the run in a browser, at HOST:PORT to others too, with a token; until Ctrl-C.
-        events: Post who appears, leaves, crosses a line or enters a zone to this address, as JSON.
+        serve: Show the run in a browser until Ctrl-C: on this machine, with HOST:PORT to others too, who need a token.
+        events: Post who appears, leaves, crosses a line, enters a zone or is recognised to this address, as JSON.
         labels: On boxes: id, class and score (full), the id alone, none, or what leaves people visible.
         overwrite: Replace outputs that exist.
         rotate: Begin new files at whole times (15m, 1h, 1d) or when they get large (500MB); None: one file each.

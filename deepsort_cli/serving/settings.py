@@ -22,7 +22,8 @@ class ServeSettings(Settings):
 
     address: Annotated[str | None, BeforeValidator(_as_text)] = Field(
         None,
-        description="Show the run in a browser, at HOST:PORT to others too, with a token; until Ctrl-C.",
+        description="Show the run in a browser until Ctrl-C: on this machine, with HOST:PORT to others too, who "
+        "need a token.",
     )
     token: SecretStr | None = Field(
         None,
@@ -30,7 +31,9 @@ class ServeSettings(Settings):
     )
     stay: bool = Field(True, description="Keep the page on view when recordings have ended, until Ctrl-C.")
     events: str | None = Field(
-        None, description="Post who appears, leaves, crosses a line or enters a zone to this address, as JSON."
+        None,
+        description="Post who appears, leaves, crosses a line, enters a zone or is recognised to this address, "
+        "as JSON.",
     )
 
     @field_validator("token")

@@ -56,9 +56,7 @@ class CalibrateSettings(CommandSettings):
     runtime: RuntimeSettings = Field(RuntimeSettings(), description="Device and threads of the networks.")
     tracker: TrackerSettings = Field(TrackerSettings(), description="The tracker: nn_budget and ema_alpha matter.")
     output: Path | None = Field(
-        None,
-        description="Settings for `deepsort track --config`, .yaml; or a copy of the Re-ID model with the threshold "
-        "inside, .onnx.",
+        None, description="Settings for `config`, .yaml; or a copy of the Re-ID model with the threshold inside, .onnx."
     )
     plot: Path | None = Field(None, description="Picture of the distances, .png.")
     overwrite: bool = Field(False, description="Replace outputs that exist.")

@@ -310,7 +310,10 @@ class PeopleGallery:
                     continue
             kept.append((key, trail))
         self._trails = dict(sorted(kept, key=lambda item: item[1].last)[-MOST_TRAILS:])
-        unnamed = sorted((person for person in self.people.values() if not person.name), key=lambda person: person.last)
+        unnamed = sorted(
+            (person for person in self.people.values() if not person.name),
+            key=lambda person: (person.last, person.before),
+        )
         for person in unnamed[: max(0, len(unnamed) - MOST_PEOPLE)]:
             del self.people[person.number]
 

@@ -68,6 +68,7 @@ class Person:
         class_id: of the first track; None of who was enrolled.
         looks: by camera; those of enrolled pictures under `core.looks.ENROLLED`.
         seen: moment at which they were last seen in each camera, in seconds.
+        before: when earlier runs last saw them, on any clock that those share; 0 where none did.
     """
 
     number: int
@@ -75,6 +76,7 @@ class Person:
     class_id: int | None = None
     looks: dict[str, LookSet] = field(default_factory=dict)
     seen: dict[str, float] = field(default_factory=dict)
+    before: float = 0.0
 
     @property
     def last(self) -> float:

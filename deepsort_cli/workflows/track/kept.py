@@ -16,6 +16,7 @@ from deepsort_cli.core.looks import ENROLLED
 from deepsort_cli.core.people_file import MOST_LOOKS, MOST_PEOPLE, FeatureModel, People, Person, locked
 from deepsort_cli.tracking.people import PeopleGallery
 from deepsort_cli.tracking.people import Person as Known
+from deepsort_cli.tracking.people import gallery as galleries
 from deepsort_cli.tracking.people.person import LookSet
 from deepsort_cli.tracking.settings import AcrossSettings
 from deepsort_cli.workflows.track.portraits import Portraits
@@ -54,7 +55,8 @@ class KeptPeople:
             self.before = self._read()
         self._times = {one.number: (one.first, one.last, one.tracks) for one in self.before.people}
         self._next_writing = time.monotonic() + EVERY
-        self._told_full = False
+        self._told_full = self._told_room = False
+        self._written = {one.number for one in self.before.people}
 
     def _read(self) -> People:
         found = People.load(self.path, key=KEY)
@@ -86,7 +88,7 @@ class KeptPeople:
             looks: dict[str, LookSet] = {}
             for camera, feature in zip(one.cameras, one.features, strict=True):
                 looks.setdefault(camera, LookSet()).add(feature)
-            gallery.restore(Known(one.number, one.name, looks=looks))
+            gallery.restore(Known(one.number, one.name, looks=looks, before=one.last))
             portraits.put(one.number, one.picture, stays=one.enrolled > 0)
         gallery.begin_at(self.before.next_number)
         if len(self.before):
@@ -122,10 +124,23 @@ class KeptPeople:
         Raises:
             RunError: the file cannot be written; what was there before still is.
         """
+        self._tell_room(gallery)
         people = [self._person(one, portraits) for one in sorted(gallery.people.values(), key=lambda one: one.number)]
         people = [one for one in people if len(one.features) and not self._is_past(one.last, one.name)]
         people = self._fitting(people)
         People(self._model, tuple(people), gallery.next_number, time.time()).save(self.path)
+        self._written = {one.number for one in people}
+
+    def _tell_room(self, gallery: PeopleGallery) -> None:
+        """Say once that people of the file are in it no more, as a run has no room for all of them."""
+        gone = len(self._written - gallery.people.keys())
+        if gone and not self._told_room:
+            self._told_room = True
+            self._listener.warn(
+                f"`{KEY}` {self.path}: {counted(gone, 'person is', 'people are')} forgotten, and more will be: a run "
+                f"knows {galleries.MOST_PEOPLE:,} people without a name, and lets go of who was not seen for longest. "
+                "`deepsort people rename` gives names to those to keep; `across.keep`=7d forgets the others in time."
+            )
 
     def _person(self, known: Known, portraits: Portraits) -> Person:
         first, last, tracks = self._times.get(known.number, (0.0, 0.0, 0))

@@ -14,6 +14,7 @@ import pytest
 
 from deepsort_cli.core.errors import InputError, RunError
 from deepsort_cli.core.people_file import People, locked
+from deepsort_cli.tracking.people import gallery
 from deepsort_cli.workflows.people import people
 from deepsort_cli.workflows.track import Run, kept, track
 
@@ -191,6 +192,25 @@ def test_who_was_not_seen_for_long_is_forgotten(
     run(scene(tmp_path / "hall", (BOB,)), colour_model, heard, people_file=file, across={"keep": "12h"})
     assert any("2 people of" in note and "forgotten" in note for note in heard.notes)
     assert [one["name"] for one in people(file).people] == ["bob", "cat", "Dän <b>"]
+
+
+def test_who_was_not_seen_for_longest_makes_room_which_is_said(
+    door: Path, colour_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run has room for so many people without a name; those of the file were seen in earlier runs, or are there."""
+    file, began = tmp_path / "people.npz", kept.time.time()
+    for hours, who_is_there in enumerate(((BOB,), (CAT,), (BOB,))):  # Bob, who has the lower number, comes again
+        monkeypatch.setattr(kept.time, "time", lambda hours=hours: began + 3600 * hours)
+        run(scene(tmp_path / f"hall{hours}", who_is_there), colour_model, people_file=file)
+    assert [one["person"] for one in people(file).people] == [1, 2]
+    monkeypatch.setattr(gallery, "MOST_PEOPLE", 1)
+    monkeypatch.setattr(gallery, "FORGET_EVERY", 1)
+    heard = Heard()
+    run(door, colour_model, heard, people_file=file)
+    left = [one["person"] for one in people(file).people]
+    assert 1 in left
+    assert 2 not in left
+    assert [warning for warning in heard.warnings if "without a name" in warning and "across.keep" in warning]
 
 
 def test_a_recording_names_people_as_its_source_did(
