@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=32)
     result = deepsort.train(**vars(parser.parse_args()), listener=Printer())
     best = result.folder / "checkpoints" / "best.pth"
-    # With few people nobody is held out to validate on, and the last epoch counts.
+    # With few people nobody is held out to validate on: it is the last epoch, or the start where training did not help.
     print(f"{best}: epoch {result.best['epoch']}, mAP {result.best.get('mAP', 'not validated')}")
     exported = deepsort.export(best, output="reid.onnx", overwrite=True)
     print(f"The same network for the tracker, reid='{exported.path}': {exported.metadata.embedding_size} values")

@@ -178,7 +178,7 @@ class Tracks:
 
     Attributes:
         ids: (T,) int64, from 1.
-        boxes: (T, 4) float64, x1 y1 x2 y2 in pixels, from the Kalman state.
+        boxes: (T, 4) float64, x1 y1 x2 y2 in pixels, from the Kalman state unless `tracker.box` says otherwise.
         scores: (T,) float64, confidence of the last matched detection.
         class_ids: (T,) int64, class of the last matched detection.
         time_since_update: (T,) int64 frames since the last matched detection; 0 means matched in this frame.
