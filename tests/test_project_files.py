@@ -94,6 +94,13 @@ def test_every_guide_is_in_the_menu_of_the_site() -> None:
         assert f": {page.relative_to(REPOSITORY / 'docs').as_posix()}\n" in menu
 
 
+def test_every_room_is_in_the_reference_of_the_site() -> None:
+    hook = (REPOSITORY / "docs" / "hooks" / "reference.py").read_text(encoding="utf-8")
+    rooms = re.findall(r'^    "(\w+)": "', hook.split("\nROOMS = {")[1].split("\n}")[0], re.M)
+    folders = {path.parent.name for path in (REPOSITORY / "deepsort_cli").glob("*/__init__.py")}
+    assert set(rooms) == folders - {"cli"}  # the command line has a page of its own
+
+
 def test_continuous_integration_tries_the_pythons_that_are_promised() -> None:
     text = (REPOSITORY / "pyproject.toml").read_text(encoding="utf-8")
     promised = re.findall(r'"Programming Language :: Python :: (3\.\d+)"', text)

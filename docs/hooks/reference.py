@@ -24,6 +24,7 @@ ROOMS = {
     "tracking": "The tracker alone. It takes boxes, and features where there are any, from anywhere.",
     "perception": "Detectors, embedders, camera motion, stored detections, models by name.",
     "video": "Sources of frames, and what is made of the tracks.",
+    "serving": "A run in a browser, and its events. The server needs the `serve` extra.",
     "data": "Datasets: layouts, the scan and its checks, loading, splits.",
     "evaluation": "Ranking, figures and reports of Re-ID models; scores of tracks.",
     "reid": "Networks, losses, training, checkpoints, conversion to ONNX. Needs the `train` extra.",
