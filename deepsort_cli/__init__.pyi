@@ -820,7 +820,7 @@ def train(
         seed: Source of all randomness.
         output_dir: Folder of run folders.
         name: Name of the run folder; default: model and dataset.
-        resume: auto continues the run in its folder, never starts anew, or a checkpoint.
+        resume: auto: go on with the run in its folder; never: start anew; or the checkpoint to go on from.
         device: auto, cpu, cuda, cuda:1 or mps.
         amp: Mixed precision: auto (where GPU or CPU compute in it), off, bf16 or fp16.
         workers: Processes that prepare images; None: 0 on a CPU with cached crops, else up to 8.

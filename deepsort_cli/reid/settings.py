@@ -308,7 +308,7 @@ class TrainingSettings(Settings):
     )
     resume: str = Field(
         "auto",
-        description="auto continues the run in its folder, never starts anew, or a checkpoint.",
+        description="auto: go on with the run in its folder; never: start anew; or the checkpoint to go on from.",
         json_schema_extra=SILENT,
     )
     keep_checkpoints: int = Field(3, ge=1, description="Most recent epoch_*.pth to keep.")
