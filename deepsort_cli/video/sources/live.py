@@ -204,7 +204,7 @@ class LiveSource(Source):
                 return shot
             if reader is not None:
                 reader.close()
-            delay = min(2 * delay, MAX_RECONNECT_DELAY)
+            delay = min(2 * delay, max(delay, MAX_RECONNECT_DELAY))  # who asks for more patience gets it
         raise RunError(
             f"{self._shown}: lost, and {attempts} attempts to reconnect failed. Results so far are kept. "
             "`input.reconnect_attempts`=null would go on trying."
