@@ -9,7 +9,7 @@ import numpy as np
 
 from deepsort_cli.core.counted import counted
 from deepsort_cli.core.durations import seconds_of
-from deepsort_cli.core.errors import InputError
+from deepsort_cli.core.errors import InputError, RunError
 from deepsort_cli.core.events import Listener
 from deepsort_cli.core.files import check_output_file, look
 from deepsort_cli.core.looks import ENROLLED
@@ -54,7 +54,7 @@ class KeptPeople:
             self.before = self._read()
         self._times = {one.number: (one.first, one.last, one.tracks) for one in self.before.people}
         self._next_writing = time.monotonic() + EVERY
-        self._told_full = False
+        self._told_full = self._fails = False
 
     def _read(self) -> People:
         found = People.load(self.path, key=KEY)
@@ -109,12 +109,19 @@ class KeptPeople:
         self._times[number] = first, last, tracks + 1
 
     def write_if_due(self, gallery: PeopleGallery, portraits: Portraits) -> None:
-        """Write the file where the last time is some time ago."""
+        """Write the file where the last time is some time ago. A disk that is full for a while ends no run for it."""
         began = time.monotonic()
-        if began >= self._next_writing:
+        if began < self._next_writing:
+            return
+        try:
             self.write(gallery, portraits)
-            took = time.monotonic() - began
-            self._next_writing = began + max(EVERY, SLOWER * took)
+            self._fails = False
+        except RunError as error:
+            if not self._fails:
+                self._listener.warn(f"{error} The run goes on with the file as it was, and tries again.")
+            self._fails = True
+        took = time.monotonic() - began
+        self._next_writing = began + max(EVERY, SLOWER * took)
 
     def write(self, gallery: PeopleGallery, portraits: Portraits) -> None:
         """Write everybody whom the gallery knows.
