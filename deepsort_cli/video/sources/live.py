@@ -292,7 +292,7 @@ class NetworkReader:
         return None
 
     def _shots_of_video(self) -> Iterator[Shot]:
-        for frame in self._decoder.frames():
+        for frame in self._decoder.frames(live=True):
             self.stamp, self.aspect = self._decoder.seconds(frame), self._decoder.aspect(frame)
             if frame.width * frame.height <= MAX_PIXELS:
                 yield partial(self._decoder.image, frame)
