@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import socket
+import threading
 import time
 from collections.abc import Callable
 from fractions import Fraction
@@ -99,6 +101,20 @@ def test_a_recording_of_unknown_length_is_read_once(server: str, make_video: Cal
         assert numbers == list(range(15))
         assert not source.is_live
         assert not any("reconnect" in message or "damaged" in message or "breaks off" in message for message in told)
+
+
+def test_a_recording_sent_without_any_protocol_is_read_once(make_video: Callable[..., Path]) -> None:
+    data = make_video("walk.ts", frames=60, fps=5).read_bytes()
+
+    def send() -> None:
+        connection, _ = listening.accept()
+        with connection:
+            connection.sendall(data)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=send, daemon=True).start()
+        numbers, told, source = messages_of(f"tcp://127.0.0.1:{listening.getsockname()[1]}", newest=True)
+    assert (numbers, told, source.is_live) == (list(range(60)), [], False)
 
 
 def test_a_recorded_stream_of_pictures_is_read_once(server: str) -> None:
