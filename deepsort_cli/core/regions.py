@@ -10,6 +10,7 @@ from itertools import combinations
 from typing import Any, Literal
 
 from deepsort_cli.core.errors import InputError
+from deepsort_cli.core.files import printable
 
 Point = tuple[float, float]
 
@@ -153,6 +154,8 @@ def _parse(key: str, text: str, default_name: str) -> tuple[str, tuple[Point, ..
     name = name.strip()
     if equals and not name:
         raise InputError(f"{key} {text}: no name before the equals sign.")
+    if any("\ud800" <= character <= "\udfff" for character in name):  # how Python carries bytes that are no text
+        raise InputError(f"{key} {printable(text)}: the name is no text in UTF-8. Write it in that encoding.")
     values = []
     for cell in re.split(r"\s*,\s*|\s+", rest.strip()):
         try:

@@ -5,6 +5,7 @@ A run's threads replace whole values and never wait for whoever reads them.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -205,8 +206,13 @@ class HubSink(Sink):
         self.shared = False
         self._number = 0
         self._comings = Comings(hub.log, camera.index, camera.name)
+        self._turn = threading.Lock()
 
     def write(self, frame: Frame, tracks: Tracks, counts: Counts | None = None) -> None:
+        with self._turn:
+            self._take(frame, tracks, counts)
+
+    def _take(self, frame: Frame, tracks: Tracks, counts: Counts | None) -> None:
         camera = self._camera
         view = View(self._number, wall_time(frame, camera.began), frame.image, tracks, counts, {})
         self._number += 1
@@ -217,12 +223,17 @@ class HubSink(Sink):
         if self._hub.album is not None:
             self._hub.album.see(camera.index, frame, tracks)
 
+    def lose(self) -> None:
+        """The source is away: nobody knows who is in front of it. From any thread, more than once."""
+        with self._turn:
+            self._comings.end()
+            self._camera.people = None
+            if self._hub.album is not None:
+                self._hub.album.leave(self._camera.index)
+
     def close(self) -> None:
         """The source has ended: nobody is in the picture any more."""
-        self._comings.end()
-        self._camera.people = None
-        if self._hub.album is not None:
-            self._hub.album.leave(self._camera.index)
+        self.lose()
 
 
 def wall_time(frame: Frame, began: float) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 from deepsort_cli.serving.events import KINDS
-from deepsort_cli.serving.hub import Camera, Hub
+from deepsort_cli.serving.hub import Camera, Hub, Status
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -19,8 +19,13 @@ OF_CAMERAS: tuple[tuple[str, Kind, str, Callable[[Camera], float]], ...] = (
     ("frames_total", "counter", "Frames tracked.", lambda camera: camera.status.frames),
     ("frames_skipped_total", "counter", "Frames passed over for newer ones.", lambda camera: camera.status.skipped),
     ("reconnects_total", "counter", "Times it was lost and found again.", lambda camera: camera.status.reconnects),
-    ("running", "gauge", "Whether it is being tracked.", lambda camera: camera.status.state == "running"),
+    ("running", "gauge", "Whether it is being tracked: 0 also while it is lost.", lambda camera: _runs(camera.status)),
 )
+
+
+def _runs(status: Status) -> bool:
+    """A camera that is lost has something to say, though it may come back."""
+    return status.state == "running" and not status.message
 
 
 def metrics(hub: Hub, viewers: int) -> str:

@@ -20,6 +20,14 @@ HEAD_SECONDS = 10.0
 """How long a client may take to say what it wants."""
 
 
+_here = threading.local()
+
+
+def _of_others(record: logging.LogRecord) -> bool:
+    """Whether a remark of uvicorn's is of another server in this program: to ours, strangers send any garbage."""
+    return not getattr(_here, "serving", False)
+
+
 class _Protocol(H11Protocol):
     """Uvicorn's own, which would wait for ever for the head of a request, and keep pictures that get old meanwhile."""
 
@@ -86,8 +94,8 @@ class ServerThread:
             broken: is told of errors of the program's own.
         """
         self._listening = listening
-        for name in ("uvicorn.error", "uvicorn.asgi"):  # garbage that strangers send is no news
-            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+        for name in ("uvicorn.error", "uvicorn.asgi", "uvicorn.access"):
+            logging.getLogger(name).addFilter(_of_others)
         config = uvicorn.Config(
             _telling(app, broken),
             http=_Protocol,
@@ -95,7 +103,6 @@ class ServerThread:
             loop="asyncio",
             lifespan="off",
             log_config=None,
-            access_log=False,
             server_header=False,
             date_header=False,
             proxy_headers=False,
@@ -118,6 +125,7 @@ class ServerThread:
         self._listening.socket.close()
 
     def _run(self) -> None:
+        _here.serving = True
         asyncio.run(self._server.serve(sockets=[self._listening.socket]))
 
 

@@ -242,7 +242,8 @@ class Outputs:
     def _one(self, output: Output, job: Job) -> Sink:
         assert output.open is not None
         sink = output.open(job)
-        return WhileRoomSink(sink, job.path, output.field.removeprefix("save_"), job.warn) if output.bulky else sink
+        what = output.field.removeprefix("save_")
+        return WhileRoomSink(sink, job.path, what, job.warn, folder=output.folder) if output.bulky else sink
 
     def _job(self, output: Output, path: Path) -> Job:
         said = (self.facts, self.warn, self.note)

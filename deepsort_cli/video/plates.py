@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
+import re
 from functools import lru_cache
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from PIL import ImageDraw, ImageFont
 
 from deepsort_cli.core.types import Image
 from deepsort_cli.video.colours import Colour, text_colour_on
+
+_BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+"""What is no sign to draw: names of classes, lines and zones may end in a line break, or have one within."""
 
 
 def plate_of(texts: list[str], colour: Colour, height: int) -> Image:
@@ -69,6 +73,7 @@ def _text_opacity(text: str, height: int, is_first: bool, is_last: bool) -> npt.
 @lru_cache(maxsize=2048)
 def _text_mask(text: str, height: int, bold: bool) -> npt.NDArray[np.uint8]:
     """(h, w) uint8 opacity of a line of text; h is the same for all texts of one height."""
+    text = _BREAKS.sub(" ", text)
     font = _font(height, bold)
     ascent, descent = font.getmetrics()
     canvas = PillowImage.new("L", (max(1, math.ceil(font.getlength(text))), ascent + descent))

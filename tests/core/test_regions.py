@@ -32,6 +32,7 @@ def test_zones() -> None:
         ("1,2,,4", "'' is not a number"),
         ("1,2,1,2", "the same point"),
         ("=1,2,3,4", "no name"),
+        ("T\udcfcr=1,2,3,4", r"T\\udcfcr=1,2,3,4: the name is no text in UTF-8"),
     ],
 )
 def test_bad_lines(text: str, message: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -167,13 +168,16 @@ def test_without_an_album_or_a_model_there_is_none(page: Page, client: TestClien
     assert client.get("/api/state").json()["search"] is False
 
 
-def test_history_and_metrics(client: TestClient) -> None:
+def test_history_and_metrics(page: Page, client: TestClient) -> None:
     assert client.get("/api/cameras/0/history?hours=0.5").json()["people"] == [2.0]
     for hours in ("0", "-1", "nan", "x"):
         assert client.get(f"/api/cameras/0/history?hours={hours}").status_code == 400
     text = client.get("/metrics").text
     assert 'deepsort_people{camera="0",source="door"} 2' in text
     assert 'source="yard \\"north\\""' in text
+    assert 'deepsort_running{camera="0",source="door"} 1' in text
+    page.hub.cameras[0].status = replace(page.hub.cameras[0].status, message="not connected")
+    assert 'deepsort_running{camera="0",source="door"} 0' in client.get("/metrics").text
 
 
 def test_an_error_of_the_programs_own_is_answered_without_its_words(page: Page, client: TestClient) -> None:

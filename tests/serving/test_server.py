@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import socket
 import struct
 import threading
@@ -260,3 +261,14 @@ def test_slow_viewers_get_smaller_pictures() -> None:
     for _ in range(1000):
         taste.took(0.01)
     assert taste.wish == first
+
+
+def test_other_servers_of_the_program_keep_their_logs(page: Page, caplog: pytest.LogCaptureFixture) -> None:
+    logs = [logging.getLogger(f"uvicorn.{name}") for name in ("error", "access")]
+    with caplog.at_level(logging.INFO), page.served() as url:
+        for log in logs:
+            log.info("of another")
+        with connect(url, b"no request at all\r\n\r\n") as made:
+            assert made.recv(100).startswith(b"HTTP/1.1 400")
+        assert requests.get(f"{url}/api/state", timeout=WAIT).ok
+    assert [record.getMessage() for record in caplog.records if record.name.startswith("uvicorn")] == 2 * ["of another"]

@@ -69,6 +69,16 @@ def test_the_label_holds_id_class_and_score() -> None:
     assert full_width > no_class_width > id_width
 
 
+def test_line_breaks_in_names_are_blanks() -> None:
+    """A list of classes may have been read with them."""
+    pictures = [
+        Overlay(OutputSettings(labels="full"), {0: name}).draw(blank(), tracks_of([[50, 80, 300, 200]]))
+        for name in ("some\r\nbody", "some body", "somebody")
+    ]
+    assert (pictures[0] == pictures[1]).all()
+    assert (pictures[1] != pictures[2]).any()
+
+
 def test_predicted_tracks_are_drawn_thinner_and_dashed() -> None:
     def pixels(age: int) -> tuple[int, np.ndarray]:
         image = Overlay(PLAIN).draw(blank(), tracks_of([[100, 80, 200, 220]], age=age))

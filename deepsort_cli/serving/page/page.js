@@ -28,7 +28,7 @@ let lost = false;
 
 function show(state) {
   const began = Date.parse(state.started) / 1000;
-  const working = state.cameras.filter((camera) => camera.state === "running").length;
+  const working = state.cameras.filter((camera) => camera.state === "running" && !camera.message).length;
   const frames = state.cameras.reduce((sum, camera) => sum + (camera.state === "running" ? (camera.fps ?? 0) : 0), 0);
   run.state = state;
   document.title = `${counted(state.people_now, "person", "people")} now · ${state.name}`;

@@ -50,10 +50,21 @@ class WhileRoomSink(Sink):
     Args:
         what: how the message calls it.
         room: whether there is room; asked before the first frame, and again now and then.
+        folder: it is one, finished when the run ends: until then the ids in it may change.
     """
 
-    def __init__(self, sink: Sink, path: Path, what: str, warn: Say, room: Callable[[Path], bool] = room_for) -> None:
+    def __init__(
+        self,
+        sink: Sink,
+        path: Path,
+        what: str,
+        warn: Say,
+        room: Callable[[Path], bool] = room_for,
+        *,
+        folder: bool = False,
+    ) -> None:
         self._sink, self._path, self._what, self._warn, self._room = sink, path, what, warn, room
+        self._folder = folder
         self._frames = 0
         self._ended = False
 
@@ -67,7 +78,8 @@ class WhileRoomSink(Sink):
                 f"{self._path}: the disk is nearly full, so {self._what} {state} (frame {frame.index + 1}); text goes "
                 "on. Free some space; the next file is written as usual."
             )
-            self._sink.close()
+            if not self._folder:
+                self._sink.close()
             return
         self._frames += 1
         self._sink.write(frame, tracks, counts)

@@ -49,7 +49,8 @@ def _draw_timeline(path: Path, title: str, lives: Lives) -> None:
         blue, green, red = colour_of(track_id) if not life.known else colour_of_person(life.known["person"])
         axes.broken_barh(bars, (row - 0.4, 0.8), facecolors=(red / 255, green / 255, blue / 255), linewidth=0)
     every = math.ceil(0.13 / inches_a_bar)  # numbers would overlap on bars thinner than that
-    axes.set_yticks(range(0, len(tracks), every), [_label(*track) for track in tracks[::every]], fontsize=8)
+    labels = [_label(*track) for track in tracks[::every]]
+    axes.set_yticks(range(0, len(tracks), every), labels, fontsize=8, parse_math=False)  # a name may have $ in it
     axes.set_ylim(max(len(tracks), 1) - 0.3, -0.7)
     axes.set_xlim(min(lives.begin, lives.end), max(lives.begin, lives.end))
     axes.xaxis.set_major_locator(MaxNLocator(12, steps=[1, 2, 3, 6, 10] if lives.end >= 60 else None))

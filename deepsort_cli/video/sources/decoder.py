@@ -9,6 +9,7 @@ import contextlib
 import errno
 import re
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -65,11 +66,11 @@ class Damage:
     def where(self, origin: float) -> str:
         """The times in seconds after `origin`, neighbours joined: 1.2–1.4 s, 7.0 s."""
         spans: list[list[float]] = []
-        for time in sorted(max(0.0, at - origin) for at in self.at):
-            if spans and time - spans[-1][1] < 1.0:
-                spans[-1][1] = time
+        for moment in sorted(max(0.0, at - origin) for at in self.at):
+            if spans and moment - spans[-1][1] < 1.0:
+                spans[-1][1] = moment
             else:
-                spans.append([time, time])
+                spans.append([moment, moment])
         texts = [f"{a:.1f} s" if f"{a:.1f}" == f"{b:.1f}" else f"{a:.1f}–{b:.1f} s" for a, b in spans]
         return ", ".join([*texts[:8], f"and {len(texts) - 8} more places"] if len(texts) > 8 else texts)
 
@@ -301,15 +302,35 @@ class Decoder:
             yield packet
         yield None
 
-    def frames(self) -> Iterator[Any]:
-        """Decoded frames in order of presentation; those that cannot be decoded are counted and passed over."""
+    def frames(self, *, live: bool = False) -> Iterator[Any]:
+        """Decoded frames in order of presentation; those that cannot be decoded are counted and passed over.
+
+        Args:
+            live: it may go on, and be damaged, for weeks: where that was is not kept.
+
+        Raises:
+            Stalled: nothing came within the time allowed, or, `live`, nothing any more that can be decoded.
+        """
+        since = time.monotonic()
         for packet in self.packets():
             if packet is not None and not packet.is_discard:
                 self._packets_in += 1
                 self._found_key = self._found_key or packet.is_keyframe
                 self.headless += not self._found_key
-            yield from self._decoded(packet)
+            for frame in self._decoded(packet):
+                yield frame
+                since = time.monotonic()
+            if live:
+                self._go_on_without_places(since)
         yield from self._tail()
+
+    def _go_on_without_places(self, since: float) -> None:
+        """Forget where damage was; raise `Stalled` where the last frame is too long ago, as of a sender that encodes
+        in another way since."""
+        self.damage.at.clear()
+        self.lost_at.clear()
+        if self.frames_out and self._timeout is not None and time.monotonic() - since > self._timeout:
+            raise Stalled
 
     def _decoded(self, packet: Any) -> Iterator[Any]:
         try:

@@ -19,6 +19,7 @@ import av
 import cv2
 import numpy as np
 
+from deepsort_cli.core.counted import counted
 from deepsort_cli.core.errors import InputError, RunError
 from deepsort_cli.core.images import MAX_PIXELS
 from deepsort_cli.core.types import Frame, Image, Media
@@ -204,10 +205,10 @@ class LiveSource(Source):
                 return shot
             if reader is not None:
                 reader.close()
-            delay = min(2 * delay, MAX_RECONNECT_DELAY)
+            delay = min(2 * delay, max(delay, MAX_RECONNECT_DELAY))  # who asks for more patience gets it
         raise RunError(
-            f"{self._shown}: lost, and {attempts} attempts to reconnect failed. Results so far are kept. "
-            "`input.reconnect_attempts`=null would go on trying."
+            f"{self._shown}: lost, and {counted(attempts or 0, 'attempt')} to reconnect failed. Results so far are "
+            "kept. `input.reconnect_attempts`=null would go on trying."
         )
 
     def _offer(self, shot: Shot) -> None:
@@ -292,7 +293,7 @@ class NetworkReader:
         return None
 
     def _shots_of_video(self) -> Iterator[Shot]:
-        for frame in self._decoder.frames():
+        for frame in self._decoder.frames(live=True):
             self.stamp, self.aspect = self._decoder.seconds(frame), self._decoder.aspect(frame)
             if frame.width * frame.height <= MAX_PIXELS:
                 yield partial(self._decoder.image, frame)

@@ -41,7 +41,7 @@ def open_url(url: str, settings: SourceSettings, *, pixels: bool = True, warn: W
             f"`source` {shown}: no video comes from this address ({reason_of(error)}; waited up to "
             f"{settings.timeout:g} s). Check the address, user and password, and that the camera is reachable."
         ) from None
-    unsure = scheme in {"http", "https"} and decoder.format not in {"mpjpeg", "hls"}
+    unsure = scheme in {"http", "https", "tcp"} and decoder.format not in {"mpjpeg", "hls"}
     if _is_recording(decoder, scheme) or (unsure and _comes_at_once(decoder)):
         return VideoSource(decoder, settings, name=name_of(url), pixels=pixels, warn=warn)
 

@@ -320,8 +320,8 @@ def _check_is_no_text(path: Path) -> None:
         raise InputError(f"`source` {path}: cannot be read ({error.strerror or error}).") from None
     if not head:
         raise InputError(f"`source` {path}: the file is empty.")
-    if head.lstrip(b"\xef\xbb\xbf").startswith(b"#EXTM3U"):
-        return
+    if head.lstrip(b"\xef\xbb\xbf").startswith(b"#EXTM3U") or head.startswith(b"YUV4MPEG2 "):
+        return  # a playlist; bare pixels behind a line of text, which may all be letters to look at
     if head.startswith(b"version https://git-lfs"):
         raise InputError(f"`source` {path}: a Git LFS pointer, not the video itself. Fetch it with: git lfs pull")
     if all(byte >= 32 or byte in b"\t\n\r\f\x1b" for byte in head):

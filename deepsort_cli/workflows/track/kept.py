@@ -9,7 +9,7 @@ import numpy as np
 
 from deepsort_cli.core.counted import counted
 from deepsort_cli.core.durations import seconds_of
-from deepsort_cli.core.errors import InputError
+from deepsort_cli.core.errors import InputError, RunError
 from deepsort_cli.core.events import Listener
 from deepsort_cli.core.files import check_output_file, look
 from deepsort_cli.core.looks import ENROLLED
@@ -55,7 +55,7 @@ class KeptPeople:
             self.before = self._read()
         self._times = {one.number: (one.first, one.last, one.tracks) for one in self.before.people}
         self._next_writing = time.monotonic() + EVERY
-        self._told_full = self._told_room = False
+        self._told_full = self._told_room = self._fails = False
         self._written = {one.number for one in self.before.people}
 
     def _read(self) -> People:
@@ -111,12 +111,19 @@ class KeptPeople:
         self._times[number] = first, last, tracks + 1
 
     def write_if_due(self, gallery: PeopleGallery, portraits: Portraits) -> None:
-        """Write the file where the last time is some time ago."""
+        """Write the file where the last time is some time ago. A disk that is full for a while ends no run for it."""
         began = time.monotonic()
-        if began >= self._next_writing:
+        if began < self._next_writing:
+            return
+        try:
             self.write(gallery, portraits)
-            took = time.monotonic() - began
-            self._next_writing = began + max(EVERY, SLOWER * took)
+            self._fails = False
+        except RunError as error:
+            if not self._fails:
+                self._listener.warn(f"{error} The run goes on with the file as it was, and tries again.")
+            self._fails = True
+        took = time.monotonic() - began
+        self._next_writing = began + max(EVERY, SLOWER * took)
 
     def write(self, gallery: PeopleGallery, portraits: Portraits) -> None:
         """Write everybody whom the gallery knows.

@@ -20,6 +20,7 @@ from deepsort_cli.core.streams import Behind, clock, timed
 from deepsort_cli.core.turns import FairPool, Lane
 from deepsort_cli.core.types import FloatArray, IntArray
 from deepsort_cli.evaluation.looks import Memory
+from deepsort_cli.serving.events import GONE_SECONDS
 from deepsort_cli.serving.hub import HubSink
 from deepsort_cli.settings.track import TrackSettings
 from deepsort_cli.tracking.counting import RegionCounter
@@ -167,8 +168,14 @@ class OneSource:
 
     def tick(self) -> None:
         """Say how it is, where no frame has come for a while."""
-        if self.task.source.is_live and time.perf_counter() - self._stepped > SILENT_SECONDS:
-            self._listener.happened(replace(self._progress(self._present), fps=0.0))
+        silent, present = time.perf_counter() - self._stepped, self._present
+        if not self.task.source.is_live or silent <= SILENT_SECONDS:
+            return
+        if silent > GONE_SECONDS and not self.task.source.connected:
+            present = 0
+            if self.task.watch is not None:
+                self.task.watch.lose()
+        self._listener.happened(replace(self._progress(present), fps=0.0))
 
     @property
     def quits(self) -> bool:

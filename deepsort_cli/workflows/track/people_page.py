@@ -198,8 +198,8 @@ class _Drawing:
     def _when(self, moment: float) -> str:
         if self._page.by_clock:
             return datetime.fromtimestamp(moment).strftime("%Y-%m-%d %H:%M:%S")
-        minutes, seconds = divmod(moment, 60)
-        return f"{int(minutes)}:{seconds:04.1f}"
+        minutes, tenths = divmod(round(10 * moment), 600)
+        return f"{minutes}:{tenths / 10:04.1f}"
 
     def _picture(self, data: bytes, what: str) -> str:
         if not data:

@@ -148,11 +148,7 @@ class Register:
                     )
 
     def saw(self, frame: Frame, tracks: Tracks) -> None:
-        """Take the next frame of a source, with its tracks and their people.
-
-        Raises:
-            RunError: the file of people cannot be written.
-        """
+        """Take the next frame of a source, with its tracks and their people."""
         if self._page is None and self._kept is None:
             return
         self._portraits.see(frame, tracks)

@@ -122,3 +122,6 @@ def test_a_person_has_one_colour_and_nobody_none() -> None:
 def test_a_timeline_is_drawn_with_them(tmp_path: Path) -> None:
     show(TimelineSink(tmp_path / "t.svg", "door", 25.0))
     assert (tmp_path / "t.svg").stat().st_size > 1000
+    with TimelineSink(tmp_path / "odd.svg", "door", 25.0) as sink:
+        sink.write(frame(0), known({1: 20.0, 2: 60.0}, {1: 4, 2: 5}, {1: "$\\odd$", 2: "$$"}))
+    assert r"<!-- $\odd$ · 1 -->" in (tmp_path / "odd.svg").read_text(encoding="utf-8"), "no formula"

@@ -8,15 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
 import pytest
 
 from deepsort_cli.settings.track import TrackSettings
-from deepsort_cli.video.settings import DemoSettings, OutputSettings
+from deepsort_cli.video.outputs import Outputs
+from deepsort_cli.video.settings import DemoSettings, OutputSettings, SourceSettings
 from deepsort_cli.video.sinks import space
 from deepsort_cli.video.sinks.space import Space, room_for, space_of
+from deepsort_cli.video.sources import DemoSource
 from deepsort_cli.workflows.track import Functions, Run, run_track
 
 from ...workflows.track.helpers import Heard
+from .helpers import frame_of, tracks_of
 
 GB = 10**9
 Fill = Callable[[Iterator[Space | None]], None]
@@ -115,3 +119,15 @@ def test_with_parts_video_begins_again_when_there_is_room(disk: Fill, tmp_path: 
     assert lines == list(range(1, 61))
     assert len([warning for warning in heard.warnings if "nearly full" in warning]) == 1
     assert asked >= 3
+
+
+def test_crops_that_ended_early_get_their_last_ids_all_the_same(tmp_path: Path, disk: Fill) -> None:
+    disk(states(Space(100 * GB, 50 * GB), Space(100 * GB, GB // 10)))
+    source = DemoSource("demo", DemoSettings(width=64, height=64), SourceSettings())
+    with Outputs.plan(source, OutputSettings(save_crops=tmp_path / "crops")).open() as sinks:
+        for index in range(20):
+            tracks = tracks_of(1 if index < 8 else 2).with_people(np.array([7]))
+            sinks.data[0].write(frame_of(index, np.zeros((64, 64, 3), np.uint8)), tracks)
+        sinks.data[0].rename(np.arange(8, 16), np.full(8, 2), np.full(8, 1))  # linked at the end
+    assert [path.name for path in (tmp_path / "crops").iterdir()] == ["00001_p00007"]
+    assert len(list((tmp_path / "crops").rglob("*.jpg"))) == 16

@@ -14,7 +14,7 @@ import pytest
 
 from deepsort_cli.core.errors import InputError, RunError
 from deepsort_cli.video.settings import SourceSettings
-from deepsort_cli.video.sources import open_source
+from deepsort_cli.video.sources import live, open_source
 
 from ..conftest import number_in
 from .conftest import DEMO, FakeCapture, opened
@@ -93,13 +93,22 @@ def test_a_lost_camera_is_found_again(cameras: Callable[..., list[Any]]) -> None
     ]
 
 
-def test_a_camera_that_stays_lost_ends_the_run_after_its_frames(cameras: Callable[..., list[Any]]) -> None:
+@pytest.mark.parametrize(("longest", "pauses"), [(10.0, ["0.001", "0.002", "0.004"]), (0.0005, ["0.001"] * 3)])
+def test_a_camera_that_stays_lost_ends_the_run_after_its_frames(
+    cameras: Callable[..., list[Any]], monkeypatch: pytest.MonkeyPatch, longest: float, pauses: list[str]
+) -> None:
+    monkeypatch.setattr(live, "MAX_RECONNECT_DELAY", longest)
     cameras(FakeCapture([1, 2, 3]))
-    numbers = []
-    with opened("0", newest=False, **FAST) as source, pytest.raises(RunError, match="camera 0: lost.*3 attempts"):
+    numbers, told = [], []
+    settings = SourceSettings(newest=False, **FAST)
+    with (
+        open_source("0", settings, DEMO, warn=told.append) as source,
+        pytest.raises(RunError, match="lost.*3 attempts"),
+    ):
         for frame in source:
             numbers.append(number_in(frame.image))
     assert numbers == [1, 2, 3]
+    assert [message.split("in ")[-1].removesuffix(" s.") for message in told] == pauses
 
 
 def test_a_live_source_can_be_closed_from_another_thread(cameras: Callable[..., list[Any]]) -> None:

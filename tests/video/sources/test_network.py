@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
+import socket
+import threading
 import time
 from collections.abc import Callable
 from fractions import Fraction
@@ -14,7 +18,7 @@ import pytest
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.video.settings import SourceSettings
 from deepsort_cli.video.sources import Source, open_source
-from deepsort_cli.video.sources.decoder import Decoder
+from deepsort_cli.video.sources.decoder import Decoder, Stalled
 
 from ..conftest import number_in, numbered_image
 from .conftest import DEMO, opened, shown
@@ -99,6 +103,20 @@ def test_a_recording_of_unknown_length_is_read_once(server: str, make_video: Cal
         assert not any("reconnect" in message or "damaged" in message or "breaks off" in message for message in told)
 
 
+def test_a_recording_sent_without_any_protocol_is_read_once(make_video: Callable[..., Path]) -> None:
+    data = make_video("walk.ts", frames=60, fps=5).read_bytes()
+
+    def send() -> None:
+        connection, _ = listening.accept()
+        with connection:
+            connection.sendall(data)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=send, daemon=True).start()
+        numbers, told, source = messages_of(f"tcp://127.0.0.1:{listening.getsockname()[1]}", newest=True)
+    assert (numbers, told, source.is_live) == (list(range(60)), [], False)
+
+
 def test_a_recorded_stream_of_pictures_is_read_once(server: str) -> None:
     numbers, told, source = messages_of(f"{server}/multipart")
     assert not source.is_live
@@ -122,6 +140,31 @@ def test_a_live_stream_keeps_the_senders_pace_and_shape(server: str, make_video:
     assert source.media is not None
     assert (source.media.sample_aspect_ratio, source.media.audio) == (Fraction(16, 11), False)
     assert times == pytest.approx([i / 10 for i in range(20)], abs=1e-3)
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_a_stream_that_only_sends_what_cannot_be_decoded_has_stalled(
+    make_video: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, live: bool
+) -> None:
+    """As of a camera that has begun to encode in another way; a recording is read to its end."""
+    decoder = Decoder(str(make_video("walk.ts", frames=40)), "walk.ts", timeout=0.01, low_delay=True)
+    decoded, noted = Decoder._decoded, 0
+
+    def later_none(self: Decoder, packet: Any) -> Any:
+        nonlocal noted
+        if self.frames_out < 10:
+            return decoded(self, packet)
+        noted += 1
+        time.sleep(0.002)
+        self._note_fault(packet)
+        return iter(())
+
+    monkeypatch.setattr(Decoder, "_decoded", later_none)
+    with contextlib.closing(decoder), contextlib.suppress(Stalled):
+        assert len(list(itertools.islice(decoder.frames(live=live), 10))) == 10
+        list(decoder.frames(live=live))
+    assert noted < 20 if live else noted > 25
+    assert bool(decoder.damage.at) != live, "a list of places would grow for weeks"
 
 
 def test_a_connection_that_ends_too_early_is_told(server: str, make_video: Callable[..., Path]) -> None:

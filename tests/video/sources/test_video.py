@@ -142,6 +142,13 @@ def test_text_under_a_text_suffix_is_no_video(tmp_path: Path) -> None:
         opened(path)
 
 
+def test_bare_pixels_that_happen_to_be_letters_are_a_video(tmp_path: Path) -> None:
+    path = tmp_path / "dim.y4m"
+    path.write_bytes(b"YUV4MPEG2 W64 H48 F10:1 Ip A1:1 C420jpeg\n" + 3 * (b"FRAME\n" + b"d" * (64 * 48 * 3 // 2)))
+    with opened(path) as source:
+        assert [frame.time for frame in source] == pytest.approx([0.0, 0.1, 0.2])
+
+
 def test_a_video_that_ends_early_is_told_and_its_frames_are_kept(make_video: Callable[..., Path]) -> None:
     path = make_video("walk.avi", frames=60, width=640, height=480, codec="mpeg4")
     data = path.read_bytes()

@@ -175,6 +175,21 @@ def test_the_file_is_written_while_a_run_goes_on(
         for _ in going:
             seen.append(len(People.load(file, key="")))
     assert seen[-1] == 2
+    save, written = People.save, []
+
+    def full_for_a_while(self: People, path: Path) -> None:
+        written.append(path)
+        if len(written) < 4:
+            raise RunError("the disk is full.")
+        save(self, path)
+
+    monkeypatch.setattr(People, "save", full_for_a_while)
+    heard = Heard()
+    file.unlink()
+    run(door, colour_model, heard, people_file=file)
+    assert [warning for warning in heard.warnings if "full" in warning] == [
+        "the disk is full. The run goes on with the file as it was, and tries again."
+    ]
     monkeypatch.setattr(People, "save", lambda *_: (_ for _ in ()).throw(RunError("full")))
     with pytest.raises(RunError, match="full"):
         run(door, colour_model, people_file=file)

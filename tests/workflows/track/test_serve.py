@@ -17,7 +17,7 @@ from deepsort_cli.core import InputError, RunError
 from deepsort_cli.serving import webhooks
 from deepsort_cli.settings.track import TrackSettings
 from deepsort_cli.workflows import track as public
-from deepsort_cli.workflows.track import Functions, Run, Serving, run_track, track
+from deepsort_cli.workflows.track import Functions, Run, Serving, one_source, run_track, together, track
 
 from .cameras import Cameras, serving
 from .helpers import Heard
@@ -184,9 +184,11 @@ def test_people_of_all_cameras_are_on_one_wall(film: Path) -> None:
         assert found[0]["likely"] is True
 
 
-def test_cameras_tell_how_they_are(cameras: Cameras) -> None:
+def test_cameras_tell_how_they_are(cameras: Cameras, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module, name in ((together, "TICK_SECONDS"), (one_source, "SILENT_SECONDS"), (one_source, "GONE_SECONDS")):
+        monkeypatch.setattr(module, name, 0.05)
     cameras.sizes["b"] = (60, 80)
-    settings = {"reconnect_delay": 0.02, "timeout": 0.6, "reconnect_attempts": 2}
+    settings = {"reconnect_delay": 0.02, "timeout": 0.6, "reconnect_attempts": 6}
     with made(cameras.url("a"), cameras.url("b"), input=settings, detect=lambda image: [[5, 5, 25, 45, 0.9]]) as run:
         client, states = Client(run), []
         iterator = iter(run)
@@ -200,11 +202,16 @@ def test_cameras_tell_how_they_are(cameras: Cameras) -> None:
         assert abs(first["time"] - began) < WAIT
         assert first["latency_ms"] is not None
         assert (states[1]["width"], states[1]["height"]) == (80, 60)
+        assert states[1]["people_now"] == 1
         cameras.unplugged.add("b")
+        lost = []
         for _ in iterator:
             states = client.get("/api/state")["cameras"]
             if states[1]["state"] == "failed":
                 break
+            if states[1]["message"] and not states[1]["people_now"]:
+                lost = lost or run._show.hub.log.after(0)[0]  # type: ignore[union-attr]
+        assert [event.kind for event in lost if event.camera == 1] == ["appeared", "left"], "nobody is seen meanwhile"
         assert states[1]["message"]
         assert states[0]["state"] == "running"
     assert is_gone(client)

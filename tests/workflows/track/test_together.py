@@ -228,7 +228,7 @@ class TestCameras:
             cameras.url("a"), cameras.url("b"), listener=heard,
             input=SourceSettings(max_frames=70, reconnect_attempts=1, **FAST),
         )  # fmt: skip
-        with pytest.raises(RunError, match="lost, and 1 attempts to reconnect failed.*reconnect_attempts"):
+        with pytest.raises(RunError, match="lost, and 1 attempt to reconnect failed.*reconnect_attempts"):
             run.finish()
         endings = [(summary.ending, summary.frames == 70) for summary in run.summaries]
         assert endings == [("end", True), ("failed", False)]
