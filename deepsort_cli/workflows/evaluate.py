@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +107,7 @@ def run_evaluate(settings: EvalSettings, listener: Listener) -> Evaluated:
     images = prepare(query, gallery, ignore_camera=evaluation.ignore_camera)
     for note in images.notes:
         listener.note(note)
+    models = [_remembering(x, images, listener) for x in models]
     names = short_names([x.path for x in models])
     results = []
     for extractor in models:
@@ -118,6 +119,15 @@ def run_evaluate(settings: EvalSettings, listener: Listener) -> Evaluated:
         for x, name, why in zip(models, names, (found.source, "given"), strict=False)
     ]
     return _report(results, infos, settings, listener)
+
+
+def _remembering(extractor: Extractor, images: EvaluationData, listener: Listener) -> Extractor:
+    """The model with a remark where it has learned from the people it is to be measured on."""
+    remark = "" if extractor.learned is None else extractor.learned.about(images.query)
+    if not remark:
+        return extractor
+    listener.warn(f"{extractor.path}: {remark}.")
+    return replace(extractor, remarks=(*extractor.remarks, remark))
 
 
 def _report(

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
+from deepsort_cli.core.counted import counted
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.events import Listener
 from deepsort_cli.data.loading import advise, load_manifest, load_query_gallery
@@ -11,6 +16,39 @@ from deepsort_cli.data.manifest import Manifest
 from deepsort_cli.data.roots import check_root, part_folders
 from deepsort_cli.data.splits import split_by_identity, without_cameras
 from deepsort_cli.evaluation.settings import EvaluationDataSettings
+
+
+@dataclass(frozen=True)
+class Learned:
+    """Whom a model learned from.
+
+    Attributes:
+        fingerprint: of the dataset.
+        pids: their numbers in it; None where the model's file does not say them.
+    """
+
+    fingerprint: str
+    pids: Collection[int] | None = None
+
+    def about(self, query: Manifest) -> str:
+        """What to know before the model looks for these people; empty where it may well never have seen them."""
+        if self.fingerprint != query.fingerprint:
+            return ""
+        memory = "how well it remembers them, not how well it finds others"
+        if self.pids is None:
+            return (
+                f"it comes from a training on this dataset: of people it learned from the figures say {memory}; only "
+                "those held out then tell that (the same `data.val_ratio` and seed)"
+            )
+        people = np.unique(query.pids[query.pids > 0])
+        again = int(np.isin(people, list(self.pids)).sum())
+        if not again:
+            return ""
+        which = "the" if again == len(people) else f"{again:,} of the"
+        return (
+            f"it learned from {which} {counted(len(people), 'person', 'people')} looked for here: the figures, and a "
+            f"threshold from them, say {memory}; evaluate on others"
+        )
 
 
 def load_query_and_gallery(

@@ -22,6 +22,7 @@ from deepsort_cli.core.preprocess import Preprocess
 from deepsort_cli.core.types import Image
 from deepsort_cli.data.manifest import Manifest
 from deepsort_cli.perception.settings import EmbedderReading, EmbedderSettings, RuntimeSettings
+from deepsort_cli.workflows.evaluation_data import Learned
 
 Features = npt.NDArray[np.float32]
 STATES = {
@@ -48,6 +49,7 @@ class Extractor:
         origin: who says what the input is to be.
         remarks: what to know before using it, sentences without a full stop: untrained, not finished, ….
         facts: what else the file says: architecture, training_state, threshold, training_data, metrics, license.
+        learned: whom it learned from, where the file says so.
     """
 
     path: Path
@@ -58,6 +60,7 @@ class Extractor:
     origin: str = ""
     remarks: tuple[str, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
+    learned: Learned | None = None
 
 
 def describe(path: Path) -> dict[str, Any]:
@@ -125,7 +128,8 @@ def open_extractor(
     given = [f"reid.{name}" for name in ("scale", "mean", "std", "color") if getattr(reading, name) is not None]
     if given:
         origin += f", but for {', '.join(given)} of the settings"
-    return Extractor(path, embed, metadata.preprocess, embedder.embedding_size, sha256, origin, remarks, facts)
+    learned = Learned(metadata.training_fingerprint) if metadata.training_fingerprint else None
+    return Extractor(path, embed, metadata.preprocess, embedder.embedding_size, sha256, origin, remarks, facts, learned)
 
 
 def _origin(metadata: EmbedderMetadata) -> str:
@@ -257,4 +261,6 @@ def _open_checkpoint(path: Path, runtime: RuntimeSettings, batch_size: int) -> E
         "validation_identities": info.validation.get("identities"),
     }
     remarks, sha256 = model_remarks(model, info), file_sha256(path)
-    return Extractor(path, embed, info.preprocess, model.embedding_size, sha256, origin, remarks, facts)
+    # After epoch 0 the weights are those of the start, which knows nobody of them.
+    learned = Learned(info.fingerprint, info.pids) if info.epoch and info.fingerprint else None
+    return Extractor(path, embed, info.preprocess, model.embedding_size, sha256, origin, remarks, facts, learned)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +15,13 @@ from typer.testing import CliRunner
 from deepsort_cli.cli import app
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.events import Listener
+from deepsort_cli.core.preprocess import Preprocess
+from deepsort_cli.data.loading import load_manifest
 from deepsort_cli.evaluation.settings import EvaluationDataSettings
 from deepsort_cli.workflows import model_choice
 from deepsort_cli.workflows.evaluate import evaluate
 from deepsort_cli.workflows.evaluation_data import load_query_and_gallery
+from deepsort_cli.workflows.extraction import open_extractor
 from deepsort_cli.workflows.model_choice import FoundModel, find_model
 
 
@@ -125,6 +130,44 @@ def test_data_that_cannot_be_used(market: Path, given: dict[str, Any], message: 
     paths = {key: market / value if isinstance(value, str) else value for key, value in given.items()}
     with pytest.raises(InputError, match=message):
         load_query_and_gallery(EvaluationDataSettings(**paths))
+
+
+def test_a_model_that_learned_from_the_people_looked_for_is_called_so(market: Path, tmp_path: Path) -> None:
+    """By `eval` and `export` alike, of a checkpoint: it says whom it knows. The start of a run knows nobody."""
+    pytest.importorskip("torch")
+    pytest.importorskip("onnx")
+    from deepsort_cli.reid.checkpoint import CheckpointInfo, save_checkpoint
+    from deepsort_cli.workflows.export import export
+
+    root = tmp_path / "people"
+    shutil.copytree(market / "bounding_box_test", root)
+    seen = load_manifest(root)
+    data = EvaluationDataSettings(root=root, val_ratio=0.5)
+    asked = sorted(set(load_query_and_gallery(data)[0].pids.tolist()))
+    info = CheckpointInfo(
+        "osnet_x0_25", 0, 32, "bnneck", Preprocess(height=32, width=16), fingerprint=seen.fingerprint, epoch=3
+    )
+    weights = info.build().state_dict()
+    for change, words in (
+        ({"pids": tuple(asked)}, "it learned from the 6 people looked for here"),
+        ({"pids": (*asked[:2], 99)}, "it learned from 2 of the 6 people looked for here"),
+        ({"pids": (99,)}, None),
+        ({"pids": tuple(asked), "epoch": 0}, None),
+        ({"pids": tuple(asked), "fingerprint": "of others"}, None),
+    ):
+        save_checkpoint(tmp_path / "m.pth", weights, replace(info, **change))
+        learned = open_extractor(tmp_path / "m.pth").learned
+        found = "" if learned is None else learned.about(load_query_and_gallery(data)[0])
+        assert found.startswith(words) if words else not found, change
+    save_checkpoint(tmp_path / "m.pth", weights, replace(info, pids=tuple(asked)))
+    done = evaluate(tmp_path / "m.pth", data=data.model_dump(), plots=False, bootstrap=0, output_dir=tmp_path)
+    assert "it learned from the 6 people" in " ".join(done.as_json()["model"]["warnings"])
+    onnx = export(tmp_path / "m.pth", output=tmp_path / "m.onnx", data=data.model_dump(), export={"verify": False})
+    assert "it learned from the 6 people" in " ".join(onnx.warnings)
+    known = open_extractor(tmp_path / "m.onnx").learned
+    assert known is not None
+    assert "comes from a training on this dataset" in known.about(seen)
+    assert not known.about(replace(seen, fingerprint="of others"))
 
 
 def test_library_call(market: Path, colour_model: Path, tmp_path: Path) -> None:

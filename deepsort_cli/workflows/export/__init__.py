@@ -33,6 +33,7 @@ from deepsort_cli.reid.settings import ExportSettings
 from deepsort_cli.reid.untrained import is_untrained, model_remarks
 from deepsort_cli.settings.export import ExportCommandSettings
 from deepsort_cli.settings.keywords import from_keywords
+from deepsort_cli.workflows.evaluation_data import Learned
 from deepsort_cli.workflows.export.crops import ExportCrops, calibration_batches, collect_crops
 from deepsort_cli.workflows.export.measuring import LostPrecision, Timing, benchmark, measure, measure_loss
 from deepsort_cli.workflows.export.recommendation import recommend
@@ -194,6 +195,9 @@ def _write(
             loss = measure_loss(ready, model, preprocess, crops.crops)
         found: Evaluation | None = None
         if crops.evaluated is not None:
+            if source.info.epoch and source.info.fingerprint:
+                known = Learned(source.info.fingerprint, source.info.pids).about(crops.evaluated.query)
+                warnings += [f"{source.path}: {known}"] if known else []
             found = measure(ready, crops.evaluated, listener)
             if loss is not None:
                 before = measure(exact, crops.evaluated, listener)
