@@ -35,6 +35,12 @@ from deepsort_cli.reid.validation import best_row
 FIRST_FIGURES = ("loss", "ce", "triplet", "contrastive", "center", "accuracy", "active", "positive", "negative")
 """`figure_names()` of checkpoints that do not say theirs."""
 
+CHOOSES_IMAGES = (
+    *("data.test_root", "data.val_ratio", "data.ignore_camera"),
+    *("data.scan.layout", "data.scan.pattern", "data.scan.drop_small"),
+)
+"""Settings that say which images are used, and how: where those differ, they may be why."""
+
 Row = dict[str, float]
 Found = tuple[Path, dict[str, Any]]
 """A checkpoint to go on from, and its content."""
@@ -112,9 +118,9 @@ class Position:
             if epochs > self.epoch:
                 last = rate * lr_factor(config.scheduler, self.course, self.course)
                 note(
-                    f"the run was finished after {counted(self.course, 'epoch')}: the {epochs - self.epoch} more go on "
-                    f"at full size and the learning rate it ended with, {last:.2g}. For a new course of the rate start "
-                    "a new run from its weights (`model.pretrained` with its best.pth, and another `training.name`)."
+                    f"the run was finished after {counted(self.course, 'epoch')}: what follows goes on at full size "
+                    f"and the learning rate it ended with, {last:.2g}. For a new course of the rate start a new run "
+                    "from its weights (`model.pretrained` with its best.pth, and another `training.name`)."
                 )
             return
         before = self._rate(config.scheduler, rate)
@@ -241,10 +247,12 @@ def compare_settings(found: Found, config: TrainConfig, data: TrainData) -> dict
     differences = [
         f"{name}: {saved['data'].get(name)} then, {value} now"
         for name, value in data.identity().items()
-        if saved["data"].get(name) != value
+        if saved["data"].get(name, value) != value  # earlier versions did not keep all of it
     ]
     usual = flatten(TrainConfig().model_dump(mode="json"))  # what settings were that did not exist yet
     changed = {key: (old, value) for key, value in now.items() if (old := then.get(key, usual.get(key))) != value}
+    if differences:
+        differences += [f"{key}: {then.get(key)} then, {now[key]} now" for key in CHOOSES_IMAGES if key in changed]
     fixed, silent = marked(TrainConfig, FIXED), marked(TrainConfig, SILENT)
     differences += [f"{key}: {old} then, {new} now" for key, (old, new) in changed.items() if _is_in(key, fixed)]
     if differences:

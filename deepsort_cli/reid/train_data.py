@@ -49,15 +49,18 @@ class TrainData:
 
     def identity(self) -> dict[str, Any]:
         """What tells one choice of images from another; kept in checkpoints and compared on resume."""
-        images = hashlib.sha1()
+        images, labels = hashlib.sha1(), hashlib.sha1(self.train.pids.tobytes())
         for part in (self.train, self.query, self.gallery):
             images.update(repr(None if part is None else (part.fingerprint, part.paths)).encode())
+            if part is not None and part is not self.train:  # cameras count where people are looked for
+                labels.update(np.stack([part.pids, part.camids]).tobytes())
         return {
             "fingerprint": self.train.fingerprint,
             "training images": len(self.train),
             "training identities": len(self.pids),
             "queries": 0 if self.query is None else len(self.query),
             "choice of images": images.hexdigest()[:12],
+            "people and cameras on them": labels.hexdigest()[:12],
         }
 
 

@@ -7,6 +7,7 @@ import json
 import multiprocessing
 import os
 import random
+import shutil
 import signal
 import socket
 import threading
@@ -547,6 +548,26 @@ def test_resuming_with_other_images_says_so(make: Make, tmp_path: Path) -> None:
     other = make_people(tmp_path / "other", 20, seed=1)
     with pytest.raises(InputError, match=r"(?s)training identities: 12 then, 15 now"):
         train(make(training__epochs=2, data__root=str(other)))
+
+
+def test_the_same_images_with_other_cameras_are_another_validation(make: Make, people: Path, tmp_path: Path) -> None:
+    """The history would jump where the rule of the search changes, and best.pth with it."""
+    for part, shots in (("query", "0"), ("gallery", "12")):
+        (tmp_path / "test" / part).mkdir(parents=True)
+        for shot in shots:
+            for file in people.glob(f"*_f000000{shot}.png"):
+                shutil.copy(file, tmp_path / "test" / part)
+    make_people(tmp_path / "train", 6, per_camera=2, seed=3)
+    roots = {"data__root": str(tmp_path / "train"), "data__test_root": str(tmp_path / "test")}
+    config = make(training__epochs=1, training__batch_size=8, **roots)
+    train(config)
+    with pytest.raises(InputError, match=r"(?s)people and cameras on them: .*data.ignore_camera: False then, True now"):
+        train(make(training__epochs=2, training__batch_size=8, **roots, data__ignore_camera=True))
+    last = folder_of(config) / "checkpoints" / "last.pth"
+    content = torch.load(last, weights_only=True)
+    del content["training"]["data"]["people and cameras on them"]  # as earlier versions wrote it
+    torch.save(content, last)
+    assert train(make(training__epochs=2, training__batch_size=8, **roots)).resumed_epoch == 1
 
 
 def test_resume_from_weights_alone_is_refused(make: Make) -> None:
