@@ -197,14 +197,30 @@ def find_best(found: Found, *, random_start: bool) -> dict[str, Any] | None:
     )
 
 
-def make_room(run: RunFolder, resume: str, found: Found | None, note: Callable[[str], None]) -> None:
-    """Move an earlier run aside that is not continued, and say so."""
+def make_room(run: RunFolder, config: TrainConfig, found: Found | None, note: Callable[[str], None]) -> TrainConfig:
+    """Move an earlier run aside that is not continued, and say so.
+
+    Returns:
+        The settings, with the start where it lies now: its weights may have been the earlier run's.
+    """
+    resume, start = config.training.resume, config.model.pretrained
     continued = run.last if resume == "auto" else None if found is None else found[0]
     if continued is not None and continued.resolve() == run.last.resolve():
-        return
+        return config
+    inside = None if start is None or not start.is_file() else _inside(start, run.path)
     moved = run.set_aside()
-    if moved is not None:
-        note(f"the earlier run in {run.path} was moved to {moved}")
+    if moved is None:
+        return config
+    note(f"the earlier run in {run.path} was moved to {moved}")
+    if inside is None or not (moved / inside).is_file():
+        return config
+    return with_value(config, "model.pretrained", moved / inside)
+
+
+def _inside(file: Path, folder: Path) -> Path | None:
+    """The path of a file below a folder; None where it lies elsewhere."""
+    file, folder = file.resolve(), folder.resolve()
+    return file.relative_to(folder) if file.is_relative_to(folder) else None
 
 
 def tries_halves(config: TrainConfig, folder: Path) -> bool:

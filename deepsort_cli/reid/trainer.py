@@ -46,6 +46,7 @@ from deepsort_cli.reid.schedule import (
     StepTimer,
     held_validations,
     seconds_of,
+    with_value,
 )
 from deepsort_cli.reid.settings import TrainConfig
 from deepsort_cli.reid.train_data import TrainData
@@ -138,12 +139,15 @@ class Trainer:
         self.keeper = Keeper(run, config, data, info, before if schedule is None else schedule.lines())
         self._announce(() if schedule is None else schedule.lines())
 
-    def open_folder(self, best: dict[str, Any] | None) -> None:
+    def open_folder(self, best: dict[str, Any] | None, start: Path | None) -> None:
         """Write what a run has from its start.
 
         Args:
             best: content of best.pth, where the run goes on elsewhere than it began.
+            start: where the weights lie by now that it began with.
         """
+        self.start = self.start.replace(str(self.config.model.pretrained), str(start))
+        self.config = self.keeper.config = with_value(self.config, "model.pretrained", start)
         if self.run is None:
             return
         self.keeper.write_config(self.start)

@@ -17,7 +17,7 @@ from deepsort_cli.reid.lookalikes import about, find_lookalikes
 from deepsort_cli.reid.resume import find_best, find_checkpoint, keep_start, make_room, tries_halves
 from deepsort_cli.reid.run_folder import open_log, open_run
 from deepsort_cli.reid.run_images import load_images
-from deepsort_cli.reid.schedule import apply_schedule, choose_schedule, choose_start, facts_of
+from deepsort_cli.reid.schedule import apply_schedule, choose_schedule, choose_start, facts_of, with_value
 from deepsort_cli.reid.settings import TrainConfig
 from deepsort_cli.reid.train_data import TrainData, fit_batches, load_data
 from deepsort_cli.reid.train_result import TrainResult
@@ -90,11 +90,12 @@ def train(config: TrainConfig, listener: Listener | None = None, full_rate: floa
             for remark in (*data.warnings, *remarks):
                 trainer.warn(remark)
             if run is not None:  # nothing can be refused any more
-                make_room(run, config.training.resume, found, note)
-                trainer.open_folder(best)
+                start = make_room(run, config, found, note).model.pretrained
+                trainer.open_folder(best, start)
             with watch_signals() as stop:
                 if found is None and halves and _worth_a_trial(config, data):
-                    trial = _try(unfitted, data, trainer, stop, full_rate)
+                    open_settings = with_value(unfitted, "model.pretrained", trainer.config.model.pretrained)
+                    trial = _try(open_settings, data, trainer, stop, full_rate)
                     trainer.heed(trial)
                 return trainer.run_epochs(stop)
 

@@ -178,6 +178,32 @@ def test_the_threshold_of_the_start_is_carried_over(few: Path, tmp_path: Path, s
     assert load_model(result.folder / "checkpoints" / "last.pth")[1].metrics.get("threshold") == threshold
 
 
+def test_a_new_run_may_start_from_the_one_it_takes_the_place_of(
+    few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its weights move aside with it, and halves are tried from there."""
+    starts: list[Path | None] = []
+
+    def learn(config: TrainConfig, *rest: object) -> Trial:
+        starts.append(config.model.pretrained)
+        assert load_model(starts[-1])[1].epoch == len(starts) - 1
+        return BETTER
+
+    config = config_of(few, "run", tmp_path)
+    config = config.model_copy(update={"training": config.training.model_copy(update={"epochs": 1})})
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "try_halves", learn)
+        best = train(config).folder / "checkpoints" / "best.pth"
+        again = with_value(with_value(config, "model.pretrained", best), "training.resume", "never")
+        assert train(again).resumed_epoch is None
+    moved = tmp_path / "run" / "previous-1" / "checkpoints" / "best.pth"
+    assert starts == [few / "start.pth", moved]
+    text = (tmp_path / "run" / "config.yaml").read_text()
+    assert f"# start: deepsort weights from {moved}" in text
+    assert f"pretrained: {moved}" in text
+    assert train(with_value(again, "training.resume", "auto")).resumed_epoch == 1
+
+
 def test_dozens_of_people_are_all_learned_from(
     few: Path, people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
