@@ -67,20 +67,20 @@ def choose_held_out(manifest: Manifest, val_ratio: float | None, *, halves: bool
         why = _why_nobody(manifest, people)
         raise InputError(f"{manifest.root}: no identity can be held out for validation: {why}")
     what = "are seen by two cameras" if manifest.has_cameras else "have two images"
-    if val_ratio is None:
-        if len(able) < HANDFUL:
-            reason = f"only {len(able)} people {what}, too few to measure by, so all are learned from"
-            return HoldOut(0, f"{reason} (`data.ignore_camera` counts every image as another camera)", doubtful=True)
-        wanted = min(max(HANDFUL, round(USUAL_SHARE * len(people))), len(able))
-        return HoldOut(wanted, f"{wanted} of {len(people)} people are held out to validate on")
-    wanted = min(max(1, round(val_ratio * len(people))), len(able), len(people) - 1)
+    if val_ratio is None and len(able) < HANDFUL:
+        reason = f"only {len(able)} people {what}, too few to measure by, so all are learned from"
+        return HoldOut(0, f"{reason} (`data.ignore_camera` counts every image as another camera)", doubtful=True)
+    asked = max(1, round(val_ratio * len(people))) if val_ratio else max(HANDFUL, round(USUAL_SHARE * len(people)))
+    wanted = min(asked, len(able), len(people) - 1)
+    reason = f"{wanted} of {len(people)} people {'is' if wanted == 1 else 'are'} held out to validate on"
+    short = wanted < asked and wanted == len(able)
+    if short:
+        reason += f" ({asked} would be, but no more {what})"
     if wanted < HANDFUL:
-        reason = (
-            f"{wanted} of {len(people)} people {'is' if wanted == 1 else 'are'} held out to validate on, as "
-            f"`data.val_ratio` says: too few to measure by, {HANDFUL} is the least that means something"
-        )
-        return HoldOut(wanted, reason, doubtful=True)
-    return HoldOut(wanted, f"{wanted} of {len(people)} people are held out to validate on")
+        as_said = "" if short else ", as `data.val_ratio` says"
+        few = f"too few to measure by, {HANDFUL} is the least that means something"
+        return HoldOut(wanted, f"{reason}{as_said}: {few}", doubtful=True)
+    return HoldOut(wanted, reason)
 
 
 def split_by_identity(manifest: Manifest, val_ratio: float, seed: int) -> tuple[Manifest, Manifest, Manifest]:

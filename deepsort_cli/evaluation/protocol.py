@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +14,9 @@ from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.types import IntArray
 from deepsort_cli.data.manifest import Manifest
 from deepsort_cli.evaluation.ranking import JUNK
+
+DISTRACTOR = 0
+"""Person id of gallery images that show nobody of the queries."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,7 @@ class EvaluationData:
 def prepare(
     query: Manifest, gallery: Manifest, *, ignore_camera: bool = False, key: str = "evaluation.ignore_camera"
 ) -> EvaluationData:
-    """Take junk out, settle what counts as a camera, and make sure that something can be measured.
+    """Take junk and what is no query out, settle what counts as a camera, and make sure that something can be measured.
 
     Where names carry no camera in one of the sets, or with `ignore_camera`, query and gallery count as different
     cameras; only a file that is in both sets does not match itself.
@@ -77,6 +81,7 @@ def prepare(
     """
     notes: list[str] = []
     query, gallery = (_without_junk(name, x, notes) for name, x in (("query", query), ("gallery", gallery)))
+    query = without_distractors(query, notes.append)
     for name, images in (("query", query), ("gallery", gallery)):
         if len(images) == 0:
             raise InputError(f"the {name} set {images.root} holds no usable image. Check it with `deepsort scan`.")
@@ -114,6 +119,19 @@ def _without_junk(name: str, images: Manifest, notes: list[str]) -> Manifest:
         return images
     notes.append(f"{counted(int(junk.sum()), 'junk image')} (person id −1) left out of the {name} set.")
     return images[~junk]
+
+
+def without_distractors(query: Manifest, tell: Callable[[str], None]) -> Manifest:
+    """The queries without those of pid 0, who are many people and no one's match, and a word on it."""
+    distractors = query.pids == DISTRACTOR
+    if not distractors.any():
+        return query
+    count = int(distractors.sum())
+    tell(
+        f"{counted(count, 'distractor')} (person id 0) left out of the query set: nobody knows who is on "
+        f"{'it' if count == 1 else 'them'}, so there is nothing to find."
+    )
+    return query[~distractors]
 
 
 def _check_identities(query: Manifest, gallery: Manifest, notes: list[str]) -> None:

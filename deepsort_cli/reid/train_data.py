@@ -14,6 +14,7 @@ from deepsort_cli.core.types import IntArray
 from deepsort_cli.data.loading import advise, load_manifest, load_query_gallery
 from deepsort_cli.data.manifest import Manifest
 from deepsort_cli.data.splits import HANDFUL, choose_held_out, hold_out, without_cameras
+from deepsort_cli.evaluation.protocol import without_distractors
 from deepsort_cli.reid.settings import INSTANCES, DataSettings, TrainingSettings
 
 IGNORED_CAMERAS = (
@@ -83,6 +84,7 @@ def load_data(settings: DataSettings, seed: int, listener: Listener, *, halves: 
     query = gallery = None
     if settings.test_root is not None:
         query, gallery = load_query_gallery(settings.test_root, settings.scan, progress=scanning, notify=listener.note)
+        query = without_distractors(query, listener.note)
     advise(train, query, gallery, settings.scan, ignore_camera=settings.ignore_camera, warn=listener.warn)
     train = train[train.pids > 0]  # neither distractors nor junk
     warnings = _about_cameras(train, settings.ignore_camera)

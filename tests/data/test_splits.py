@@ -106,6 +106,19 @@ def test_a_share_that_is_given_counts_and_is_doubted() -> None:
     assert choose_held_out(data, 0).identities == 0
 
 
+def test_fewer_than_asked_for_are_not_called_what_was_asked_for() -> None:
+    data = manifest([pid for pid in range(1, 41) for _ in range(2)], [1, 2] * 3 + [1, 1] * 37)
+    found = choose_held_out(data, 0.5)
+    assert (found.identities, found.doubtful) == (3, True)
+    assert (
+        "3 of 40 people are held out to validate on (20 would be, but no more are seen by two cameras)" in found.reason
+    )
+    assert "as `data.val_ratio` says" not in found.reason
+    more = choose_held_out(manifest([pid for pid in range(1, 101) for _ in range(2)], [1, 2] * 6 + [1, 1] * 94), None)
+    assert (more.identities, more.doubtful) == (6, False)
+    assert "(10 would be, but no more" in more.reason
+
+
 def test_few_people_with_two_cameras_are_not_measured_by() -> None:
     data = manifest([pid for pid in range(1, 31) for _ in range(2)], [1, 2] * 4 + [1, 1] * 26)
     found = choose_held_out(data, None)

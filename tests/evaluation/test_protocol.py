@@ -23,6 +23,16 @@ def test_junk_leaves_and_distractors_stay(make_manifest: MakeManifest) -> None:
     assert any("2 junk images" in note for note in data.notes)
 
 
+def test_distractors_are_nobody_to_look_for(make_manifest: MakeManifest) -> None:
+    """Pid 0 is many people: two of its pictures are no match."""
+    data = prepare(make_manifest([1, 0, 0], [1, 1, 2]), make_manifest([1, 0, 0], [2, 1, 2]))
+    assert data.query.pids.tolist() == [1]
+    assert (data.counts.queries, data.counts.query_identities, data.counts.gallery_distractors) == (1, 1, 2)
+    assert any("2 distractors (person id 0) left out of the query set" in note for note in data.notes)
+    with pytest.raises(InputError, match="query set .* holds no usable image"):
+        prepare(make_manifest([0, 0], [1, 2]), make_manifest([0, 0], [1, 2]))
+
+
 def test_missing_identities_are_counted_and_named(make_manifest: MakeManifest) -> None:
     data = prepare(make_manifest([1, 7, 7, 9], [1, 1, 1, 1]), make_manifest([1, 2], [2, 2]))
     assert len(data.query) == 4

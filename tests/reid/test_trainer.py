@@ -557,10 +557,16 @@ def test_the_same_images_with_other_cameras_are_another_validation(make: Make, p
         for shot in shots:
             for file in people.glob(f"*_f000000{shot}.png"):
                 shutil.copy(file, tmp_path / "test" / part)
+    for camera in (1, 2):  # distractors are nobody to look for
+        shutil.copy(
+            people / f"0001_c{camera}_f0000001.png", tmp_path / "test" / "query" / f"0000_c{camera}_f0000009.png"
+        )
     make_people(tmp_path / "train", 6, per_camera=2, seed=3)
     roots = {"data__root": str(tmp_path / "train"), "data__test_root": str(tmp_path / "test")}
     config = make(training__epochs=1, training__batch_size=8, **roots)
-    train(config)
+    watch = Watch()
+    assert train(config, watch).held_out == 16
+    assert any("2 distractors (person id 0) left out of the query set" in note for note in watch.notes)
     with pytest.raises(InputError, match=r"(?s)people and cameras on them: .*data.ignore_camera: False then, True now"):
         train(make(training__epochs=2, training__batch_size=8, **roots, data__ignore_camera=True))
     last = folder_of(config) / "checkpoints" / "last.pth"
