@@ -116,19 +116,7 @@ def _summary(prepared: Prepared, result: TrainResult | None) -> dict[str, Any]:
         "training": None,
     }
     if result is not None:
-        from deepsort_cli.cli.train_closing import certainty_summary, trial_summary
+        from deepsort_cli.cli.train_closing import summary as training_summary
 
-        summary["training"] = {
-            "folder": str(result.folder),
-            "epochs": result.epochs,
-            "best": dict(result.best),
-            "last": dict(result.last),
-            "start": None if result.start is None else dict(result.start),
-            "chance": None if result.chance is None else {"mAP": result.chance.mAP, "rank1": result.chance.rank1},
-            "certainty": certainty_summary(result.certainty),
-            "trial": trial_summary(result.trial),
-            "warnings": list(result.warnings),
-            "best_checkpoint": str(result.folder / "checkpoints" / "best.pth"),
-            "seconds": round(result.seconds, 1),
-        }
+        summary["training"] = training_summary(result)
     return summary

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def reading_flags(scan: ScanSettings) -> list[str]:
     """Arguments for `train` or `eval` without which the images would be read as other people's, or not at all."""
     words = [word for folder in scan.link_sources for word in ("--allow-links", str(folder))]
-    for key in ("layout", "pattern", "accept", "min_samples", "drop_small"):
+    for key in ("layout", "pattern", "accept", "min_samples", "drop_small", "min_side", "max_pixels", "paranoid"):
         value = getattr(scan, key)
         if value == getattr(SCAN_DEFAULTS, key):
             continue
@@ -29,10 +29,10 @@ def reading_flags(scan: ScanSettings) -> list[str]:
 
 def train_command(prepared: Prepared) -> str:
     """A `deepsort train` command that starts from the prepared file."""
-    data, model = prepared.config.data, prepared.config.model
+    data, model, training = prepared.config.data, prepared.config.model, prepared.config.training
     words = ["deepsort", "train", "--root", str(data.root), "--pretrained", str(prepared.path)]
     # A run under the usual name, from other weights, would be continued instead.
-    words += ["--name", str(prepared.config.training.name)]
+    words += ["--name", str(training.name)]
     if data.test_root is not None:
         words += ["--test-root", str(data.test_root)]
     if data.ignore_camera:
@@ -43,6 +43,8 @@ def train_command(prepared: Prepared) -> str:
         words += ["--model", model.name]
     for key, value, usual in (
         ("data.val_ratio", data.val_ratio, default.data.val_ratio),
+        ("training.seed", training.seed, default.training.seed),  # chooses who is held out
+        ("training.output_dir", training.output_dir, default.training.output_dir),
         ("model.feature_dim", model.feature_dim, default.model.feature_dim),
         ("model.neck", model.neck, default.model.neck),
         ("model.neck_feature", model.neck_feature, default.model.neck_feature),

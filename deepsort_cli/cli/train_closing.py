@@ -58,7 +58,29 @@ def _about_gain(sure: Certainty) -> list[str]:
     return lines + ([sure.doubt] if sure.doubt else [])
 
 
-def trial_summary(trial: Trial | None) -> dict[str, Any] | None:
+def summary(result: TrainResult) -> dict[str, Any]:
+    """A training for `--json`."""
+    checkpoints = result.folder / "checkpoints"
+    return {
+        "folder": str(result.folder),
+        "epochs": result.epochs,
+        "best": dict(result.best),
+        "last": dict(result.last),
+        "start": None if result.start is None else dict(result.start),
+        "chance": None if result.chance is None else {"mAP": result.chance.mAP, "rank1": result.chance.rank1},
+        "certainty": certainty_summary(result.certainty),
+        "trial": _trial(result.trial),
+        "best_checkpoint": str(checkpoints / "best.pth"),
+        "last_checkpoint": str(checkpoints / "last.pth"),
+        "held_out_identities": result.held_out,
+        "resumed_epoch": result.resumed_epoch,
+        "seconds": round(result.seconds, 1),
+        "images_per_second": round(result.images_per_second, 1),
+        "warnings": list(result.warnings),
+    }
+
+
+def _trial(trial: Trial | None) -> dict[str, Any] | None:
     """What learning from halves of the people did, for `--json`, fractions."""
     if trial is None:
         return None
@@ -75,7 +97,7 @@ def certainty_summary(sure: Certainty | None) -> dict[str, Any] | None:
     """The same for `--json`, fractions."""
     if sure is None:
         return None
-    summary: dict[str, Any] = {
+    found: dict[str, Any] = {
         "people": sure.people,
         "mAP_interval": [sure.best.low, sure.best.high],
         "start_mAP_interval": None if sure.start is None else [sure.start.low, sure.start.high],
@@ -84,9 +106,9 @@ def certainty_summary(sure: Certainty | None) -> dict[str, Any] | None:
     }
     if sure.difference is not None:
         gain = sure.difference.interval
-        summary["difference"] = {"mAP": gain.value, "interval": [gain.low, gain.high]}
-        summary["difference"]["p_value"] = sure.difference.p_value
-    return summary
+        found["difference"] = {"mAP": gain.value, "interval": [gain.low, gain.high]}
+        found["difference"]["p_value"] = sure.difference.p_value
+    return found
 
 
 def next_commands(result: TrainResult, config: TrainConfig, best_file: Path) -> dict[str, str]:

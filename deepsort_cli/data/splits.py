@@ -78,8 +78,8 @@ def choose_held_out(manifest: Manifest, val_ratio: float | None, *, halves: bool
         reason += f" ({asked} would be, but no more {what})"
     if wanted < HANDFUL:
         as_said = "" if short else ", as `data.val_ratio` says"
-        few = f"too few to measure by, {HANDFUL} is the least that means something"
-        return HoldOut(wanted, f"{reason}{as_said}: {few}", doubtful=True)
+        doubt = f"too few to measure by, {HANDFUL} is the least that means something"
+        return HoldOut(wanted, f"{reason}{as_said}: {doubt}", doubtful=True)
     return HoldOut(wanted, reason)
 
 

@@ -100,7 +100,8 @@ def test_train_goes_straight_on_and_the_same_command_continues(
     longer = deepsort(*command, "--epochs", 2)
     assert longer.returncode == 0, longer.stderr
     assert "resumed from" in longer.stderr
-    assert json.loads(longer.stdout)["training"]["epochs"] == 2
+    training = json.loads(longer.stdout)["training"]
+    assert (training["epochs"], training["resumed_epoch"], training["held_out_identities"]) == (2, 1, 3)
 
 
 def test_bad_input(refuse: Callable[..., str], public: Path, target: Path, tmp_path: Path) -> None:

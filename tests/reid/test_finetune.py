@@ -221,6 +221,10 @@ def test_the_command_that_trains_it(ours: Path, torchreid: Path, people: Path, t
     )
     read = train_command(run(ours, people, tmp_path / "c.pth", target_dataset=settings))
     assert "--layout cuhk03 --set data.scan.drop_small=True" in read
+    settings = target(people).model_copy(update={"val_ratio": 0.5, "scan": ScanSettings(use_cache=False, min_side=9)})
+    chosen = TrainingSettings(seed=3, output_dir=tmp_path / "other runs")
+    held = train_command(run(ours, people, tmp_path / "d.pth", target_dataset=settings, training=chosen))
+    assert f"--set data.scan.min_side=9 --val-ratio 0.5 --seed 3 --output-dir '{tmp_path}/other runs'" in held
 
 
 def test_what_does_not_fit_is_refused(torchreid: Path, ours: Path, people: Path, tmp_path: Path) -> None:
