@@ -42,7 +42,8 @@ def resample(num_clusters: int, samples: int, seed: int) -> FloatArray:
 
 
 def resampled_means(values: FloatArray, clusters: IntArray, weights: FloatArray) -> FloatArray:
-    """(B,) means of per-query values under resampling.
+    """(B,) means of per-query values under resampling; none where all values are of one cluster, which always comes
+    out the same however little is known.
 
     Args:
         values: (Q,) figures; NaN does not count.
@@ -52,6 +53,8 @@ def resampled_means(values: FloatArray, clusters: IntArray, weights: FloatArray)
     there = ~np.isnan(values)
     sums = np.bincount(clusters[there], values[there], weights.shape[1])
     counts = np.bincount(clusters[there], minlength=weights.shape[1])
+    if np.count_nonzero(counts) < 2:
+        return np.empty(0)
     with np.errstate(invalid="ignore"):
         return np.asarray((weights @ sums) / (weights @ counts))
 

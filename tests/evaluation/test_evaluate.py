@@ -253,6 +253,16 @@ def test_no_bootstrap_no_intervals(make_evaluation: MakeEvaluation) -> None:
     assert "[" not in summary_text(Measured(MODEL, found)).split("Figures")[1].split("mAP")[1].split("\n")[0]
 
 
+def test_one_identity_has_no_intervals(make_evaluation: MakeEvaluation) -> None:
+    """Drawn again it is always itself: an interval without width would claim to be sure of what nobody knows."""
+    found = make_evaluation(identities=1)
+    assert as_json(Measured(MODEL, found))["intervals"] == {"mAP": [None, None], "rank1": [None, None]}
+    unsure = found.compare(make_evaluation(identities=1, seed=1))["mAP"]
+    assert math.isnan(unsure.p_value)
+    assert math.isnan(unsure.interval.low)
+    assert "[" not in summary_text(Measured(MODEL, found)).split("Figures")[1].split("mAP")[1].split("\n")[0]
+
+
 def test_broken_embeddings_are_refused(make_evaluation: MakeEvaluation) -> None:
     found = make_evaluation()
     broken = found.gallery_features.copy()
