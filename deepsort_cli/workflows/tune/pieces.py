@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deepsort_cli.core.boxes import xyxy_to_tlwh
+from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.mot import Comparison
 from deepsort_cli.core.recording import Recording, every_other
 from deepsort_cli.core.types import FloatArray, Frame
@@ -82,6 +83,17 @@ class Piece:
         compared = Comparison(self.name, results, truth.ground_truth, 0, truth.truth_path, truth.truth_form)
         score = score_comparisons([compared]).scores[0]
         return {name: float(getattr(score, name)) for name in (*FIGURES.values(), "id_switches")}
+
+    @property
+    def countable(self) -> bool:
+        """Whether it has ground truth that counts."""
+        if self.truth is None or not len(self.truth.ground_truth):
+            return False
+        try:
+            self._scored(np.empty((0, 10)))
+        except InputError:
+            return False
+        return True
 
     def _judged(self, settings: TrackSettings) -> dict[str, float]:
         recording = self.recording

@@ -130,7 +130,10 @@ class Study:
         self._sequences = tuple(piece.name for piece in pieces)
         self.pieces = parts
         if settings.search.cross_validate and len(parts) == 1 and pieces[0].truth is not None:
-            listener.warn(f"{parts[0].name}: too short to judge by one half what was found on the other")
+            listener.warn(
+                f"{parts[0].name}: too short, or with too little ground truth, to judge by one half what was found on "
+                "the other"
+            )
         recordings = [piece.recording for piece in pieces]
         self._space: list[Parameter] = search_space(recordings, settings.search.keep)
         self._tell_left_out(max(recording.origin.conf for recording in recordings))
@@ -321,7 +324,5 @@ def split(pieces: Sequence[Piece]) -> list[Piece]:
     if len(pieces) != 1 or pieces[0].truth is None:
         return list(pieces)
     halves = pieces[0].halves()
-    usable = all(
-        len(half.recording) >= SHORTEST_HALF and (half.truth is None or len(half.truth.ground_truth)) for half in halves
-    )
+    usable = all(len(half.recording) >= SHORTEST_HALF and half.countable for half in halves)
     return halves if usable else list(pieces)

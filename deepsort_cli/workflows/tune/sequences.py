@@ -23,6 +23,7 @@ from deepsort_cli.video.settings import OutputSettings, SourceSettings
 from deepsort_cli.video.sinks import unique_names
 from deepsort_cli.video.sources import is_demo
 from deepsort_cli.workflows.recorded import LOWEST, is_stored, load_stored, watch
+from deepsort_cli.workflows.track.parts import usual
 from deepsort_cli.workflows.tune.pieces import Piece
 
 PICTURES = (".jpg", ".jpeg", ".png")
@@ -161,6 +162,7 @@ def _key(source: str, settings: TuneSettings) -> str:
     """Tells recordings of the same source with other models or frames apart."""
     sections = {name: getattr(settings, name).model_dump(mode="json") for name in ("input", "demo", "detector", "reid")}
     sections["detector"].pop("conf")
+    sections["detector"]["model_path"] = usual(settings.detector).model_path  # may have been fetched since
     path = at_home(source)
     file = [path.stat().st_size, path.stat().st_mtime_ns] if path.is_file() else []
     models = [name for name in (settings.detector.model_path, settings.reid.model_path) if name]

@@ -25,7 +25,7 @@ from deepsort_cli.core.recording import Origin, RecordingWriter
 from deepsort_cli.core.types import Detections, Frame
 from deepsort_cli.settings import resolve
 from deepsort_cli.settings.track import TrackSettings
-from deepsort_cli.settings.tune import read_objective
+from deepsort_cli.settings.tune import TuneSettings, read_objective
 from deepsort_cli.workflows.tune import BestSoFar, Tuned, pieces, run, study, tune
 
 pytest.importorskip("optuna")
@@ -249,6 +249,26 @@ def test_whatever_was_recorded_can_be_searched(streets: list[tuple[Path, Path]],
     assert done.pieces == ("north",)  # 20 frames are too few for halves
     assert any("recorded from a score of 0.7 on: `detector.conf` and `tracker.low_score`" in line for line in said)
     assert any("`detector.interval` and `tracker.refresh_every`: settings are judged without" in line for line in said)
+
+
+def test_a_half_of_which_nothing_counts_judges_nothing(streets: list[tuple[Path, Path]], tmp_path: Path) -> None:
+    source, gt = streets[0]
+    rows = [line.split(",") for line in gt.read_text().splitlines()]
+    ignored = [[*row[:6], "0" if int(row[0]) > 20 else "1", *row[7:]] for row in rows]
+    (tmp_path / "gt.txt").write_text("".join(",".join(row) + "\n" for row in ignored))
+    done = tune(source, gt=tmp_path / "gt.txt", trials=4, keep=KEPT, output_dir=tmp_path / "study")
+    assert (done.pieces, done.folds) == (("north",), ())
+
+
+def test_a_detector_that_was_fetched_since_looks_for_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    from deepsort_cli.workflows.track import parts
+    from deepsort_cli.workflows.tune import sequences
+
+    keys = set()
+    for name in (None, "yolox_nano"):
+        monkeypatch.setattr(parts, "default_detector", lambda name=name: name)
+        keys |= {sequences._key("street.mp4", TuneSettings(detector=given)) for given in ({}, {"model_path": "hog"})}
+    assert len(keys) == 3
 
 
 def test_a_scene_of_the_demo_is_watched_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
