@@ -126,7 +126,7 @@ def refine_file(
     kept = drop_short(table, settings.min_length)
     refined = refine(table, settings)
     columns = table.shape[1]
-    form = ",".join(["%d", "%d", *["%.2f"] * 4, *["%g"] * (columns - 6)])
+    form = ",".join(["%d", "%d", *["%.2f"] * 4, *["%.15g"] * (columns - 6)])
     with atomic_open(output) as stream:
         for frame, position, *rest in refined.tolist():
             stream.write(form % (frame, ids[int(position)], *rest) + "\n")

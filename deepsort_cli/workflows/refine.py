@@ -19,6 +19,7 @@ from deepsort_cli.tracking.settings import CANONICAL_COSINE_DISTANCE, PER_THRESH
 from deepsort_cli.workflows.refine_across import run_across
 
 USUAL_FPS = 25.0
+IDLE_ACROSS = ("max_gap", "link_distance", "link_gap")
 
 
 def refine(
@@ -56,6 +57,8 @@ def run_refine(settings: RefineSettings, listener: Listener) -> Refinement:
             "the result file is missing. Name the file of tracks, and for example `output`=refined.txt and "
             "`refinement.interpolate`=linear."
         )
+    for remark in _unheard(settings):
+        listener.warn(remark)
     if settings.across.enabled:
         return run_across(settings, listener)
     results, looks = _only(settings.results, "results"), _only(settings.looks, "looks")
@@ -69,12 +72,6 @@ def run_refine(settings: RefineSettings, listener: Listener) -> Refinement:
         raise InputError(
             f"`output` is missing. Name the file to write, for example `output`={results.stem}_refined.txt."
         )
-    if looks is not None and not settings.refinement.link:
-        listener.warn(f"`looks` {looks} is for linking only, which was not asked for (`refinement.link`=true).")
-    if settings.across.unheard is not None:
-        listener.warn(settings.across.unheard)
-    if settings.refinement.unheard is not None:
-        listener.warn(settings.refinement.unheard)
     evidence = _evidence(settings, looks, listener) if settings.refinement.link else None
     done = refine_file(results, settings.output, settings.refinement, evidence, overwrite=settings.overwrite)
     if done.linking is not None:
@@ -86,6 +83,21 @@ def run_refine(settings: RefineSettings, listener: Listener) -> Refinement:
     )
     listener.note(f"wrote {settings.output}")
     return done
+
+
+def _unheard(settings: RefineSettings) -> list[str]:
+    """What is set but of no effect."""
+    refinement = settings.refinement
+    if settings.across.enabled:
+        usual = type(refinement)()
+        idle = [name for name in IDLE_ACROSS if getattr(refinement, name) != getattr(usual, name)]
+        keys = [f"refinement.{name}" for name in idle] + ["fps"] * (settings.fps is not None)
+        return [f"`{key}` changes nothing, as `across.enabled` says who is who and does nothing else" for key in keys]
+    remarks = [settings.across.unheard, refinement.unheard]
+    for key, given in (("looks", bool(settings.looks)), ("fps", settings.fps is not None)):
+        if given and not refinement.link:
+            remarks.append(f"`{key}` is for linking only, which was not asked for (`refinement.link`=true).")
+    return [remark for remark in remarks if remark is not None]
 
 
 def _only(paths: Sequence[Path], key: str) -> Path | None:

@@ -115,12 +115,13 @@ class TestFiles:
 
     def test_columns_are_kept(self, tmp_path: Path) -> None:
         path = self.write(
-            tmp_path, "1,7,10,20,30,40,0.875,-1,-1,-1\n4,7,13,20,30,40,1,-1,-1,-1\n2,9,1,1,2,2,1,-1,-1,-1\n"
+            tmp_path,
+            "1,7,10,20,30,40,0.12345678,-1,14213.456,1234567\n4,7,13,20,30,40,1,-1,-1,-1\n2,9,1,1,2,2,1,-1,-1,-1\n",
         )
         done = refine_file(path, tmp_path / "out.txt", RefinementSettings(interpolate="linear", min_length=2))
         assert (tmp_path / "out.txt").read_text().splitlines() == [
-            f"{frame},7,{9 + frame}.00,20.00,30.00,40.00,{score},-1,-1,-1"
-            for frame, score in ((1, 0.875), (2, 0.875), (3, 0.875), (4, 1))
+            f"{frame},7,{9 + frame}.00,20.00,30.00,40.00,{rest}"
+            for frame, rest in enumerate([*["0.12345678,-1,14213.456,1234567"] * 3, "1,-1,-1,-1"], 1)
         ]
         assert (done.tracks, done.rows, done.dropped_tracks, done.filled_rows, done.written_rows) == (2, 3, 1, 2, 4)
 

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from deepsort_cli import refine
 from deepsort_cli.cli import app
 from deepsort_cli.core.errors import InputError
+from deepsort_cli.core.events import Listener
 from deepsort_cli.core.looks import Looks
 from deepsort_cli.core.track_tables import read_tracks
 from tests.workflows.track.helpers import Heard
@@ -155,6 +156,18 @@ def test_what_it_cannot_do(two: dict[str, Any], tmp_path: Path, change: dict[str
     with pytest.raises(InputError, match=message):
         refine(**{key: value for key, value in given.items() if value is not None})
     assert not (tmp_path / "people").exists()
+
+
+def test_what_changes_nothing_is_said(two: dict[str, Any]) -> None:
+    heard: list[str] = []
+
+    class Heard(Listener):
+        def warn(self, message: str) -> None:
+            heard.append(message)
+
+    refine(**two, link_gap=3.0, max_gap=5, fps=10, listener=Heard())
+    idle = ["`refinement.max_gap`", "`refinement.link_gap`", "`fps`"]
+    assert [line.split()[0] for line in heard if "changes nothing, as `across.enabled`" in line] == idle
 
 
 def test_nothing_is_replaced_unasked(two: dict[str, Any]) -> None:

@@ -138,8 +138,10 @@ def test_what_is_assumed_about_looks_is_said(tmp_path: Path) -> None:
     assert "does not say how many frames a second has; 25 are taken" in heard.warnings[0]
     deepsort.refine(results, output=tmp_path / "out.txt", link=True, link_distance=0.5, fps=10, **given)
     assert len(heard.warnings) == 1
-    deepsort.refine(results, output=tmp_path / "out.txt", min_length=2, **given)
-    assert "for linking only" in heard.warnings[1]
+    deepsort.refine(results, output=tmp_path / "out.txt", min_length=2, fps=10, **given)
+    assert [line.partition("`, ")[0].partition(",")[0] for line in heard.warnings[1:]] == [
+        "`looks` is for linking only", "`fps` is for linking only",
+    ]  # fmt: skip
 
 
 def test_what_is_set_in_vain_and_what_rotates_is_said(detections: Path, tmp_path: Path) -> None:
