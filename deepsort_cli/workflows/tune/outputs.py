@@ -16,10 +16,10 @@ from deepsort_cli.core.events import Listener
 from deepsort_cli.core.files import atomic_open
 from deepsort_cli.settings.keywords import from_keywords
 from deepsort_cli.settings.loader import nest, setting_keys
-from deepsort_cli.settings.track import TrackSettings
+from deepsort_cli.settings.track import INSTEAD_OF, TrackSettings
 from deepsort_cli.workflows.tune.page import write_page
 from deepsort_cli.workflows.tune.results import Tuned, mean_objective
-from deepsort_cli.workflows.tune.space import value_at
+from deepsort_cli.workflows.tune.space import value_at, with_values
 
 SECTIONS = ("detector", "reid", "camera_motion", "tracker")
 
@@ -49,7 +49,11 @@ def best_settings(done: Tuned) -> dict[str, Any]:
     usual = from_keywords(TrackSettings, {"preset": done.base.preset})
     wanted = [key for key in setting_keys(TrackSettings) if key.partition(".")[0] in SECTIONS]
     given = {key: value_at(done.base, key) for key in wanted if value_at(done.base, key) != value_at(usual, key)}
-    return given | dict(done.best.values)
+    found = given | dict(done.best.values)
+    judged = with_values(done.base, done.best.values)
+    # What was found for a usual key would overrule the preset's special cases of it, which were judged beside it.
+    read = from_keywords(TrackSettings, {"preset": done.base.preset, **nest(found)})
+    return found | {key: value_at(judged, key) for key in INSTEAD_OF if value_at(read, key) != value_at(judged, key)}
 
 
 def _settings_text(done: Tuned) -> str:

@@ -27,6 +27,7 @@ from deepsort_cli.settings import resolve
 from deepsort_cli.settings.track import TrackSettings
 from deepsort_cli.settings.tune import TuneSettings, read_objective
 from deepsort_cli.workflows.tune import BestSoFar, Tuned, pieces, run, study, tune
+from deepsort_cli.workflows.tune.space import with_values
 
 pytest.importorskip("optuna")
 pytest.importorskip("trackeval")
@@ -249,6 +250,23 @@ def test_whatever_was_recorded_can_be_searched(streets: list[tuple[Path, Path]],
     assert done.pieces == ("north",)  # 20 frames are too few for halves
     assert any("recorded from a score of 0.7 on: `detector.conf` and `tracker.low_score`" in line for line in said)
     assert any("`detector.interval` and `tracker.refresh_every`: settings are judged without" in line for line in said)
+
+
+@pytest.mark.parametrize("keep", ["tracker.without_looks.max_iou_distance", "tracker.n_init_near", ""])
+def test_what_is_read_of_the_file_is_what_was_judged(
+    streets: list[tuple[Path, Path]], tmp_path: Path, keep: str
+) -> None:
+    """Also special cases that the preset has, beside usual keys that were searched."""
+    (source, gt), given = streets[0], {"preset": "strong", "keep": keep, "cross_validate": False}
+    if "without_looks" in keep:
+        with np.load(source, allow_pickle=False) as archive:
+            arrays = {name: array for name, array in archive.items() if name != "features"}
+        source = tmp_path / "blind.npz"
+        np.savez(source, **arrays)
+    done = tune(source, gt=gt, trials=4, max_frames=12, output_dir=tmp_path / "study", **given)
+    assert done.best is not None
+    judged = with_values(done.base, done.best.values)
+    assert resolve(TrackSettings, config=tmp_path / "study" / "best.yaml").tracker == judged.tracker
 
 
 def test_a_half_of_which_nothing_counts_judges_nothing(streets: list[tuple[Path, Path]], tmp_path: Path) -> None:
