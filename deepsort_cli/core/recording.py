@@ -25,7 +25,7 @@ import shutil
 import tempfile
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -293,6 +293,17 @@ def _fault(path: Path, name: str, what: str) -> InputError:
     return InputError(f"`detections` {path}: the array `{name}` {what}. Record anew.")
 
 
+def _readable(found: Detections) -> Detections:
+    """What can be read again of detections: functions of users may give anything."""
+    finite = np.isfinite(found.boxes).all(axis=1)
+    found = found if finite.all() else found[finite]
+    if not np.isfinite(found.scores).all():
+        found = replace(found, scores=np.nan_to_num(found.scores))
+    if found.features is not None and np.isinf(found.features).any():
+        found = found.with_features(np.where(np.isinf(found.features), np.float32(np.nan), found.features))
+    return found
+
+
 @dataclass
 class RecordingWriter:
     """Gathers what is seen frame by frame; features, which take most of the room, wait in a file.
@@ -325,6 +336,8 @@ class RecordingWriter:
     def add(self, frame: Frame, detections: Detections | None, motion: FloatArray | None) -> None:
         """Take one frame; `detections` is None where the detector did not look.
 
+        Boxes that are no numbers are left out, as no tracker uses them; features that are none are unknown.
+
         Raises:
             OSError: the features cannot be stored.
         """
@@ -332,7 +345,7 @@ class RecordingWriter:
         self._times.append(frame.time)
         self._looked.append(detections is not None)
         self._motions.append(np.full((2, 3), np.nan) if motion is None else motion)
-        found = Detections.empty() if detections is None else detections
+        found = Detections.empty() if detections is None else _readable(detections)
         self._counts.append(len(found))
         self._boxes.append(found.boxes)
         self._scores.append(found.scores)

@@ -84,6 +84,7 @@ def _background(shape: tuple[int, ...], boxes: FloatArray | None, factors: Float
     mask = np.full(shape, 255, dtype=np.uint8)
     if boxes is None or len(boxes) == 0:
         return mask
+    boxes = boxes[np.isfinite(boxes).all(axis=1)]
     margin = np.tile((boxes[:, 2:] - boxes[:, :2]) * MARGIN, 2) * (-1, -1, 1, 1)
     height, width = shape
     scaled = np.clip((boxes + margin) / np.tile(factors, 2), 0, (width, height, width, height))

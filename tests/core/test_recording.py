@@ -56,6 +56,18 @@ def test_what_was_seen_comes_back_bit_by_bit() -> None:
     assert recording.motions[3, 0, 2] == 5
 
 
+def test_whatever_a_function_gave_can_be_read_again() -> None:
+    odd = found(4)
+    boxes, scores, looks = odd.boxes.copy(), odd.scores.copy(), odd.features.copy()
+    boxes[0, 2], boxes[1, 0], scores[2], looks[2, 1] = np.nan, -np.inf, np.inf, np.inf
+    recording = read_recording(PATH, written(Detections(boxes, scores, odd.class_ids, looks), found(1)))
+    back = recording.at(0)
+    np.testing.assert_array_equal(back.boxes, boxes[2:])
+    assert back.scores[0] > 1e300
+    assert np.isnan(back.features).tolist() == [[False, True, False], [False] * 3]
+    np.testing.assert_array_equal(recording.at(2).features, found(1).features)
+
+
 def test_some_of_its_frames_are_a_recording_too() -> None:
     recording = read_recording(PATH, written(*[found(k) for k in (2, 1, 0, 3, 1, 2, 1)], camera_motion="flow"))
     assert recording.motions is not None
