@@ -154,7 +154,14 @@ def _over(motions: FloatArray) -> FloatArray:
 
 
 def every_other(recording: Recording) -> Recording:
-    """Every other frame of a recording, the first among them, as a camera of half the rate would have seen it."""
+    """Every other frame of a recording, the first among them, as a camera of half the rate would have seen it.
+
+    Where the detector did not look at all frames, all stay, and it looks half as often.
+    """
+    if not recording.looked.all():
+        looked = recording.looked & (np.cumsum(recording.looked) % 2 == 1)
+        rows = np.isin(recording.frame, recording.frames[looked])
+        return replace(recording, looked=looked, frame=recording.frame[rows], detections=recording.detections[rows])
     kept = np.arange(0, len(recording), 2)
     motions = recording.motions
     if motions is not None:

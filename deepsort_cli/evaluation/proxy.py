@@ -71,7 +71,7 @@ class Facts:
     Attributes:
         likely: (N,) how likely each detection is a person.
         joins: positions of the detections of two tracklets that should have one id.
-        half: (N,) whether a detection is in one of every other frame.
+        half: (N,) whether a detection is in one of every other frame that was looked at.
         tracklets: how many there are.
         moving: the camera moves; None where nobody measured.
     """
@@ -113,11 +113,11 @@ class Facts:
 def gather_facts(recording: Recording) -> Facts:
     """Everything that a recording says without labels."""
     tracklets = [one for one in find_tracklets(recording) if len(one) >= LEAST_TRACKLET]
-    position = np.searchsorted(recording.frames, recording.frame)
+    look = (np.cumsum(recording.looked) - 1)[np.searchsorted(recording.frames, recording.frame)]
     return Facts(
         likely=_likely_people(recording),
         joins=_joins(recording, tracklets),
-        half=position % 2 == 0,
+        half=look % 2 == 0,
         tracklets=len(tracklets),
         moving=_moves(recording),
     )

@@ -48,7 +48,8 @@ def find_tracklets(recording: Recording, *, sure: float = SURE, shortest: int = 
     """The tracklets of a recording with at least `shortest` detections, in the order of their beginnings."""
     boxes = xyxy_to_tlwh(recording.detections.boxes)
     alone = standing_alone(recording, boxes) & (recording.detections.scores >= sure)
-    usual = float(np.median(np.diff(recording.times))) if len(recording) > 1 else 0.0
+    looks = recording.times[recording.looked]
+    usual = float(np.median(np.diff(looks))) if len(looks) > 1 else 0.0
     done: list[_Open] = []
     running: list[_Open] = []
     before = -np.inf

@@ -94,6 +94,18 @@ def test_what_cannot_be_judged_is_said(street: tuple[Recording, np.ndarray]) -> 
     assert "0 people" in str(gather_facts(empty).lacking)
 
 
+def test_of_frames_not_looked_at_every_other_look_is_left_out(street: tuple[Recording, np.ndarray]) -> None:
+    recording, _ = street
+    looked = np.arange(FRAMES) % 3 == 0
+    rows = np.isin(recording.frame, recording.frames[looked])
+    sparse = replace(recording, looked=looked, frame=recording.frame[rows], detections=recording.detections[rows])
+    half = every_other(sparse)
+    assert (half.frames.tolist(), half.origin) == (list(range(FRAMES)), recording.origin)
+    assert np.flatnonzero(half.looked).tolist() == list(range(0, FRAMES, 6))
+    assert set(half.frame.tolist()) <= set(range(0, FRAMES, 6))
+    assert gather_facts(sparse).half.tolist() == (sparse.frame % 6 == 0).tolist()
+
+
 def test_every_other_frame_moves_as_both_did(street: tuple[Recording, np.ndarray]) -> None:
     recording, _ = street
     rng = np.random.default_rng(0)

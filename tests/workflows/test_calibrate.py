@@ -29,12 +29,13 @@ def recorded(
     people: int = 8,
     features: bool = True,
     hidden: tuple[int, ...] = (),
+    every: int = 1,
     classes: list[int] | None = None,
     names: dict[int, str] | None = None,
     **origin: object,
 ) -> Path:
     """A recording of people who walk apart from each other for 5 s, with looks of their own; `hidden` frames are
-    empty."""
+    empty, and the detector looks at every so many."""
     rng = np.random.default_rng(0)
     own = rng.normal(size=(people, 32))
     facts = Origin(source=path.stem, fps=10, **{"embedder": "reid.onnx", **origin})
@@ -45,7 +46,7 @@ def recorded(
         looks = own + rng.normal(0, 0.3, own.shape)
         found = Detections(boxes, np.full(people, 0.9), classes, looks.astype(np.float32) if features else None)
         found = found[:0] if index in hidden else found
-        writer.add(Frame(index, None, index / 10), found, None)
+        writer.add(Frame(index, None, index / 10), found if index % every == 0 else None, None)
     with path.open("wb") as stream:
         writer.write(stream)
     writer.close()
@@ -74,6 +75,10 @@ def test_what_a_track_remembers_goes_with_the_threshold(tmp_path: Path) -> None:
     calibrate(seen, preset="strong", tracker=tracker, output=output)
     settings = resolve(TrackSettings, config=output)
     assert (settings.tracker.nn_budget, settings.tracker.ema_alpha) == (5, None)
+
+
+def test_people_are_followed_from_look_to_look(tmp_path: Path) -> None:
+    assert calibrate(recorded(tmp_path / "a.npz", every=3)).looks.tracklets == 8
 
 
 def test_frames_and_classes_are_chosen_of_a_recording(tmp_path: Path) -> None:

@@ -151,7 +151,8 @@ def follow(recording: Recording, settings: TrackSettings, count: int | None = No
         table[:, 0], table[:, 1], table[:, 6] = index + 1, tracks.ids, 1
         table[:, 2:6] = np.round(xyxy_to_tlwh(tracks.boxes), 2)
         rows.append(table)
-        ids[np.asarray(tracks.data[ROW])] = tracks.ids
+        matched = tracks[tracks.detection_index >= 0]  # nothing is where nobody looked
+        ids[np.array(matched.data[ROW], np.int64)] = matched.ids
     return np.concatenate(rows), ids
 
 

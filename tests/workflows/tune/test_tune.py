@@ -248,6 +248,13 @@ def test_whatever_was_recorded_can_be_searched(streets: list[tuple[Path, Path]],
     assert not {"detector.conf", "tracker.low_score"} & set(done.best.values)
     assert float(done.best.values["tracker.max_age"].removesuffix("s")) >= 20
     assert done.pieces == ("north",)  # 20 frames are too few for halves
+    arrays["frame_looked"] = np.arange(40) % 2 == 0
+    seen = arrays["frame"] % 2 == 0
+    arrays |= {name: arrays[name][seen] for name in ("frame", "boxes", "scores", "classes", "features")}
+    np.savez(tmp_path / "half.npz", **arrays)
+    half = tune(tmp_path / "half.npz", gt=gt, trials=4, cross_validate=False, output_dir=tmp_path / "other")
+    assert half.best is not None
+    assert half.best.objective > 0.3
     assert any("recorded from a score of 0.7 on: `detector.conf` and `tracker.low_score`" in line for line in said)
     assert any("`detector.interval` and `tracker.refresh_every`: settings are judged without" in line for line in said)
 
