@@ -56,7 +56,9 @@ class LooksSink(Sink):
         scores = np.nan_to_num(tracks.scores, nan=-1.0)
         about = np.column_stack([number, tracks.ids, xyxy_to_tlwh(tracks.boxes), scores])
         if tracks.people is not None:
-            self._people.update(zip(tracks.ids.tolist(), tracks.people.tolist(), strict=True))
+            for track, person in zip(tracks.ids.tolist(), tracks.people.tolist(), strict=True):
+                if person > 0 or track not in self._people:  # who is somebody stays so, also beside another of them
+                    self._people[track] = person
         self._record.add(tracks.ids, about, tracks.features)
 
     def close(self) -> None:

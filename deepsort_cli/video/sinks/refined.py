@@ -29,7 +29,8 @@ ids."""
 class RefinedSink(Sink):
     """Holds tracks back until the end, has them linked and refined, and then gives them to other sinks frame by frame.
 
-    Every track has the person that it has at its end from its first row on: nothing has to wait here.
+    Every track has the person that it has at its end from its first row on: nothing has to wait here. Of several who
+    would be one person in a frame, it is the one seen there, and the oldest of these, as while tracking.
     Linked tracks keep their own people, who may be several under one id.
 
     Rows filled in by the refinement have no score, no detection and nothing that one would carry; their
@@ -102,7 +103,11 @@ class RefinedSink(Sink):
         )
         people, names = _people(given)
         if people is not None:
-            all_tracks = all_tracks.with_people(people[origin], None if names is None else names[origin])
+            _, begun, track = np.unique(everything.ids, return_index=True, return_inverse=True)
+            again = _again(refined[:, 0], people[origin], late > 0, begun[track][origin])
+            all_tracks = all_tracks.with_people(
+                np.where(again, -1, people[origin]), None if names is None else np.where(again, "", names[origin])
+            )
         look = np.full(len(everything), -1)
         look[seen] = np.arange(len(seen))
         look = np.where(late > 0, -1, look[origin])
@@ -139,6 +144,23 @@ def _people(given: Sequence[Tracks]) -> tuple[IntArray | None, npt.NDArray[np.st
     known = names != ""
     called = dict(zip(ids[known].tolist(), names[known].tolist(), strict=True))
     return people, np.array([called.get(track_id, "") for track_id in ids.tolist()], np.str_)
+
+
+def _again(
+    frames: FloatArray, people: IntArray, filled: npt.NDArray[np.bool_], begun: IntArray
+) -> npt.NDArray[np.bool_]:
+    """(N,) rows of a person who is in the same frame already: in a row that is not filled in, or of an older track.
+
+    Args:
+        frames, people: (N,) of each row, −1 for nobody.
+        filled: (N,) whether it is filled in.
+        begun: (N,) what is less for older tracks.
+    """
+    order = np.lexsort((begun, filled, people, frames))
+    same = (np.diff(frames[order]) == 0) & (np.diff(people[order]) == 0) & (people[order][1:] > 0)
+    again = np.zeros(len(frames), bool)
+    again[order[1:]] = same
+    return again
 
 
 def _with_looks(tracks: Tracks, look: IntArray, looks: Features) -> Tracks:

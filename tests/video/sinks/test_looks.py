@@ -35,3 +35,15 @@ def test_without_looks_nothing_is_written_and_that_is_said(tmp_path: Path) -> No
     assert len(said) == 1
     assert "a.npz was not written" in said[0]
     assert not list(tmp_path.iterdir())
+
+
+def test_who_is_somebody_stays_so(tmp_path: Path) -> None:
+    """Beside another track of the same person, who was first, a track is reported as nobody's."""
+    features = np.eye(3, dtype=np.float32)
+    with LooksSink(tmp_path / "a.npz", fps=25.0) as sink:
+        for index, people in enumerate([[-1, 4, -1], [7, 4, -1], [7, -1, -1]]):
+            tracks = at({1: 10.0, 2: 50.0, 3: 90.0}).with_features(features)
+            sink.write(frame(index), tracks.with_people(np.array(people)))
+    looks = Looks.load(tmp_path / "a.npz", key="looks")
+    assert looks.person is not None
+    assert dict(zip(looks.table[:, 1].tolist(), looks.person.tolist(), strict=True)) == {1: 7, 2: 4, 3: -1}

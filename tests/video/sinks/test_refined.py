@@ -62,6 +62,22 @@ class TestRefined:
         table = list(csv.DictReader(paths[2].open()))
         assert [row["score"] for row in table] == ["0.8000", "", "", "0.8000", "0.8000"]
 
+    def test_nobody_is_in_a_frame_twice(self, tmp_path: Path) -> None:
+        """Track 1 is lost, comes back as 2, and then is found again, beside 2."""
+        with RefinedSink(linear, [CsvSink(tmp_path / "a.csv", NAMES)]) as sink:
+            for index, known in enumerate([{1: 7}, {1: 7, 3: -1}, {2: 7, 3: 4}, {1: 7, 2: -1, 3: 4}, {2: 7}]):
+                people = np.array(list(known.values()))
+                names = np.where(people > 0, "Ann", "")
+                sink.write(frame(index), at(dict.fromkeys(known, 10.0)).with_people(people, names))
+        rows = list(csv.DictReader((tmp_path / "a.csv").open()))
+        assert [(row["frame"], row["id"], row["person"], row["name"]) for row in rows] == [
+            ("1", "1", "7", "Ann"),
+            ("2", "1", "7", "Ann"), ("2", "3", "4", "Ann"),
+            ("3", "1", "", ""), ("3", "2", "7", "Ann"), ("3", "3", "4", "Ann"),  # 1 is filled in
+            ("4", "1", "7", "Ann"), ("4", "2", "", ""), ("4", "3", "4", "Ann"),
+            ("5", "2", "7", "Ann"),
+        ]  # fmt: skip
+
     def test_linked_ids_reach_every_sink(self, tmp_path: Path) -> None:
         """Id 2 is lost and comes back as 3; who is written already is told, tables and looks have the new id."""
         told: list[list[int]] = []
