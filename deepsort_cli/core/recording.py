@@ -302,7 +302,7 @@ def _fault(path: Path, name: str, what: str) -> InputError:
 
 def _readable(found: Detections) -> Detections:
     """What can be read again of detections: functions of users may give anything."""
-    finite = np.isfinite(found.boxes).all(axis=1)
+    finite = np.asarray(np.isfinite(found.boxes).all(axis=1))
     found = found if finite.all() else found[finite]
     if not np.isfinite(found.scores).all():
         found = replace(found, scores=np.nan_to_num(found.scores))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,10 +36,16 @@ class Named:
     Attributes:
         source: what to watch or to load.
         truth: its own ground truth; None where it has none, or tells it frame by frame (demo).
+        sequence: name of the sequence's folder that it lies in; empty where it lies in none.
     """
 
     source: str
     truth: Path | None
+    sequence: str = ""
+
+    def known_as(self, names: Collection[str]) -> str:
+        """Which of these names is meant by it: the sequence's, else its file's, which may be none of them."""
+        return self.sequence if self.sequence in names else Path(self.source.rstrip("/")).stem
 
 
 def open_pieces(settings: TuneSettings, folder: Path, listener: Listener) -> list[Piece]:
@@ -72,17 +78,17 @@ def _named(source: str) -> Iterator[Named]:
     path = at_home(source)
     if is_stored(source):
         folders = [folder for folder in path.resolve().parents[:2] if (folder / "seqinfo.ini").is_file()]
-        yield Named(source, _own_truth(folders[0]) if folders else None)
+        yield Named(source, _own_truth(folders[0]), folders[0].name) if folders else Named(source, None)
     elif not path.is_dir():
         yield Named(source, None)
     elif (path / "seqinfo.ini").is_file():
-        yield Named(_best_of(path), _own_truth(path))
+        yield Named(_best_of(path), _own_truth(path), path.resolve().name)
     else:
         sequences = sorted(folder for folder in path.iterdir() if (folder / "seqinfo.ini").is_file())
         if not sequences:
             yield Named(source, None)
         for folder in sequences:
-            yield Named(_best_of(folder), _own_truth(folder))
+            yield Named(_best_of(folder), _own_truth(folder), folder.name)
 
 
 def _own_truth(folder: Path) -> Path | None:
@@ -112,8 +118,10 @@ def _truths(found: Sequence[Named], given: Sequence[Path]) -> list[Path | None]:
     if len(given) > 1:
         raise InputError(f"`gt`: {len(given)} are given for {len(found)} sources. Give one for each, in their order.")
     files = {one.name: one.path for one in find_truth(given[0])}
-    names = [Path(named.source.rstrip("/")).stem for named in found]
-    lacking = next((name for name in names if name not in files), None)
+    names = [named.known_as(files) for named in found]
+    lacking = next(
+        (named.sequence or name for named, name in zip(found, names, strict=True) if name not in files), None
+    )
     if lacking is not None:
         raise InputError(f"`gt` {given[0]}: holds no ground truth called {lacking}; it has {', '.join(files)}.")
     return [files[name] for name in names]

@@ -8,6 +8,7 @@ import json
 import multiprocessing
 import os
 import re
+import shutil
 import signal
 from pathlib import Path
 from typing import Any
@@ -225,6 +226,18 @@ def test_a_folder_of_sequences_is_taken_apart(tmp_path: Path, streets: list[tupl
         (sequence / "seqinfo.ini").write_text("[Sequence]\nseqLength=40\nframeRate=10\n")
     done = tune(tmp_path / "train", trials=4, keep=KEPT, cross_validate=False, output_dir=tmp_path / "study")
     assert done.pieces == ("north", "south")
+    truths = tmp_path / "truths"
+    truths.mkdir()
+    for source, gt in streets:
+        shutil.move(tmp_path / "train" / source.stem / "gt" / "gt.txt", truths / gt.name)
+    elsewhere = {"keep": KEPT, "cross_validate": False, "output_dir": tmp_path / "again"}
+    again = tune(tmp_path / "train", gt=truths, trials=4, **elsewhere)
+    assert again.best is not None
+    assert done.best is not None
+    assert again.best.figures == done.best.figures
+    (truths / "north.txt").rename(truths / "west.txt")
+    with pytest.raises(InputError, match="no ground truth called north; it has south, west"):
+        tune(tmp_path / "train", gt=truths, trials=4, **elsewhere)
 
 
 def test_whatever_was_recorded_can_be_searched(streets: list[tuple[Path, Path]], tmp_path: Path) -> None:
