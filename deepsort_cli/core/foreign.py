@@ -34,6 +34,7 @@ SUPERVISION_DATA = {"xyxyxyxy": CORNERS}
 NAMES_ONLY = "class_name"
 """What supervision's `data` says of classes: names go by their numbers."""
 
+LARGEST_CLASS = 2**53
 EXPECTED = "expected (N, 4), (N, 5) or (N, 6): x1 y1 x2 y2, then a score, then a class"
 
 
@@ -95,7 +96,7 @@ def xyxy_columns(answer: Any) -> Columns:
     """Of an (N, 4), (N, 5) or (N, 6) array: x1 y1 x2 y2, score, class.
 
     Raises:
-        ValueError: it has another shape, or a score or class that is no number.
+        ValueError: it has another shape, a score that is no number, or a class that is no whole one.
     """
     table = as_array(answer)
     if table.size == 0:
@@ -194,21 +195,40 @@ def class_names_in(answer: Any) -> dict[int, str]:
     return {}
 
 
+def class_numbers(values: Any) -> npt.NDArray[np.int64]:
+    """Numbers of classes, which may be floats, as int64.
+
+    Raises:
+        ValueError: one is no whole number, as where columns are in another order.
+    """
+    classes = np.asarray(values)
+    if classes.dtype.kind in "iub":
+        return np.asarray(classes, np.int64)
+    try:
+        classes = classes.astype(np.float64)
+    except (TypeError, ValueError):
+        raise ValueError("classes that are no numbers") from None
+    if not np.isfinite(classes).all():
+        raise ValueError("classes that are no numbers")
+    odd = (classes != np.floor(classes)) | (np.abs(classes) > LARGEST_CLASS)
+    if odd.any():
+        raise ValueError(f"a class {classes[odd][0]:g}; classes are whole numbers, in an array behind the score")
+    return classes.astype(np.int64)
+
+
 def _filled(
     boxes: Array, scores: Array | None = None, classes: Array | None = None, data: dict[str, Any] | None = None
 ) -> Columns:
     """The columns, with what is not known as it is for all detections without.
 
     Raises:
-        ValueError: a score or a class is no number.
+        ValueError: a score is no number, or a class no whole one.
     """
     if scores is not None and not np.isfinite(scores).all():
         raise ValueError("scores that are no numbers")
-    if classes is not None and not np.isfinite(classes).all():
-        raise ValueError("classes that are no numbers")
     return Columns(
         boxes,
         np.ones(len(boxes)) if scores is None else scores,
-        np.zeros(len(boxes), np.int64) if classes is None else classes.astype(np.int64),
+        np.zeros(len(boxes), np.int64) if classes is None else class_numbers(classes),
         {} if data is None else data,
     )

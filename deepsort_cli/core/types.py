@@ -74,7 +74,7 @@ class Detections:
             `corners` ((N, P, 2) of turned boxes), all in pixels, and anything under other names. Tracks bring it along.
 
     Raises:
-        ValueError: if the arrays do not agree in length or shape.
+        ValueError: if the arrays do not agree in length or shape, or a class is no whole number.
     """
 
     boxes: FloatArray
@@ -91,7 +91,7 @@ class Detections:
             raise ValueError(f"boxes must have shape (N, 4) as x1 y1 x2 y2, got {boxes.shape}")
         n = len(boxes)
         scores = np.ones(n) if self.scores is None else np.asarray(self.scores, dtype=np.float64)
-        class_ids = np.zeros(n, dtype=np.int64) if self.class_ids is None else np.asarray(self.class_ids, np.int64)
+        class_ids = np.zeros(n, dtype=np.int64) if self.class_ids is None else foreign.class_numbers(self.class_ids)
         features = self.features
         if features is not None:
             features = np.asarray(features, dtype=np.float32)

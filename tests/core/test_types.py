@@ -37,6 +37,8 @@ def test_slicing_takes_every_array() -> None:
         ({"boxes": np.zeros(4)}, r"\(N, 4\)"),
         ({"boxes": np.zeros((2, 4)), "scores": np.zeros(3)}, r"scores must have shape \(2,\)"),
         ({"boxes": np.zeros((2, 4)), "class_ids": np.zeros(1)}, r"class_ids must have shape \(2,\)"),
+        ({"boxes": np.zeros((2, 4)), "class_ids": [0, 1.7]}, r"a class 1\.7; classes are whole numbers"),
+        ({"boxes": np.zeros((2, 4)), "class_ids": [0, "person"]}, r"classes that are no numbers"),
         ({"boxes": np.zeros((2, 4)), "features": np.zeros((1, 8))}, r"features must have shape \(2, D\)"),
         ({"boxes": np.zeros((2, 4)), "features": np.zeros(2)}, r"features must have shape \(2, D\)"),
     ],

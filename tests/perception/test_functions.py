@@ -65,6 +65,8 @@ def test_what_became_of_its_answers_is_counted() -> None:
         ("boxes", "str"),
         ([[1, 2], [3]], "list"),
         ([[0, 0, 9, 9, 1, float("nan")]], "classes that are no numbers"),
+        ([[0, 0, 9, 9, 0, 0.9]], "a class 0.9; classes are whole numbers, in an array behind the score"),
+        ([[0, 0, 9, 9, 1, 1e30]], "a class 1e+30; classes are whole"),
         ([[0, 0, 9, 9, float("nan")]], "scores that are no numbers"),
         (np.array([[0, 0, 9, 9j]]), "holds no table of numbers"),
     ],
