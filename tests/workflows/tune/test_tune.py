@@ -28,6 +28,7 @@ from deepsort_cli.settings import resolve
 from deepsort_cli.settings.track import TrackSettings
 from deepsort_cli.settings.tune import TuneSettings, read_objective
 from deepsort_cli.workflows.tune import BestSoFar, Tuned, pieces, run, study, tune
+from deepsort_cli.workflows.tune.sequences import open_pieces
 from deepsort_cli.workflows.tune.space import with_values
 
 pytest.importorskip("optuna")
@@ -287,6 +288,21 @@ def test_what_is_read_of_the_file_is_what_was_judged(
     assert done.best is not None
     judged = with_values(done.base, done.best.values)
     assert resolve(TrackSettings, config=tmp_path / "study" / "best.yaml").tracker == judged.tracker
+
+
+def test_equal_tracks_are_scored_once_and_no_tracks_are_kept(
+    streets: list[tuple[Path, Path]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (piece,) = open_pieces(
+        TuneSettings(source=(str(streets[0][0]),), gt=(streets[0][1],)), streets[0][0].parent, Listener()
+    )
+    scored: list[int] = []
+    usual = pieces.score_comparisons
+    monkeypatch.setattr(pieces, "score_comparisons", lambda found: scored.append(1) or usual(found))
+    first = piece.figures(TrackSettings())
+    assert piece.figures(TrackSettings(tracker={"max_age": 29})) == first
+    assert len(scored) == 1
+    assert sum(map(len, piece._known)) < 100
 
 
 def test_a_half_of_which_nothing_counts_judges_nothing(streets: list[tuple[Path, Path]], tmp_path: Path) -> None:
