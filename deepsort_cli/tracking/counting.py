@@ -31,7 +31,7 @@ class RegionCounter:
         self._zones = [known_zones.get(zone) or _ZoneState(zone) for zone in zones]
 
     def update(self, tracks: Tracks) -> Counts:
-        """Take the tracks of the next frame and tell the counts after it; tracks that were missed in it are left out."""
+        """Take the tracks of the next frame and tell the counts after it; tracks missed in it are left out."""
         seen = tracks[(tracks.time_since_update == 0) & np.isfinite(tracks.boxes).all(axis=1)]
         feet = np.column_stack([(seen.boxes[:, 0] + seen.boxes[:, 2]) / 2, seen.boxes[:, 3]])
         margins = self._margin * np.maximum(seen.boxes[:, 3] - seen.boxes[:, 1], 0.0)

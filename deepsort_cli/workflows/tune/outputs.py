@@ -44,11 +44,16 @@ def write_outputs(done: Tuned, listener: Listener) -> Tuned:
 
 
 def best_settings(done: Tuned) -> dict[str, Any]:
-    """What `--config` of `deepsort track` needs: what was found, and what the search began with, by dotted key."""
+    """What `--config` of `deepsort track` needs: what was found, and what the search began with, by dotted key.
+
+    Where nothing is as good as what it began with, only that.
+    """
     assert done.best is not None
     usual = from_keywords(TrackSettings, {"preset": done.base.preset})
     wanted = [key for key in setting_keys(TrackSettings) if key.partition(".")[0] in SECTIONS]
     given = {key: value_at(done.base, key) for key in wanted if value_at(done.base, key) != value_at(usual, key)}
+    if done.gain < 0:
+        return given
     found = given | dict(done.best.values)
     judged = with_values(done.base, done.best.values)
     # What was found for a usual key would overrule the preset's special cases of it, which were judged beside it.
@@ -61,11 +66,13 @@ def _settings_text(done: Tuned) -> str:
     sections = TrackSettings.model_validate(nest(values)).model_dump(mode="json")
     plain = nest({key: functools.reduce(operator.getitem, key.split("."), sections) for key in values})
     believed = "not cross-validated" if done.believed is None else f"{_points(done.believed)} on others"
-    head = (
-        f"# Found by deepsort tune on {', '.join(done.sequences)}: {objective_name(done)} {_points(done.gain)} there, "
-        f"{believed}.\n# It is a config of deepsort track.\n"
+    where = ", ".join(done.sequences)
+    head = f"Found by deepsort tune on {where}: {objective_name(done)} {_points(done.gain)} there, {believed}."
+    if done.gain < 0:
+        head = f"What deepsort tune began with on {where}: nothing that was tried is as good."
+    return f"# {head}\n# It is a config of deepsort track.\n" + yaml.safe_dump(
+        {"preset": done.base.preset, **plain}, sort_keys=False, allow_unicode=True
     )
-    return head + yaml.safe_dump({"preset": done.base.preset, **plain}, sort_keys=False, allow_unicode=True)
 
 
 def objective_name(done: Tuned) -> str:

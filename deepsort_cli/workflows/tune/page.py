@@ -32,6 +32,11 @@ def write_page(done: Tuned, path: Path) -> None:
 
 def verdict(done: Tuned) -> str:
     """How much of the gain to believe, in words."""
+    if done.gain < 0:
+        return (
+            "Keep the settings begun with, which best.yaml holds: nothing that was tried is as good "
+            f"({100 * done.gain:+.1f})."
+        )
     if done.believed is None:
         return "How much of the gain holds for other sequences is not known: the study was not cross-validated."
     gain, believed = 100 * done.gain, 100 * done.believed

@@ -72,7 +72,7 @@ class Piece:
         if self.truth is None:
             return self._judged(settings)
         results, _ = follow(self.recording, settings)
-        key = hashlib.sha256(np.ascontiguousarray(results)).digest()  # the rows of all trials would fill the memory
+        key = hashlib.sha256(results.tobytes()).digest()  # the rows of all trials would fill the memory
         if key not in self._known:  # many settings give the same tracks
             self._known[key] = self._scored(results)
         return self._known[key]

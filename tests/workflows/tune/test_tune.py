@@ -290,6 +290,24 @@ def test_what_is_read_of_the_file_is_what_was_judged(
     assert resolve(TrackSettings, config=tmp_path / "study" / "best.yaml").tracker == judged.tracker
 
 
+def test_where_nothing_is_as_good_the_file_has_what_was_begun_with(
+    streets: list[tuple[Path, Path]], tmp_path: Path
+) -> None:
+    """Scores below all that the search begins a track with."""
+    source, gt = streets[0]
+    with np.load(source, allow_pickle=False) as archive:
+        arrays = dict(archive)
+    np.savez(tmp_path / "weak.npz", **arrays | {"scores": 0.1 + 0.1 * arrays["scores"]})
+    folder = tmp_path / "study"
+    given: dict[str, Any] = {"detector": {"conf": 0.1}, "tracker": {"n_init": 2}, "cross_validate": False}
+    done = tune(tmp_path / "weak.npz", gt=gt, trials=4, max_frames=15, output_dir=folder, **given)
+    assert done.gain < -0.3
+    settings = resolve(TrackSettings, config=folder / "best.yaml")
+    assert (settings.detector, settings.tracker) == (done.base.detector, done.base.tracker)
+    assert (folder / "best.yaml").read_text().startswith("# What deepsort tune began with on north: nothing that")
+    assert "Keep the settings begun with, which best.yaml holds" in (folder / "tune.html").read_text()
+
+
 def test_equal_tracks_are_scored_once_and_no_tracks_are_kept(
     streets: list[tuple[Path, Path]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
