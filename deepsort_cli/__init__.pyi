@@ -349,8 +349,8 @@ def finetune(
             for few people.
         freeze_epochs: Unfreeze everything after so many epochs; None: never.
         batch_size: Images per step, over all processes: identities × instances; None: 64, fewer for fewer people.
-        lr: Highest learning rate; None: 0.1 for sgd, 0.003 for adam and adamw; from trained weights 0.01 and 0.00035,
-            in finetune 0.03 and 0.001, for few people less.
+        lr: Highest learning rate; None: 0.1 (sgd), 0.003 (others); from trained weights 0.01, 0.00035, in finetune
+            0.03, 0.001; less for few people.
         seed: Source of all randomness.
         output_dir: Folder of run folders.
         name: Name of the run folder; default: model and dataset.
@@ -815,12 +815,12 @@ def train(
         epochs: Passes over all identities; None: 120 from random weights, 30 from trained ones, and there more or fewer
             for few people.
         batch_size: Images per step, over all processes: identities × instances; None: 64, fewer for fewer people.
-        lr: Highest learning rate; None: 0.1 for sgd, 0.003 for adam and adamw; from trained weights 0.01 and 0.00035,
-            in finetune 0.03 and 0.001, for few people less.
+        lr: Highest learning rate; None: 0.1 (sgd), 0.003 (others); from trained weights 0.01, 0.00035, in finetune
+            0.03, 0.001; less for few people.
         seed: Source of all randomness.
         output_dir: Folder of run folders.
         name: Name of the run folder; default: model and dataset.
-        resume: auto: go on with the run in its folder; never: start anew; or the checkpoint to go on from.
+        resume: auto: go on with the folder's run; never: start anew; or a checkpoint to go on from.
         device: auto, cpu, cuda, cuda:1 or mps.
         amp: Mixed precision: auto (where GPU or CPU compute in it), off, bf16 or fp16.
         workers: Processes that prepare images; None: 0 on a CPU with cached crops, else up to 8.

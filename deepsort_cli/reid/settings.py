@@ -204,8 +204,8 @@ class OptimizerSettings(Settings):
     lr: float | None = Field(
         None,
         gt=0,
-        description="Highest learning rate; null: 0.1 for sgd, 0.003 for adam and adamw; from trained weights 0.01 and "
-        "0.00035, in finetune 0.03 and 0.001, for few people less.",
+        description="Highest learning rate; null: 0.1 (sgd), 0.003 (others); from trained weights 0.01, 0.00035, in "
+        "finetune 0.03, 0.001; less for few people.",
     )
     weight_decay: float = Field(5e-4, ge=0, description="Weight decay; BatchNorm and biases get none.")
     momentum: float = Field(0.9, ge=0, lt=1, description="Momentum of sgd.")
@@ -308,7 +308,7 @@ class TrainingSettings(Settings):
     )
     resume: str = Field(
         "auto",
-        description="auto: go on with the run in its folder; never: start anew; or the checkpoint to go on from.",
+        description="auto: go on with the folder's run; never: start anew; or a checkpoint to go on from.",
         json_schema_extra=SILENT,
     )
     keep_checkpoints: int = Field(3, ge=1, description="Most recent epoch_*.pth to keep.")
