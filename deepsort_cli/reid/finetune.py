@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import cast
 
 import torch
+from pydantic import ValidationError
 
 from deepsort_cli.core.counted import counted
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.events import Listener
+from deepsort_cli.core.faults import first_fault
 from deepsort_cli.core.files import check_output_file
 from deepsort_cli.core.preprocess import Preprocess
 from deepsort_cli.reid.backbones import Backbone, build_backbone, part_of
@@ -188,7 +190,11 @@ def transfer(source: Backbone, model: Backbone, reset: ResetSettings, unread: tu
 
 
 def training_config(config: FinetuneConfig, source: CheckpointInfo, output: Path) -> TrainConfig:
-    """The settings of the training that goes on from the prepared checkpoint."""
+    """The settings of the training that goes on from the prepared checkpoint.
+
+    Raises:
+        InputError: some do not go together with the checkpoint's input size.
+    """
     sizes = {"height": config.model.height, "width": config.model.width}
     settings = ModelSettings(
         name=cast(ModelName, source.name),
@@ -207,15 +213,18 @@ def training_config(config: FinetuneConfig, source: CheckpointInfo, output: Path
     lr = FINETUNING_RATES[config.optimizer.name] if config.optimizer.lr is None else config.optimizer.lr
     root = config.target_dataset.root
     name = config.training.name or f"finetune-{source.name}-{root.resolve().name if root else 'target'}"
-    return TrainConfig(
-        data=config.target_dataset,
-        model=settings,
-        augment=config.augment,
-        loss=config.loss,
-        optimizer=config.optimizer.model_copy(update={"lr": lr, "layer_lr_multipliers": multipliers}),
-        scheduler=config.scheduler,
-        training=config.training.model_copy(update={"name": name}),
-    )
+    try:
+        return TrainConfig(
+            data=config.target_dataset,
+            model=settings,
+            augment=config.augment,
+            loss=config.loss,
+            optimizer=config.optimizer.model_copy(update={"lr": lr, "layer_lr_multipliers": multipliers}),
+            scheduler=config.scheduler,
+            training=config.training.model_copy(update={"name": name}),
+        )
+    except ValidationError as error:
+        raise InputError(f"{config.source_checkpoint}: {first_fault(error, TrainConfig)[1]}.") from None
 
 
 def run_folder(config: TrainConfig) -> Path:

@@ -21,6 +21,7 @@ from deepsort_cli.reid.distributed import Ranks  # noqa: E402
 from deepsort_cli.reid.finetune import Prepared, prepare_checkpoint, transfer  # noqa: E402
 from deepsort_cli.reid.learner import Learner  # noqa: E402
 from deepsort_cli.reid.settings import (  # noqa: E402
+    AugmentSettings,
     DataSettings,
     FinetuneConfig,
     NewModelSettings,
@@ -241,6 +242,11 @@ def test_what_does_not_fit_is_refused(torchreid: Path, ours: Path, people: Path,
     )
     with pytest.raises(InputError, match="other people"):
         run(tmp_path / "others.pth", people, tmp_path / "a.pth", reset=keep)
+    with pytest.raises(InputError, match=r"ours.pth: `augment.pad` 32 is not below .* 32 pixels.*suits the height\.$"):
+        run(ours, people, tmp_path / "a.pth", augment=AugmentSettings(pad=32))
+    small = {"model": NewModelSettings(height=16, width=16), "training": TrainingSettings(half_size=0.5)}
+    with pytest.raises(InputError, match="an input of 16×16 pixels .* is too small to train at half of it"):
+        run(ours, people, tmp_path / "a.pth", **small)
     with pytest.raises(InputError, match="16 identities to train on, but a batch of 128 takes 32"):
         run(ours, people, tmp_path / "a.pth", train=True, training=TrainingSettings(batch_size=128))
     with pytest.raises(InputError, match="the checkpoint itself"):
