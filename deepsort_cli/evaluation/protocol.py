@@ -122,10 +122,19 @@ def _without_junk(name: str, images: Manifest, notes: list[str]) -> Manifest:
 
 
 def without_distractors(query: Manifest, tell: Callable[[str], None]) -> Manifest:
-    """The queries without those of pid 0, who are many people and no one's match, and a word on it."""
+    """The queries without those of pid 0, who are many people and no one's match, and a word on it.
+
+    Raises:
+        InputError: there are no others.
+    """
     distractors = query.pids == DISTRACTOR
     if not distractors.any():
         return query
+    if distractors.all():
+        raise InputError(
+            f"the query set {query.root} holds distractors alone (person id {DISTRACTOR}): nobody knows who is on "
+            "them, so there is nothing to find. Give people ids from 1 on."
+        )
     count = int(distractors.sum())
     tell(
         f"{counted(count, 'distractor')} (person id 0) left out of the query set: nobody knows who is on "

@@ -29,7 +29,7 @@ def test_distractors_are_nobody_to_look_for(make_manifest: MakeManifest) -> None
     assert data.query.pids.tolist() == [1]
     assert (data.counts.queries, data.counts.query_identities, data.counts.gallery_distractors) == (1, 1, 2)
     assert any("2 distractors (person id 0) left out of the query set" in note for note in data.notes)
-    with pytest.raises(InputError, match="query set .* holds no usable image"):
+    with pytest.raises(InputError, match="query set .* holds distractors alone"):
         prepare(make_manifest([0, 0], [1, 2]), make_manifest([0, 0], [1, 2]))
 
 
