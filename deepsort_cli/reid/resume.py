@@ -37,7 +37,8 @@ FIRST_FIGURES = ("loss", "ce", "triplet", "contrastive", "center", "accuracy", "
 
 CHOOSES_IMAGES = (
     *("data.test_root", "data.val_ratio", "data.ignore_camera"),
-    *("data.scan.layout", "data.scan.pattern", "data.scan.drop_small"),
+    *("data.scan.layout", "data.scan.pattern", "data.scan.drop_small", "data.scan.min_samples"),
+    *("data.scan.min_side", "data.scan.max_pixels", "data.scan.paranoid", "data.scan.link_sources"),
 )
 """Settings that say which images are used, and how: where those differ, they may be why."""
 
@@ -268,7 +269,7 @@ def compare_settings(found: Found, config: TrainConfig, data: TrainData) -> dict
     usual = flatten(TrainConfig().model_dump(mode="json"))  # what settings were that did not exist yet
     changed = {key: (old, value) for key, value in now.items() if (old := then.get(key, usual.get(key))) != value}
     if differences:
-        differences += [f"{key}: {then.get(key)} then, {now[key]} now" for key in CHOOSES_IMAGES if key in changed]
+        differences += [f"{key}: {changed[key][0]} then, {now[key]} now" for key in CHOOSES_IMAGES if key in changed]
     fixed, silent = marked(TrainConfig, FIXED), marked(TrainConfig, SILENT)
     differences += [f"{key}: {old} then, {new} now" for key, (old, new) in changed.items() if _is_in(key, fixed)]
     if differences:

@@ -546,8 +546,9 @@ def test_resuming_another_run_says_what_differs(make: Make, changes: dict[str, A
 def test_resuming_with_other_images_says_so(make: Make, tmp_path: Path) -> None:
     train(make(training__epochs=1))
     other = make_people(tmp_path / "other", 20, seed=1)
-    with pytest.raises(InputError, match=r"(?s)training identities: 12 then, 15 now"):
-        train(make(training__epochs=2, data__root=str(other)))
+    expected = r"(?s)training identities: 12 then, 15 now.*data.scan.min_side: 8 then, 9 now"
+    with pytest.raises(InputError, match=expected):
+        train(make(training__epochs=2, data__root=str(other), data__scan__min_side=9))
 
 
 def test_the_same_images_with_other_cameras_are_another_validation(make: Make, people: Path, tmp_path: Path) -> None:
