@@ -19,7 +19,7 @@ from deepsort_cli.evaluation.figures import Comparison, Measured, ModelInfo, com
 from deepsort_cli.evaluation.health import fault_of
 from deepsort_cli.evaluation.metrics_file import as_json
 from deepsort_cli.evaluation.protocol import EvaluationData, prepare
-from deepsort_cli.evaluation.settings import EvaluationSettings, ExtractionSettings
+from deepsort_cli.evaluation.settings import EvaluationDataSettings, EvaluationSettings, ExtractionSettings
 from deepsort_cli.evaluation.summary import WIDTH, summary_text
 from deepsort_cli.settings.evaluate import EvalSettings
 from deepsort_cli.settings.keywords import from_keywords
@@ -107,7 +107,7 @@ def run_evaluate(settings: EvalSettings, listener: Listener) -> Evaluated:
     images = prepare(query, gallery, ignore_camera=evaluation.ignore_camera)
     for note in images.notes:
         listener.note(note)
-    models = [_remembering(x, images, listener) for x in models]
+    models = [_remembering(x, images, settings.data, listener) for x in models]
     names = short_names([x.path for x in models])
     results = []
     for extractor in models:
@@ -121,9 +121,13 @@ def run_evaluate(settings: EvalSettings, listener: Listener) -> Evaluated:
     return _report(results, infos, settings, listener)
 
 
-def _remembering(extractor: Extractor, images: EvaluationData, listener: Listener) -> Extractor:
+def _remembering(
+    extractor: Extractor, images: EvaluationData, data: EvaluationDataSettings, listener: Listener
+) -> Extractor:
     """The model with a remark where it has learned from the people it is to be measured on."""
-    remark = "" if extractor.learned is None else extractor.learned.about(images.query)
+    in_one_table = images.query.fingerprint == images.gallery.fingerprint
+    tested = data.root is not None and data.val_ratio is None and in_one_table
+    remark = "" if extractor.learned is None else extractor.learned.about(images.query, tested=tested)
     if not remark:
         return extractor
     listener.warn(f"{extractor.path}: {remark}.")

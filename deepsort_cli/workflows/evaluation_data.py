@@ -30,12 +30,18 @@ class Learned:
     fingerprint: str
     pids: Collection[int] | None = None
 
-    def about(self, query: Manifest) -> str:
-        """What to know before the model looks for these people; empty where it may well never have seen them."""
+    def about(self, query: Manifest, *, tested: bool = False) -> str:
+        """What to know before the model looks for these people; empty where it may well never have seen them.
+
+        Args:
+            tested: whether the dataset itself calls them people to test on, whom no training uses.
+        """
         if self.fingerprint != query.fingerprint:
             return ""
         memory = "how well it remembers them, not how well it finds others"
         if self.pids is None:
+            if tested:
+                return ""
             return (
                 f"it comes from a training on this dataset: of people it learned from the figures say {memory}; only "
                 "those held out then tell that (the same `data.val_ratio` and seed)"

@@ -17,11 +17,12 @@ from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.events import Listener
 from deepsort_cli.core.preprocess import Preprocess
 from deepsort_cli.data.loading import load_manifest
+from deepsort_cli.evaluation.protocol import prepare
 from deepsort_cli.evaluation.settings import EvaluationDataSettings
 from deepsort_cli.workflows import model_choice
-from deepsort_cli.workflows.evaluate import evaluate
-from deepsort_cli.workflows.evaluation_data import load_query_and_gallery
-from deepsort_cli.workflows.extraction import open_extractor
+from deepsort_cli.workflows.evaluate import _remembering, evaluate
+from deepsort_cli.workflows.evaluation_data import Learned, load_query_and_gallery
+from deepsort_cli.workflows.extraction import Extractor, open_extractor
 from deepsort_cli.workflows.model_choice import FoundModel, find_model
 
 
@@ -168,6 +169,31 @@ def test_a_model_that_learned_from_the_people_looked_for_is_called_so(market: Pa
     assert known is not None
     assert "comes from a training on this dataset" in known.about(seen)
     assert not known.about(replace(seen, fingerprint="of others"))
+
+
+def test_people_that_a_table_keeps_for_tests_are_not_called_known(market: Path, tmp_path: Path) -> None:
+    """A table's parts share its fingerprint: that of an ONNX file is no sign of whom the model knows."""
+    root = tmp_path / "people"
+    shutil.copytree(market / "bounding_box_test", root)
+    whole = load_manifest(root)
+    lines, pids = ["path,pid,camid,split"], sorted(set(whole.pids[whole.pids > 0].tolist()))
+    for path, pid, camid in zip(whole.paths, whole.pids.tolist(), whole.camids.tolist(), strict=True):
+        split = "train" if pid in pids[:3] else "query" if camid == 1 else "gallery"
+        lines += [f"people/{path},{pid},{camid},{split}"] if pid > 0 else []
+    (tmp_path / "table.csv").write_text("\n".join(lines))
+    part = load_manifest(tmp_path / "table.csv")
+
+    def warned(data: EvaluationDataSettings, pids: list[int] | None) -> bool:
+        listener, found = Listener(), prepare(*load_query_and_gallery(data))
+        model = Extractor(
+            Path("m.onnx"), lambda crops: crops, Preprocess(), 32, "", learned=Learned(part.fingerprint, pids)
+        )
+        return bool(_remembering(model, found, data, listener).remarks)
+
+    tested = EvaluationDataSettings(root=tmp_path / "table.csv")
+    assert not warned(tested, None)
+    assert warned(tested, pids[2:5])
+    assert warned(EvaluationDataSettings(root=tmp_path / "table.csv", val_ratio=0.4), None)
 
 
 def test_library_call(market: Path, colour_model: Path, tmp_path: Path) -> None:
