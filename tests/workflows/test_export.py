@@ -270,6 +270,15 @@ def test_what_was_measured_at_another_size_is_not_said_of_this_one() -> None:
         assert f"threshold {threshold} was found at an input of 256×128; at 128×64" in advice
     measured = replace(QUALITY, size=None, threshold=0.4)  # with the file itself
     assert recommend(ExportSettings(), stored, None, measured, "me", other).warnings == ()
+    found = recommend(ExportSettings(metrics=Path("m.json")), stored, QUALITY, measured, "me", other)
+    assert (found.threshold, dict(found.metrics)) == (0.4, dict(measured.rates))
+    assert found.warnings == (
+        "m.json was measured at an input of 256×128; what was measured now, at 128×64, counts before it",
+    )
+    unsure = replace(measured, threshold=None, missing="too few pairs")  # the data was given, and asked for no more
+    found = recommend(ExportSettings(), stored, None, unsure, "me", other)
+    assert (found.threshold, dict(found.metrics)) == (0.2, dict(measured.rates))
+    assert [text.endswith("another may be right") for text in found.warnings] == [False, True]
     given = recommend(ExportSettings(threshold=0.5), stored, None, None, "me", other)
     assert (given.source, len(given.warnings)) == ("given by hand", 1)
 

@@ -36,8 +36,9 @@ def recommend(
 ) -> Recommendation:
     """Choose the threshold and the figures to store.
 
-    The threshold is, in this order: the one given, that of the metrics file, that just measured, the checkpoint's. What
-    was measured at another input size than the file's says so; rates of another size are left out.
+    The threshold is, in this order: the one given, that of the metrics file, that just measured, the checkpoint's; but
+    what was just measured comes before a metrics file of another input size. What was measured at another size than the
+    file's says so; rates of another size are left out.
 
     Args:
         stored: what a metrics.json says.
@@ -52,10 +53,17 @@ def recommend(
     for found in (measured, stored):  # the later wins
         if found is None:
             continue
-        metrics, rates_at = dict(found.rates), found.size or size
-        if found.threshold is not None:
+        fits = found.size in (None, size)
+        if fits or measured is None:
+            metrics, rates_at = dict(found.rates), found.size or size
+        if found.threshold is not None and (fits or measured is None or measured.threshold is None):
             threshold, source, measured_at = found.threshold, _origin(found), found.size or size
     if stored is not None:
+        if measured is not None and stored.size not in (None, size):
+            warnings.append(
+                f"{settings.metrics} was measured at an input of {_pixels(stored.size)}; what was measured now, at "
+                f"{_pixels(size)}, counts before it"
+            )
         if stored.sha256 not in ("", sha256):
             warnings.append(
                 f"{settings.metrics} was measured on another file ({stored.path or 'unknown'}); its threshold "
@@ -78,9 +86,10 @@ def recommend(
         metrics = {}
     if threshold is not None and measured_at != size:
         source = f"{source}, at {_pixels(measured_at)}"
+        advice = "" if measured is not None else ". To measure it give `data.query` and `data.gallery`"
         warnings.append(
             f"the threshold {threshold:g} was found at an input of {_pixels(measured_at)}; at {_pixels(size)} another "
-            "may be right. To measure it give `data.query` and `data.gallery`"
+            f"may be right{advice}"
         )
     if threshold is None:
         source = ""
