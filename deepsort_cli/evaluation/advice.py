@@ -65,7 +65,7 @@ def _model_advice(evaluation: Evaluation) -> list[Advice]:
     if people < ENOUGH_IDENTITIES:
         text = (
             f"{people} {'identity is' if people == 1 else 'identities are'} too few to judge a model by: with other "
-            "people every figure here may be far off, and the intervals cannot know it."
+            f"people every figure here may be far off{', and the intervals cannot know it' if people > 1 else ''}."
         )
         advice.append(Advice(text))
     return advice

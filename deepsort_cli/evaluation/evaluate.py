@@ -197,7 +197,9 @@ class Evaluation:
         if not found.num_positive or not found.num_negative:
             return None
         wanted = self.settings.threshold
-        resampled = self.pairs.curve(same_camera=same_camera, weights=self.weights) if len(self.weights) else None
+        pairs, resampled = self.pairs, None
+        if len(self.weights) and len(pairs.positive) > 1:  # one identity drawn again is always itself
+            resampled = pairs.curve(same_camera=same_camera, weights=self.weights)
         if wanted.criterion == "eer":
             value = found.eer_threshold
             samples = resampled.equal_error()[1] if resampled else np.empty(0)
@@ -208,7 +210,7 @@ class Evaluation:
             samples = resampled.at_fpr(wanted.fpr)[1] if resampled else np.empty(0)
             rule = f"{100 * wanted.fpr:g} % of the wrong pairs accepted"
             least_positive, least_negative = ENOUGH_IDENTITIES, math.ceil(round(ENOUGH_ACCEPTED / wanted.fpr, 6))
-        counts = self.pairs.positive_same_camera if same_camera else self.pairs.positive
+        counts = pairs.positive_same_camera if same_camera else pairs.positive
         tpr, fpr = found.curve.at_threshold(value)
         return Threshold(
             interval(value, samples),

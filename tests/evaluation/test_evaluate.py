@@ -261,6 +261,15 @@ def test_one_identity_has_no_intervals(make_evaluation: MakeEvaluation) -> None:
     assert math.isnan(unsure.p_value)
     assert math.isnan(unsure.interval.low)
     assert "[" not in summary_text(Measured(MODEL, found)).split("Figures")[1].split("mAP")[1].split("\n")[0]
+    several = make_evaluation()
+    one, rule = several.data.query.pids == 1, ThresholdSettings(criterion="eer")
+    data = prepare(several.data.query[one], several.data.gallery)
+    alone = evaluate(
+        data, several.query_features[one], several.gallery_features, EvaluationSettings(threshold=rule)
+    ).threshold_found
+    assert alone is not None
+    assert math.isnan(alone.interval.low)
+    assert not math.isnan(alone.interval.value)
 
 
 def test_broken_embeddings_are_refused(make_evaluation: MakeEvaluation) -> None:
