@@ -114,7 +114,7 @@ def prepare_checkpoint(config: FinetuneConfig, listener: Listener | None = None)
         raise InputError(f"`output_path` {output}: this is the checkpoint itself. Choose another name.")
     train_config = training_config(config, source_info, output)
     run = run_folder(train_config)
-    continues = config.train and _began_with(run) == output.absolute()
+    continues = config.train and _began_with(run) == output.resolve()
     check_output_file(output, overwrite=config.overwrite or continues, key="output_path")
 
     data = load_data(config.target_dataset, config.training.seed, listener, halves=True)
@@ -271,7 +271,7 @@ def _began_with(run: Path) -> Path | None:
     """What the run in a folder began with; None where there is none, or it cannot be read to go on from."""
     with contextlib.suppress(InputError, KeyError, TypeError):
         saved = read_checkpoint(run / "checkpoints" / "last.pth")["training"]["config"]
-        return Path(saved["model"]["pretrained"]).absolute()
+        return Path(saved["model"]["pretrained"]).resolve()
     return None
 
 

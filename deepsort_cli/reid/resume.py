@@ -243,7 +243,7 @@ def keep_start(config: TrainConfig, found: Found, note: Callable[[str], None]) -
     then = content["training"]["config"]["model"]["pretrained"]
     began = None if then is None else Path(then)
     now = config.model.pretrained
-    if now not in (AUTO, began):
+    if now not in (AUTO, began) and (now is None or began is None or now.resolve() != began.resolve()):
         note(
             f"`model.pretrained` {now or 'none'} is not used: resuming the run of {path.parent.parent}, which began "
             f"with {began or 'random weights'}. To start from {'it' if now else 'random weights'} choose another "

@@ -513,7 +513,7 @@ def test_a_run_from_pretrained_weights_continues_without_naming_them(make: Make,
     torch.save(OSNet("osnet_x0_25", num_classes=9, feature_dim=32).state_dict(), start)
     train(make(training__epochs=1, model__pretrained=str(start)))
     start.unlink()
-    for given in ("auto", str(start)):
+    for given in ("auto", str(start), os.path.relpath(start)):
         watch = Watch()
         train(make(training__epochs=1, model__pretrained=given), watch)
         assert {group.lr for group in watch.plan.groups} == {0.0012}  # what twelve people began with
