@@ -188,7 +188,7 @@ def test_cameras_tell_how_they_are(cameras: Cameras, monkeypatch: pytest.MonkeyP
     for module, name in ((together, "TICK_SECONDS"), (one_source, "SILENT_SECONDS"), (one_source, "GONE_SECONDS")):
         monkeypatch.setattr(module, name, 0.05)
     cameras.sizes["b"] = (60, 80)
-    settings = {"reconnect_delay": 0.02, "timeout": 0.6, "reconnect_attempts": 6}
+    settings = {"reconnect_delay": 0.02, "timeout": WAIT, "reconnect_attempts": 6}
     with made(cameras.url("a"), cameras.url("b"), input=settings, detect=lambda image: [[5, 5, 25, 45, 0.9]]) as run:
         client, states = Client(run), []
         iterator = iter(run)
