@@ -161,11 +161,10 @@ def parts_of(recording: Recording, settings: TrackSettings) -> Parts:
     detector, tracker = settings.detector, settings.tracker
     scores = StoredDetections.of(recording).scores
     conf = scores.keep if detector.conf is None else detector.conf
+    # Of classes it has those asked for already; one of them may be missing in a half.
     stored = StoredDetections.of(
         recording, conf=conf if tracker.low_score is None else tracker.low_score, iou=detector.iou
     )
-    if detector.classes:
-        stored.choose(detector.classes)
     method = settings.camera_motion.method
     return Parts(
         detector=stored,

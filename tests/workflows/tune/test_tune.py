@@ -332,6 +332,20 @@ def test_a_half_of_which_nothing_counts_judges_nothing(streets: list[tuple[Path,
     assert (done.pieces, done.folds) == (("north",), ())
 
 
+def test_a_class_may_be_missing_in_a_half(streets: list[tuple[Path, Path]], tmp_path: Path) -> None:
+    source, gt = streets[0]
+    with np.load(source, allow_pickle=False) as archive:
+        arrays = dict(archive)
+    arrays["classes"][:9] = [200, *range(1, 9)]
+    np.savez(tmp_path / "seen.npz", **arrays)
+    detector = {"classes": ["0", "200"]}
+    (piece,) = open_pieces(
+        TuneSettings(source=(str(tmp_path / "seen.npz"),), gt=(gt,), detector=detector), tmp_path, Listener()
+    )
+    assert np.unique(piece.recording.detections.class_ids).tolist() == [0, 200]
+    assert all(half.figures(TrackSettings(detector=detector)) for half in piece.halves())
+
+
 def test_a_detector_that_was_fetched_since_looks_for_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     from deepsort_cli.workflows.track import parts
     from deepsort_cli.workflows.tune import sequences
