@@ -135,12 +135,6 @@ class PeopleGallery:
         """Give no new person a number below this one: those have been somebody's."""
         self._next = max(self._next, number)
 
-    def forget(self, number: int) -> bool:
-        """Let go of a person of whom there is no track now; whether that was possible."""
-        if any(trail.person is not None and trail.person.number == number for trail in self._trails.values()):
-            return False
-        return self.people.pop(number, None) is not None
-
     @property
     def named(self) -> bool:
         """Whether anybody has a name."""
