@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import torch
 
@@ -17,6 +21,9 @@ from deepsort_cli.reid.run_folder import RunFolder
 from deepsort_cli.reid.settings import TrainConfig
 from deepsort_cli.reid.train_data import TrainData
 from deepsort_cli.reid.validation import METRICS
+
+# Seconds. Drawing takes half of one, which is longer than many an epoch of few people.
+CURVES_EVERY = 20.0
 
 
 def input_of(config: TrainConfig, position: Position, epoch: int) -> Preprocess:
@@ -38,6 +45,8 @@ class Keeper:
     ):
         self.run, self.config, self.info, self.chosen = run, config, info, list(chosen)
         self.dataset, self.identity = str(data.train.root), data.identity()
+        self._draw: Callable[[], None] | None = None
+        self._drawn_at = -math.inf
 
     def info_after(self, row: Mapping[str, float], position: Position) -> CheckpointInfo:
         """What to write beside the weights after the epoch of a history row."""
@@ -80,11 +89,29 @@ class Keeper:
             save_checkpoint(self.run.best, state, info)
 
     def finish_epoch(self, position: Position, best: Mapping[str, float]) -> None:
-        """Keep last.pth under the name of its epoch, and write the history."""
-        if self.run is not None:
-            self.run.keep_epoch(position.epoch, self.config.training.keep_checkpoints)
-            self.run.write_history(position.history)
-            draw_curves(position.history, self.run.curves, best=best, resumes=position.resumes)
+        """Keep last.pth under the name of its epoch, and write the history; the curves now and then."""
+        if self.run is None:
+            return
+        self.run.keep_epoch(position.epoch, self.config.training.keep_checkpoints)
+        self.run.write_history(position.history)
+        self._draw = partial(draw_curves, position.history, self.run.curves, best=best, resumes=position.resumes)
+        if position.epoch >= self.config.training.length or time.monotonic() - self._drawn_at >= CURVES_EVERY:
+            self._draw_curves()
+
+    @contextlib.contextmanager
+    def drawing(self) -> Iterator[None]:
+        """However the epochs within end, the curves show all that were finished."""
+        try:
+            yield
+        except BaseException:
+            with contextlib.suppress(OSError):  # what ended them matters more
+                self._draw_curves()
+            raise
+
+    def _draw_curves(self) -> None:
+        if self._draw is not None:
+            self._draw()
+            self._draw, self._drawn_at = None, time.monotonic()
 
     def seal(self) -> None:
         """The run is over: say so in best.pth too, which may have been written long before."""

@@ -178,7 +178,7 @@ class Trainer:
             KeyboardInterrupt: see `train`.
         """
         self.stop = stop
-        settings, scheduler = self.config.training, self.config.scheduler
+        settings = self.config.training
         if self.position.epoch >= settings.length:
             self.note(
                 f"the run is done already, after {counted(self.position.epoch, 'epoch')}. Raise `training.epochs`, or "
@@ -198,33 +198,38 @@ class Trainer:
             self.position.history.append(row)
             self._keep_best(row)
 
-        for epoch in range(self.position.epoch, settings.length):
-            epoch_started = time.perf_counter()
-            if self.learner.start_epoch(epoch):
-                self.note(f"epoch {epoch + 1}: all layers are trained from now on")
-            plan = self._plan(epoch)
-            half = self.position.is_half(epoch)
-            if epoch and self.position.is_half(epoch - 1) and not half:
-                self.note(f"epoch {epoch + 1}: images at full size from now on")
-            self.batches.set(plan, settings.seed, epoch, self.position.step, self.ranks, half)
-            self.meter.start_epoch(self.position.sums, self.device)
-            source = iter(self.loader)
-            for step in range(self.position.step, len(plan)):
-                with self.meter.waiting():
-                    images, classes = next(source)
-                # Where accumulating, a batch counts for its share of the update it belongs to.
-                first = step - step % settings.accum_steps
-                batches = min(settings.accum_steps, len(plan) - first)
-                update = step == first + batches - 1
-                course = self.position.course
-                lr = self.config.optimizer.highest_lr * lr_factor(scheduler, epoch + step / len(plan), course)
-                torch.manual_seed(seed_of(settings.seed, epoch, step))
-                self.meter.add(self.learner.step(images, classes, lr, share=1 / batches, update=update))
-                if update and self._time_to_look_up(step):
-                    self._look_up(epoch, step + 1, len(plan), lr)
-            self._finish_epoch(epoch, len(plan), lr, epoch_started)
+        with self.keeper.drawing():
+            for epoch in range(self.position.epoch, settings.length):
+                self._run_epoch(epoch)
         self.keeper.seal()
         return self._result()
+
+    def _run_epoch(self, epoch: int) -> None:
+        settings, scheduler = self.config.training, self.config.scheduler
+        epoch_started = time.perf_counter()
+        if self.learner.start_epoch(epoch):
+            self.note(f"epoch {epoch + 1}: all layers are trained from now on")
+        plan = self._plan(epoch)
+        half = self.position.is_half(epoch)
+        if epoch and self.position.is_half(epoch - 1) and not half:
+            self.note(f"epoch {epoch + 1}: images at full size from now on")
+        self.batches.set(plan, settings.seed, epoch, self.position.step, self.ranks, half)
+        self.meter.start_epoch(self.position.sums, self.device)
+        source = iter(self.loader)
+        for step in range(self.position.step, len(plan)):
+            with self.meter.waiting():
+                images, classes = next(source)
+            # Where accumulating, a batch counts for its share of the update it belongs to.
+            first = step - step % settings.accum_steps
+            batches = min(settings.accum_steps, len(plan) - first)
+            update = step == first + batches - 1
+            course = self.position.course
+            lr = self.config.optimizer.highest_lr * lr_factor(scheduler, epoch + step / len(plan), course)
+            torch.manual_seed(seed_of(settings.seed, epoch, step))
+            self.meter.add(self.learner.step(images, classes, lr, share=1 / batches, update=update))
+            if update and self._time_to_look_up(step):
+                self._look_up(epoch, step + 1, len(plan), lr)
+        self._finish_epoch(epoch, len(plan), lr, epoch_started)
 
     def _time_to_look_up(self, step: int) -> bool:
         if self.device.type == "cpu":

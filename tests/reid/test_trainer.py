@@ -309,6 +309,41 @@ def test_interrupted_within_an_epoch_and_continued(make: Make) -> None:
     assert_same(whole, parts)
 
 
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Last epochs of the curves that were drawn."""
+    epochs: list[int] = []
+    monkeypatch.setattr(keeper, "draw_curves", lambda history, *_, **options: epochs.append(history[-1]["epoch"]))
+    return epochs
+
+
+def test_curves_are_not_drawn_after_every_short_epoch(
+    make: Make, drawn: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(make(training__epochs=4))
+    assert drawn == [1, 4]
+    drawn.clear()
+    monkeypatch.setattr(keeper, "CURVES_EVERY", 0.0)
+    train(make(training__epochs=4, training__name="slow"))
+    assert drawn == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("at", "end", "expected"),
+    [((3, 1), KeyboardInterrupt(), [1, 2]), ((4, 2), RunError("no loss"), [1, 3]), ((1, 1), RunError("at once"), [])],
+)
+def test_curves_show_what_was_finished_before_a_run_broke_off(
+    make: Make, drawn: list[int], at: tuple[int, int], end: BaseException, expected: list[int]
+) -> None:
+    def break_off(report: StepReport) -> None:
+        if (report.epoch, report.step) == at:
+            raise end
+
+    with pytest.raises(type(end)):
+        train(make(training__epochs=5), Watch(break_off))
+    assert drawn == expected
+
+
 def test_number_of_workers_changes_nothing(make: Make) -> None:
     alone, helped = make(training__name="alone"), make(training__name="helped", training__workers=2)
     train(alone)
