@@ -19,6 +19,7 @@ from starlette.routing import Route
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.images import UnreadableImage, decode_image
 from deepsort_cli.core.regions import Line, Zone, parse_lines, parse_zones
+from deepsort_cli.serving.events import kinds_of
 from deepsort_cli.serving.hub import Camera, Hub
 from deepsort_cli.serving.live import Stage
 from deepsort_cli.serving.metrics import MEDIA_TYPE, metrics
@@ -177,7 +178,11 @@ class Site:
     # For programs
 
     async def events(self, request: Request) -> Response:
-        return self._streams.events(request, _whole("last", request.query_params.get("last", "0")))
+        try:
+            kinds = kinds_of(request.query_params.get("types"))
+        except ValueError as problem:
+            raise HTTPException(400, str(problem)) from None
+        return self._streams.events(request, kinds, _whole("last", request.query_params.get("last", "0")))
 
     async def metrics(self, request: Request) -> Response:
         return Response(metrics(self._hub, self._streams.viewers), headers={"Content-Type": MEDIA_TYPE})

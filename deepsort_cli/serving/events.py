@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -173,7 +173,15 @@ def number_of(last_event_id: str | None, run: str) -> int | None:
     return int(number) if name == run and number.isascii() and number.isdigit() and len(number) < 19 else None
 
 
-def kinds_of(text: str | None) -> Iterator[Kind]:
-    """The kinds that a list with commas names; all of them where there is none."""
-    wanted = None if text is None else {word.strip() for word in text.split(",")}
-    return (kind for kind in KINDS if wanted is None or kind in wanted)
+def kinds_of(text: str | None) -> frozenset[Kind]:
+    """The kinds that a list with commas names; all of them where there is none.
+
+    Raises:
+        ValueError: it names something else, or nothing.
+    """
+    if text is None:
+        return frozenset(KINDS)
+    wanted = {word.strip() for word in text.split(",")}
+    if unknown := sorted(wanted - set(KINDS)):
+        raise ValueError(f"types: {unknown[0]!r:.60} is no kind of event; expected some of {', '.join(KINDS)}")
+    return frozenset(kind for kind in KINDS if kind in wanted)

@@ -6,13 +6,13 @@ import asyncio
 import contextlib
 import struct
 import uuid
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Sequence
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from deepsort_cli.serving.events import Kind, kinds_of, number_of, server_sent
+from deepsort_cli.serving.events import Kind, number_of, server_sent
 from deepsort_cli.serving.hub import Camera, Hub
 from deepsort_cli.serving.live import Ended, Stage, Taste
 
@@ -160,23 +160,23 @@ class Streams:
 
     # Events
 
-    def events(self, request: Request, newest: int = 0) -> Response:
+    def events(self, request: Request, kinds: Collection[Kind], newest: int = 0) -> Response:
         """What happens, as server-sent events; after a break from where the reader was.
 
         Args:
+            kinds: those to send.
             newest: how many events before now a new reader gets first.
         """
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
             self._hub.log.tell(self._tell)
-        kinds = set(kinds_of(request.query_params.get("types")))
         given = request.headers.get("last-event-id")
         last = number_of(given, self._run)
         if last is None:  # a new reader begins now; one of another run has missed all that there was in this one
             last = max(0, self._hub.log.last - newest) if given is None else 0
         return _Stream(self._lines(last, kinds), "text/event-stream", self._listeners)
 
-    async def _lines(self, last: int, kinds: set[Kind]) -> AsyncGenerator[bytes, None]:
+    async def _lines(self, last: int, kinds: Collection[Kind]) -> AsyncGenerator[bytes, None]:
         yield b"retry: 2000\n\n"
         while not self._closed:
             news = self._news

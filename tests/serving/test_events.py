@@ -87,5 +87,11 @@ def test_ids_of_another_run_are_not_taken_for_ours() -> None:
     assert number_of("abc-12", "abc") == 12
     for other in (None, "", "12", "abd-12", "abc-", "abc--1", "abc-x", "abc-99999999999999999999999", "abc-²"):
         assert number_of(other, "abc") is None
-    assert list(kinds_of("left,nothing")) == ["left"]
-    assert len(list(kinds_of(None))) == 5
+
+
+def test_kinds_that_a_reader_wants() -> None:
+    assert kinds_of("left, crossed") == {"left", "crossed"}
+    assert len(kinds_of(None)) == 5
+    for text, named in (("left,nothing", "'nothing'"), ("", "''"), ("appeard", "'appeard'")):
+        with pytest.raises(ValueError, match=f"{named} is no kind of event; expected some of appeared, left"):
+            kinds_of(text)

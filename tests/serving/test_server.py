@@ -159,6 +159,7 @@ def test_events_are_told_as_they_happen_and_again_after_a_break(page: Page, url:
     with requests.get(f"{url}/events?last=2", stream=True, timeout=WAIT) as answer:
         assert read(answer, 2) == first
     other_run = {"Last-Event-ID": "0badcafe-17"}
+    assert requests.get(f"{url}/events?types=appeared,lefd", timeout=WAIT).status_code == 400
     with requests.get(f"{url}/events?types=appeared,left", stream=True, headers=other_run, timeout=WAIT) as answer:
         assert [json.loads(event["data"])["id"] for event in read(answer, 4)] == [1, 2, 3, 4]
 
