@@ -146,6 +146,7 @@ def drawing_style(theme: Theme) -> dict[Any, Any]:
         "legend.edgecolor": "none",
         "font.size": 11,
         "axes.titlesize": 12,
+        "text.parse_math": False,  # the names of models and people may have $ in them
     }
 
 

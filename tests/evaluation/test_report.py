@@ -31,7 +31,7 @@ from deepsort_cli.evaluation.summary import difference_rows, summary_text
 from tests.chromium import chromium, needs_chromium
 
 MakeEvaluation = Callable[..., Evaluation]
-MODEL = ModelInfo("models/<odd> & model.onnx", "<odd> & model", "a" * 64, 16)
+MODEL = ModelInfo("models/<odd> & $_{$ model.onnx", "<odd> & $_{$ model", "a" * 64, 16)
 OTHER = ModelInfo("b.onnx", "other_model", "b" * 64, 16)
 TABLES = {
     "summary_metrics",
@@ -128,7 +128,7 @@ def test_page_is_well_formed_and_self_contained(make_evaluation: MakeEvaluation,
     assert all(link.startswith("data:image/") for link in page.links)
     assert "url(" not in text
     assert "@import" not in text
-    assert "&lt;odd&gt; &amp; model" in text
+    assert "&lt;odd&gt; &amp; $_{$ model" in text
     assert "<odd>" not in text
     assert page.tags["picture"] == len(plots.TITLES) - 1
     assert 'name="viewport"' in text
@@ -185,8 +185,8 @@ def test_two_models_are_side_by_side_in_every_table_and_picture(make_evaluation:
     text = page.render(found, "now", compare(found, Measured(OTHER, bad)), pictures=True)
     assert Page(text).open == []
     for heading in ("mAP", "mean AP", "first match", "AP"):
-        for name in ("&lt;odd&gt; &amp; model", "other_model"):
-            assert re.search(f">{heading}(, %)?: {name}<", text)
+        for name in ("&lt;odd&gt; &amp; $_{$ model", "other_model"):
+            assert re.search(f">{heading}(, %)?: {re.escape(name)}<", text)
     assert text.count('class="crop query"') == 2 * 9
     for plot in plots.TITLES:
         both = plots.draw(plot, good, plots.LIGHT, "model", ("other", bad))

@@ -136,7 +136,7 @@ def _draw(path: Path, title: str, heat: Heat, background: Image) -> None:
         axes.imshow(seconds, "turbo", scale, extent=corners, alpha=opacity, interpolation="bilinear")
         bar = figure.colorbar(ScalarMappable(scale, "turbo"), ax=axes, shrink=0.9, pad=0.01)
         bar.set_label(f"seconds somebody stood within {heat.square} × {heat.square} pixels")
-    axes.set_title(title, loc="left", fontsize=11)
+    axes.set_title(title, loc="left", fontsize=11, parse_math=False)
     axes.set_axis_off()
     figure.savefig(path)
 

@@ -59,7 +59,7 @@ def _draw_timeline(path: Path, title: str, lives: Lives) -> None:
     )
     axes.set_xlabel("time" if lives.end >= 60 else "seconds")
     axes.set_ylabel("track")
-    axes.set_title(f"{title}: {counted(len(tracks), 'track')}", loc="left", fontsize=11)
+    axes.set_title(f"{title}: {counted(len(tracks), 'track')}", loc="left", fontsize=11, parse_math=False)
     axes.grid(axis="x", color="0.9")
     axes.set_axisbelow(True)
     for edge in ("top", "right", "left"):

@@ -62,7 +62,7 @@ def test_frames_count_until_the_next_and_gaps_do_not(tmp_path: Path, monkeypatch
 
 def test_the_picture_is_written_whole_and_says_what_it_shows(tmp_path: Path) -> None:
     path, told = tmp_path / "new" / "heat.svg", []
-    with HeatmapSink(path, "street", 25.0, told.append) as sink:
+    with HeatmapSink(path, "$_{$ street", 25.0, told.append) as sink:
         for i in range(12):
             feet = [(100.0 + 2 * i, 150.0), (250.0, 200.0)] if i else []
             sink.write(Frame(i, GROUND, i / 25), standing(feet))

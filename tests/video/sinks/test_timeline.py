@@ -37,7 +37,7 @@ class TestTimeline:
 
     @pytest.mark.parametrize(("tracks", "seconds"), [(0, 1), (1, 0), (700, 4000)])
     def test_any_number_of_tracks(self, tmp_path: Path, tracks: int, seconds: int) -> None:
-        with TimelineSink(tmp_path / "t.png", "x", fps=1) as sink:
+        with TimelineSink(tmp_path / "t.png", "$_{$", fps=1) as sink:
             for index in (0, seconds):
                 sink.write(frame(index, fps=1), at(dict.fromkeys(range(1, tracks + 1), 0.0)))
         image = cv2.imread(str(tmp_path / "t.png"))
