@@ -28,6 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 
 import deepsort_cli as deepsort
 from deepsort_cli.core.types import FloatArray
@@ -63,7 +64,8 @@ class Test:
 
     def __call__(self, weights: Path) -> Found:
         model, info = load_model(weights)
-        features = extract_features(model, self.paths, info.preprocess)
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        features = extract_features(model, self.paths, info.preprocess, device=device)
         q, g, count = self.query, self.gallery, len(self.query)
         result = rank(features[:count], features[count:], q.pids, g.pids, q.camids, g.camids)
         return Found(result.ap, float(result.rank(1)))
