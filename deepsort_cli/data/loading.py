@@ -10,10 +10,12 @@ import numpy as np
 
 from deepsort_cli.core.counted import counted
 from deepsort_cli.core.errors import InputError
+from deepsort_cli.core.files import printable
 from deepsort_cli.data.checks import find_in_use
 from deepsort_cli.data.checks.unusable import better_root
 from deepsort_cli.data.finding import count_reasons
 from deepsort_cli.data.manifest import Manifest
+from deepsort_cli.data.naming import ZERO_PERSON, Names
 from deepsort_cli.data.result import ScanResult
 from deepsort_cli.data.roots import check_root, has_lists, part_folders
 from deepsort_cli.data.scan import scan_dataset
@@ -135,7 +137,7 @@ def load_query_gallery(
             notify(f"Using the {names[role]} folder of {root} as {role} ({', '.join(beside)} not used).")
     query = usable_manifest(scan_dataset(root / names["query"], settings, progress=progress), notify)
     gallery = usable_manifest(scan_dataset(root / names["gallery"], settings, progress=progress), notify)
-    return cameras_apart(query, other_cameras(gallery, query))
+    return made_comparable(query, other_cameras(gallery, query))
 
 
 def other_cameras(gallery: Manifest, query: Manifest) -> Manifest:
@@ -145,11 +147,21 @@ def other_cameras(gallery: Manifest, query: Manifest) -> Manifest:
     return replace(gallery, camids=gallery.camids + query.camids.max(initial=0), has_cameras=False)
 
 
-def cameras_apart(query: Manifest, gallery: Manifest) -> tuple[Manifest, Manifest]:
-    """Camera ids such that an image without a camera in its name shares one with itself only.
+def made_comparable(query: Manifest, gallery: Manifest) -> tuple[Manifest, Manifest]:
+    """Two sets that were scanned each for itself, with camera ids such that an image without a camera in its name
+    shares one with itself only.
 
     Each set numbers such images for itself, so that those of the other would seem to come from the same cameras.
+
+    Raises:
+        InputError: names of people in the two would be confused, see `naming.Names`.
     """
+    people = Names("people")
+    for images in (query, gallery):
+        for path, pid in zip(images.paths, images.pids.tolist(), strict=True):
+            folder = images.layout.identity_folder(path)
+            if pid > ZERO_PERSON and folder:
+                people.add(folder, pid, printable(str(images.root / path)))
     if not (query.has_cameras and gallery.has_cameras):
         return query, gallery
     numbers: dict[Path, int] = {}

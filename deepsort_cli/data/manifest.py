@@ -48,8 +48,8 @@ class Manifest:
         paths = tuple(self.paths[i] for i in chosen)
         digests = None if self.digests is None else self.digests[chosen]
         unnamed = None if self.unnamed is None else self.unnamed[chosen]
-        ids = {"pids": self.pids[chosen], "camids": self.camids[chosen], "unnamed": unnamed}
-        return replace(self, paths=paths, digests=digests, **ids)
+        pids, camids = self.pids[chosen], self.camids[chosen]
+        return replace(self, paths=paths, pids=pids, camids=camids, digests=digests, unnamed=unnamed)
 
     def file(self, i: int) -> Path:
         """The absolute path of image `i`."""

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from deepsort_cli.core.errors import InputError
-from deepsort_cli.data.loading import REFUSED, advise, cameras_apart, load_manifest, load_query_gallery
+from deepsort_cli.data.loading import REFUSED, advise, load_manifest, load_query_gallery, made_comparable
 from deepsort_cli.data.settings import ScanSettings
 
 WriteFlat = Callable[..., Path]
@@ -55,7 +55,7 @@ def test_images_without_a_camera_share_none_with_the_other_set(tmp_path: Path, p
         query, gallery = load_query_gallery(tmp_path, settings)
         assert query.camids.tolist() == [1, 3]
         assert gallery.camids.tolist() == [2, 4]
-    same = cameras_apart(query, query)
+    same = made_comparable(query, query)
     assert same[0].camids.tolist() == same[1].camids.tolist()
     assert query[1:].unnamed.tolist() == [True]  # type: ignore[union-attr]
 
