@@ -167,6 +167,10 @@ class Part:
         """Person and camera of an image at a path relative to the dataset; None where the name does not parse."""
         return self.layout.label(self.inner(path))
 
+    def camera_name(self, path: str) -> str:
+        """What the camera of an image is called where it became a number by its name; else an empty text."""
+        return self.layout.names(self.inner(path))[1]
+
     def is_place_for(self, path: str) -> bool:
         """Whether an image lies at the depth this layout puts images at."""
         return self.layout.is_place_for(self.inner(path))

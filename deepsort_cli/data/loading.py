@@ -131,9 +131,9 @@ def load_query_gallery(
     if _is_table(root, settings):
         result = scan_dataset(root, settings, progress=progress)
         return usable_manifest(result, notify, ("query",)), usable_manifest(result, None, ("gallery",))
-    for role in ("query", "gallery") if notify else ():
+    for role in ("query", "gallery"):
         beside = [name for name, of in every.items() if of == role and name != names[role]]
-        if beside:
+        if notify and beside:
             notify(f"Using the {names[role]} folder of {root} as {role} ({', '.join(beside)} not used).")
     query = usable_manifest(scan_dataset(root / names["query"], settings, progress=progress), notify)
     gallery = usable_manifest(scan_dataset(root / names["gallery"], settings, progress=progress), notify)
