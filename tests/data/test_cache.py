@@ -319,6 +319,16 @@ def test_old_states_are_dropped(root: Path) -> None:
     assert scan_dataset(root).from_cache
 
 
+def test_a_folder_for_many_datasets_remembers_them_all(tmp_path: Path) -> None:
+    settings = ScanSettings(cache_dir=tmp_path / "cache")
+    roots = [tmp_path / "data" / str(i) for i in range(2 * cache.KEPT_STATES)]
+    for i, root in enumerate(roots):
+        root.mkdir(parents=True)
+        Image.new("RGB", (16, 32)).save(root / f"{i + 1:04d}_c1_x.bmp")
+    for again in (False, True):
+        assert [scan_dataset(root, settings).from_cache for root in roots] == [again] * len(roots)
+
+
 def test_an_interrupted_write_leaves_the_old_state(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scan_dataset(root)
 
