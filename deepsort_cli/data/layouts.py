@@ -214,10 +214,13 @@ def is_identity_folder(name: str) -> bool:
 def split_parts(paths: Iterable[str]) -> dict[str, str]:
     """The train, query and gallery folders among the first folders of `paths`: folder name → role.
 
-    Empty where identity folders outnumber them: there `test` is but the name of one more identity.
+    Empty where identity folders outnumber them: there `test` is but the name of one more identity. So is `val` where
+    there are other folders and none of them is a part.
     """
     first = {path.partition("/")[0] for path in paths if "/" in path}
     roles = {name: role for name in sorted(first) if (role := part_role(name))}
+    if set(roles.values()) == {"val"} and len(first) > len(roles):
+        return {}
     return roles if len(roles) >= sum(map(is_identity_folder, first)) else {}
 
 
