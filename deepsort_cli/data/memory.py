@@ -14,7 +14,7 @@ from deepsort_cli.core.errors import RunError
 from deepsort_cli.core.files import write_reason
 from deepsort_cli.core.images import read_file
 from deepsort_cli.data import cache
-from deepsort_cli.data.files import Listing, Problem
+from deepsort_cli.data.files import CACHE_FOLDER, Listing, Problem
 from deepsort_cli.data.images import NO_CAMERA, digest_of
 from deepsort_cli.data.layouts import Layout, Part
 from deepsort_cli.data.manifest import Manifest
@@ -46,30 +46,27 @@ def recall(
             continue
         if not _is_about(data, listing):
             notes.append(f"The cache in {folder} does not fit the files; it is rebuilt.")
-        elif _still_holds(data, listing, settings):
-            newest = max(listing.changed, default=0)
-            if newest > _known_until(data, listing):  # compared once is enough
+            continue
+        place = _place(folder, listing)
+        known_until = int(data["newest"].get(place, -1))
+        if _still_holds(data, listing, settings, known_until):
+            if max(listing.changed, default=0) > known_until:  # compared once is enough
                 with contextlib.suppress(OSError, RunError):
-                    cache.store(folder, fingerprint, data | {"newest": _with(data["newest"], listing)})
+                    cache.store(folder, fingerprint, data | {"newest": _with(data["newest"], place, listing)})
             return _from_json(data, root, settings), notes
     return None, notes
 
 
-def _known_until(stored: dict[str, Any], listing: Listing) -> int:
-    """When the newest file in this place had been changed as it was last compared; −1 for a place not seen before."""
-    return int(stored["newest"].get(_place(listing), -1))
+def _place(folder: Path, listing: Listing) -> str:
+    """What stands for the dataset's folder in a cache: nothing in its own, which goes with it wherever it is moved."""
+    inside = folder.resolve() == listing.root / CACHE_FOLDER
+    return "" if inside else digest_of(os.fsencode(listing.root)).hex()
 
 
-def _place(listing: Listing) -> str:
-    """Stands for the dataset's folder: a dataset that is passed on takes its cache along, but no path of its owner."""
-    return digest_of(os.fsencode(listing.root)).hex()
-
-
-def _with(places: dict[str, int], listing: Listing) -> dict[str, int]:
-    """The places that a remembered scan holds for, with this one."""
-    here = _place(listing)
-    others = [(place, newest) for place, newest in places.items() if place != here]
-    return dict([*others[1 - MOST_PLACES :], (here, max(listing.changed, default=0))])
+def _with(places: dict[str, int], place: str, listing: Listing) -> dict[str, int]:
+    """Place → time of the newest change that was compared there, for those that a remembered scan holds for."""
+    others = [(one, newest) for one, newest in places.items() if one != place]
+    return dict([*others[1 - MOST_PLACES :], (place, max(listing.changed, default=0))])
 
 
 def _is_about(stored: dict[str, Any], listing: Listing) -> bool:
@@ -80,17 +77,17 @@ def _is_about(stored: dict[str, Any], listing: Listing) -> bool:
     return {problem.path for problem in listing.problems}.isdisjoint(valid if listing.problems else ())
 
 
-def _still_holds(stored: dict[str, Any], listing: Listing, settings: ScanSettings) -> bool:
+def _still_holds(stored: dict[str, Any], listing: Listing, settings: ScanSettings, known_until: int) -> bool:
     """Whether a remembered scan of files with these names and sizes answers what is asked now.
 
-    Files changed since (by the file system's clock, so copied ones too) are read again and compared by content. So are
-    all files in a place not seen before: of two datasets with equal names and sizes in one cache folder, as of pictures
-    without compression, one may be older than the scan of the other.
+    Files changed since `known_until` (by the file system's clock, so copied ones too) are read again and compared by
+    content. So are all files of a place not seen before (−1): of two datasets with equal names and sizes in one cache
+    folder, as of pictures without compression, one may be older than the scan of the other.
     """
     had, wanted = stored["options"], _options(settings)
     if any(had.get(key) != wanted[key] for key in _DECISIVE) or (wanted["paranoid"] and not had.get("paranoid")):
         return False
-    changed = np.flatnonzero(np.array(listing.changed, dtype=np.int64) >= _known_until(stored, listing))
+    changed = np.flatnonzero(np.array(listing.changed, dtype=np.int64) >= known_until)
     if len(changed) == 0:
         return True
     suspects = {listing.paths[i] for i in changed}
@@ -109,12 +106,12 @@ def _digest_now(file: str) -> str:
 
 
 def remember(result: ScanResult, listing: Listing) -> ScanResult:
-    data = _to_json(result, _with({}, listing))
     wanted, *fallbacks = cache.folders(result.root, result.settings.cache_dir)
     reason = ""
     for folder in (wanted, *fallbacks):
         try:
-            cache.store(folder, result.fingerprint, data)
+            newest = _with({}, _place(folder, listing), listing)
+            cache.store(folder, result.fingerprint, _to_json(result, newest))
         except (OSError, RunError) as error:
             reason = reason or write_reason(error.__cause__ or error)
             continue

@@ -136,8 +136,7 @@ def test_copy_and_move_keep_the_cache(root: Path, tmp_path: Path) -> None:
     assert copied.from_cache
     (file,) = (tmp_path / "copy" / ".reid_cache").iterdir()
     newest = max(path.stat().st_ctime_ns for path in (tmp_path / "copy").glob("*.jpg"))
-    assert newest in json.loads(file.read_text())["newest"].values()  # so that they are compared only once
-    assert str(tmp_path) not in file.read_text()
+    assert json.loads(file.read_text())["newest"] == {"": newest}  # so that they are compared by content only once
     assert copied.manifest.file(0).is_relative_to(tmp_path / "copy")
     root.rename(tmp_path / "moved")
     moved = scan_dataset(tmp_path / "moved")
