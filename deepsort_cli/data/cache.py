@@ -12,13 +12,16 @@ from typing import Any
 from deepsort_cli.core.files import atomic_open
 from deepsort_cli.data.files import CACHE_FOLDER
 
-SCANNER_VERSION = 3
+SCANNER_VERSION = 4
 """Raised whenever checks or the form of the cache change; older caches are then rebuilt."""
 
 _HEAD = b'{"checksum":"'
 
 KEPT_STATES = 4
 """Caches of older states of a dataset kept beside the newest."""
+
+KEPT_ELSEWHERE = 50
+"""The same for a folder outside of the datasets, which holds those of many and of their parts."""
 
 
 def user_cache_folder() -> Path | None:
@@ -67,7 +70,8 @@ def store(folder: Path, fingerprint: str, data: dict[str, Any]) -> None:
     body = json.dumps(data, separators=(",", ":")).encode()[1:]
     with atomic_open(_file(folder, fingerprint), "wb") as stream:
         stream.write(_HEAD + _checksum(body) + b'",' + body)
-    for _, old in sorted(_scans(folder), reverse=True)[KEPT_STATES + 1 :]:
+    kept = KEPT_STATES if folder.name == CACHE_FOLDER else KEPT_ELSEWHERE
+    for _, old in sorted(_scans(folder), reverse=True)[kept + 1 :]:
         with contextlib.suppress(OSError):
             old.unlink()
 

@@ -104,12 +104,13 @@ def list_files(root: Path, link_sources: Sequence[Path] = (), ignore: Path | Non
     root = root.resolve()
     links = _Links(root, link_sources)
     listing = Listing(root)
-    folders = [("", "")]
+    folders = [("", "", 0)]
+    """Relative path; where it really lies, if a link leads there; when that link was made."""
     ignored = {CACHE_FOLDER}
     if ignore is not None and ignore.resolve() != root and ignore.resolve().is_relative_to(root):
         ignored.add(ignore.resolve().relative_to(root).as_posix())
     while folders:
-        folder, elsewhere = folders.pop()
+        folder, elsewhere, since = folders.pop()
         prefix = f"{folder}/" if folder else ""
         try:
             with _open_folder(Path(elsewhere) if elsewhere else root / folder) as entries:
@@ -121,17 +122,18 @@ def list_files(root: Path, link_sources: Sequence[Path] = (), ignore: Path | Non
                         except OSError as error:
                             listing.add_problem(Problem(prefix + entry.name, "unreadable", error.strerror or ""))
                         else:
-                            listing.add(prefix + entry.name, status.st_size, getattr(status, _CHANGED))
+                            listing.add(prefix + entry.name, status.st_size, max(getattr(status, _CHANGED), since))
                             if inner:
                                 listing.targets[prefix + entry.name] = inner
                     elif entry.is_symlink():
-                        followed = links.add(listing, prefix + entry.name, inner or str(root / prefix / entry.name))
+                        place = inner or str(root / prefix / entry.name)
+                        followed = links.add(listing, prefix + entry.name, place)
                         if followed:
-                            folders.append((prefix + entry.name, followed))
+                            folders.append((prefix + entry.name, followed, max(since, _last_change(place))))
                     elif not entry.is_dir(follow_symlinks=False):
                         listing.add_problem(Problem(prefix + entry.name, "not_a_file", "a pipe, socket or device"))
                     elif entry.name != CACHE_FOLDER and prefix + entry.name not in ignored:
-                        folders.append((prefix + entry.name, inner))
+                        folders.append((prefix + entry.name, inner, since))
         except OSError as error:
             listing.add_problem(Problem(folder, "unreadable", f"folder: {error.strerror}"))
     listing.sort()
@@ -172,7 +174,7 @@ class _Links:
             listing.add_problem(missing)
             return ""
         if stat.S_ISREG(status.st_mode):
-            listing.add(path, status.st_size, getattr(status, _CHANGED))
+            listing.add(path, status.st_size, max(getattr(status, _CHANGED), _last_change(place)))
             if target != place:
                 listing.targets[path] = target
         elif stat.S_ISLNK(status.st_mode):
@@ -185,6 +187,14 @@ class _Links:
         else:
             listing.add_problem(Problem(path, "not_a_file", f"link to {target}"))
         return ""
+
+
+def _last_change(link: str) -> int:
+    """When a link was made to lead where it leads now, which may be to an older file than before."""
+    try:
+        return int(getattr(os.lstat(link), _CHANGED))
+    except OSError:
+        return 0
 
 
 def _lies_in(path: str, folder: str) -> bool:

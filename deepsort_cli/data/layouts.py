@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from deepsort_cli.core.files import printable
 from deepsort_cli.core.types import IntArray
-from deepsort_cli.data.naming import ZERO_PERSON, compile_pattern, match_pattern, number_name
+from deepsort_cli.data.naming import ZERO_PERSON, Names, compile_pattern, match_pattern, matched_names, number_name
 
 _ROLES = {
     "train": "train",
@@ -113,12 +114,27 @@ class Layout:
             return None if found is None else Label(*found)
         return None
 
+    def names(self, path: str) -> tuple[str, str]:
+        """What person and camera are called where they became numbers by their names; empty where they did not."""
+        if self.name == "pattern":
+            return matched_names(compile_pattern(self.pattern), path)
+        person = self.identity_folder(path)
+        match = _CAMERA_FOLDER.fullmatch(self._camera_folder(path))
+        return person if self.people.get(person, 0) > ZERO_PERSON else "", match["cam"] if match else ""
+
     def _flat_label(self, name: str) -> Label | None:
         match = FLAT_NAMES[self.name].match(name)
         if match is None:
             return None
         pid = _number(match["pid"])
         return Label(ZERO_PERSON if pid == 0 and self.name == "msmt17" else pid, int(match["cam"]))
+
+    def _camera_folder(self, path: str) -> str:
+        """The folder that stands for the camera; empty where there is none."""
+        folders = path.split("/")[:-1]
+        if self.name == "folders":
+            return folders[1] if len(folders) > 1 else ""
+        return folders[0] if self.name == "cameras" and folders else ""
 
     def identity_folder(self, path: str) -> str:
         """The folder that stands for the person on an image; empty where the file's name says who it is."""
@@ -150,6 +166,10 @@ class Part:
     def label(self, path: str) -> Label | None:
         """Person and camera of an image at a path relative to the dataset; None where the name does not parse."""
         return self.layout.label(self.inner(path))
+
+    def camera_name(self, path: str) -> str:
+        """What the camera of an image is called where it became a number by its name; else an empty text."""
+        return self.layout.names(self.inner(path))[1]
 
     def is_place_for(self, path: str) -> bool:
         """Whether an image lies at the depth this layout puts images at."""
@@ -194,10 +214,13 @@ def is_identity_folder(name: str) -> bool:
 def split_parts(paths: Iterable[str]) -> dict[str, str]:
     """The train, query and gallery folders among the first folders of `paths`: folder name → role.
 
-    Empty where identity folders outnumber them: there `test` is but the name of one more identity.
+    Empty where identity folders outnumber them: there `test` is but the name of one more identity. So is `val` where
+    there are other folders and none of them is a part.
     """
     first = {path.partition("/")[0] for path in paths if "/" in path}
     roles = {name: role for name in sorted(first) if (role := part_role(name))}
+    if set(roles.values()) == {"val"} and len(first) > len(roles):
+        return {}
     return roles if len(roles) >= sum(map(is_identity_folder, first)) else {}
 
 
@@ -213,6 +236,9 @@ def arrange(
 
     Returns:
         the parts, path → index of its part, and the paths that lie in no part.
+
+    Raises:
+        InputError: names of people or cameras would be confused, see `naming.Names`.
     """
     roles = split_parts(paths)
     inside = [path for path in paths if path.partition("/")[0] in roles]
@@ -229,7 +255,24 @@ def arrange(
 
     parts = tuple(Part(folder, roles[folder], layout_of(folder, group)) for folder, group in groups.items())
     part_of = {path: i for i, group in enumerate(groups.values()) for path in group}
+    _check_names(parts, part_of)
     return parts, part_of, [path for path in paths if path not in part_of]
+
+
+def _check_names(parts: Sequence[Part], part_of: dict[str, int]) -> None:
+    people, cameras = Names("people"), Names("cameras")
+    for path, index in part_of.items():
+        part = parts[index]
+        if part.layout.name in FLAT_NAMES:
+            continue
+        person, camera = part.layout.names(part.inner(path))
+        label = part.label(path) if (person or camera) and part.is_place_for(path) else None
+        if label is None:
+            continue
+        if person:
+            people.add(person, label.pid, printable(path))
+        if camera and label.camera is not None:
+            cameras.add(camera, label.camera, printable(path))
 
 
 def recognise(paths: Sequence[str], wanted: str = "auto") -> Layout:

@@ -6,12 +6,16 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from deepsort_cli.core.counted import counted
 from deepsort_cli.core.errors import InputError
+from deepsort_cli.core.files import printable
 from deepsort_cli.data.checks import find_in_use
 from deepsort_cli.data.checks.unusable import better_root
 from deepsort_cli.data.finding import count_reasons
 from deepsort_cli.data.manifest import Manifest
+from deepsort_cli.data.naming import ZERO_PERSON, Names
 from deepsort_cli.data.result import ScanResult
 from deepsort_cli.data.roots import check_root, has_lists, part_folders
 from deepsort_cli.data.scan import scan_dataset
@@ -115,7 +119,8 @@ def load_query_gallery(
     """
     root = Path(root)
     check_root(root)
-    names = {role: name for name, role in reversed(part_folders(root, settings).items())}
+    every = part_folders(root, settings)
+    names = {role: name for name, role in reversed(every.items())}
     missing = [role for role in ("query", "gallery") if role not in names]
     if missing:
         raise InputError(
@@ -126,9 +131,13 @@ def load_query_gallery(
     if _is_table(root, settings):
         result = scan_dataset(root, settings, progress=progress)
         return usable_manifest(result, notify, ("query",)), usable_manifest(result, None, ("gallery",))
+    for role in ("query", "gallery"):
+        beside = [name for name, of in every.items() if of == role and name != names[role]]
+        if notify and beside:
+            notify(f"Using the {names[role]} folder of {root} as {role} ({', '.join(beside)} not used).")
     query = usable_manifest(scan_dataset(root / names["query"], settings, progress=progress), notify)
     gallery = usable_manifest(scan_dataset(root / names["gallery"], settings, progress=progress), notify)
-    return query, other_cameras(gallery, query)
+    return made_comparable(query, other_cameras(gallery, query))
 
 
 def other_cameras(gallery: Manifest, query: Manifest) -> Manifest:
@@ -136,6 +145,38 @@ def other_cameras(gallery: Manifest, query: Manifest) -> Manifest:
     if gallery.has_cameras and query.has_cameras:
         return gallery
     return replace(gallery, camids=gallery.camids + query.camids.max(initial=0), has_cameras=False)
+
+
+def made_comparable(query: Manifest, gallery: Manifest) -> tuple[Manifest, Manifest]:
+    """Two sets that were scanned each for itself, with camera ids such that an image without a camera in its name
+    shares one with itself only.
+
+    Each set numbers such images for itself, so that those of the other would seem to come from the same cameras.
+
+    Raises:
+        InputError: names of people in the two would be confused, see `naming.Names`.
+    """
+    people = Names("people")
+    for images in (query, gallery):
+        for path, pid in zip(images.paths, images.pids.tolist(), strict=True):
+            folder = images.layout.identity_folder(path)
+            if pid > ZERO_PERSON and folder:
+                people.add(folder, pid, printable(str(images.root / path)))
+    if not (query.has_cameras and gallery.has_cameras):
+        return query, gallery
+    numbers: dict[Path, int] = {}
+    named = [x.camids if x.unnamed is None else x.camids[~x.unnamed] for x in (query, gallery)]
+    following = 1 + int(np.concatenate(named).max(initial=0))
+
+    def numbered(images: Manifest) -> Manifest:
+        if images.unnamed is None:
+            return images
+        camids, folder = images.camids.copy(), images.root.resolve()
+        for i in np.flatnonzero(images.unnamed).tolist():
+            camids[i] = numbers.setdefault(folder / images.paths[i], following + len(numbers))
+        return replace(images, camids=camids)
+
+    return numbered(query), numbered(gallery)
 
 
 def usable_manifest(

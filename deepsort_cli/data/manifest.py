@@ -25,6 +25,8 @@ class Manifest:
         fingerprint: SHA-1 over relative paths and sizes of the dataset's files.
         digests: (N,) 8 bytes each, equal for equal files; None where they are not known.
         layout: how the paths are to be read.
+        unnamed: (N,) whether an image's name carries no camera while others' do, so that it counts as a camera of its
+            own; None where all carry one, or none does.
     """
 
     root: Path
@@ -35,6 +37,7 @@ class Manifest:
     fingerprint: str
     digests: npt.NDArray[np.void] | None = None
     layout: Layout = field(default_factory=lambda: Layout(""))
+    unnamed: npt.NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -44,7 +47,9 @@ class Manifest:
         chosen = np.arange(len(self))[index]
         paths = tuple(self.paths[i] for i in chosen)
         digests = None if self.digests is None else self.digests[chosen]
-        return replace(self, paths=paths, pids=self.pids[chosen], camids=self.camids[chosen], digests=digests)
+        unnamed = None if self.unnamed is None else self.unnamed[chosen]
+        pids, camids = self.pids[chosen], self.camids[chosen]
+        return replace(self, paths=paths, pids=pids, camids=camids, digests=digests, unnamed=unnamed)
 
     def file(self, i: int) -> Path:
         """The absolute path of image `i`."""

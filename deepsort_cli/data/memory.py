@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,8 @@ from deepsort_cli.core.errors import RunError
 from deepsort_cli.core.files import write_reason
 from deepsort_cli.core.images import read_file
 from deepsort_cli.data import cache
-from deepsort_cli.data.files import Listing, Problem
-from deepsort_cli.data.images import digest_of
+from deepsort_cli.data.files import CACHE_FOLDER, Listing, Problem
+from deepsort_cli.data.images import NO_CAMERA, digest_of
 from deepsort_cli.data.layouts import Layout, Part
 from deepsort_cli.data.manifest import Manifest
 from deepsort_cli.data.result import ScanResult
@@ -22,6 +23,9 @@ from deepsort_cli.data.settings import ScanSettings
 
 _DECISIVE = ("layout", "pattern", "min_side", "max_pixels", "link_sources")
 """Settings that change which files are valid: another value needs another scan."""
+
+MOST_PLACES = 8
+"""Folders with the same names and sizes that one remembered scan answers for: copies, mounts, the dataset moved."""
 
 
 def _options(settings: ScanSettings) -> dict[str, Any]:
@@ -42,13 +46,27 @@ def recall(
             continue
         if not _is_about(data, listing):
             notes.append(f"The cache in {folder} does not fit the files; it is rebuilt.")
-        elif _still_holds(data, listing, settings):
-            newest = max(listing.changed, default=0)
-            if newest > data["newest"]:  # compared once is enough
+            continue
+        place = _place(folder, listing)
+        known_until = int(data["newest"].get(place, -1))
+        if _still_holds(data, listing, settings, known_until):
+            if max(listing.changed, default=0) > known_until:  # compared once is enough
                 with contextlib.suppress(OSError, RunError):
-                    cache.store(folder, fingerprint, data | {"newest": newest})
+                    cache.store(folder, fingerprint, data | {"newest": _with(data["newest"], place, listing)})
             return _from_json(data, root, settings), notes
     return None, notes
+
+
+def _place(folder: Path, listing: Listing) -> str:
+    """What stands for the dataset's folder in a cache: nothing in its own, which goes with it wherever it is moved."""
+    inside = folder.resolve() == listing.root / CACHE_FOLDER
+    return "" if inside else digest_of(os.fsencode(listing.root)).hex()
+
+
+def _with(places: dict[str, int], place: str, listing: Listing) -> dict[str, int]:
+    """Place → time of the newest change that was compared there, for those that a remembered scan holds for."""
+    others = [(one, newest) for one, newest in places.items() if one != place]
+    return dict([*others[1 - MOST_PLACES :], (place, max(listing.changed, default=0))])
 
 
 def _is_about(stored: dict[str, Any], listing: Listing) -> bool:
@@ -59,15 +77,17 @@ def _is_about(stored: dict[str, Any], listing: Listing) -> bool:
     return {problem.path for problem in listing.problems}.isdisjoint(valid if listing.problems else ())
 
 
-def _still_holds(stored: dict[str, Any], listing: Listing, settings: ScanSettings) -> bool:
+def _still_holds(stored: dict[str, Any], listing: Listing, settings: ScanSettings, known_until: int) -> bool:
     """Whether a remembered scan of files with these names and sizes answers what is asked now.
 
-    Files changed since (by the file system's clock, so copied ones too) are read again and compared by content.
+    Files changed since `known_until` (by the file system's clock, so copied ones too) are read again and compared by
+    content. So are all files of a place not seen before (−1): of two datasets with equal names and sizes in one cache
+    folder, as of pictures without compression, one may be older than the scan of the other.
     """
     had, wanted = stored["options"], _options(settings)
     if any(had.get(key) != wanted[key] for key in _DECISIVE) or (wanted["paranoid"] and not had.get("paranoid")):
         return False
-    changed = np.flatnonzero(np.array(listing.changed, dtype=np.int64) >= stored["newest"])
+    changed = np.flatnonzero(np.array(listing.changed, dtype=np.int64) >= known_until)
     if len(changed) == 0:
         return True
     suspects = {listing.paths[i] for i in changed}
@@ -86,12 +106,12 @@ def _digest_now(file: str) -> str:
 
 
 def remember(result: ScanResult, listing: Listing) -> ScanResult:
-    data = _to_json(result, max(listing.changed, default=0))
     wanted, *fallbacks = cache.folders(result.root, result.settings.cache_dir)
     reason = ""
     for folder in (wanted, *fallbacks):
         try:
-            cache.store(folder, result.fingerprint, data)
+            newest = _with({}, _place(folder, listing), listing)
+            cache.store(folder, result.fingerprint, _to_json(result, newest))
         except (OSError, RunError) as error:
             reason = reason or write_reason(error.__cause__ or error)
             continue
@@ -103,7 +123,7 @@ def remember(result: ScanResult, listing: Listing) -> ScanResult:
     return replace(result, notes=(*result.notes, note))
 
 
-def _to_json(result: ScanResult, newest: int) -> dict[str, Any]:
+def _to_json(result: ScanResult, newest: dict[str, int]) -> dict[str, Any]:
     images = result.images
     return {
         "scanner_version": cache.SCANNER_VERSION,
@@ -135,6 +155,8 @@ def _from_json(data: dict[str, Any], root: Path, settings: ScanSettings) -> Scan
     near = data["near_duplicates"]
     digests = np.frombuffer(bytes.fromhex(valid["digest"]), dtype="V8")
     parts = tuple(Part.from_json(part) for part in data["parts"])
+    flags = np.array(valid["flags"], dtype=np.int64)
+    unnamed = (flags & NO_CAMERA) > 0
     images = Manifest(
         root,
         tuple(valid["path"]),
@@ -144,13 +166,14 @@ def _from_json(data: dict[str, Any], root: Path, settings: ScanSettings) -> Scan
         data["fingerprint"],
         digests,
         parts[0].layout if len(parts) == 1 else Layout(""),
+        unnamed if data["has_cameras"] and unnamed.any() else None,
     )
     return ScanResult(
         images=images,
         parts=parts,
         part_of=np.array(valid["part"], dtype=np.int64),
         shapes=np.array([valid["width"], valid["height"]], dtype=np.int64).T,
-        flags=np.array(valid["flags"], dtype=np.int64),
+        flags=flags,
         digests=digests,
         near=None if near is None else np.array(near, dtype=np.int64).reshape(-1, 2),
         invalid=tuple(Problem(*problem) for problem in data["invalid"]),

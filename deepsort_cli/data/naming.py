@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 import zlib
 from functools import lru_cache
 
@@ -25,6 +26,49 @@ _TOKEN = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]])*\]|\{\d*,?\d*\}|\(\?P?[:<>=!\w]*
 def number_name(name: str) -> int:
     """The pid of somebody known by name only: the same in every part and every run."""
     return ZERO_PERSON + 1 + zlib.crc32(os.fsencode(name))
+
+
+class Names:
+    """The names of people or of cameras, each with its number, to find those that would be confused.
+
+    Args:
+        what: `people` or `cameras`, for messages.
+    """
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._seen: set[str] = set()
+        self._of_number: dict[int, tuple[str, str]] = {}
+        self._of_form: dict[str, tuple[str, str]] = {}
+
+    def add(self, name: str, number: int, where: str) -> None:
+        """Note a name and where it occurs.
+
+        Raises:
+            InputError: another name has the same number (a checksum, or a letter's place in the alphabet), or the same
+                name composed of other characters has another.
+        """
+        if name in self._seen:
+            return
+        self._seen.add(name)
+        other, place = self._of_number.setdefault(number, (name, where))
+        if not _alike(name, other):
+            raise InputError(
+                f"{where}: {self._what} {name!a} and {other!a} ({place}) get the same number, {number}, and would be "
+                "taken for one. Rename one of them."
+            )
+        other, place = self._of_form.setdefault(unicodedata.normalize("NFC", name), (name, where))
+        if other != name:
+            raise InputError(
+                f"{where}: {self._what} {name!a} and {other!a} ({place}) look the same, but their letters are composed "
+                "differently (Unicode NFC and NFD), so they would be taken for two. Write them alike."
+            )
+
+
+def _alike(name: str, other: str) -> bool:
+    """Whether two names of one number mean the same: `7` and `007`, cameras `a` and `A`."""
+    both_numbers = all(re.fullmatch(r"-?[0-9]+", one) for one in (name, other))
+    return both_numbers or unicodedata.normalize("NFC", name).lower() == unicodedata.normalize("NFC", other).lower()
 
 
 @lru_cache(maxsize=8)
@@ -80,14 +124,22 @@ def _can_run_away(pattern: str) -> bool:
 def match_pattern(pattern: re.Pattern[str], path: str) -> tuple[int, int | None] | None:
     """Person and camera of a path relative to its part, found anywhere in it; None where it does not match.
 
-    A pid or camid that is no number becomes one: people by their name, cameras `a`, `b`, … by their letter.
+    A pid or camid that is no number becomes one: people by their name, cameras `a`, `b`, … by their letter. Of numbers
+    below 0 only −1 is one, for junk.
     """
-    match = pattern.search(path) if len(path) <= LONGEST_PATH else None
-    if match is None or not match["pid"]:
+    pid, camera = matched_names(pattern, path)
+    if not pid:
         return None
-    pid, camera = match["pid"], match.groupdict().get("camid")
-    number = int(pid) if re.fullmatch(r"-?[0-9]{1,9}", pid) else number_name(pid)
+    number = int(pid) if re.fullmatch(r"-0*1|[0-9]{1,9}", pid) else number_name(pid)
     return number, camera_number(camera)
+
+
+def matched_names(pattern: re.Pattern[str], path: str) -> tuple[str, str]:
+    """What the groups pid and camid hold, found as `match_pattern` does; empty where they hold nothing."""
+    match = pattern.search(path) if len(path) <= LONGEST_PATH else None
+    if match is None:
+        return "", ""
+    return match["pid"] or "", match.groupdict().get("camid") or ""
 
 
 def camera_number(text: str | None) -> int | None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import filecmp
+import itertools
 import os
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -15,12 +16,14 @@ from deepsort_cli.core.errors import InputError, RunError
 from deepsort_cli.core.files import FULL, check_output_folder, write_failure
 from deepsort_cli.core.images import is_image_name
 from deepsort_cli.data.files import Problem, list_files
-from deepsort_cli.data.layouts import Label, arrange, camera_in_name
+from deepsort_cli.data.layouts import Label, Part, arrange, camera_in_name, pid_in_name
 from deepsort_cli.data.naming import ZERO_PERSON
 from deepsort_cli.data.roots import check_root
 from deepsort_cli.data.settings import LayoutName
 
 Mode = Literal["auto", "hardlink", "copy", "link"]
+LONGEST_CAMERA = 9999
+"""The highest number of a camera that is read from a file name."""
 
 
 class Move(NamedTuple):
@@ -40,6 +43,7 @@ class Plan:
         left_out: files that stay behind, with reasons.
         identities: number of different person ids, junk and distractors included.
         links: relative path in the source → real path, for images that are links themselves.
+        cameras: name → number, for cameras known by a word: file names can only carry a short number.
     """
 
     source: Path
@@ -47,16 +51,18 @@ class Plan:
     left_out: tuple[Problem, ...]
     identities: int
     links: dict[str, str]
+    cameras: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What reorganising did: files made, files that were there already, and those of the first that are copies because
-    the file system makes no hard links there (mode `auto`)."""
+    """What reorganising did: files made, files that were there already, those of the first that are copies because
+    the file system makes no hard links there (mode `auto`), and images of other sources in the folders it filled."""
 
     made: int
     present: int
     copied: int = 0
+    others: int = 0
 
 
 def plan_reorganize(
@@ -65,7 +71,8 @@ def plan_reorganize(
     """Find out where every image goes; nothing is written.
 
     An image `0002_c1s1_000451_03.jpg` goes to `id_0002/0002_c1s1_000451_03.jpg`, where its camera is still read from
-    the name. A split dataset keeps its parts as folders. Names that differ only in case are told apart by a number.
+    the name. A split dataset keeps its parts as folders. Cameras known by a word get a number, and names that differ
+    only in case are told apart by one.
 
     Raises:
         InputError: the source cannot be read, or holds no image whose name parses.
@@ -88,24 +95,40 @@ def plan_reorganize(
             left_out.append(Problem(path, "other_file"))
     parts, part_of, outside = arrange(candidates, layout, pattern)
     left_out += [Problem(path, "other_folder") for path in outside]
-    moves: list[Move] = []
-    people: set[int] = set()
-    taken: set[str] = set()
+    labels: dict[str, Label] = {}
     for path, index in part_of.items():
-        part = parts[index]
-        label = part.label(path)
-        if not part.is_place_for(path):
+        label = parts[index].label(path)
+        if not parts[index].is_place_for(path):
             left_out.append(Problem(path, "misplaced"))
         elif label is None:
             left_out.append(Problem(path, "unparsed_name"))
         else:
-            target = _free_name(_target(part.folder, label, path), taken)
-            taken.add(target.lower())  # some file systems know no case
-            people.add(label.pid)
-            moves.append(Move(path, target))
+            labels[path] = label
+    cameras = _number_cameras({path: (parts[part_of[path]], label) for path, label in labels.items()})
+    moves: list[Move] = []
+    taken: set[str] = set()
+    for path, label in labels.items():
+        part = parts[part_of[path]]
+        camera = cameras.get(part.camera_name(path), label.camera)
+        target = _free_name(_target(part.folder, Label(label.pid, camera), path), taken)
+        taken.add(target.lower())  # some file systems know no case
+        moves.append(Move(path, target))
     if not moves:
         raise InputError(f"`src` {source}: no image name says an identity. Choose another `layout` or another folder.")
-    return Plan(source, tuple(moves), tuple(sorted(left_out)), len(people), listing.targets)
+    people = len({label.pid for label in labels.values()})
+    return Plan(source, tuple(moves), tuple(sorted(left_out)), people, listing.targets, cameras)
+
+
+def _number_cameras(placed: dict[str, tuple[Part, Label]]) -> dict[str, int]:
+    """Name → number of the cameras whose own number, a checksum, is too long for a file name to be read from."""
+    known = {label.camera for _, label in placed.values() if label.camera is not None}
+    long = {
+        part.camera_name(path): None
+        for path, (part, label) in placed.items()
+        if label.camera is not None and label.camera > LONGEST_CAMERA
+    }
+    free = (number for number in itertools.count(1) if number not in known)
+    return dict(zip(sorted(long), free, strict=False))
 
 
 def reorganize(plan: Plan, target: Path, mode: Mode, *, progress: Callable[[int, int], None] | None = None) -> Outcome:
@@ -134,7 +157,21 @@ def reorganize(plan: Plan, target: Path, mode: Mode, *, progress: Callable[[int,
         copied += mode == "auto" and done_by == "copy"
         if progress and (done % 100 == 0 or done == len(plan.moves)):
             progress(done, len(plan.moves))
-    return Outcome(made, present, copied)
+    return Outcome(made, present, copied, _others(plan, target))
+
+
+def _others(plan: Plan, target: Path) -> int:
+    """Images in the folders that were filled that are not of this plan: maybe of others with the same numbers."""
+    ours: dict[str, set[str]] = {}
+    for move in plan.moves:
+        folder, _, name = move.target.rpartition("/")
+        ours.setdefault(folder, set()).add(name.lower())
+    others = 0
+    for folder, names in ours.items():
+        with os.scandir(target / folder) as entries:
+            found = [entry.name for entry in entries]
+        others += sum(is_image_name(name) and not name.startswith(".") and name.lower() not in names for name in found)
+    return others
 
 
 def _target(part: str, label: Label, path: str) -> str:
@@ -142,6 +179,8 @@ def _target(part: str, label: Label, path: str) -> str:
     name = path.rpartition("/")[2]
     if label.camera is not None and camera_in_name(name) != label.camera:
         name = f"c{label.camera:02d}_{name}"
+    if label.pid == 0 and label.camera is not None and pid_in_name(name) != 0:
+        name = f"0000_c{label.camera:02d}_{path.rpartition('/')[2]}"  # else id_0000 would be read as a person
     return f"{part}/id_{number:04d}/{name}".lstrip("/")
 
 

@@ -78,8 +78,9 @@ def find_near_duplicates(result: ScanResult, listing: Listing, progress: Progres
     with the gallery images of their own person too: no protocol leaves those out.
     """
     images = result.images
-    _, first = np.unique(result.digests, return_index=True)
-    first = np.sort(first[images.pids[first] >= 0])
+    named = np.flatnonzero(images.pids >= 0)
+    _, first = np.unique(result.digests[named], return_index=True)
+    first = np.sort(named[first])
     files = [listing.real_path(images.paths[i]) for i in first]
     thumbs = for_each_file(thumbnail, files, result.settings.workers, progress)
     first = first[np.array([bool(thumb) for thumb in thumbs], dtype=bool)]
@@ -196,7 +197,7 @@ def _check_files(
     verdicts = list(compress(verdicts, good))
     cameras, has_cameras = number_cameras([label.camera for label in labels])
     digests = np.frombuffer(b"".join([verdict.digest for verdict in verdicts]), dtype="V8")
-    no_camera = [NO_CAMERA if label.camera is None else 0 for label in labels]
+    unnamed = np.array([label.camera is None for label in labels], dtype=bool)
     images = Manifest(
         root=root,
         paths=tuple(paths),
@@ -206,13 +207,14 @@ def _check_files(
         fingerprint=fingerprint,
         digests=digests,
         layout=placed.parts[0].layout if len(placed.parts) == 1 else Layout(""),
+        unnamed=unnamed if has_cameras and unnamed.any() else None,
     )
     return ScanResult(
         images=images,
         parts=placed.parts,
         part_of=np.array(part_of, dtype=np.int64),
         shapes=np.array([verdict[2:4] for verdict in verdicts], dtype=np.int64).reshape(-1, 2),
-        flags=np.array([verdict.flags for verdict in verdicts], dtype=np.int64) | np.array(no_camera, np.int64),
+        flags=np.array([verdict.flags for verdict in verdicts], dtype=np.int64) | NO_CAMERA * unnamed,
         digests=digests,
         near=None,
         invalid=tuple(sorted(invalid)),

@@ -16,7 +16,7 @@ from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.files import printable
 from deepsort_cli.core.images import is_image_name
 from deepsort_cli.data.layouts import FLAT_NAMES, Label, camera_in_name, part_role
-from deepsort_cli.data.naming import ZERO_PERSON, camera_number, number_name
+from deepsort_cli.data.naming import ZERO_PERSON, Names, camera_number, number_name
 
 LISTS = {
     "list_train.txt": "train",
@@ -84,9 +84,14 @@ def read_csv(file: Path) -> Table:
         raise InputError(f"{file}: column {' and '.join(twice)} more than once in its first line. Keep the right one.")
     reader.fieldnames = fields
     entries: dict[str, Entry] = {}
+    people, cameras = Names("people"), Names("cameras")
     try:
         for row in reader:
-            entry = _csv_entry(row, f"{file}, line {reader.line_num}")
+            where = f"{file}, line {reader.line_num}"
+            entry = _csv_entry(row, where)
+            people.add(_whole(row["pid"]), entry.label.pid, where)
+            if entry.label.camera is not None:
+                cameras.add(_whole(row["camid"]), entry.label.camera, where)
             if entry.path in entries and entries[entry.path] != entry:
                 raise InputError(
                     f"{file}, line {reader.line_num}: {printable(entry.path)} was already named otherwise."
@@ -108,7 +113,7 @@ def read_lists(root: Path, names: Sequence[str], files: Sequence[str]) -> Table 
         files: paths of all files of the dataset, to find where the lists' paths start.
 
     Raises:
-        InputError: a list cannot be read, or a line is no `path identity`.
+        InputError: a list cannot be read, a line is no `path identity`, or two do not agree about an image.
     """
     lists = [name for name in names if name in LISTS]
     if not any(LISTS[name] in ("train", "query") for name in lists):
@@ -131,7 +136,12 @@ def read_lists(root: Path, names: Sequence[str], files: Sequence[str]) -> Table 
                 raise InputError(f"{root / name}, line {number}: {printable(line[:80])!r} is no `path identity`.")
             path = _inside(path, f"{root / name}, line {number}")
             place = next((start + path for start in starts if start + path in known), starts[-1] + path)
-            entries[place] = Entry(place, _list_label(path, int(identity)), role)
+            entry = Entry(place, _list_label(path, int(identity)), role)
+            if entries.setdefault(place, entry) != entry:
+                raise InputError(
+                    f"{root / name}, line {number}: {printable(path)} was already named otherwise, here or in another "
+                    "list. Leave it in one list, under one identity."
+                )
     return Table("lists", tuple(entries.values()), digest.hexdigest())
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 import deepsort_cli
+from deepsort_cli.core.counted import counted
 from deepsort_cli.core.model_files import onnx_name
 from deepsort_cli.evaluation.bootstrap import Interval
 from deepsort_cli.evaluation.evaluate import ENOUGH_IDENTITIES, Evaluation, Threshold
@@ -164,8 +165,8 @@ def _failing(evaluation: Evaluation) -> list[str]:
         return []
     worst = ", ".join(str(i.pid) for i in sorted(failing, key=lambda i: (i.ap, i.pid))[:5])
     return [
-        f"{len(failing):,} identities reach less than half of the mean AP; the worst are {worst}. "
-        "Look at them in plots/retrievals.png and csv/per_identity_ap.csv."
+        f"{counted(len(failing), 'identity reaches', 'identities reach')} less than half of the mean AP, the worst "
+        f"first: {worst}. csv/per_identity_ap.csv has them all, csv/top_k_retrievals.csv what was found instead."
     ]
 
 

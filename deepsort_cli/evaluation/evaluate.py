@@ -334,12 +334,6 @@ def evaluate(
     if not one_pass:  # the tracker compares by cosine distance, so pairs are always counted by it
         for rows, distances in distance_blocks(q, g, "cosine"):
             pairs.add(rows, distances)
-    counted = pairs.result()
-    while FINEST < counted.reach < NARROW * counted.edges[-1]:  # embeddings lie close together
-        pairs = _pair_counter(ranker, data, 2 * counted.reach)
-        for rows, distances in distance_blocks(q, g, "cosine"):
-            pairs.add(rows, distances)
-        counted = pairs.result()
     camera_pairs = [
         pair
         for (camera, (camera_ranker, _)), found in zip(by_camera.items(), camera_results, strict=True)
@@ -349,13 +343,23 @@ def evaluate(
         data,
         settings,
         ranker.join(results),
-        counted,
+        _counted(pairs.result(), ranker, data, q, g),
         tuple(sorted(camera_pairs, key=lambda pair: (pair.q_camid, pair.g_camid))),
         np.concatenate([index for index, _ in retrieved]),
         np.concatenate([distance for _, distance in retrieved]),
         q,
         g,
     )
+
+
+def _counted(found: PairCounts, ranker: Ranker, data: EvaluationData, q: Features, g: Features) -> PairCounts:
+    """The pairs, counted again over a shorter range where embeddings lie close together, until bins are fine enough."""
+    while FINEST < found.reach < NARROW * found.edges[-1]:
+        pairs = _pair_counter(ranker, data, 2 * found.reach)
+        for rows, distances in distance_blocks(q, g, "cosine"):
+            pairs.add(rows, distances)
+        found = pairs.result()
+    return found
 
 
 def _pair_counter(ranker: Ranker, data: EvaluationData, max_distance: float = 2.0) -> PairCounter:
@@ -377,8 +381,9 @@ def _evaluate_shortlist(data: EvaluationData, q: Features, g: Features, settings
     others = np.flatnonzero(~np.isin(gallery.pids, query.pids))
     rng = np.random.default_rng(settings.seed)
     sample = np.concatenate([sample, rng.choice(others, min(len(others), SAMPLED_OTHERS), replace=False)])
+    sampled = replace(data, gallery=gallery[sample])
     of_sample = Ranker(query.pids, gallery.pids[sample], query.camids, gallery.camids[sample])
-    pairs = PairCounter(of_sample, query.camids, gallery.camids[sample], clusters_of(query.pids))
+    pairs = _pair_counter(of_sample, sampled)
     for part, block in distance_blocks(q, g[sample], "cosine"):
         pairs.add(part, block)
 
@@ -393,7 +398,7 @@ def _evaluate_shortlist(data: EvaluationData, q: Features, g: Features, settings
         replace(data, notes=(*data.notes, note)),
         settings,
         result,
-        pairs.result(),
+        _counted(pairs.result(), of_sample, sampled, q, g[sample]),
         (),
         np.where(gone, -1, np.take_along_axis(rows, order, axis=1)),
         np.where(gone, np.inf, np.take_along_axis(distances, order, axis=1)).astype(np.float32),

@@ -110,6 +110,8 @@ def count_truth(truth: BoxTable, rule: Rule) -> FloatArray:
     Columns of KITTI's labels stay as they are.
     """
     values = truth.values
+    if not len(values):
+        return np.empty((0, 9 if rule.kitti is None else 10))
     if rule.kitti is not None:
         return values
     rows = np.ones((len(values), 9))

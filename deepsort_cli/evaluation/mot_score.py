@@ -28,7 +28,15 @@ from deepsort_cli.core.files import atomic_open
 from deepsort_cli.core.mot import Comparison
 from deepsort_cli.evaluation.across_score import Camera, one_sequence, read_results, undecided_rows
 from deepsort_cli.evaluation.mot_files import Pair, find_pairs
-from deepsort_cli.evaluation.mot_rules import KITTI_CLASSES, Benchmark, choose_rule, count_results, count_truth, counted
+from deepsort_cli.evaluation.mot_rules import (
+    KITTI_CLASSES,
+    Benchmark,
+    Rule,
+    choose_rule,
+    count_results,
+    count_truth,
+    counted,
+)
 from deepsort_cli.evaluation.official_scorer import Job, OfficialScorer
 
 COMBINED = "COMBINED"
@@ -114,9 +122,7 @@ def score(ground_truth: Path, results: Path, choice: Choice | None = None, *, al
     """
     choice = choice or Choice()
     matched = find_pairs(ground_truth, results, allow_missing=allow_missing)
-    files = [_read(pair) for pair in matched.pairs]
-    truths = [truth for truth, _ in files]
-    kitti_choice = replace(choice, gt_class=_kitti_class(truths, choice))
+    files = [(pair.name, *_read(pair)) for pair in matched.pairs]
     done = Scoring([], matched.missing)
     if matched.missing:
         total = len(matched.pairs) + len(matched.missing)
@@ -126,11 +132,7 @@ def score(ground_truth: Path, results: Path, choice: Choice | None = None, *, al
     if matched.unused:
         names = listed([path.name for path in matched.unused])
         done.warnings.append(f"results without ground truth, not scored: {names}.")
-    jobs = [
-        _job(pair.name, truth, found, kitti_choice if truth.form == "kitti" else choice, done)
-        for pair, (truth, found) in zip(matched.pairs, files, strict=True)
-    ]
-    _check_counted(list(zip(truths, jobs, strict=True)), done)
+    jobs = _jobs(files, choice, done)
     _evaluate(jobs, done, several=len(matched.pairs) + len(matched.missing) > 1)
     return done
 
@@ -158,11 +160,7 @@ def score_cameras(cameras: Sequence[Pair], choice: Choice | None = None, missing
 
 
 def _across(cameras: Sequence[tuple[str, BoxTable, BoxTable]], choice: Choice, done: Scoring) -> Scoring:
-    truths = [truth for _, truth, _ in cameras]
-    if any(truth.form == "kitti" for truth in truths):
-        choice = replace(choice, gt_class=_kitti_class(truths, choice))
-    jobs = [_job(name, truth, found, choice, done) for name, truth, found in cameras]
-    _check_counted(list(zip(truths, jobs, strict=True)), done)
+    jobs = _jobs(cameras, choice, done)
     _evaluate(jobs, done, several=False)
     if undecided := sum(undecided_rows(found) for _, _, found in cameras):
         rows = sum(len(found) for _, _, found in cameras)
@@ -190,15 +188,11 @@ def score_comparisons(comparisons: Sequence[Comparison], *, across: bool = False
         if not len(one.ground_truth):
             raise RunError(f"{one.name}: no ground truth in the frames tracked, so there is nothing to score.")
         path = one.truth_path or Path(one.name)
-        files.append((_table(path, one.ground_truth, one.truth_form), _table(Path(one.name), one.results, "mot")))
+        tables = (_table(path, one.ground_truth, one.truth_form), _table(Path(one.name), one.results, "mot"))
+        files.append((one.name, *tables))
     if across:
-        return _across([(one.name, *files[i]) for i, one in enumerate(comparisons)], Choice(), done)
-    kitti_choice = Choice(gt_class=_kitti_class([truth for truth, _ in files], Choice()))
-    jobs = [
-        _job(one.name, truth, found, kitti_choice if truth.form == "kitti" else Choice(), done)
-        for one, (truth, found) in zip(comparisons, files, strict=True)
-    ]
-    _check_counted([(truth, job) for (truth, _), job in zip(files, jobs, strict=True)], done)
+        return _across(files, Choice(), done)
+    jobs = _jobs(files, Choice(), done)
     _evaluate(jobs, done, several=len(jobs) > 1)
     return done
 
@@ -238,8 +232,27 @@ def _kitti_class(truths: Sequence[BoxTable], choice: Choice) -> int | None:
     return next((one for one in numbers if any((truth.values[:, 7] == one).any() for truth in kitti)), numbers[0])
 
 
-def _job(name: str, truth: BoxTable, found: BoxTable, choice: Choice, done: Scoring) -> Job:
-    rule = choose_rule(name, truth, choice.benchmark, choice.gt_class)
+def _jobs(files: Sequence[tuple[str, BoxTable, BoxTable]], choice: Choice, done: Scoring) -> list[Job]:
+    """What to score of each sequence: name, ground truth and results.
+
+    Raises:
+        InputError: nothing in the ground truth counts, or a table cannot be scored.
+    """
+    truths = [truth for _, truth, _ in files]
+    kitti = replace(choice, gt_class=_kitti_class(truths, choice))
+    rules = {}
+    for i, (name, truth, _) in enumerate(files):
+        if len(truth):
+            asked = kitti if truth.form == "kitti" else choice
+            rules[i] = choose_rule(name, truth, asked.benchmark, asked.gt_class)
+    # A file without rows says nothing of its own: nobody was there, by the rules of the others.
+    usual = replace(next(iter(rules.values()), Rule("MOT15")), note="")
+    jobs = [_job(name, truth, found, rules.get(i, usual), choice, done) for i, (name, truth, found) in enumerate(files)]
+    _check_counted(list(zip(truths, jobs, strict=True)), done)
+    return jobs
+
+
+def _job(name: str, truth: BoxTable, found: BoxTable, rule: Rule, choice: Choice, done: Scoring) -> Job:
     if rule.note:
         done.notes.append(rule.note)
     found, notes = count_results(found, rule, choice.result_class)
@@ -247,7 +260,7 @@ def _job(name: str, truth: BoxTable, found: BoxTable, choice: Choice, done: Scor
     rows = count_truth(truth, rule)
     check_unique_ids(truth, np.flatnonzero(rows[:, 6] != 0) if truth.form == "mot" else None)
     check_unique_ids(found)
-    if not len(found):
+    if not len(found) and len(truth):
         done.warnings.append(f"{found.path}: holds no row that counts, so everything in {name} is missed.")
     return Job(name, rows, found.values, rule)
 

@@ -138,7 +138,8 @@ def sortable(columns: Sequence[Column], rows: Iterable[Sequence[Any]]) -> str:
                 continue
             missing = math.isnan(value)
             shown = "" if missing else f"{100 * value:.2f}" if kind == "rate" else f"{int(value)}"
-            cells.append(f'<td class="number" data-value="{"" if missing else f"{float(value):.6g}"}">{shown}</td>')
+            key = f"{float(value):.6g}" if kind == "rate" and not missing else shown  # ids have up to ten digits
+            cells.append(f'<td class="number" data-value="{key}">{shown}</td>')
         body.append(f"<tr>{''.join(cells)}</tr>")
     return (
         f'<div class="scroll" tabindex="0"><table class="sortable"><thead><tr>{head}</tr></thead>'

@@ -11,7 +11,7 @@ import numpy as np
 from deepsort_cli.core.counted import counted
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.events import Listener
-from deepsort_cli.data.loading import advise, load_manifest, load_query_gallery
+from deepsort_cli.data.loading import advise, load_manifest, load_query_gallery, made_comparable
 from deepsort_cli.data.manifest import Manifest
 from deepsort_cli.data.roots import check_root, part_folders
 from deepsort_cli.data.splits import split_by_identity, without_cameras
@@ -112,4 +112,4 @@ def load_query_and_gallery(
             raise InputError(
                 f"`{key}` {folder}: is a whole dataset. Give one of its folders, or use `data.root`={folder}."
             )
-    return checked(load(query), load(gallery))
+    return checked(*made_comparable(load(query), load(gallery)))

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deepsort_cli.core.counted import counted
+from deepsort_cli.core.counted import counted, listed
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.events import Listener, LoggingListener
+from deepsort_cli.core.files import printable
 from deepsort_cli.data.finding import count_reasons
 from deepsort_cli.data.reorganize import Outcome, Plan, plan_reorganize
 from deepsort_cli.data.reorganize import reorganize as carry_out
@@ -60,6 +61,9 @@ def run_reorganize(settings: ReorganizeSettings, listener: Listener) -> Reorgani
     if reasons:
         left = ", ".join(f"{count} {reason}" for reason, count in reasons.items())
         listener.warn(f"{counted(len(plan.left_out), 'file stays', 'files stay')} behind ({left}).")
+    if plan.cameras:
+        given = [f"{number} is {printable(name)}" for name, number in plan.cameras.items()]
+        listener.note(f"Cameras known by name get numbers: {listed(given)}.")
     listener.happened(plan)
     if settings.dry_run:
         return Reorganized(plan, None)
@@ -71,6 +75,12 @@ def run_reorganize(settings: ReorganizeSettings, listener: Listener) -> Reorgani
     if outcome.copied:
         listener.note(
             f"{outcome.copied:,} are copies: no hard links can be made from {settings.src} to {settings.dst}."
+        )
+    if outcome.others:
+        listener.warn(
+            f"{counted(outcome.others, 'image')} of other sources {'lies' if outcome.others == 1 else 'lie'} in the "
+            f"folders of {settings.dst} that were filled: people of the same number count as one. If they are "
+            "different people, give another `dst`."
         )
     if settings.mode == "link":
         listener.note(f"Links leave the folder, so allow them: `link_sources`={settings.src.resolve()}")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from deepsort_cli.data import cache
 from deepsort_cli.data import scan as scan_module
@@ -135,12 +136,45 @@ def test_copy_and_move_keep_the_cache(root: Path, tmp_path: Path) -> None:
     assert copied.from_cache
     (file,) = (tmp_path / "copy" / ".reid_cache").iterdir()
     newest = max(path.stat().st_ctime_ns for path in (tmp_path / "copy").glob("*.jpg"))
-    assert json.loads(file.read_text())["newest"] == newest  # so that they are compared by content only once
+    assert json.loads(file.read_text())["newest"] == {"": newest}  # so that they are compared by content only once
     assert copied.manifest.file(0).is_relative_to(tmp_path / "copy")
     root.rename(tmp_path / "moved")
     moved = scan_dataset(tmp_path / "moved")
     assert moved.from_cache
     assert moved.images.paths == first.images.paths
+
+
+def test_another_dataset_of_the_same_names_and_sizes_is_not_mistaken_for_it(tmp_path: Path) -> None:
+    """Pictures without compression all have one size; the cache folder may be one for several datasets."""
+    settings = ScanSettings(cache_dir=tmp_path / "cache")
+    files = [tmp_path / name / "0001_c1_x.bmp" for name in ("sound", "broken")]
+    for file, colour in zip(files, ("red", "blue"), strict=True):
+        file.parent.mkdir()
+        Image.new("RGB", (16, 32), colour).save(file)
+    sound, broken = files
+    broken.write_bytes(bytes(broken.stat().st_size))
+    os.utime(sound)  # changed last, so that the time of the other says nothing
+    for _ in range(2):
+        assert scan_dataset(sound.parent, settings).invalid == ()
+        assert [one.reason for one in scan_dataset(broken.parent, settings).invalid] == ["not_an_image"]
+    assert scan_dataset(broken.parent, settings).from_cache
+
+
+@pytest.mark.parametrize("link", ["0001_c1_x.bmp", "id_1"])
+def test_a_link_that_leads_to_an_older_file_than_before_is_read_again(tmp_path: Path, link: str) -> None:
+    settings = ScanSettings(link_sources=(tmp_path,), cache_dir=tmp_path / "cache")
+    for folder, colour in (("older", "red"), ("newer", "blue")):
+        (tmp_path / folder).mkdir()
+        Image.new("RGB", (16, 32), colour).save(tmp_path / folder / "0001_c1_x.bmp")
+    data = tmp_path / "data"
+    data.mkdir()
+    inside = "" if link == "id_1" else link
+    digests = []
+    for folder in ("newer", "older"):
+        (data / link).unlink(missing_ok=True)
+        (data / link).symlink_to(tmp_path / folder / inside)
+        digests.append(scan_dataset(data, settings).digests[0])
+    assert digests[0] != digests[1]
 
 
 def test_rebuilt_by_another_scanner_version(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -282,6 +316,16 @@ def test_old_states_are_dropped(root: Path) -> None:
         scan_dataset(root)
     assert len(list((root / ".reid_cache").iterdir())) == cache.KEPT_STATES + 1
     assert scan_dataset(root).from_cache
+
+
+def test_a_folder_for_many_datasets_remembers_them_all(tmp_path: Path) -> None:
+    settings = ScanSettings(cache_dir=tmp_path / "cache")
+    roots = [tmp_path / "data" / str(i) for i in range(2 * cache.KEPT_STATES)]
+    for i, root in enumerate(roots):
+        root.mkdir(parents=True)
+        Image.new("RGB", (16, 32)).save(root / f"{i + 1:04d}_c1_x.bmp")
+    for again in (False, True):
+        assert [scan_dataset(root, settings).from_cache for root in roots] == [again] * len(roots)
 
 
 def test_an_interrupted_write_leaves_the_old_state(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

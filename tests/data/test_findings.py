@@ -86,6 +86,7 @@ def test_near_duplicates(split: Path) -> None:
     again(train / "0003_c1_f0000000.jpg", test / "0011_c2_f0000009.jpg", bigger=1)
     again(test / "0012_c1_f0000000.jpg", test / "0012_c2_f0000009.jpg")
     again(train / "0003_c2_f0000001.jpg", train / "0003_c2_f0000009.jpg")  # same person and camera: no harm
+    shutil.copy(train / "0003_c1_f0000000.jpg", train / "-1_c1_f0000009.jpg")  # a copy that is junk hides nothing
     found = by_code(audit(split))
     assert found["near_across_identities"].count == 1
     assert found["near_across_split"].files == (

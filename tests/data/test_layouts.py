@@ -117,6 +117,9 @@ def test_a_split_dataset() -> None:
 
 
 def test_an_identity_folder_named_like_a_part_is_no_part() -> None:
+    for name in ("anna/a.jpg", "train/a.jpg"):  # Val is a name too, but not beside parts
+        parts, _, outside = arrange(["Val/a.jpg", name])
+        assert ([part.role for part in parts], outside) == (["val", "train"] if "train" in name else [""], [])
     parts, _, outside = arrange(["test/a.jpg", *(f"id_{i:04d}/a.jpg" for i in range(5))])
     assert [part.folder for part in parts] == [""]
     assert outside == []

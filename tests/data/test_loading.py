@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from deepsort_cli.core.errors import InputError
-from deepsort_cli.data.loading import REFUSED, advise, load_manifest, load_query_gallery
+from deepsort_cli.data.loading import REFUSED, advise, load_manifest, load_query_gallery, made_comparable
 from deepsort_cli.data.settings import ScanSettings
 
 WriteFlat = Callable[..., Path]
@@ -44,6 +44,29 @@ def folders(root: Path, person: PersonImage, names: list[str], images: int = 2) 
 def test_nothing_is_said_about_a_clean_dataset(split: Path, said: list[str]) -> None:
     advise(load_manifest(split, NO_CACHE), *load_query_gallery(split, NO_CACHE), NO_CACHE, warn=said.append)
     assert said == []
+
+
+def test_images_without_a_camera_share_none_with_the_other_set(tmp_path: Path, person: PersonImage) -> None:
+    """Each set numbers them for itself, so the query and its match would seem to come from one camera."""
+    for i, path in enumerate(("query/1/c1.png", "query/2/x.png", "gallery/1/c2.png", "gallery/2/y.png")):
+        (tmp_path / path).parent.mkdir(parents=True)
+        person(i).save(tmp_path / path)
+    for settings in (NO_CACHE, ScanSettings(), ScanSettings()):  # read, read and remembered, remembered
+        query, gallery = load_query_gallery(tmp_path, settings)
+        assert query.camids.tolist() == [1, 3]
+        assert gallery.camids.tolist() == [2, 4]
+    same = made_comparable(query, query)
+    assert same[0].camids.tolist() == same[1].camids.tolist()
+    assert query[1:].unnamed.tolist() == [True]  # type: ignore[union-attr]
+
+
+def test_a_second_gallery_folder_is_said_not_to_be_used(split: Path, write_flat: WriteFlat, said: list[str]) -> None:
+    load_query_gallery(split, NO_CACHE, notify=said.append)
+    assert said == []
+    write_flat(split / "gallery", {11: [3]})
+    _, gallery = load_query_gallery(split, NO_CACHE, notify=said.append)
+    assert gallery.root.name == "bounding_box_test"
+    assert said == [f"Using the bounding_box_test folder of {split} as gallery (gallery not used)."]
 
 
 def test_the_test_set_is_not_trained_on(split: Path, said: list[str], tmp_path: Path) -> None:

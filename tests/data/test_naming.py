@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.data.layouts import arrange
-from deepsort_cli.data.loading import load_manifest
+from deepsort_cli.data.loading import load_manifest, load_query_gallery
 from deepsort_cli.data.naming import LONGEST_PATH, compile_pattern, match_pattern
 from deepsort_cli.data.scan import scan_dataset
 from deepsort_cli.data.settings import ScanSettings
+from deepsort_cli.data.tables import read_csv
 
 
 @pytest.mark.parametrize(
@@ -29,6 +32,56 @@ from deepsort_cli.data.settings import ScanSettings
 )
 def test_a_pattern_is_found_anywhere_in_a_path(pattern: str, path: str, label: tuple[int, int | None] | None) -> None:
     assert match_pattern(compile_pattern(pattern), path) == label
+
+
+def test_of_numbers_below_zero_only_minus_one_is_one() -> None:
+    """A hyphen in front of a number is no sign, and nobody has the number −12."""
+    pattern = compile_pattern(r"cam\d(?P<pid>-?\d+)")
+    found = match_pattern(pattern, "cam1-12.jpg")
+    assert found is not None
+    assert found[0] > 10**9
+    assert match_pattern(pattern, "cam1-1.jpg") == (-1, None)
+
+
+TWINS = (unicodedata.normalize("NFC", "José"), unicodedata.normalize("NFD", "José"))
+
+
+@pytest.mark.parametrize("names", [("iiwucoup", "uejgtcuo"), TWINS])
+def test_names_that_would_be_confused_are_refused(names: tuple[str, str], tmp_path: Path) -> None:
+    """Two names of one checksum would be one person, one name composed in two ways two."""
+    message = "get the same number" if names != TWINS else "look the same"
+    folders = [f"{name}/{i}.png" for name in names for i in (1, 2)]
+    for pattern in (None, r"(?P<pid>[^/]+)/"):
+        with pytest.raises(InputError, match=f"people .* {message}"):
+            arrange(folders, pattern=pattern)
+    table = tmp_path / "people.csv"
+    table.write_text("path,pid\n" + "".join(f"{i}.png,{name}\n" for i, name in enumerate(names)), encoding="utf-8")
+    with pytest.raises(InputError, match=f"line 3: people .* {message}"):
+        read_csv(table)
+    for part, name in zip(("query", "gallery"), names, strict=True):
+        for i, folder in enumerate((name, "anna")):
+            (tmp_path / part / folder).mkdir(parents=True)
+            Image.new("RGB", (16, 32), (i, 0, 0)).save(tmp_path / part / folder / "1.png")
+    with pytest.raises(InputError, match=f"people .* {message}"):
+        load_query_gallery(tmp_path, ScanSettings(use_cache=False))
+
+
+def test_cameras_of_one_number_are_refused(tmp_path: Path) -> None:
+    """Letters are numbered as in the alphabet, so cameras 1 to f of a hexadecimal count would be confused."""
+    for paths, pattern in (
+        (["1/cam_1/x.png", "1/cam_a/x.png"], None),
+        (["cam1/0001_x.png", "cam_a/0001_x.png"], None),
+        (["1-0001.png", "a-0001.png"], r"(?P<camid>.)-(?P<pid>\d+)"),
+    ):
+        with pytest.raises(InputError, match="cameras 'a' and '1' .* get the same number, 1"):
+            arrange(paths, pattern=pattern)
+    table = tmp_path / "people.csv"
+    table.write_text("path,pid,camid\n1.png,1,1\n2.png,1,a\n")
+    with pytest.raises(InputError, match="line 3: cameras 'a' and '1'"):
+        read_csv(table)
+    table.write_text("path,pid,camid\n1.png,1,b\n2.png,01,B\n3.png,1.0,\n")
+    assert [entry.label.pid for entry in read_csv(table).entries] == [1, 1, 1]
+    assert arrange(["1/cam1/x.png", "001/camera_01/x.png"])[2] == []
 
 
 def test_names_become_the_same_number_every_time() -> None:

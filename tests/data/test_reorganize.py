@@ -79,6 +79,30 @@ def test_camera_goes_in_front_where_the_name_would_lose_it(tmp_path: Path, perso
     assert [(name, camera) for name, _, camera, _ in facts(tmp_path / "dst")] == [("c12_0001_c12abc.jpg", 12)]
 
 
+def test_named_cameras_and_distractors_are_read_back(tmp_path: Path, person: Callable[..., Image.Image]) -> None:
+    """A checksum is too long for a camera in a file name, and id_0000 is a person unless the file names say 0."""
+    named, cameras = tmp_path / "named", tmp_path / "cameras"
+    for i, path in enumerate(("front_1.png", "back_1.png", "b_2.png")):
+        named.mkdir(exist_ok=True)
+        person(i).save(named / path)
+    for i, path in enumerate(("cam1/0000_1.png", "cam1/0007_1.png", "cam2/0000_1.png", "cam2/0007_1.png")):
+        (cameras / path).parent.mkdir(parents=True, exist_ok=True)
+        person(i).save(cameras / path)
+    plan = plan_reorganize(named, pattern=r"(?P<camid>[a-z]+)_(?P<pid>\d+)")
+    assert plan.cameras == {"back": 1, "front": 3}  # b is 2 already
+    reorganize(plan, tmp_path / "a", "copy")
+    assert sorted(row[1:3] for row in facts(tmp_path / "a")) == [(1, 1), (1, 3), (2, 2)]
+    reorganize(plan_reorganize(cameras), tmp_path / "b", "copy")
+    assert sorted(row[1:] for row in facts(tmp_path / "b")) == sorted(row[1:] for row in facts(cameras))
+
+
+def test_images_of_other_sources_are_counted(tmp_path: Path, write_flat: WriteFlat) -> None:
+    """Two datasets number their people alike; put into one folder they become the same people."""
+    first, second = write_flat(tmp_path / "a", {1: [1, 1], 2: [1]}), write_flat(tmp_path / "b", {1: [5], 3: [1]})
+    assert reorganize(plan_reorganize(first), tmp_path / "dst", "copy") == Outcome(3, 0)
+    assert reorganize(plan_reorganize(second), tmp_path / "dst", "copy") == Outcome(2, 0, others=2)
+
+
 def test_names_differing_in_case_do_not_collide(tmp_path: Path, write_flat: WriteFlat) -> None:
     source = write_flat(tmp_path / "src", {1: [1, 2]})
     (source / "0001_c1_f0000000.jpg").rename(source / "0001_c1_a.JPG")

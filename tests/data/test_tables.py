@@ -32,7 +32,7 @@ def pictures(tmp_path: Path, person: PersonImage) -> Path:
 def test_a_csv_says_who_is_where(pictures: Path) -> None:
     table = pictures / "people.csv"
     table.write_text(
-        "Path;PID;camid;split\nphotos/IMG_0.png;7;b;train\nphotos/IMG_1.png;anna;2;train\n"
+        "Path;PID;camid;split\nphotos/IMG_0.png;7;b;train\nphotos/IMG_1.png;anna;3;train\n"
         "photos/IMG_2.png;anna;;test\n./photos/IMG_3.png;anna;north;query\n"
     )
     result = scan_dataset(table, NO_CACHE)
@@ -40,7 +40,7 @@ def test_a_csv_says_who_is_where(pictures: Path) -> None:
     pids = result.images.pids.tolist()
     assert pids[0] == 7
     assert pids[1] == pids[2] == pids[3] > 10**9
-    assert result.images.camids.tolist()[:2] == [2, 2]
+    assert result.images.camids.tolist()[:2] == [2, 3]
     train = load_manifest(table, NO_CACHE)
     assert train.paths == ("photos/IMG_0.png", "photos/IMG_1.png")
     assert train.file(0).is_file()
@@ -153,6 +153,10 @@ def test_msmt17_lists_divide_its_folders(tmp_path: Path, person: PersonImage) ->
     assert len(scan_dataset(tmp_path, ScanSettings(use_cache=False, layout="folders")).images) == 10
     (tmp_path / "test" / query.paths[0].removeprefix("test/")).unlink()
     assert [problem.reason for problem in scan_dataset(tmp_path, NO_CACHE).invalid] == ["missing"]
+    (tmp_path / "list_val.txt").write_text((tmp_path / "list_train.txt").read_text())
+    with pytest.raises(InputError, match=r"list_val.txt, line 1: .* already named otherwise.* in one list"):
+        scan_dataset(tmp_path, NO_CACHE)
+    (tmp_path / "list_val.txt").unlink()
     (tmp_path / "list_train.txt").write_text("no identity here\n")
     with pytest.raises(InputError, match="list_train.txt, line 1"):
         scan_dataset(tmp_path, NO_CACHE)

@@ -297,3 +297,16 @@ def test_rank_list_is_checked() -> None:
     with pytest.raises(ValueError, match="ranks are numbers from 1"):
         EvaluationSettings(ranks="0,5")
     assert EvaluationSettings(ranks="10,1,10").ranks == (1, 10)
+
+
+def test_failing_people_are_counted_and_files_that_are_always_written_named(
+    make_manifest: Callable[..., Manifest],
+) -> None:
+    """Pictures are drawn only where they are asked for."""
+    people = np.arange(1, 13)
+    data = prepare(make_manifest(people, np.ones(12)), make_manifest(people, np.full(12, 2), prefix="g"))
+    gallery = np.eye(12)
+    gallery[0] = -gallery[0] + 0.1
+    (text,) = [text for text in advice_of(evaluate(data, np.eye(12), gallery)) if "half of the mean AP" in text]
+    assert text.startswith("1 identity reaches less than half of the mean AP, the worst first: 1. csv/per_identity_ap")
+    assert "plots/" not in text

@@ -11,8 +11,8 @@ import pytest
 
 from deepsort_cli.core import InputError, RunError
 from deepsort_cli.core.mot import Comparison, read_table
-from deepsort_cli.evaluation.mot_files import find_pairs
-from deepsort_cli.evaluation.mot_score import COMBINED, Choice, Score, Scoring, write_csv
+from deepsort_cli.evaluation.mot_files import find_cameras, find_pairs
+from deepsort_cli.evaluation.mot_score import COMBINED, Choice, Score, Scoring, score_cameras, write_csv
 from deepsort_cli.evaluation.mot_score import score as score_files
 from deepsort_cli.evaluation.mot_score import score_comparisons as score_tables
 from deepsort_cli.evaluation.official_scorer import require_trackeval
@@ -81,6 +81,22 @@ def test_several_sequences_are_combined(tmp_path: Path) -> None:
         table = list(csv.DictReader(stream))
     assert [row["sequence"] for row in table] == ["A", "B", COMBINED]
     assert float(table[2]["MOTA"]) == pytest.approx(0.75)
+
+
+@pytest.mark.parametrize("choice", [Choice(), Choice(benchmark="MOT17"), Choice(gt_class=1)])
+def test_ground_truth_without_rows_is_scored_by_the_rules_of_the_others(tmp_path: Path, choice: Choice) -> None:
+    """A camera that nobody passed is no other benchmark; what a tracker finds there is wrong."""
+    for name in ("A", "B"):
+        sequence(tmp_path / "gt", name)
+        (tmp_path / "results").mkdir(exist_ok=True)
+        result(tmp_path / "results" / f"{name}.txt", [(frame, i, 100 * i) for frame in range(1, 7) for i in (1, 2)])
+    (tmp_path / "gt" / "A" / "gt" / "gt.txt").write_text("")
+    done = score_files(tmp_path / "gt", tmp_path / "results", choice)
+    across = score_cameras(find_cameras([tmp_path / "gt"], [tmp_path / "results"])[0], choice)
+    for scores in (done.scores, across.scores):
+        assert {one.rule for one in scores} == {"class 1" if choice.gt_class else "MOT17"}
+        assert [(one.false_positives, one.misses) for one in scores] == [(12, 0), (0, 0), (12, 0)]
+    assert [text.rpartition("/")[2] for text in done.warnings] == ["gt.txt: holds no row."]
 
 
 def test_rows_marked_zero_do_not_count(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from PIL import Image
 from deepsort_cli.core.errors import RunError
 from deepsort_cli.core.preprocess import Preprocess
 from deepsort_cli.data.manifest import Manifest
-from deepsort_cli.evaluation import page, plots, report
+from deepsort_cli.evaluation import page, page_tables, plots, report
 from deepsort_cli.evaluation.bootstrap import Difference, Interval
 from deepsort_cli.evaluation.evaluate import Evaluation, evaluate
 from deepsort_cli.evaluation.explanation import as_markdown
@@ -309,3 +309,13 @@ def test_page_in_a_real_browser(make_evaluation: MakeEvaluation, tmp_path: Path)
             assert result["up"] == ",".join(map(str, range(1, 13)))
             assert result["down"] == ",".join(map(str, range(12, 0, -1)))
         assert page.problems == []
+
+
+def test_long_person_ids_are_sorted_by_all_their_digits() -> None:
+    """People known by name have ten digits; six of them are the same for many."""
+    page = page_tables.sortable(
+        [("person id", "number"), ("AP, %", "rate")], [(3171474314, 1 / 3), (math.nan, math.nan)]
+    )
+    assert 'data-value="3171474314">3171474314<' in page
+    assert 'data-value="0.333333">33.33<' in page
+    assert page.count('data-value=""></td>') == 2

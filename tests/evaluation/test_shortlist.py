@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.evaluation import shortlist
-from deepsort_cli.evaluation.evaluate import Evaluation
+from deepsort_cli.evaluation.evaluate import Evaluation, evaluate
 from deepsort_cli.evaluation.settings import RerankSettings
 
 MakeEvaluation = Callable[..., Evaluation]
@@ -31,6 +31,19 @@ def test_a_full_shortlist_is_exact(make_evaluation: MakeEvaluation, metric: str)
     assert_allclose(full.retrieved_distance, exact.retrieved_distance, atol=1e-5)
     assert full.threshold == exact.threshold
     assert "lower bounds" in full.data.notes[-1]
+
+
+def test_embeddings_that_lie_close_together_are_counted_as_finely(make_evaluation: MakeEvaluation) -> None:
+    """All distances within a few of the usual bins would give an equal error rate of bins, not of pairs."""
+    usual = make_evaluation(bootstrap=20)
+    features = [x + 100 for x in (usual.query_features, usual.gallery_features)]
+    exact, full = (
+        evaluate(usual.data, *features, usual.settings.model_copy(update={"shortlist": k})) for k in (0, 1000)
+    )
+    assert exact.pairs.edges[-1] < 0.01
+    assert_array_equal(full.pairs.edges, exact.pairs.edges)
+    assert full.verification.eer == exact.verification.eer
+    assert full.threshold_found == exact.threshold_found
 
 
 def test_a_short_one_is_a_lower_bound(make_evaluation: MakeEvaluation) -> None:

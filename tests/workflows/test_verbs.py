@@ -43,6 +43,8 @@ class Notes(Listener):
     def note(self, message: str) -> None:
         self.notes.append(message)
 
+    warn = note
+
 
 def test_scan(market: Path) -> None:
     def steady(found: dict[str, Any]) -> dict[str, Any]:
@@ -66,6 +68,9 @@ def test_reorganize(market: Path, tmp_path: Path) -> None:
     assert (done.outcome.made, done.plan.identities) == (shown["made"], shown["identities"]) == (24, 12)
     names = [sorted(path.relative_to(tmp_path / top) for path in (tmp_path / top).rglob("*.png")) for top in "ab"]
     assert names[0] == names[1]
+    watch = Notes()
+    reorganize(market / "bounding_box_test", tmp_path / "a", mode="copy", listener=watch)
+    assert any("24 images of other sources lie in the folders" in text for text in watch.notes)
     with pytest.raises(InputError, match="`dst` is missing"):
         reorganize(market / "query")
 
