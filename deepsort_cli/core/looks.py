@@ -220,7 +220,8 @@ class Looks:
         for name in ("max_cosine_distance", "fps"):
             value = arrays.get(name)
             if value is not None:
-                if value.size != 1 or value.dtype.kind not in "fiu" or not 0 < float(value.reshape(-1)[0]) < np.inf:
-                    raise InputError(f"{where}: `{name}` must be one number above 0.")
-                known[name] = float(value.reshape(-1)[0])
+                number = float(value.reshape(-1)[0]) if value.size == 1 and value.dtype.kind in "fiu" else np.nan
+                if not 0 <= number < np.inf or (name == "fps" and number == 0):
+                    raise InputError(f"{where}: `{name}` must be one number{' above 0' if name == 'fps' else ''}.")
+                known[name] = number
         return cls(table, features, **known)

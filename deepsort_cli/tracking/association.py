@@ -184,8 +184,10 @@ def weighted_cost(
         threshold: largest admissible cosine distance.
         gate: the squared Mahalanobis distance that weighs as much as `threshold`.
     """
-    cost = weight * threshold * np.minimum(motion / gate, 1.0) + (1.0 - weight) * appearance
-    return np.where(appearance <= threshold, np.minimum(cost, threshold), np.inf)
+    admissible = appearance <= threshold
+    known = np.where(admissible, appearance, 0.0)  # no weight makes anything of an infinite distance
+    cost = weight * threshold * np.minimum(motion / gate, 1.0) + (1.0 - weight) * known
+    return np.where(admissible, np.minimum(cost, threshold), np.inf)
 
 
 def settled_rows(

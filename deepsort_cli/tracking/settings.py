@@ -16,6 +16,9 @@ CANONICAL_COSINE_DISTANCE = 0.2
 """Largest cosine distance of the paper's own network, where neither the user nor the Re-ID model says otherwise."""
 PER_THRESHOLD = 1.25
 """The usual distance between people, as a multiple of the largest cosine distance at which a look matches a track."""
+LEAST_DISTANCE = 1e-6
+"""The least between people: what was measured may be rounded to 0, and distances are divided by it."""
+NOBODY_ALIKE = "`{}`: `tracker.max_cosine_distance` is 0, so that nobody looks like anybody. Raise it, or set `{}`."
 START_SCORE = 0.7
 """Score from which a track begins, where that has to be sure and nothing is known of the detector."""
 FULL_SCORE = 0.5
@@ -377,7 +380,7 @@ class RefinementSettings(Settings):
 
     def link_options(self, threshold: float) -> LinkOptions:
         """What linking goes by, where `threshold` is the `max_cosine_distance` of the looks."""
-        distance = PER_THRESHOLD * threshold if self.link_distance is None else self.link_distance
+        distance = max(PER_THRESHOLD * threshold, LEAST_DISTANCE) if self.link_distance is None else self.link_distance
         return LinkOptions(distance, self.link_gap)
 
 
@@ -484,7 +487,7 @@ class CamerasSettings(Settings):
         """What people are told apart by, where `threshold` is the `max_cosine_distance` of the looks."""
         if self.distance is not None:
             return PeopleRule(min(SAME * self.distance, 2.0), self.distance, self.distance, USUAL_LOOKS, adapts=False)
-        across = min(PER_CAMERA * threshold, 2.0)
+        across = min(max(PER_CAMERA * threshold, LEAST_DISTANCE), 2.0)
         return PeopleRule(SAME * across, across, across, USUAL_LOOKS)
 
 

@@ -15,7 +15,7 @@ from deepsort_cli.settings.keywords import from_keywords
 from deepsort_cli.settings.refine import RefineSettings
 from deepsort_cli.tracking.evidence import Evidence
 from deepsort_cli.tracking.refinement import Refinement, refine_file
-from deepsort_cli.tracking.settings import CANONICAL_COSINE_DISTANCE, PER_THRESHOLD
+from deepsort_cli.tracking.settings import CANONICAL_COSINE_DISTANCE, NOBODY_ALIKE, PER_THRESHOLD
 from deepsort_cli.workflows.refine_across import run_across
 
 USUAL_FPS = 25.0
@@ -124,6 +124,8 @@ def _evidence(settings: RefineSettings, path: Path | None, listener: Listener) -
         )
     looks = Looks.load(path, key="looks")
     threshold, fps = looks.max_cosine_distance, settings.fps or looks.fps
+    if threshold == 0 and settings.refinement.link_distance is None:
+        raise InputError(NOBODY_ALIKE.format("refinement.link", "refinement.link_distance"))
     options = settings.refinement.link_options(CANONICAL_COSINE_DISTANCE if threshold is None else threshold)
     if settings.refinement.link_distance is not None:
         why = "`refinement.link_distance`"

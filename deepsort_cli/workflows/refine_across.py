@@ -21,7 +21,7 @@ from deepsort_cli.tracking.evidence import matching
 from deepsort_cli.tracking.people import Places
 from deepsort_cli.tracking.people.clustering import Tracklet, cluster
 from deepsort_cli.tracking.refinement import Gathering, KnownPerson, Refinement
-from deepsort_cli.tracking.settings import CANONICAL_COSINE_DISTANCE
+from deepsort_cli.tracking.settings import CANONICAL_COSINE_DISTANCE, NOBODY_ALIKE
 
 MOST = 20_000
 """Tracklets at once: a table of their distances takes 1.6 GB."""
@@ -72,6 +72,8 @@ def run_across(settings: RefineSettings, listener: Listener) -> Refinement:
     names = [camera.name for camera in cameras]
     places = Places.of(settings.across, names).knowing({camera.name: camera.looks.place for camera in cameras})
     threshold = _threshold(cameras, settings.looks, listener)
+    if threshold == 0 and settings.across.distance is None:
+        raise InputError(NOBODY_ALIKE.format("across.enabled", "across.distance"))
     rule = settings.across.rule(threshold)
     listener.note(f"people differ where their looks in two cameras are further apart than {rule.across:g} on average")
     if len(cameras) > 1:

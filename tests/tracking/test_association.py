@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -124,6 +125,13 @@ def test_weighted_cost(appearance: np.ndarray, weight: float, threshold: float, 
     np.testing.assert_allclose(alone[fits], threshold * np.minimum(motion[fits] / gate, 1))
     nearer = weighted_cost(appearance, motion / 2, weight, threshold, gate)
     assert (nearer <= cost).all()
+
+
+@pytest.mark.filterwarnings("error")
+def test_motion_alone_ranks_no_pair_without_a_look() -> None:
+    """Its distance is infinite, and infinity times no weight is no number."""
+    cost = weighted_cost(np.array([0.1, np.inf]), np.array([1.0, 1.0]), 1.0, threshold=0.2, gate=9.4877)
+    assert cost[1] == np.inf
 
 
 def test_motion_breaks_a_tie_of_looks() -> None:

@@ -214,7 +214,9 @@ class PeopleGallery:
         apart = ~overlapping(tracks.boxes)
         for trail in grown:
             i = next(i for i, other in enumerate(trails) if other is trail)
-            means = [other.looks.mean() for j, other in enumerate(trails) if other.mature and apart[i, j]]
+            # Who came back after a long time has no looks any more until the next clear one.
+            seen = [other for j, other in enumerate(trails) if other.mature and len(other.looks) and apart[i, j]]
+            means = [other.looks.mean() for other in seen]
             if means:
                 self._strangers.add(1.0 - np.array(means) @ trail.looks.mean())
             self._strangers.follow(camera, trail.looks.mean())

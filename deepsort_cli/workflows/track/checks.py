@@ -11,7 +11,7 @@ from deepsort_cli.core.files import Inputs, refuse_input
 from deepsort_cli.perception.catalogue import DEFAULT_DETECTOR, find
 from deepsort_cli.perception.detectors import HogDetector
 from deepsort_cli.settings.track import TrackSettings
-from deepsort_cli.tracking.settings import PER_THRESHOLD
+from deepsort_cli.tracking.settings import NOBODY_ALIKE, PER_THRESHOLD
 from deepsort_cli.video.outputs import Outputs, asked_for
 from deepsort_cli.video.sources import Source
 from deepsort_cli.workflows.track.auto_threshold import PERIOD
@@ -115,6 +115,7 @@ def _linked(settings: TrackSettings, parts: Parts) -> str:
 def check_looks(settings: TrackSettings, parts: Parts) -> None:
     """Refuse what needs looks where there are none; of a function neither are used where no model is wanted."""
     if parts.embedder is not None or parts.brings_features:
+        _check_distance(settings, parts.tracker.appearance_threshold)
         return
     keys = {
         "refinement.link": settings.refinement.link,
@@ -124,6 +125,15 @@ def check_looks(settings: TrackSettings, parts: Parts) -> None:
     for key, wanted in keys.items():
         if wanted:
             raise InputError(NO_LOOKS.format(key))
+
+
+def _check_distance(settings: TrackSettings, threshold: float) -> None:
+    """Refuse to tell people apart by parts of no distance at all."""
+    refinement, across = settings.refinement, settings.across
+    if threshold == 0 and refinement.link and refinement.link_distance is None:
+        raise InputError(NOBODY_ALIKE.format("refinement.link", "refinement.link_distance"))
+    if threshold == 0 and across.wanted and across.distance is None:
+        raise InputError(NOBODY_ALIKE.format(across.asked_by, "across.distance"))
 
 
 def files_read(settings: TrackSettings, parts: Parts, sources: Sequence[Source]) -> list[tuple[str, Path]]:

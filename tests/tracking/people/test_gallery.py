@@ -146,6 +146,16 @@ def test_people_of_an_earlier_run_keep_their_numbers() -> None:
         later.restore(before.people[2])
 
 
+def test_who_comes_back_unseen_after_a_long_time_hinders_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looks of tracks long gone are forgotten; such a track may return under its id, and behind somebody at first."""
+    monkeypatch.setattr(gallery_module, "FORGET_EVERY", 1)
+    gallery = PeopleGallery(RULE)
+    assert watch(gallery, "door", 0.0, {1: 1}) == [1]
+    assert watch(gallery, "door", 100.0, {2: 2}) == [2]
+    assert watch(gallery, "door", 200.0, {1: np.full(16, np.nan), 3: 3}) == [1, 3]
+    assert watch(gallery, "door", 202.0, {1: 1, 3: 3, 4: 4}) == [1, 3, 4]
+
+
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who is gone for longest is forgotten, but nobody who has a name."""
     monkeypatch.setattr(gallery_module, "MOST_PEOPLE", 3)

@@ -125,6 +125,25 @@ def test_without_looks_it_refuses_and_says_how_to_get_them(detections: Path, tmp
     assert [path.name for path in tmp_path.iterdir()] == ["det.txt"]
 
 
+def test_where_no_look_matches_the_distance_between_people_is_to_be_given(detections: Path, tmp_path: Path) -> None:
+    """The usual ones are parts of `max_cosine_distance`: of none, every track would fall to pieces."""
+    given = {"demo": DEMO, "detections": detections, "max_cosine_distance": 0}
+    with pytest.raises(InputError, match=r"`refinement\.link`: .* is 0, .*set `refinement\.link_distance`"):
+        deepsort.track("demo", link=True, **given)
+    with pytest.raises(InputError, match=r"`across\.enabled`: .* is 0, .*set `across\.distance`"):
+        deepsort.track("demo", across=True, **given)
+    out, looks = tmp_path / "a.txt", tmp_path / "a.npz"
+    files = {"save_txt": out, "save_csv": tmp_path / "a.csv", "save_looks": looks}
+    run = deepsort.track("demo", link=True, link_distance=0.25, **files, **given).finish()
+    assert run.summary.linking is not None
+    assert run.summary.linking.people == 2
+    with pytest.raises(InputError, match=r"set `refinement\.link_distance`"):
+        deepsort.refine(out, looks=looks, output=tmp_path / "b.txt", link=True)
+    with pytest.raises(InputError, match=r"set `across\.distance`"):
+        deepsort.refine(tmp_path / "a.csv", looks=looks, output=tmp_path / "b.csv", across=True)
+    deepsort.refine(out, looks=looks, output=tmp_path / "b.txt", link=True, link_distance=0.25)
+
+
 def test_what_is_assumed_about_looks_is_said(tmp_path: Path) -> None:
     """Looks of some other program, without threshold and frame rate; a file of looks that nobody needs."""
     rows = [[frame, 4, 20.0, 30, 30, 70] for frame in range(1, 10)]
