@@ -7,7 +7,7 @@ source gave, and needs neither pictures nor networks. Its arrays, for F frames a
 |---|---|---|
 | `recording` | text | JSON: what was recorded and how, see `Origin` |
 | `frame_index` | (F,) int64 | position of the frame in its source, from 0, ascending |
-| `frame_time` | (F,) float64 | its time in seconds, by the source's clock |
+| `frame_time` | (F,) float64 | its time in seconds, by the source's clock, ascending |
 | `frame_looked` | (F,) bool | whether the detector looked at it |
 | `frame_motion` | (F, 2, 3) float64 | camera motion from the recorded frame before, NaN where unknown; may be absent |
 | `frame` | (N,) int64 | the `frame_index` of a detection, ascending |
@@ -36,6 +36,7 @@ from pydantic import Field, ValidationError
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.faults import first_fault
 from deepsort_cli.core.settings import Settings
+from deepsort_cli.core.similarity import are_similarities
 from deepsort_cli.core.types import Detections, FloatArray, Frame, IntArray
 
 KEY = "recording"
@@ -253,6 +254,10 @@ def read_recording(path: Path, archive: Mapping[str, npt.NDArray[Any]]) -> Recor
         raise _fault(path, "frame_index", f"must ascend, within 0 to {LAST_INDEX:,}")
     if (np.diff(frame) < 0).any() or not np.isin(frame, frames).all():
         raise _fault(path, "frame", "must ascend, and hold positions of `frame_index` only")
+    if (np.diff(arrays["frame_time"]) <= 0).any():
+        raise _fault(path, "frame_time", "must ascend")
+    if motions is not None and not are_similarities(motions[np.isfinite(motions).all(axis=(1, 2))]).all():
+        raise _fault(path, "frame_motion", "must hold shifts, rotations and zooms only, [[a, −b, x], [b, a, y]]")
     detections = Detections(arrays["boxes"], arrays["scores"], arrays["classes"].astype(np.int64), features)
     return Recording(
         origin,

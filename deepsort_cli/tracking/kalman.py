@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from deepsort_cli.core.similarity import are_similarities
 from deepsort_cli.core.types import FloatArray, IntArray
 
 POSITION_WEIGHT = 1 / 20
@@ -139,9 +140,7 @@ def similarity(motion: npt.ArrayLike) -> FloatArray:
         raise ValueError(f"camera_motion must have shape (2, 3), the matrix [A | t] of pixels, got {matrix.shape}")
     if not np.isfinite(matrix).all():
         raise ValueError(f"camera_motion must be finite, got {matrix.tolist()}")
-    (a, b), (c, d) = matrix[:, :2]
-    scale = np.hypot(a, c)
-    if scale < 1e-6 or max(abs(a - d), abs(b + c)) > 1e-3 * scale:
+    if not are_similarities(matrix):
         raise ValueError(
             "camera_motion must be a similarity, rotation × scale with a translation: [[a, −b, tx], [b, a, ty]]; "
             f"got {matrix.tolist()}. Fit one, for example with cv2.estimateAffinePartial2D."
