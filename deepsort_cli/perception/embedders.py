@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -104,6 +105,7 @@ class Embedder:
             raise InputError(f"{session.path}: {error}") from None
         if fault is not None:
             warn(fault)
+        self._warn, self._told = warn, threading.Event()
         self.embedding_size = int(output.shape[1])
         self.metadata = metadata.model_copy(update={"embedding_size": self.embedding_size})
         self.threshold = metadata.threshold
@@ -134,10 +136,24 @@ class Embedder:
             return np.empty((0, self.embedding_size), dtype=np.float32)
         parts = [self._forward(crops[i : i + self._batch_size]) for i in range(0, len(crops), self._batch_size)]
         features = parts[0] if len(parts) == 1 else np.concatenate(parts)
-        norms = np.linalg.norm(features, axis=1, keepdims=True)
-        # A zero embedding has no direction: NaN, appearance unknown.
-        unit: Features = np.divide(features, norms, out=np.full_like(features, np.nan), where=norms > 0)
+        with np.errstate(over="ignore", invalid="ignore"):
+            norms = np.linalg.norm(features, axis=1, keepdims=True)
+        # A zero embedding has no direction, nor has one that is no number: NaN, appearance unknown.
+        finite = np.isfinite(norms)
+        if not finite.all():
+            self._tell_broken(int(np.count_nonzero(~finite)), len(crops))
+        unit: Features = np.divide(features, norms, out=np.full_like(features, np.nan), where=(norms > 0) & finite)
         return unit
+
+    def _tell_broken(self, broken: int, count: int) -> None:
+        """Say once that the network gives no numbers for some crops."""
+        if not self._told.is_set():
+            self._told.set()
+            self._warn(
+                f"{self.name}: {broken} of {counted(count, 'crop')} came out as no numbers (NaN or infinite), and more "
+                "may: their appearance is unknown. The model is broken, or overflows in half precision: export it "
+                "again, in float32."
+            )
 
     def _first_run(
         self, metadata: EmbedderMetadata, count: int, *, fixed: bool

@@ -62,6 +62,7 @@ class Fate:
             (counts.below_conf, f"below `detector.conf`={self.conf:g}"),
             (counts.other_class, f"of other classes ({others})"),
             (counts.below_conf_other_class, "of other classes and below `detector.conf`"),
+            (counts.broken, "with boxes that are no numbers"),
             (counts.suppressed, "dropped by NMS: they overlap a better one"),
             (counts.over_limit, "beyond `detector.max_det`"),
             (counts.outside, "outside the picture"),
@@ -119,6 +120,7 @@ class Fate:
             "area": self.unusable,
             "both": counts.below_conf_other_class,
             "outside": counts.outside,
+            "broken": counts.broken,
         }
         low = (
             f"everything scores below `detector.conf`={self.conf:g}, at most {counts.best_score:.2f}: lower "
@@ -138,6 +140,8 @@ class Fate:
             "both": f"everything is of other classes and below `detector.conf`={self.conf:g}: set `detector.classes` "
             "or lower `detector.conf`.",
             "outside": "the boxes lie outside the picture. Are they in pixels of this source?",
+            "broken": "the boxes are no numbers: the model is broken, or overflows in half precision. Export it "
+            "again, in float32.",
         }[max(causes, key=lambda name: causes[name])]
 
     def no_area(self) -> str:

@@ -68,6 +68,25 @@ def test_an_embedding_without_direction_is_unknown(colour_embedder) -> None:
     assert np.isnan(features).all()
 
 
+def test_embeddings_that_are_no_numbers_are_unknown_and_said_once(tmp_path: Path, write_model) -> None:
+    """A black crop gives 0 / 0, those that open the model do not."""
+    nodes = [
+        helper.make_node("ReduceMean", ["images"], ["channels"], axes=[2, 3], keepdims=0),
+        helper.make_node("ReduceMean", ["channels"], ["all"], axes=[1], keepdims=1),
+        helper.make_node("Div", ["channels", "all"], ["output"]),
+    ]
+    path = write_model(tmp_path / "e.onnx", nodes, ["output"], input_shape=("n", 3, 8, 4), metadata=plain())
+    said: list[str] = []
+    embedder = open_embedder(EmbedderSettings(model_path=str(path)), warn=said.append)
+    assert embedder is not None
+    assert not said
+    crops = [np.zeros((9, 9, 3), np.uint8), np.full((9, 9, 3), 90, np.uint8)]
+    for _ in range(2):
+        assert np.isnan(embedder.embed_crops(crops)).all(axis=1).tolist() == [True, False]
+    assert len(said) == 1
+    assert "e.onnx: 1 of 2 crops came out as no numbers" in said[0]
+
+
 def test_no_boxes(colour_embedder) -> None:
     embedder = load(colour_embedder())
     assert embedder(stripes()[0], np.empty((0, 4))).shape == (0, 3)

@@ -34,6 +34,7 @@ def fate(unusable: int = 0, begun: int = 0, unconfirmed: int = 0, beyond: int = 
             "set `detector.classes` or lower `detector.conf`",
         ),
         (fate(found=7, outside=7), "7 outside the picture", "in pixels of this source"),
+        (fate(found=7, broken=7), "7 with boxes that are no numbers", "in float32"),
         (fate(found=7, kept=7, unusable=7), "7 without area", "width and height in pixels"),
         (fate(beyond=7), "7 in frames behind the last one", "frames that the source does not have"),
         (fate(found=7, kept=7, begun=4, unconfirmed=4), "4 of 4 tracks never confirmed (seen in 3", "`tracker.n_init`"),

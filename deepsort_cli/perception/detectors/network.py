@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -76,18 +78,23 @@ class OnnxDetector(ImageDetector):
         self._floor = min(self.conf, FLOOR)
         self.tally = Tally(self._floor, self.class_names)
         self._letterbox = Letterbox(_pixels(self.head.pixels, session, settings))
+        self._warn, self._told = warn, threading.Event()
 
     def __call__(self, image: Image) -> Detections:
         size = self._input_shape(image)
         blob, geometry = self._letterbox(image, size)
         outputs: Outputs = self._session.run(blob)
         index, scores, class_ids = self.head.read(outputs, self._floor)
+        if not len(index) and not self._told.is_set() and any(map(_holds_nan, outputs)):
+            self._tell_broken("confidences")
         chosen, counts = self.tally.choose(scores, class_ids, self.conf, self._wanted)
         rows, scores, class_ids = index[chosen], scores[chosen], class_ids[chosen]
         boxes = self.head.locate(outputs, rows, size)
         finite = np.isfinite(boxes).all(axis=1)
-        if not finite.all():
+        broken = int(np.count_nonzero(~finite))
+        if broken:
             boxes, scores, class_ids, rows = boxes[finite], scores[finite], class_ids[finite], rows[finite]
+            self._tell_broken("boxes")
         if self.head.needs_nms or self._agnostic:
             keep = nms(boxes, scores, None if self._agnostic else class_ids, self._iou)
         else:
@@ -98,8 +105,17 @@ class OnnxDetector(ImageDetector):
             extras = self.head.tell(outputs, rows[limited], size)
             found = found.with_data(in_picture(extras, geometry, found.boxes, size))
         found = clipped(found, image)
-        self.tally.add(counts.resolved(len(keep), len(limited), len(found)))
+        self.tally.add(counts.resolved(len(keep), len(limited), len(found), broken=broken))
         return found
+
+    def _tell_broken(self, what: str) -> None:
+        """Say once, whatever the source, that the network gives no numbers."""
+        if not self._told.is_set():
+            self._told.set()
+            self._warn(
+                f"{self.name}: some of its {what} are no numbers (NaN), and what they are of is not found. The model "
+                "is broken, or overflows in half precision: export it again, in float32."
+            )
 
     def _takes_rectangles(self, settings: DetectorSettings, outputs: Outputs) -> bool:
         """Whether the input may follow the shape of the image: tried out, because exports promise more than they hold.
@@ -176,6 +192,10 @@ def _first_run(session: Session, sizes: Sequence[Size], warn: Warn) -> tuple[Siz
             f"{first} It fails at all usual sizes: `detector.imgsz` height,width names the one it was made for."
         )
     raise first or RunError("no input size to run it at")
+
+
+def _holds_nan(output: np.ndarray[Any, Any]) -> bool:
+    return output.dtype.kind == "f" and bool(np.isnan(output).any())
 
 
 def _grey(size: Size, session: Session) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:

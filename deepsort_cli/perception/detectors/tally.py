@@ -25,7 +25,8 @@ class DetectionCounts:
         below_conf: of the wanted classes, but below the confidence asked for.
         other_class: at least as confident as asked for, but of a class that was not asked for.
         below_conf_other_class: neither.
-        suppressed: overlapped a better box (NMS), or boxes that are no numbers.
+        broken: boxes that are no numbers.
+        suppressed: overlapped a better box (NMS).
         over_limit: beyond `max_det`.
         outside: nothing of the box lies within the picture.
         kept: the detections given.
@@ -39,6 +40,7 @@ class DetectionCounts:
     below_conf: int = 0
     other_class: int = 0
     below_conf_other_class: int = 0
+    broken: int = 0
     suppressed: int = 0
     over_limit: int = 0
     outside: int = 0
@@ -47,12 +49,14 @@ class DetectionCounts:
     classes: Mapping[str, int] = field(default_factory=dict)
     floor: float = FLOOR
 
-    def resolved(self, unsuppressed: int, limited: int, kept: int) -> DetectionCounts:
-        """One frame's counts completed by how many were left after NMS, after the limit, and in the end."""
+    def resolved(self, unsuppressed: int, limited: int, kept: int, *, broken: int = 0) -> DetectionCounts:
+        """One frame's counts completed by how many were left after NMS, after the limit, and in the end, and how many
+        had boxes that are no numbers."""
         passed = self.found - self.below_conf - self.other_class - self.below_conf_other_class
         return replace(
             self,
-            suppressed=passed - unsuppressed,
+            broken=broken,
+            suppressed=passed - broken - unsuppressed,
             over_limit=unsuppressed - limited,
             outside=limited - kept,
             kept=kept,
@@ -121,7 +125,7 @@ class Tally:
 
 
 SUMS = (
-    "frames", "found", "below_conf", "other_class", "below_conf_other_class", "suppressed", "over_limit", "outside",
-    "kept",
+    "frames", "found", "below_conf", "other_class", "below_conf_other_class", "broken", "suppressed", "over_limit",
+    "outside", "kept",
 )  # fmt: skip
 """The counts that add up over frames."""

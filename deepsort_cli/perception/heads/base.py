@@ -342,15 +342,21 @@ def tell_maps(seen: Seen, rows: int, *, names: tuple[str, ...] = ("masks",)) -> 
 UNIT_LIMIT = 2.0
 
 
+def numbers(boxes: Array) -> Array:
+    """The (n, 4) boxes that are numbers: one that is none, of a network that overflows, says nothing of the others."""
+    finite = np.isfinite(boxes).all(axis=1)
+    return boxes if finite.all() else boxes[finite]
+
+
 def are_unit(boxes: Array) -> bool:
     """Whether boxes are parts of the picture (0-1) rather than pixels: none of many reaches beyond two pixels."""
-    largest = float(np.abs(boxes).max(initial=0.0)) if boxes.size else 0.0
+    largest = float(np.abs(numbers(boxes)).max(initial=0.0)) if boxes.size else 0.0
     return 0.0 < largest <= UNIT_LIMIT
 
 
 def unit_of(boxes: Array) -> bool | None:
     """`are_unit`, or None where boxes are all 0, as a model answers a grey image that drops its weak candidates."""
-    return are_unit(boxes) if boxes.any() else None
+    return are_unit(boxes) if numbers(boxes).any() else None
 
 
 def scaled(boxes: FloatArray, size: Size, *, unit: bool | None) -> FloatArray:

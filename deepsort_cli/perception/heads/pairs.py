@@ -37,6 +37,7 @@ from deepsort_cli.perception.heads.base import (
     cells,
     corners,
     is_grid,
+    numbers,
     scaled,
     table,
     unit_of,
@@ -107,10 +108,11 @@ def _match(seen: Seen, name: str) -> Match | None:
     else:
         activation = activation_of(scores, name)
         read, classes = partial(_read, pair=pair, activation=activation), scores.shape[1]
-    known = any(seen.find(word) is not None for word in KNOWN_NAMES.get(name, ()))
-    doubt = "" if known or seen.forced else DOUBTS.get(name, "")
-    centred = _are_centred(boxes)
-    if not centred and not seen.forced and _inside_out(boxes).mean() > 0.2:
+    named = any(seen.find(word) is not None for word in KNOWN_NAMES.get(name, ()))
+    doubt = "" if named or seen.forced else DOUBTS.get(name, "")
+    known = numbers(boxes)
+    centred = len(known) > 0 and _are_centred(known)
+    if len(known) and not centred and not seen.forced and _inside_out(known).mean() > 0.2:
         raise Unfit(f"read as {name}, its boxes are neither corners nor centres: many end before they begin")
     locate = partial(_locate, pair=pair, unit=unit_of(boxes), centred=centred)
     return Match(2, Head(name, classes, read, locate, SHOWN[name], needs_nms=True, doubt=doubt))

@@ -71,10 +71,12 @@ def _match(seen: Seen, name: str) -> Match | None:
 def _is_decoded(array: Array, size: Size, strides: tuple[int, ...]) -> bool:
     """A grey image tells: offsets within a cell stay small, pixels reach the far corner, and parts of 1 are ordered."""
     places = array[0, :, :2].astype(np.float64)
-    if np.abs(places).max() > min(size) / 2:
+    finite = np.isfinite(places).all(axis=1)
+    places = places[finite]
+    if np.abs(places).max(initial=0.0) > min(size) / 2:
         return True
     cell, stride = grid(size, strides)
-    expected = (cell + 0.5) * stride[:, None] / (size[1], size[0])
+    expected = ((cell + 0.5) * stride[:, None] / (size[1], size[0]))[finite]
     return bool(places.std() > 0 and np.corrcoef(places.ravel(), expected.ravel())[0, 1] > 0.9)
 
 

@@ -8,7 +8,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from deepsort_cli.core.errors import InputError
-from deepsort_cli.core.types import Detections
+from deepsort_cli.core.types import Detections, Frame
 from deepsort_cli.perception.detectors import OnnxDetector, open_detector
 from deepsort_cli.perception.settings import DetectorSettings, RuntimeSettings
 
@@ -297,6 +297,39 @@ def test_people_are_found_in_real_video(
     found = found_people(detector)
     assert found[0] >= recall
     assert found[1] >= precision
+
+
+def test_what_is_no_number_is_said_once_and_counted(constant_model) -> None:
+    """A network that overflows: of boxes others are found still, of confidences nothing is."""
+    said: list[str] = []
+    rows = v8((32, 32, 20, 20, 0.9, 0), (10, np.nan, 9, 9, 0.8, 0))
+    settings = DetectorSettings(model_path=str(constant_model(rows)))
+    detector = open_detector(settings, warn=said.append)
+    for one in (detector, detector.fresh()):
+        assert len(one.detect(Frame(0, np.zeros((64, 64, 3), np.uint8), 0.0))) == 1
+        assert (one.tally.counts.broken, one.tally.counts.suppressed) == (1, 0)
+    assert len(said) == 1
+    assert "some of its boxes are no numbers" in said[0]
+
+
+def test_confidences_that_are_no_numbers_are_said(tmp_path: Path, write_model) -> None:
+    """A black picture gives 0 / 0, the grey one that opens the model does not."""
+    nodes = [
+        helper.make_node("ReduceMean", ["images"], ["mean"], keepdims=0),
+        helper.make_node("Div", ["mean", "mean"], ["one"]),
+        helper.make_node("Mul", ["rows", "one"], ["output0"]),
+    ]
+    path = write_model(
+        tmp_path / "black.onnx", nodes, ["output0"], constants={"rows": v8((32, 32, 20, 20, 0.9, 0)).astype(np.float32)}
+    )
+    said: list[str] = []
+    detector = open_detector(DetectorSettings(model_path=str(path), classes="all"), warn=said.append)
+    assert len(detector(np.full((64, 64, 3), 90, np.uint8))) == 1
+    assert not said
+    for _ in range(2):
+        assert len(detector(np.zeros((64, 64, 3), np.uint8))) == 0
+    assert len(said) == 1
+    assert "some of its confidences are no numbers" in said[0]
 
 
 def test_what_became_of_the_candidates_is_counted(constant_model) -> None:

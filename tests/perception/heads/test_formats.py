@@ -479,6 +479,22 @@ def test_boxes_in_parts_of_the_picture_are_scaled(constant_model, name: str) -> 
     np.testing.assert_allclose(found.boxes, [PERSON], atol=1e-3)
 
 
+@pytest.mark.parametrize("name", sorted(EXAMPLES.keys() - {"nanodet", "picodet", "rtmo", "yolov6"}))
+def test_a_box_that_is_no_number_moves_no_other(constant_model, name: str) -> None:
+    """Those of the others are parts of the picture still."""
+    example = EXAMPLES[name][0]
+    boxes = np.array(IN_INPUT[example.fit]) / SIZE
+    found = []
+    for second in (boxes[1], np.full(4, np.nan)):
+        outputs = example.build(np.array([boxes[0], second]))
+        path = constant_model(
+            *outputs.values(), outputs=list(outputs), extra_inputs=example.inputs, input_shape=(1, 3, SIZE, SIZE)
+        )
+        found.append(open_detector(DetectorSettings(model_path=str(path), head=name, classes="all", conf=0.5))(PICTURE))
+    assert (len(found[0]), len(found[1])) == (2, 1)
+    np.testing.assert_allclose(found[1].boxes, found[0].boxes[:1], atol=1e-3)
+
+
 def test_a_head_that_does_not_exist_names_the_nearest() -> None:
     with pytest.raises(ValueError, match=r"nearest: yolov10.*expected auto, .*yolox"):
         DetectorSettings(head="yolo10")
