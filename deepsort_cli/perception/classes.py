@@ -23,6 +23,9 @@ _COCO = (
 COCO_NAMES: dict[int, str] = dict(enumerate(_COCO))
 """The 80 classes of COCO, in the order every COCO detector uses."""
 
+MOST_CLASSES = 100_000
+"""More than any detector has: a name is made for every number below the largest."""
+
 _COCO_GAPS = {12, 26, 29, 30, 45, 66, 68, 69, 71, 83}
 _COCO_IDS = [number for number in range(1, 91) if number not in _COCO_GAPS]
 COCO91_NAMES: dict[int, str] = dict(zip(_COCO_IDS, _COCO, strict=True))
@@ -40,16 +43,20 @@ def parse_literal(text: str | None) -> object:
 
 
 def parse_names(text: str | None) -> dict[int, str]:
-    """The `names` property of a model (`{0: 'person', …}` or a list) as a mapping; empty where it is not readable."""
+    """The `names` property of a model (`{0: 'person', …}` or a list) as a mapping; empty where it is not readable.
+
+    Numbers that are none of a class, as −1 for the background, are left out.
+    """
     value = parse_literal(text)
     if isinstance(value, list | tuple):
         value = dict(enumerate(value))
     if not isinstance(value, dict):
         return {}
     try:
-        return {int(number): str(name) for number, name in value.items()}
-    except (TypeError, ValueError):
+        names = {int(number): str(name) for number, name in value.items()}
+    except (TypeError, ValueError, OverflowError):
         return {}
+    return {number: name for number, name in names.items() if 0 <= number < MOST_CLASSES}
 
 
 def names_for(count: int | None, given: Mapping[int, str], *, coco91: bool = False) -> dict[int, str]:
@@ -78,27 +85,29 @@ def select_classes(names: Mapping[int, str], wanted: Sequence[str]) -> frozenset
     Args:
         names: name by class number.
         wanted: names (in any case) or numbers; `all` for everything. Empty means person where there is such a class,
-            else everything.
+            else everything. A name that several classes have means all of them.
 
     Raises:
         InputError: a name or number the detector does not have.
     """
-    by_name = {name.lower(): number for number, name in names.items()}
+    by_name: dict[str, set[int]] = {}
+    for number, name in names.items():
+        by_name.setdefault(name.lower(), set()).add(number)
     if not wanted:
-        return frozenset({by_name["person"]}) if "person" in by_name else None
+        return frozenset(by_name["person"]) if "person" in by_name else None
     if any(item.lower() == "all" for item in wanted):
         return None
-    chosen = set()
+    chosen: set[int] = set()
     for item in wanted:
-        number = int(item) if item.isdecimal() else by_name.get(item.lower())
-        if number is None:
+        numbers = {int(item)} if item.isdecimal() else by_name.get(item.lower())
+        if numbers is None:
             close = difflib.get_close_matches(item.lower(), by_name, n=1, cutoff=0.0)
             hint = f" The nearest name is {close[0]!r}." if close else ""
             raise InputError(f"`detector.classes` {item}: the detector has no class of this name.{hint}")
-        if number not in names:
+        if not numbers <= names.keys():
             raise InputError(
                 f"`detector.classes` {item}: the detector's classes are numbered {min(names)} to {max(names)}"
                 f"{'' if len(names) == max(names) - min(names) + 1 else ', with gaps'}."
             )
-        chosen.add(number)
+        chosen |= numbers
     return frozenset(chosen)

@@ -23,6 +23,8 @@ def test_coco_is_complete() -> None:
         ("{'a': 'b'}", {}),
         ("[" * 5000, {}),
         ("3", {}),
+        ("{-1: 'background', 0: 'person', 1000000000: 'x'}", {0: "person"}),
+        ("{1e999: 'x'}", {}),
     ],
 )
 def test_names_are_read_from_metadata_without_running_it(text: str | None, names: dict[int, str]) -> None:
@@ -43,6 +45,13 @@ def test_person_is_the_default_where_there_is_one() -> None:
 def test_names_and_numbers_can_be_mixed() -> None:
     assert select_classes(COCO_NAMES, ("Person", "2", "traffic light")) == {0, 2, 9}
     assert select_classes(COCO_NAMES, ("all",)) is None
+
+
+def test_a_name_of_several_classes_means_all_of_them() -> None:
+    """As of datasets put together, which called the same thing alike but for a capital."""
+    names = {0: "person", 1: "car", 2: "Person", 3: "Car"}
+    assert select_classes(names, ()) == {0, 2}
+    assert select_classes(names, ("car", "0")) == {0, 1, 3}
 
 
 @pytest.mark.parametrize(("item", "hint"), [("persn", "'person'"), ("80", "0 to 79"), ("-1", "no class")])
