@@ -71,6 +71,11 @@ class OnnxDetector(ImageDetector):
                 f"{self.name}: {self.head.doubt}. Where boxes are wrong or missing, name its head, or what it is "
                 "to be shown: `detector.head`, `detector.color`, `detector.scale`, `detector.mean`, `detector.std`."
             )
+        if settings.iou is not None and not (self.head.needs_nms or self._agnostic):
+            warn(
+                f"`detector.iou` changes nothing: {self.name} gives each object once ({self.head.name}). "
+                "`detector.agnostic_nms` suppresses overlaps of its boxes."
+            )
         self._rectangular = self._takes_rectangles(settings, outputs)
         given = parse_names(session.metadata.get("names"))
         self.class_names = names_for(self.head.classes, given, coco91=self.head.coco91)

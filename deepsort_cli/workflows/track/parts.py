@@ -13,7 +13,7 @@ from deepsort_cli.core.files import file_sha256
 from deepsort_cli.perception.camera_motion import CameraMotion
 from deepsort_cli.perception.catalogue import default_detector
 from deepsort_cli.perception.classes import COCO_NAMES
-from deepsort_cli.perception.detectors import Detector, open_detector
+from deepsort_cli.perception.detectors import Detector, HogDetector, OnnxDetector, open_detector
 from deepsort_cli.perception.embedders import Embedder, open_embedder
 from deepsort_cli.perception.functions import Detect, Embed, FunctionDetector, FunctionEmbedder
 from deepsort_cli.perception.settings import DetectorSettings, RuntimeSettings
@@ -24,6 +24,27 @@ from deepsort_cli.tracking import TrackerSettings
 MOST_WORKERS = 8
 _MODELS = ("detector", "detector_sha256", "embedder", "embedder_sha256", "threshold")
 EMBEDS_ALL = "all detections are embedded, as they are recorded: `tracker.refresh_every` is left out of this run"
+HEEDED: dict[type[Detector], tuple[str, ...]] = {
+    StoredDetections: ("conf", "iou", "classes"),
+    HogDetector: (
+        "model_path",
+        "conf",
+        "iou",
+        "classes",
+        "max_det",
+        "agnostic_nms",
+        "interval",
+        "hog_stride",
+        "hog_scale",
+    ),
+    OnnxDetector: tuple(name for name in DetectorSettings.model_fields if not name.startswith("hog_")),
+}
+"""Settings of detectors that change something, by kind; functions refuse what they do not heed."""
+KINDS = {
+    StoredDetections: "detections are stored (`detections`)",
+    HogDetector: "the detector is hog, no network",
+    OnnxDetector: "the detector is not hog",
+}
 OTHER_STRIDE = (
     "`detections` {}: the camera's motion was recorded between frames of which `input.stride` leaves out some, so it "
     "is not compensated"
@@ -138,6 +159,7 @@ def open_parts(settings: TrackSettings, functions: Functions, listener: Listener
     runtime = settings.runtime.model_copy(update={"threads": settings.runtime.threads or max(1, cpus // workers)})
 
     detector = _open_detector(settings, functions.detect, runtime, listener, lock)
+    _tell_unheard(settings, detector, listener)
     named = settings.reid.model_path is not None or functions.embed is not None
     embedder: Embedder | FunctionEmbedder | None = None
     if functions.embed is not None:
@@ -176,6 +198,18 @@ def _open_detector(
     wanted = usual(wanted)
     conf = wanted.lowest_confidence() if low is None else low
     return open_detector(wanted.model_copy(update={"conf": conf}), runtime, listener.warn)
+
+
+def _tell_unheard(settings: TrackSettings, detector: Detector, listener: Listener) -> None:
+    """Say which settings of the detector change nothing with this kind of it; those of a preset are nobody's wish."""
+    kind = next((kind for kind in HEEDED if isinstance(detector, kind)), None)
+    if kind is None:
+        return
+    usual, preset = DetectorSettings(), settings.presets[settings.preset]
+    for name in DetectorSettings.model_fields:
+        value = getattr(settings.detector, name)
+        if name not in HEEDED[kind] and value not in (getattr(usual, name), preset.get(f"detector.{name}")):
+            listener.warn(f"`detector.{name}` changes nothing, as {KINDS[kind]}.")
 
 
 def usual(detector: DetectorSettings) -> DetectorSettings:

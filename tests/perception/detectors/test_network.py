@@ -79,8 +79,13 @@ def test_classes_by_name_number_and_default(constant_model) -> None:
 def test_end_to_end_models_are_not_suppressed_again(constant_model) -> None:
     output = np.zeros((1, 300, 6), np.float32)
     output[0, :2] = [[10, 10, 30, 30, 0.6, 0], [10, 10, 30, 31, 0.7, 0]]
-    found = detect(constant_model(output), np.zeros((64, 64, 3), np.uint8))
-    np.testing.assert_allclose(found.scores, [0.7, 0.6], rtol=1e-6)
+    path, image = str(constant_model(output)), np.zeros((64, 64, 3), np.uint8)
+    said: list[str] = []
+    for iou, agnostic, scores in ((None, False, [0.7, 0.6]), (0.3, False, [0.7, 0.6]), (0.3, True, [0.7])):
+        settings = DetectorSettings(model_path=path, iou=iou, agnostic_nms=agnostic)
+        np.testing.assert_allclose(open_detector(settings, warn=said.append)(image).scores, scores, rtol=1e-6)
+    assert len(said) == 1
+    assert said[0].startswith("`detector.iou` changes nothing: constant.onnx gives each object once")
 
 
 @pytest.mark.parametrize(("head", "colour"), [("yolov8", (0, 0, 255)), ("yolox", (255, 0, 0))])

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 import pytest
 
+import deepsort_cli as deepsort
 from deepsort_cli.core import Detections, Frame, InputError, RunError, Tracks
 from deepsort_cli.core.events import Listener
 from deepsort_cli.perception.settings import CameraMotionSettings, DetectorSettings, EmbedderSettings
@@ -430,6 +431,25 @@ class TestOptions:
         tracker = TrackerSettings(max_cosine_distance=given)
         summary = made(demo=demo, reid=EmbedderSettings(), tracker=tracker).finish().summary
         assert summary.max_cosine_distance == expected
+
+
+def test_what_changes_nothing_with_this_detector_is_said(tmp_path: Path) -> None:
+    stored = tmp_path / "det.txt"
+    stored.write_text("1,-1,10,10,20,40,0.9\n")
+
+    def said(**keywords: Any) -> list[str]:
+        heard = Heard()
+        deepsort.track("demo", reid="none", max_frames=1, listener=heard, **keywords).close()
+        return [warning for warning in heard.warnings if "changes nothing" in warning]
+
+    told = said(detections=stored, detector="hog", detect_every=3, max_det=5, conf=0.2, iou=0.5)
+    assert [warning.partition(" ")[0] for warning in told] == [
+        "`detector.model_path`", "`detector.max_det`", "`detector.interval`",
+    ]  # fmt: skip
+    assert all(warning.endswith("as detections are stored (`detections`).") for warning in told)
+    assert not said(detections=stored, preset="fast"), "the preset's own, which is nobody's wish"
+    (told_of_hog,) = said(detector=DetectorSettings(model_path="hog", color="BGR", interval=2, hog_stride=16))
+    assert told_of_hog == "`detector.color` changes nothing, as the detector is hog, no network."
 
 
 class TestFate:
