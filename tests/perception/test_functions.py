@@ -38,6 +38,7 @@ def found(answer: Any, **settings: Any) -> list[float]:
     return detector(answer, **settings).detect(Frame(0, IMAGE, 0.0)).scores.tolist()
 
 
+@pytest.mark.filterwarnings("error")
 def test_everything_is_kept_unless_settings_say_otherwise() -> None:
     overlapping = [[10, 10, 40, 90, 0.9], [11, 10, 41, 90, 0.8]]
     assert found(ROWS) == [0.9, 0.2]
@@ -46,6 +47,7 @@ def test_everything_is_kept_unless_settings_say_otherwise() -> None:
     assert found(ROWS, names=["person", "bicycle", "car"], classes="all") == [0.9, 0.2]
     assert found(overlapping) == [0.9, 0.8]
     assert found(overlapping, iou=0.5) == [0.9]
+    assert found([[-np.inf, np.inf, np.inf, np.inf, 1.0], *overlapping], iou=0.5) == [1.0, 0.9]
     assert found(np.empty((0, 6))) == []
 
 

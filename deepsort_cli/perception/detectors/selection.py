@@ -32,6 +32,7 @@ class Selection:
             found = found[chosen]
         kept = found
         if self._iou is not None and len(found) > 1:
-            kept = found[np.sort(nms(found.boxes, found.scores, found.class_ids, self._iou))]
+            with np.errstate(invalid="ignore", over="ignore"):  # boxes of functions may be infinite: these overlap none
+                kept = found[np.sort(nms(found.boxes, found.scores, found.class_ids, self._iou))]
         tally.add(counts.resolved(len(kept), len(kept), len(kept)))
         return kept
