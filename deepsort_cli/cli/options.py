@@ -50,16 +50,12 @@ PrintConfig = Annotated[
     bool,
     typer.Option("--print-config", help="Print the resolved settings as YAML and exit.", rich_help_panel="General"),
 ]
-HelpAll = Annotated[
-    bool,
-    typer.Option(
-        "--help-all",
-        help="Show every flag.",
-        rich_help_panel="General",
-        is_eager=True,
-        callback=_help_all,
-    ),
-]
+
+
+_ALL_HELP: dict[str, Any] = {"help": "Show every flag.", "is_eager": True, "callback": _help_all}
+HelpAll = Annotated[bool, typer.Option("--help-all", rich_help_panel="General", **_ALL_HELP)]
+AllShown = Annotated[bool, typer.Option("--help-all", hidden=True, **_ALL_HELP)]
+"""The same where --help shows every flag: no error, and not worth a line."""
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.", rich_help_panel="General")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only errors and warnings.", rich_help_panel="General")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say more.", rich_help_panel="General")]
@@ -106,8 +102,9 @@ class Flags(Generic[Model]):
         def register(function: Function) -> Function:
             given = inspect.signature(function, eval_str=True).parameters.values()
             own = [parameter for parameter in given if parameter.kind is not inspect.Parameter.VAR_KEYWORD]
-            general = {name: row for name, row in GENERAL.items() if self.daily or name != "help_all"}
-            rows = {option.word: (self._annotated(option), None) for option in self.model.options} | general
+            rows = {option.word: (self._annotated(option), None) for option in self.model.options} | GENERAL
+            if not self.daily:
+                rows["help_all"] = AllShown, False
             flags = [
                 inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default)
                 for name, (annotation, default) in rows.items()

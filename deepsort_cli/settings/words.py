@@ -17,6 +17,9 @@ from pydantic import BaseModel, SecretStr
 OFF = frozenset({"off", "no", "false", "none"})
 """Words for nothing; of them each field allows its own, if any."""
 
+NULL = frozenset({"none", "null"})
+"""What stands for no value on a command line and in a variable, where YAML's null cannot be written."""
+
 
 @dataclass(frozen=True)
 class Scalar:
@@ -111,7 +114,8 @@ def settle(model: type[BaseModel], values: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in values.items():
         field = model.model_fields.get(str(name))
         kinds: frozenset[Any] = frozenset() if field is None else frozenset(_leaves(field.annotation))
-        settled[str(name)] = _off(_settled(value, kinds), kinds)
+        found = _off(_settled(value, kinds), kinds)
+        settled[str(name)] = None if field is not None and _is_null(found, field.annotation, kinds) else found
     return settled
 
 
@@ -144,6 +148,13 @@ def _off(value: Any, kinds: frozenset[Any]) -> Any:
     if isinstance(value, str) and value.lower() in OFF and value not in words:
         return next((word for word in ("off", "none") if word in words), value)
     return value
+
+
+def _is_null(value: Any, annotation: Any, kinds: frozenset[Any]) -> bool:
+    """Whether a word means no value: the field may be without one, and knows neither this word nor any text."""
+    if not isinstance(value, str) or value.strip().lower() not in NULL or value.strip().lower() in _words(kinds):
+        return False
+    return type(None) in get_args(annotation) and not kinds & {str, Path, SecretStr}
 
 
 def _chosen(scalar: Scalar, kinds: frozenset[Any]) -> Any:

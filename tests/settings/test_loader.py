@@ -366,6 +366,21 @@ class TestWords:
         with pytest.raises(InputError, match="`output.emit` "):
             resolve(TrackSettings, flags={"output.emit": word})
 
+    @pytest.mark.parametrize("word", ["none", "null", "None", " null"])
+    def test_no_value_from_every_layer(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, word: str) -> None:
+        """What a preset, a file or a default says is taken back; only fields of text take the word as it is."""
+        strong = {"preset": "strong"}
+        flags = strong | dict.fromkeys(("tracker.start_score", "tracker.nn_budget", "refinement.interpolate"), word)
+        settings = resolve(TrackSettings, overrides=["refinement.interpolate=linear"], flags=flags)
+        assert (settings.tracker.start_score, settings.tracker.nn_budget) == (None, None)
+        assert (settings.refinement.interpolate, settings.tracker.ema_alpha) == (None, 0.9)
+        assert resolve(TrackSettings, flags=strong, overrides=[f"tracker.ema_alpha={word}"]).tracker.ema_alpha is None
+        monkeypatch.setenv("DEEPSORT_TRACKER__EMA_ALPHA", word)
+        assert resolve(TrackSettings, flags=strong).tracker.ema_alpha is None
+        assert resolve(TrackSettings, flags={"reid.model_path": word}).reid.model_path == word
+        with pytest.raises(InputError, match="`tracker.max_iou_distance` "):
+            resolve(TrackSettings, flags={"tracker.max_iou_distance": word})
+
     def test_a_truth_value_is_no_number(self, tmp_path: Path) -> None:
         for word in ("yes", "off", "true"):
             with pytest.raises(InputError, match=f"tracker.max_age '{word}'"):
