@@ -390,7 +390,7 @@ def check_output_file(path: Path, *, overwrite: bool, key: str, inputs: Inputs =
     found = look(path, key=key)
     if found is not None and stat.S_ISDIR(found.st_mode):
         raise InputError(f"`{key}` {path}: this is a folder. Give a file name, for example {path / 'out'}.")
-    if found is not None and (not stat.S_ISREG(found.st_mode) or _is_system_link(path)):
+    if found is not None and (not stat.S_ISREG(found.st_mode) or _is_open_file(path)):
         raise InputError(f"`{key}` {path}: a device or a pipe, which a file would take the place of. Give a file name.")
     refuse_input(path, inputs, key=key)
     if found is not None and not overwrite:
@@ -402,9 +402,9 @@ def check_output_file(path: Path, *, overwrite: bool, key: str, inputs: Inputs =
         raise InputError(f"`{key}` {path}: no permission to write this file.")
 
 
-def _is_system_link(path: Path) -> bool:
-    """`/dev/stdout` and the like lead to whatever a file is open under a number."""
-    return path.is_symlink() and any(parent in (Path("/dev"), Path("/proc")) for parent in path.parents)
+def _is_open_file(path: Path) -> bool:
+    """`/dev/stdout` and the like lead to whatever is open under a number, a file perhaps."""
+    return path.parent in (Path("/dev"), Path("/dev/fd")) or Path("/proc") in path.parents
 
 
 def check_output_folder(folder: Path, *, key: str) -> None:

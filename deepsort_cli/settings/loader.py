@@ -7,8 +7,11 @@ file, variable or flag and the nearest valid key.
 
 from __future__ import annotations
 
+import codecs
 import difflib
+import functools
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +24,7 @@ from pydantic_core import PydanticUndefined
 
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.faults import KINDS, in_words
-from deepsort_cli.core.files import at_home
+from deepsort_cli.core.files import at_home, is_same_file
 from deepsort_cli.core.settings import Settings
 from deepsort_cli.core.urls import hide_in, hide_secrets
 from deepsort_cli.settings.commands import all_commands
@@ -94,7 +97,7 @@ def resolve(
 
     Raises:
         InputError: for an unreadable or malformed file, an unknown key, or a value that does not fit, naming where it
-            was given and the nearest valid key.
+            was given and the nearest valid key; for the file itself as an output.
     """
     given = {key: value for key, value in (flags or {}).items() if value is not None}
     layers = [
@@ -103,7 +106,10 @@ def resolve(
         Layer(nest(dict(_parse_override(text) for text in overrides)), lambda key: f"`set` {key}"),
         Layer(nest(given), lambda key: f"`{key}`"),
     ]
-    return build(model, [Layer(settle(model, layer.values), layer.name) for layer in layers])
+    settings = build(model, [Layer(settle(model, layer.values), layer.name) for layer in layers])
+    if config is not None:
+        refuse_config(settings, at_home(config))
+    return settings
 
 
 def build(
@@ -192,6 +198,19 @@ def _section_defaults(model: type[BaseModel]) -> dict[str, Any]:
     return found
 
 
+def refuse_config(settings: BaseModel, config: Path) -> None:
+    """Refuse settings that name their own file once more: as an output it would be gone, also with `overwrite`.
+
+    Raises:
+        InputError: naming the setting.
+    """
+    for key in setting_keys(type(settings)):
+        named = functools.reduce(lambda inner, part: getattr(inner, part, None), key.split("."), settings)
+        for path in named if isinstance(named, tuple) else (named,):
+            if isinstance(path, Path) and is_same_file(at_home(path), config):
+                raise InputError(f"`{key}` {path}: `config` reads this file. Choose another name.")
+
+
 def field_at(model: type[BaseModel], key: str) -> FieldInfo:
     """The field of a settings model at a dotted key.
 
@@ -263,9 +282,18 @@ def _document(model: type[BaseModel], values: BaseModel, depth: int) -> Iterator
         yield f"{pad}{text[1:-1]}  # {field.description or ''}".rstrip(" #")
 
 
+LARGEST_FILE = 10 << 20
+"""Bytes of a file of settings: a video named by mistake is not read to its end."""
+
+
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open("rb") as stream:
+            data = stream.read(LARGEST_FILE + 1)
+        if len(data) > LARGEST_FILE:
+            raise InputError(f"`config` {path}: larger than {LARGEST_FILE >> 20} MB, which no settings are.")
+        # UTF-16 is what Windows PowerShell makes of --print-config > FILE.
+        text = data.decode("utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8")
     except FileNotFoundError:
         raise InputError(f"`config` {path}: no such file.") from None
     except (OSError, UnicodeDecodeError) as error:
@@ -371,7 +399,7 @@ def _environment(model: type[BaseModel]) -> dict[str, Any]:
     own, mappings = set(setting_keys(model)), _mapping_keys(model)
     values = {}
     for name in sorted(os.environ):
-        if not name.upper().startswith(ENV_PREFIX) or name.upper() in ENV_SWITCHES:
+        if not name.upper().startswith(ENV_PREFIX) or name.upper() in ENV_SWITCHES or _tells_of_a_service(name):
             continue
         key = name[len(ENV_PREFIX) :].lower().replace("__", ".")
         if key in own or any(key.startswith(f"{head}.") for head in mappings):
@@ -381,6 +409,12 @@ def _environment(model: type[BaseModel]) -> dict[str, Any]:
             nearest = _variable(_nearest(model, key))
             raise InputError(f"environment variable {name}: unknown setting. The nearest valid one is {nearest}.")
     return values
+
+
+def _tells_of_a_service(name: str) -> bool:
+    """Kubernetes tells every program of all services: of one called deepsort by DEEPSORT_SERVICE_HOST and the like."""
+    service = re.split(r"_SERVICE_(?=HOST$|PORT(?:_|$))|_PORT(?=_\d|$)", name)[0]
+    return service != name and f"{service}_SERVICE_HOST" in os.environ and f"{service}_SERVICE_PORT" in os.environ
 
 
 def _mapping_keys(model: type[BaseModel]) -> list[str]:

@@ -19,7 +19,7 @@ from deepsort_cli.settings import (
     settings_of,
     to_yaml,
 )
-from deepsort_cli.settings.loader import setting_keys
+from deepsort_cli.settings.loader import LARGEST_FILE, setting_keys
 from deepsort_cli.settings.track import TrackSettings
 from deepsort_cli.tracking import TrackerSettings
 
@@ -248,6 +248,54 @@ def test_variables_of_another_command_are_left_alone_in_a_section_that_both_have
         "overwrite": False,
         "fail_on_invalid": False,
     }
+
+
+def test_variables_of_kubernetes_are_no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It makes these for a service called deepsort, and for one called deepsort-page, in every container."""
+    monkeypatch.setenv("DEEPSORT_PORT", "tcp://10.0.0.11:80")
+    with pytest.raises(InputError, match="environment variable DEEPSORT_PORT: unknown setting"):
+        resolve(TrackSettings)  # somebody's own
+    for service in ("DEEPSORT", "DEEPSORT_PAGE"):
+        for name, value in {
+            "SERVICE_HOST": "10.0.0.11", "SERVICE_PORT": "80", "SERVICE_PORT_HTTP": "80", "PORT": "tcp://10.0.0.11:80",
+            "PORT_80_TCP": "tcp://10.0.0.11:80", "PORT_80_TCP_PROTO": "tcp", "PORT_80_TCP_PORT": "80",
+            "PORT_80_TCP_ADDR": "10.0.0.11",
+        }.items():  # fmt: skip
+            monkeypatch.setenv(f"{service}_{name}", value)
+    monkeypatch.setenv("DEEPSORT_JOBS", "2")
+    assert resolve(TrackSettings).jobs == 2
+    monkeypatch.setenv("DEEPSORT_PORTS", "2")
+    with pytest.raises(InputError, match="environment variable DEEPSORT_PORTS: unknown setting"):
+        resolve(TrackSettings)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_files_as_editors_and_shells_write_them(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_bytes("# Spielstraße\r\nsource: Straße.mp4\r\njobs: 3\r\n".encode(encoding))
+    settings = resolve(TrackSettings, config=path)
+    assert (settings.source, settings.jobs) == (("Straße.mp4",), 3)
+
+
+def test_a_file_far_too_large_is_not_read_to_its_end(tmp_path: Path) -> None:
+    path = tmp_path / "video.mp4"
+    with path.open("wb") as stream:
+        stream.truncate(LARGEST_FILE + 1)
+    with pytest.raises(InputError, match="`config` .*video.mp4: larger than 10 MB"):
+        resolve(TrackSettings, config=path)
+
+
+@pytest.mark.parametrize(
+    ("command", "key"),
+    [("track", "output.save_txt"), ("calibrate", "output"), ("scan", "report.html"), ("score", "csv")],
+)
+def test_no_setting_names_the_file_of_settings_itself(tmp_path: Path, command: str, key: str) -> None:
+    config = write(tmp_path, "{}")
+    (tmp_path / "sub").mkdir()
+    same = tmp_path / "sub" / ".." / "config.yaml"
+    with pytest.raises(InputError, match=f"^`{key}` .*config.yaml: `config` reads this file. Choose another name"):
+        resolve(settings_of(command), config=config, flags={key: same})
+    assert config.read_text() == "{}"
 
 
 def test_bad_value_in_environment_names_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import threading
 from collections.abc import Callable, Generator, Iterator
 
@@ -42,7 +43,7 @@ class Iteration:
         if not self._lock.acquire(blocking=False):
             return False
         try:
-            if self._frames.gi_running:
+            if inspect.getgeneratorstate(self._frames) == inspect.GEN_RUNNING:
                 return False
             self._frames.close()
             return True
