@@ -27,6 +27,7 @@ _GENERAL = ("--config", "--set", "--json", "--help-all", "--help")
 """Flags of every command that `--help` always shows, of those in `General`."""
 
 _ALL = "deepsort_cli.help_all"
+_REPEATED = "deepsort_cli.repeated"
 
 _NUMBERS = {int: "<int>", float: "<float>"}
 """What help calls them."""
@@ -158,6 +159,9 @@ class Flags(Generic[Model]):
             for option in options
             if (value := params.get(option.word)) not in (None, [], ())
         }
+        report = Reporter(params.get("json", False), params.get("quiet", False), params.get("verbose", False))
+        for name, values in ctx.meta.get(_REPEATED, {}).items():
+            report.warn(f"{name} is given {len(values)} times: only the last counts, {values[-1]}.")
         settings = resolve(
             self.model,
             config=params.get("config"),
@@ -167,7 +171,7 @@ class Flags(Generic[Model]):
         if params.get("print_config"):
             write(to_yaml(settings).rstrip("\n"))
             raise typer.Exit
-        return settings, Reporter(params.get("json", False), params.get("quiet", False), params.get("verbose", False))
+        return settings, report
 
     def _read(self, option: Option, value: Any) -> Any:
         """A number where a number is wanted and this is one; all else as it was written, for the settings to refuse."""
@@ -246,6 +250,7 @@ class Command(TyperCommand):
                 # It would be read as a short flag with its value: -save as -s ave.
                 raise USAGE_ERROR(f"No such option: {name}. Did you mean -{name}?", ctx=ctx)
         given = {word.partition("=")[0] for word in args}
+        ctx.meta[_REPEATED] = self.repeated(ctx, args)
         ctx.allow_extra_args = True  # refused below, with the flags that were probably left out
         rest = list(super().parse_args(ctx, args))
         if rest and not ctx.resilient_parsing:
@@ -253,6 +258,22 @@ class Command(TyperCommand):
 
             raise USAGE_ERROR(no_such_argument(rest, long - given, ctx.command_path), ctx=ctx)
         return rest
+
+    def repeated(self, ctx: Any, args: list[str]) -> dict[str, list[str]]:
+        """Flags that take one value and are given several: their first name → the values, as they were written."""
+        taking = [param for param in self.get_params(ctx) if param.param_type_name == "option" and not param.is_flag]
+        flags = {name: param for param in taking for name in param.opts}
+        found: dict[str, list[str]] = {}
+        words = iter(args)
+        for word in words:
+            if word == "--":
+                break
+            name, equals, value = word.partition("=")
+            if name in flags and (equals or word == name):
+                value = value if equals and name.startswith("--") else next(words, "")
+                if not flags[name].multiple:
+                    found.setdefault(flags[name].opts[0], []).append(value)
+        return {name: values for name, values in found.items() if len(set(values)) > 1}
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         if ctx.meta.get(_ALL) or not self.daily:

@@ -204,8 +204,9 @@ def refuse_config(settings: BaseModel, config: Path) -> None:
     Raises:
         InputError: naming the setting.
     """
+    whole: Any = settings
     for key in setting_keys(type(settings)):
-        named = functools.reduce(lambda inner, part: getattr(inner, part, None), key.split("."), settings)
+        named = functools.reduce(lambda inner, part: getattr(inner, part, None), key.split("."), whole)
         for path in named if isinstance(named, tuple) else (named,):
             if isinstance(path, Path) and is_same_file(at_home(path), config):
                 raise InputError(f"`{key}` {path}: `config` reads this file. Choose another name.")
