@@ -387,6 +387,7 @@ def check_output_file(path: Path, *, overwrite: bool, key: str, inputs: Inputs =
         InputError: it exists and `overwrite` is off, it is read, it is a folder, its name is too long, or its folder
             cannot be written.
     """
+    _refuse_stdout(path, key)
     found = look(path, key=key)
     if found is not None and stat.S_ISDIR(found.st_mode):
         raise InputError(f"`{key}` {path}: this is a folder. Give a file name, for example {path / 'out'}.")
@@ -400,6 +401,12 @@ def check_output_file(path: Path, *, overwrite: bool, key: str, inputs: Inputs =
     look(path, key=key)  # the length of a name counts only where its folder is
     if found is not None and not os.access(path, os.W_OK):
         raise InputError(f"`{key}` {path}: no permission to write this file.")
+
+
+def _refuse_stdout(path: Path, key: str) -> None:
+    """Where - means standard output, it does not come here; elsewhere nobody means a file of that name."""
+    if str(path) == "-":
+        raise InputError(f"`{key}` -: this is not written to standard output. Give it a name.")
 
 
 def _is_open_file(path: Path) -> bool:
@@ -417,6 +424,7 @@ def check_output_folder(folder: Path, *, key: str) -> None:
         InputError: a parent is a file, or the folder cannot be created or written.
         RunError: the disk is full.
     """
+    _refuse_stdout(folder, key)
     look(folder, key=key)
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -74,6 +74,15 @@ def test_what_others_may_not_read_stays_so_when_it_is_replaced(tmp_path: Path) -
     assert (stat.S_IMODE(target.stat().st_mode), target.read_text()) == (0o600, "new")
 
 
+def test_no_file_is_called_as_standard_output_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="^`csv` -: this is not written to standard output"):
+        check_output_file(Path("-"), overwrite=False, key="csv")
+    with pytest.raises(InputError, match="^`dst` -: this is not written to standard output"):
+        check_output_folder(Path("-"), key="dst")
+    assert os.listdir(tmp_path) == []
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no such files")
 def test_devices_and_pipes_are_not_replaced(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
