@@ -29,7 +29,7 @@ from deepsort_cli.core.settings import Settings
 from deepsort_cli.core.urls import hide_in, hide_secrets
 from deepsort_cli.settings.commands import all_commands
 from deepsort_cli.settings.options import alternatives
-from deepsort_cli.settings.words import load_yaml, plain, settle
+from deepsort_cli.settings.words import load_yaml, plain, settle, written
 
 if TYPE_CHECKING:
     from deepsort_cli.settings.options import Option
@@ -135,17 +135,18 @@ def build(
     for stronger in (_section_defaults(model), preset, *(layer.values for layer in layers)):
         values = merged(values, stronger)
 
-    def origin(key: str) -> str:
-        return next((layer.name(key) for layer in reversed(layers) if _holds(layer.values, key)), "settings")
+    def origin(key: str, parts: Sequence[str]) -> str:
+        return next((layer.name(key) for layer in reversed(layers) if _at(layer.values, parts)), "settings")
 
     try:
         return model.model_validate(values)
     except ValidationError as error:
         texts = []
         for item in error.errors():
-            key = ".".join(str(part) for part in item["loc"] if not isinstance(part, int)) or "settings"
+            parts = [str(part) for part in item["loc"] if not isinstance(part, int)]
+            key = ".".join(parts) or "settings"
             special = unknown(key) if item["type"] == "extra_forbidden" else None
-            texts.append(special or _explain(model, item, key, origin(key)))
+            texts.append(special or _explain(model, item, key, origin(key, parts)))
         raise InputError("\n".join(texts)) from None
 
 
@@ -310,7 +311,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         return {}
     if not isinstance(values, dict):
         raise InputError(f"`config` {path}: expected `key: value` lines, found a {type(plain(values)).__name__}.")
-    return _drop_none_sections({str(plain(key)): value for key, value in values.items()})
+    return _drop_none_sections({written(key): value for key, value in values.items()})
 
 
 def _drop_none_sections(values: dict[str, Any]) -> dict[str, Any]:
@@ -346,8 +347,13 @@ def nest(flat: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _holds(values: Mapping[str, Any], key: str) -> bool:
+    return _at(values, key.split("."))
+
+
+def _at(values: Mapping[str, Any], parts: Sequence[str]) -> bool:
+    """Whether something is said of what lies there."""
     node: Any = values
-    for part in key.split("."):
+    for part in parts:
         if not isinstance(node, Mapping) or part not in node:
             return False
         node = node[part]
@@ -432,6 +438,10 @@ def _explain(model: type[BaseModel], error: Any, key: str, where: str) -> str:
         where: it was given.
     """
     if error["type"] == "extra_forbidden":
+        if key in setting_keys(model):
+            *sections, last = key.split(".")
+            inside = "".join(f"{section}: {{" for section in sections)
+            return f"{hide_in(where)}: {key} with a dot is no key; write {inside}{last}: …{'}' * len(sections)}."
         # The keys themselves are meant here, so they are not in backticks, which name a setting in the caller's words.
         return f"{hide_in(where)}: unknown key {hide_secrets(key)}. The nearest valid key is {_nearest(model, key)}."
     annotation, default = _field_of(model, key)

@@ -111,11 +111,12 @@ def _values(node: yaml.Node, known: dict[int, int]) -> int:
 def settle(model: type[BaseModel], values: Mapping[str, Any]) -> dict[str, Any]:
     """Values for a settings model in the types its fields want; `~` at the start of text becomes the home folder."""
     settled = {}
-    for name, value in values.items():
-        field = model.model_fields.get(str(name))
+    for key, value in values.items():
+        name = written(key)
+        field = model.model_fields.get(name)
         kinds: frozenset[Any] = frozenset() if field is None else frozenset(_leaves(field.annotation))
         found = _off(_settled(value, kinds), kinds)
-        settled[str(name)] = None if field is not None and _is_null(found, field.annotation, kinds) else found
+        settled[name] = None if field is not None and _is_null(found, field.annotation, kinds) else found
     return settled
 
 
@@ -129,7 +130,7 @@ def _settled(value: Any, kinds: frozenset[Any]) -> Any:
         model = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
         if model is not None:
             return settle(model, value)
-        return {_key(key): _settled(item, kinds) for key, item in value.items()}
+        return {written(key): _settled(item, kinds) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_settled(item, kinds) for item in value]
     if isinstance(value, Scalar):
@@ -174,7 +175,8 @@ def _words(kinds: frozenset[Any]) -> set[Any]:
     return {word for kind in kinds if get_origin(kind) is Literal for word in get_args(kind)}
 
 
-def _key(key: Any) -> str:
+def written(key: Any) -> str:
+    """A key as it was written: YAML makes a number or a truth value of some."""
     return key.text if isinstance(key, Scalar) else str(key)
 
 

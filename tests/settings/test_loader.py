@@ -277,6 +277,21 @@ def test_files_as_editors_and_shells_write_them(tmp_path: Path, encoding: str) -
     assert (settings.source, settings.jobs) == (("Straße.mp4",), 3)
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("tracker.max_age: 5", r"config.yaml: tracker.max_age with a dot is no key; write tracker: {max_age: …}\.$"),
+        ("tracker: {without_looks.n_init: 2}", r"write tracker: {without_looks: {n_init: …}}\.$"),
+        ("tracker: {max.age: 5}", r"config.yaml: unknown key tracker.max.age\. The nearest"),
+        ("tracker: {on: 5}", r"config.yaml: unknown key tracker.on\. The nearest"),
+        ("{007: 5}", r"config.yaml: unknown key 007\. The nearest"),
+    ],
+)
+def test_keys_are_named_as_they_were_written(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        resolve(TrackSettings, config=write(tmp_path, text))
+
+
 def test_a_file_far_too_large_is_not_read_to_its_end(tmp_path: Path) -> None:
     path = tmp_path / "video.mp4"
     with path.open("wb") as stream:
