@@ -13,7 +13,7 @@ from deepsort_cli.cli.listeners import Bars
 from deepsort_cli.cli.wording import worded
 from deepsort_cli.core.counted import counted
 from deepsort_cli.core.durations import clock_text
-from deepsort_cli.core.errors import RunError
+from deepsort_cli.core.errors import DeepsortError, RunError
 from deepsort_cli.settings.track import TrackSettings
 from deepsort_cli.workflows.archive import Archive, Planned, Result, Working, run_archive
 
@@ -27,9 +27,15 @@ def track_all(settings: TrackSettings, report: Reporter) -> None:
 
     Raises:
         RunError: a video failed.
+        KeyboardInterrupt: after what was tracked until then is printed.
     """
     with _screen(report) as screen:
-        archive = run_archive(settings, screen)
+        try:
+            archive = run_archive(settings, screen)
+        except (DeepsortError, KeyboardInterrupt):
+            if screen.results:
+                report.result([result.as_json() for result in screen.results])
+            raise
     report.table(_table(archive, settings.archive.dry_run))
     for path in archive.index:
         report.info(f"wrote {path}")
@@ -46,12 +52,16 @@ def _screen(report: Reporter) -> Iterator[_Screen]:
 
 
 class _Screen(Bars):
-    """On a terminal a line for each worker and one for all; elsewhere a line for each video that is done."""
+    """On a terminal a line for each worker and one for all; elsewhere a line for each video that is done.
+
+    Attributes:
+        results: of the videos that ended, in that order.
+    """
 
     def __init__(self, report: Reporter) -> None:
         super().__init__(report)
         self._planned = Planned(0, 0, 0)
-        self._ended = 0
+        self.results: list[Result] = []
         self._left: float | None = None
         self._live: Any = None
         self._lines: dict[int, Any] = {}
@@ -102,13 +112,13 @@ class _Screen(Bars):
         total = event.total if event.place else 1
         line = self._lines[event.worker]
         self._live.update(line, description=f"{where}{name}", completed=event.frames, total=total, counters=counters)
-        self._live.update(self._all, completed=self._ended, counters=self._counters())
+        self._live.update(self._all, completed=len(self.results), counters=self._counters())
 
     def _end(self, result: Result) -> None:
-        self._ended += 1
+        self.results.append(result)
         if self._live is not None:
-            self._live.update(self._all, completed=self._ended, counters=self._counters())
-        number = f"[{self._ended}/{self._planned.to_do}]"
+            self._live.update(self._all, completed=len(self.results), counters=self._counters())
+        number = f"[{len(self.results)}/{self._planned.to_do}]"
         if result.state == "failed":
             self.report.warn(f"{number} {result.place}: {result.reason}")
             return
@@ -118,7 +128,7 @@ class _Screen(Bars):
 
     def _counters(self) -> str:
         left = f"  {clock_text(self._left)} left" if self._left is not None else ""
-        return f"{self._ended:,}/{self._planned.to_do:,} done{left}"
+        return f"{len(self.results):,}/{self._planned.to_do:,} done{left}"
 
 
 def _shortened(place: str) -> str:

@@ -41,12 +41,13 @@ def settle_detector(detector: DetectorSettings, report: Reporter, *, needed: boo
         if not Path(name).is_file():
             _fetch(model, report)
     elif not os.environ.get(OFFLINE) and _somebody_is_there(report) and not _declined(model):
-        if _wanted(model, report):
+        wanted = _wanted(model, report)
+        if wanted:
             try:
                 _fetch(model, report)
             except DeepsortError as error:
                 report.warn(f"{error} This run goes on with hog.")
-        else:
+        elif wanted is not None:
             _remember(model)
     return detector
 
@@ -55,12 +56,17 @@ def _somebody_is_there(report: Reporter) -> bool:
     return report.interactive and not report.json and sys.stdin is not None and sys.stdin.isatty()
 
 
-def _wanted(model: CatalogueModel, report: Reporter) -> bool:
+def _wanted(model: CatalogueModel, report: Reporter) -> bool | None:
+    """What is answered; None where somebody would rather not, with Ctrl-D."""
     report.console.print(
         f"No detector is named. [bold]{model.name}[/bold] finds far more people than the built-in hog: "
         f"{escape(model.title)}.\n{model.megabytes}, weights under {model.licence}, from {escape(model.address)}"
     )
-    answer = report.console.input("Fetch it once and use it from now on? [bold]\\[Y/n][/bold] ")
+    try:
+        answer = report.console.input("Fetch it once and use it from now on? [bold]\\[Y/n][/bold] ")
+    except EOFError:
+        report.console.print()
+        return None
     return answer.strip().lower() in ("", "y", "yes", "j", "ja", "o", "oui", "s", "si", "sí")
 
 

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import sys
+import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -125,9 +126,16 @@ def result_console(width: int | None = None) -> Console:
 
 @contextlib.contextmanager
 def exit_on_error() -> Iterator[None]:
-    """One panel without traceback for our own errors; 130 for Ctrl-C; a quiet end when the reader of a pipe leaves."""
+    """One panel without traceback for our own errors; 130 for Ctrl-C; a quiet end when the reader of a pipe leaves.
+
+    With DEEPSORT_TRACEBACK the traceback instead of the panel; exit codes are the same.
+    """
     if os.environ.get("DEEPSORT_TRACEBACK"):
-        yield
+        try:
+            yield
+        except (DeepsortError, KeyboardInterrupt) as error:
+            sys.stderr.write(hide_in(traceback.format_exc()))
+            raise typer.Exit(error.exit_code if isinstance(error, DeepsortError) else INTERRUPTED) from None
         return
     try:
         yield

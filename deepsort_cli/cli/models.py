@@ -14,7 +14,7 @@ from typer.core import TyperGroup
 
 from deepsort_cli.cli import USAGE_ERROR, without_switch_types
 from deepsort_cli.cli.console import Reporter
-from deepsort_cli.cli.options import Json, Quiet, command_app, examples, flag_elsewhere
+from deepsort_cli.cli.options import AllShown, Json, Quiet, command_app, examples, flag_elsewhere
 from deepsort_cli.cli.wording import Spelling, speak
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ app = command_app(
 
 
 @app.callback()
-def models(ctx: typer.Context, json: Json = False) -> None:
+def models(ctx: typer.Context, json: Json = False, all_shown: AllShown = False) -> None:
     """Models known by name: those that come with the package and those that are fetched when they are named.
 
     Without a command, list them. Fetched models are kept in your cache folder (see the list), or in the folder that

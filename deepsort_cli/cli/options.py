@@ -27,6 +27,7 @@ _GENERAL = ("--config", "--set", "--json", "--help-all", "--help")
 """Flags of every command that `--help` always shows, of those in `General`."""
 
 _ALL = "deepsort_cli.help_all"
+_REPEATED = "deepsort_cli.repeated"
 
 _NUMBERS = {int: "<int>", float: "<float>"}
 """What help calls them."""
@@ -50,16 +51,12 @@ PrintConfig = Annotated[
     bool,
     typer.Option("--print-config", help="Print the resolved settings as YAML and exit.", rich_help_panel="General"),
 ]
-HelpAll = Annotated[
-    bool,
-    typer.Option(
-        "--help-all",
-        help="Show every flag.",
-        rich_help_panel="General",
-        is_eager=True,
-        callback=_help_all,
-    ),
-]
+
+
+_ALL_HELP: dict[str, Any] = {"help": "Show every flag.", "is_eager": True, "callback": _help_all}
+HelpAll = Annotated[bool, typer.Option("--help-all", rich_help_panel="General", **_ALL_HELP)]
+AllShown = Annotated[bool, typer.Option("--help-all", hidden=True, **_ALL_HELP)]
+"""The same where --help shows every flag: no error, and not worth a line."""
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.", rich_help_panel="General")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only errors and warnings.", rich_help_panel="General")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say more.", rich_help_panel="General")]
@@ -106,8 +103,9 @@ class Flags(Generic[Model]):
         def register(function: Function) -> Function:
             given = inspect.signature(function, eval_str=True).parameters.values()
             own = [parameter for parameter in given if parameter.kind is not inspect.Parameter.VAR_KEYWORD]
-            general = {name: row for name, row in GENERAL.items() if self.daily or name != "help_all"}
-            rows = {option.word: (self._annotated(option), None) for option in self.model.options} | general
+            rows = {option.word: (self._annotated(option), None) for option in self.model.options} | GENERAL
+            if not self.daily:
+                rows["help_all"] = AllShown, False
             flags = [
                 inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default)
                 for name, (annotation, default) in rows.items()
@@ -161,6 +159,9 @@ class Flags(Generic[Model]):
             for option in options
             if (value := params.get(option.word)) not in (None, [], ())
         }
+        report = Reporter(params.get("json", False), params.get("quiet", False), params.get("verbose", False))
+        for name, values in ctx.meta.get(_REPEATED, {}).items():
+            report.warn(f"{name} is given {len(values)} times: only the last counts, {values[-1]}.")
         settings = resolve(
             self.model,
             config=params.get("config"),
@@ -170,7 +171,7 @@ class Flags(Generic[Model]):
         if params.get("print_config"):
             write(to_yaml(settings).rstrip("\n"))
             raise typer.Exit
-        return settings, Reporter(params.get("json", False), params.get("quiet", False), params.get("verbose", False))
+        return settings, report
 
     def _read(self, option: Option, value: Any) -> Any:
         """A number where a number is wanted and this is one; all else as it was written, for the settings to refuse."""
@@ -249,6 +250,7 @@ class Command(TyperCommand):
                 # It would be read as a short flag with its value: -save as -s ave.
                 raise USAGE_ERROR(f"No such option: {name}. Did you mean -{name}?", ctx=ctx)
         given = {word.partition("=")[0] for word in args}
+        ctx.meta[_REPEATED] = self.repeated(ctx, args)
         ctx.allow_extra_args = True  # refused below, with the flags that were probably left out
         rest = list(super().parse_args(ctx, args))
         if rest and not ctx.resilient_parsing:
@@ -256,6 +258,22 @@ class Command(TyperCommand):
 
             raise USAGE_ERROR(no_such_argument(rest, long - given, ctx.command_path), ctx=ctx)
         return rest
+
+    def repeated(self, ctx: Any, args: list[str]) -> dict[str, list[str]]:
+        """Flags that take one value and are given several: their first name → the values, as they were written."""
+        taking = [param for param in self.get_params(ctx) if param.param_type_name == "option" and not param.is_flag]
+        flags = {name: param for param in taking for name in param.opts}
+        found: dict[str, list[str]] = {}
+        words = iter(args)
+        for word in words:
+            if word == "--":
+                break
+            name, equals, value = word.partition("=")
+            if name in flags and (equals or word == name):
+                value = value if equals and name.startswith("--") else next(words, "")
+                if not flags[name].multiple:
+                    found.setdefault(flags[name].opts[0], []).append(value)
+        return {name: values for name, values in found.items() if len(set(values)) > 1}
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         if ctx.meta.get(_ALL) or not self.daily:

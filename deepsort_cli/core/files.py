@@ -147,17 +147,31 @@ def _short_name(target: Path) -> tuple[str, str]:
     return stem, suffix
 
 
-def claim(temporary: Path) -> IO[bytes]:
+def claim(temporary: Path, mode: int | None = None) -> IO[bytes]:
     """Create a temporary file; as long as the stream is open, `remove_abandoned` leaves it alone.
+
+    Args:
+        mode: its permissions, where it takes the place of a file that is there: `permissions_of`.
 
     Raises:
         OSError: it cannot be created.
     """
     stream = temporary.open("xb", buffering=0)
+    if mode is not None:
+        with contextlib.suppress(OSError):  # file systems without permissions
+            temporary.chmod(mode)
     if fcntl is not None:
         with contextlib.suppress(OSError):  # not every file system can lock
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
     return stream
+
+
+def permissions_of(target: Path) -> int | None:
+    """Those of the file that is going to be replaced, so that what others may not read stays so; None without one."""
+    try:
+        return stat.S_IMODE(target.stat().st_mode) & 0o777 | stat.S_IWUSR
+    except OSError:
+        return None
 
 
 def remove_abandoned(target: Path, between: str = "") -> list[Path]:
@@ -271,8 +285,8 @@ def atomic_path(target: str | Path, *, private: bool = False) -> Iterator[Path]:
     temporary = temporary_beside(target)
     with _told_as_failure(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-        claimed = claim(temporary)
-        mode = _private_mode(target) if private else 0o666 & ~_umask()
+        claimed = claim(temporary, permissions_of(target))
+        mode = _private_mode(target) if private else stat.S_IMODE(os.fstat(claimed.fileno()).st_mode)
         if private:
             with contextlib.suppress(PermissionError):
                 temporary.chmod(0o600)
@@ -336,12 +350,6 @@ def _private_mode(target: Path) -> int:
         return 0o600
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
 Inputs = Iterable[tuple[str, Path]]
 """Files that are read, each with the key of the setting that names it."""
 
@@ -379,9 +387,12 @@ def check_output_file(path: Path, *, overwrite: bool, key: str, inputs: Inputs =
         InputError: it exists and `overwrite` is off, it is read, it is a folder, its name is too long, or its folder
             cannot be written.
     """
+    _refuse_stdout(path, key)
     found = look(path, key=key)
     if found is not None and stat.S_ISDIR(found.st_mode):
         raise InputError(f"`{key}` {path}: this is a folder. Give a file name, for example {path / 'out'}.")
+    if found is not None and (not stat.S_ISREG(found.st_mode) or _is_open_file(path)):
+        raise InputError(f"`{key}` {path}: a device or a pipe, which a file would take the place of. Give a file name.")
     refuse_input(path, inputs, key=key)
     if found is not None and not overwrite:
         beside = ".".join([*key.split(".")[:-1], "overwrite"])
@@ -390,6 +401,17 @@ def check_output_file(path: Path, *, overwrite: bool, key: str, inputs: Inputs =
     look(path, key=key)  # the length of a name counts only where its folder is
     if found is not None and not os.access(path, os.W_OK):
         raise InputError(f"`{key}` {path}: no permission to write this file.")
+
+
+def _refuse_stdout(path: Path, key: str) -> None:
+    """Where - means standard output, it does not come here; elsewhere nobody means a file of that name."""
+    if str(path) == "-":
+        raise InputError(f"`{key}` -: this is not written to standard output. Give it a name.")
+
+
+def _is_open_file(path: Path) -> bool:
+    """`/dev/stdout` and the like lead to whatever is open under a number, a file perhaps."""
+    return path.parent in (Path("/dev"), Path("/dev/fd")) or Path("/proc") in path.parents
 
 
 def check_output_folder(folder: Path, *, key: str) -> None:
@@ -402,6 +424,7 @@ def check_output_folder(folder: Path, *, key: str) -> None:
         InputError: a parent is a file, or the folder cannot be created or written.
         RunError: the disk is full.
     """
+    _refuse_stdout(folder, key)
     look(folder, key=key)
     try:
         folder.mkdir(parents=True, exist_ok=True)

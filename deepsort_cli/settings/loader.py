@@ -7,8 +7,11 @@ file, variable or flag and the nearest valid key.
 
 from __future__ import annotations
 
+import codecs
 import difflib
+import functools
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,12 +24,12 @@ from pydantic_core import PydanticUndefined
 
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.faults import KINDS, in_words
-from deepsort_cli.core.files import at_home
+from deepsort_cli.core.files import at_home, is_same_file
 from deepsort_cli.core.settings import Settings
 from deepsort_cli.core.urls import hide_in, hide_secrets
 from deepsort_cli.settings.commands import all_commands
 from deepsort_cli.settings.options import alternatives
-from deepsort_cli.settings.words import load_yaml, plain, settle
+from deepsort_cli.settings.words import load_yaml, plain, settle, written
 
 if TYPE_CHECKING:
     from deepsort_cli.settings.options import Option
@@ -94,7 +97,7 @@ def resolve(
 
     Raises:
         InputError: for an unreadable or malformed file, an unknown key, or a value that does not fit, naming where it
-            was given and the nearest valid key.
+            was given and the nearest valid key; for the file itself as an output.
     """
     given = {key: value for key, value in (flags or {}).items() if value is not None}
     layers = [
@@ -103,7 +106,10 @@ def resolve(
         Layer(nest(dict(_parse_override(text) for text in overrides)), lambda key: f"`set` {key}"),
         Layer(nest(given), lambda key: f"`{key}`"),
     ]
-    return build(model, [Layer(settle(model, layer.values), layer.name) for layer in layers])
+    settings = build(model, [Layer(settle(model, layer.values), layer.name) for layer in layers])
+    if config is not None:
+        refuse_config(settings, at_home(config))
+    return settings
 
 
 def build(
@@ -129,17 +135,18 @@ def build(
     for stronger in (_section_defaults(model), preset, *(layer.values for layer in layers)):
         values = merged(values, stronger)
 
-    def origin(key: str) -> str:
-        return next((layer.name(key) for layer in reversed(layers) if _holds(layer.values, key)), "settings")
+    def origin(key: str, parts: Sequence[str]) -> str:
+        return next((layer.name(key) for layer in reversed(layers) if _at(layer.values, parts)), "settings")
 
     try:
         return model.model_validate(values)
     except ValidationError as error:
         texts = []
         for item in error.errors():
-            key = ".".join(str(part) for part in item["loc"] if not isinstance(part, int)) or "settings"
+            parts = [str(part) for part in item["loc"] if not isinstance(part, int)]
+            key = ".".join(parts) or "settings"
             special = unknown(key) if item["type"] == "extra_forbidden" else None
-            texts.append(special or _explain(model, item, key, origin(key)))
+            texts.append(special or _explain(model, item, key, origin(key, parts)))
         raise InputError("\n".join(texts)) from None
 
 
@@ -190,6 +197,20 @@ def _section_defaults(model: type[BaseModel]) -> dict[str, Any]:
             if values:
                 found[name] = values
     return found
+
+
+def refuse_config(settings: BaseModel, config: Path) -> None:
+    """Refuse settings that name their own file once more: as an output it would be gone, also with `overwrite`.
+
+    Raises:
+        InputError: naming the setting.
+    """
+    whole: Any = settings
+    for key in setting_keys(type(settings)):
+        named = functools.reduce(lambda inner, part: getattr(inner, part, None), key.split("."), whole)
+        for path in named if isinstance(named, tuple) else (named,):
+            if isinstance(path, Path) and is_same_file(at_home(path), config):
+                raise InputError(f"`{key}` {path}: `config` reads this file. Choose another name.")
 
 
 def field_at(model: type[BaseModel], key: str) -> FieldInfo:
@@ -263,9 +284,18 @@ def _document(model: type[BaseModel], values: BaseModel, depth: int) -> Iterator
         yield f"{pad}{text[1:-1]}  # {field.description or ''}".rstrip(" #")
 
 
+LARGEST_FILE = 10 << 20
+"""Bytes of a file of settings: a video named by mistake is not read to its end."""
+
+
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open("rb") as stream:
+            data = stream.read(LARGEST_FILE + 1)
+        if len(data) > LARGEST_FILE:
+            raise InputError(f"`config` {path}: larger than {LARGEST_FILE >> 20} MB, which no settings are.")
+        # UTF-16 is what Windows PowerShell makes of --print-config > FILE.
+        text = data.decode("utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8")
     except FileNotFoundError:
         raise InputError(f"`config` {path}: no such file.") from None
     except (OSError, UnicodeDecodeError) as error:
@@ -281,7 +311,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         return {}
     if not isinstance(values, dict):
         raise InputError(f"`config` {path}: expected `key: value` lines, found a {type(plain(values)).__name__}.")
-    return _drop_none_sections({str(plain(key)): value for key, value in values.items()})
+    return _drop_none_sections({written(key): value for key, value in values.items()})
 
 
 def _drop_none_sections(values: dict[str, Any]) -> dict[str, Any]:
@@ -317,8 +347,13 @@ def nest(flat: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _holds(values: Mapping[str, Any], key: str) -> bool:
+    return _at(values, key.split("."))
+
+
+def _at(values: Mapping[str, Any], parts: Sequence[str]) -> bool:
+    """Whether something is said of what lies there."""
     node: Any = values
-    for part in key.split("."):
+    for part in parts:
         if not isinstance(node, Mapping) or part not in node:
             return False
         node = node[part]
@@ -371,7 +406,7 @@ def _environment(model: type[BaseModel]) -> dict[str, Any]:
     own, mappings = set(setting_keys(model)), _mapping_keys(model)
     values = {}
     for name in sorted(os.environ):
-        if not name.upper().startswith(ENV_PREFIX) or name.upper() in ENV_SWITCHES:
+        if not name.upper().startswith(ENV_PREFIX) or name.upper() in ENV_SWITCHES or _tells_of_a_service(name):
             continue
         key = name[len(ENV_PREFIX) :].lower().replace("__", ".")
         if key in own or any(key.startswith(f"{head}.") for head in mappings):
@@ -381,6 +416,12 @@ def _environment(model: type[BaseModel]) -> dict[str, Any]:
             nearest = _variable(_nearest(model, key))
             raise InputError(f"environment variable {name}: unknown setting. The nearest valid one is {nearest}.")
     return values
+
+
+def _tells_of_a_service(name: str) -> bool:
+    """Kubernetes tells every program of all services: of one called deepsort by DEEPSORT_SERVICE_HOST and the like."""
+    service = re.split(r"_SERVICE_(?=HOST$|PORT(?:_|$))|_PORT(?=_\d|$)", name)[0]
+    return service != name and f"{service}_SERVICE_HOST" in os.environ and f"{service}_SERVICE_PORT" in os.environ
 
 
 def _mapping_keys(model: type[BaseModel]) -> list[str]:
@@ -397,6 +438,10 @@ def _explain(model: type[BaseModel], error: Any, key: str, where: str) -> str:
         where: it was given.
     """
     if error["type"] == "extra_forbidden":
+        if key in setting_keys(model):
+            *sections, last = key.split(".")
+            inside = "".join(f"{section}: {{" for section in sections)
+            return f"{hide_in(where)}: {key} with a dot is no key; write {inside}{last}: …{'}' * len(sections)}."
         # The keys themselves are meant here, so they are not in backticks, which name a setting in the caller's words.
         return f"{hide_in(where)}: unknown key {hide_secrets(key)}. The nearest valid key is {_nearest(model, key)}."
     annotation, default = _field_of(model, key)

@@ -17,6 +17,9 @@ from pydantic import BaseModel, SecretStr
 OFF = frozenset({"off", "no", "false", "none"})
 """Words for nothing; of them each field allows its own, if any."""
 
+NULL = frozenset({"none", "null"})
+"""What stands for no value on a command line and in a variable, where YAML's null cannot be written."""
+
 
 @dataclass(frozen=True)
 class Scalar:
@@ -108,10 +111,12 @@ def _values(node: yaml.Node, known: dict[int, int]) -> int:
 def settle(model: type[BaseModel], values: Mapping[str, Any]) -> dict[str, Any]:
     """Values for a settings model in the types its fields want; `~` at the start of text becomes the home folder."""
     settled = {}
-    for name, value in values.items():
-        field = model.model_fields.get(str(name))
+    for key, value in values.items():
+        name = written(key)
+        field = model.model_fields.get(name)
         kinds: frozenset[Any] = frozenset() if field is None else frozenset(_leaves(field.annotation))
-        settled[str(name)] = _off(_settled(value, kinds), kinds)
+        found = _off(_settled(value, kinds), kinds)
+        settled[name] = None if field is not None and _is_null(found, field.annotation, kinds) else found
     return settled
 
 
@@ -125,7 +130,7 @@ def _settled(value: Any, kinds: frozenset[Any]) -> Any:
         model = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
         if model is not None:
             return settle(model, value)
-        return {_key(key): _settled(item, kinds) for key, item in value.items()}
+        return {written(key): _settled(item, kinds) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_settled(item, kinds) for item in value]
     if isinstance(value, Scalar):
@@ -146,6 +151,13 @@ def _off(value: Any, kinds: frozenset[Any]) -> Any:
     return value
 
 
+def _is_null(value: Any, annotation: Any, kinds: frozenset[Any]) -> bool:
+    """Whether a word means no value: the field may be without one, and knows neither this word nor any text."""
+    if not isinstance(value, str) or value.strip().lower() not in NULL or value.strip().lower() in _words(kinds):
+        return False
+    return type(None) in get_args(annotation) and not kinds & {str, Path, SecretStr}
+
+
 def _chosen(scalar: Scalar, kinds: frozenset[Any]) -> Any:
     """The value where the field wants one of its type, else the text, which no number is then made of in silence."""
     kind = type(scalar.value)
@@ -163,7 +175,8 @@ def _words(kinds: frozenset[Any]) -> set[Any]:
     return {word for kind in kinds if get_origin(kind) is Literal for word in get_args(kind)}
 
 
-def _key(key: Any) -> str:
+def written(key: Any) -> str:
+    """A key as it was written: YAML makes a number or a truth value of some."""
     return key.text if isinstance(key, Scalar) else str(key)
 
 

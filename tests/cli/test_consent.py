@@ -126,3 +126,16 @@ def test_an_offer_that_cannot_be_kept_does_not_end_the_run(
     assert "no connection. This run goes on with hog." in terminal.said
     with pytest.raises(RunError):
         settle(terminal, **{"detector.model_path": "tiny"})
+
+
+def test_the_end_of_input_is_no_answer_and_no_end_of_the_run(tiny: CatalogueModel) -> None:
+    class Leaves(Terminal):
+        def input(self, prompt: str) -> str:
+            super().input(prompt)
+            raise EOFError
+
+    terminal = Leaves("")
+    for times in (1, 2):
+        assert settle(terminal) is None
+        assert terminal.questions == times, "nothing was answered, so it is asked again"
+    assert catalogue.default_detector() is None

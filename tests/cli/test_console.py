@@ -11,7 +11,7 @@ import pytest
 import typer
 
 from deepsort_cli.cli.console import exit_on_error
-from deepsort_cli.core import InputError
+from deepsort_cli.core import InputError, RunError
 
 
 @pytest.mark.parametrize("library", ["libGL.so.1", "libgthread-2.0.so.0"])
@@ -80,3 +80,19 @@ def test_names_with_colons_stay_what_they_are(capsys: pytest.CaptureFixture[str]
     with pytest.raises(typer.Exit), exit_on_error():
         raise InputError("a:x:b[bold].mp4: no such file.")
     assert "a:x:b[bold].mp4: no such file." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(InputError("rtsp://me:secret@cam: no"), 2), (RunError("lost"), 1), (KeyboardInterrupt(), 130)]
+)
+def test_a_traceback_changes_no_exit_code(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: BaseException, code: int
+) -> None:
+    monkeypatch.setenv("DEEPSORT_TRACEBACK", "1")
+    with pytest.raises(typer.Exit) as caught, exit_on_error():
+        raise error
+    shown = capsys.readouterr().err
+    assert caught.value.exit_code == code
+    assert shown.startswith("Traceback")
+    assert type(error).__name__ in shown
+    assert "secret" not in shown

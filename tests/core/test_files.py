@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
+import sys
 from pathlib import Path
 from typing import IO
 
@@ -59,6 +61,34 @@ def test_permissions_follow_the_umask(tmp_path: Path) -> None:
         stream.write("x")
     (tmp_path / "b").write_text("x")
     assert (tmp_path / "a").stat().st_mode == (tmp_path / "b").stat().st_mode
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")
+def test_what_others_may_not_read_stays_so_when_it_is_replaced(tmp_path: Path) -> None:
+    target = tmp_path / "rows.csv"
+    target.write_text("old")
+    target.chmod(0o600)
+    with atomic_path(target) as temporary:
+        temporary.write_text("new")
+        assert stat.S_IMODE(temporary.stat().st_mode) == 0o600
+    assert (stat.S_IMODE(target.stat().st_mode), target.read_text()) == (0o600, "new")
+
+
+def test_no_file_is_called_as_standard_output_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="^`csv` -: this is not written to standard output"):
+        check_output_file(Path("-"), overwrite=False, key="csv")
+    with pytest.raises(InputError, match="^`dst` -: this is not written to standard output"):
+        check_output_folder(Path("-"), key="dst")
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such files")
+def test_devices_and_pipes_are_not_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/null"), Path("/dev/stdout"), Path("/dev/fd/2")):
+        with pytest.raises(InputError, match=f"^`output` {path}: a device or a pipe"):
+            check_output_file(path, overwrite=True, key="output")
 
 
 def test_output_checks(tmp_path: Path) -> None:

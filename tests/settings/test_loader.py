@@ -19,7 +19,7 @@ from deepsort_cli.settings import (
     settings_of,
     to_yaml,
 )
-from deepsort_cli.settings.loader import setting_keys
+from deepsort_cli.settings.loader import LARGEST_FILE, setting_keys
 from deepsort_cli.settings.track import TrackSettings
 from deepsort_cli.tracking import TrackerSettings
 
@@ -250,6 +250,69 @@ def test_variables_of_another_command_are_left_alone_in_a_section_that_both_have
     }
 
 
+def test_variables_of_kubernetes_are_no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It makes these for a service called deepsort, and for one called deepsort-page, in every container."""
+    monkeypatch.setenv("DEEPSORT_PORT", "tcp://10.0.0.11:80")
+    with pytest.raises(InputError, match="environment variable DEEPSORT_PORT: unknown setting"):
+        resolve(TrackSettings)  # somebody's own
+    for service in ("DEEPSORT", "DEEPSORT_PAGE"):
+        for name, value in {
+            "SERVICE_HOST": "10.0.0.11", "SERVICE_PORT": "80", "SERVICE_PORT_HTTP": "80", "PORT": "tcp://10.0.0.11:80",
+            "PORT_80_TCP": "tcp://10.0.0.11:80", "PORT_80_TCP_PROTO": "tcp", "PORT_80_TCP_PORT": "80",
+            "PORT_80_TCP_ADDR": "10.0.0.11",
+        }.items():  # fmt: skip
+            monkeypatch.setenv(f"{service}_{name}", value)
+    monkeypatch.setenv("DEEPSORT_JOBS", "2")
+    assert resolve(TrackSettings).jobs == 2
+    monkeypatch.setenv("DEEPSORT_PORTS", "2")
+    with pytest.raises(InputError, match="environment variable DEEPSORT_PORTS: unknown setting"):
+        resolve(TrackSettings)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_files_as_editors_and_shells_write_them(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_bytes("# Spielstraße\r\nsource: Straße.mp4\r\njobs: 3\r\n".encode(encoding))
+    settings = resolve(TrackSettings, config=path)
+    assert (settings.source, settings.jobs) == (("Straße.mp4",), 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("tracker.max_age: 5", r"config.yaml: tracker.max_age with a dot is no key; write tracker: {max_age: …}\.$"),
+        ("tracker: {without_looks.n_init: 2}", r"write tracker: {without_looks: {n_init: …}}\.$"),
+        ("tracker: {max.age: 5}", r"config.yaml: unknown key tracker.max.age\. The nearest"),
+        ("tracker: {on: 5}", r"config.yaml: unknown key tracker.on\. The nearest"),
+        ("{007: 5}", r"config.yaml: unknown key 007\. The nearest"),
+    ],
+)
+def test_keys_are_named_as_they_were_written(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        resolve(TrackSettings, config=write(tmp_path, text))
+
+
+def test_a_file_far_too_large_is_not_read_to_its_end(tmp_path: Path) -> None:
+    path = tmp_path / "video.mp4"
+    with path.open("wb") as stream:
+        stream.truncate(LARGEST_FILE + 1)
+    with pytest.raises(InputError, match="`config` .*video.mp4: larger than 10 MB"):
+        resolve(TrackSettings, config=path)
+
+
+@pytest.mark.parametrize(
+    ("command", "key"),
+    [("track", "output.save_txt"), ("calibrate", "output"), ("scan", "report.html"), ("score", "csv")],
+)
+def test_no_setting_names_the_file_of_settings_itself(tmp_path: Path, command: str, key: str) -> None:
+    config = write(tmp_path, "{}")
+    (tmp_path / "sub").mkdir()
+    same = tmp_path / "sub" / ".." / "config.yaml"
+    with pytest.raises(InputError, match=f"^`{key}` .*config.yaml: `config` reads this file. Choose another name"):
+        resolve(settings_of(command), config=config, flags={key: same})
+    assert config.read_text() == "{}"
+
+
 def test_bad_value_in_environment_names_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DEEPSORT_TRACKER__MAX_AGE", "old")
     with pytest.raises(InputError, match="environment variable DEEPSORT_TRACKER__MAX_AGE"):
@@ -365,6 +428,21 @@ class TestWords:
         assert resolve(TrackSettings, overrides=[f"output.labels={word}"]).output.labels == "none"
         with pytest.raises(InputError, match="`output.emit` "):
             resolve(TrackSettings, flags={"output.emit": word})
+
+    @pytest.mark.parametrize("word", ["none", "null", "None", " null"])
+    def test_no_value_from_every_layer(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, word: str) -> None:
+        """What a preset, a file or a default says is taken back; only fields of text take the word as it is."""
+        strong = {"preset": "strong"}
+        flags = strong | dict.fromkeys(("tracker.start_score", "tracker.nn_budget", "refinement.interpolate"), word)
+        settings = resolve(TrackSettings, overrides=["refinement.interpolate=linear"], flags=flags)
+        assert (settings.tracker.start_score, settings.tracker.nn_budget) == (None, None)
+        assert (settings.refinement.interpolate, settings.tracker.ema_alpha) == (None, 0.9)
+        assert resolve(TrackSettings, flags=strong, overrides=[f"tracker.ema_alpha={word}"]).tracker.ema_alpha is None
+        monkeypatch.setenv("DEEPSORT_TRACKER__EMA_ALPHA", word)
+        assert resolve(TrackSettings, flags=strong).tracker.ema_alpha is None
+        assert resolve(TrackSettings, flags={"reid.model_path": word}).reid.model_path == word
+        with pytest.raises(InputError, match="`tracker.max_iou_distance` "):
+            resolve(TrackSettings, flags={"tracker.max_iou_distance": word})
 
     def test_a_truth_value_is_no_number(self, tmp_path: Path) -> None:
         for word in ("yes", "off", "true"):

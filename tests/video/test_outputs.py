@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import stat
+import sys
 from pathlib import Path
 
 import pytest
@@ -71,6 +73,18 @@ def test_leftovers_of_a_killed_run_are_named_and_removed(detections: Path, tmp_p
         assert not [note for note in notes if Path(running.name).name in note]
         assert Path(running.name).exists()
     assert not left.exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")
+def test_what_others_may_not_read_stays_so_in_the_next_run(detections: Path, tmp_path: Path) -> None:
+    files = {"save_csv": tmp_path / "a.csv", "save_jsonl": tmp_path / "a.jsonl"}
+    notes_of(detections, **files)
+    written = sorted(tmp_path.glob("a*.*"))
+    assert len(written) == 2
+    for path in written:
+        path.chmod(0o600)
+    notes_of(detections, **files, overwrite=True)
+    assert [stat.S_IMODE(path.stat().st_mode) for path in written] == [0o600, 0o600]
 
 
 def test_standard_output_has_room_for_one_kind_of_rows_and_one_source(detections: Path) -> None:

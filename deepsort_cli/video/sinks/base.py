@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, Any, Literal
 
 from deepsort_cli.core.errors import InputError, RunError
-from deepsort_cli.core.files import claim, temporary_beside, write_failure
+from deepsort_cli.core.files import claim, permissions_of, temporary_beside, write_failure
 from deepsort_cli.core.regions import Counts
 from deepsort_cli.core.types import Frame, IntArray, Tracks
 from deepsort_cli.video.settings import OutputSettings
@@ -139,9 +139,10 @@ class TemporaryFile:
         self.path = final if in_place else temporary_beside(final)
         try:
             final.parent.mkdir(parents=True, exist_ok=True)
+            mode = permissions_of(final)
             if in_place:
                 final.unlink(missing_ok=True)
-            self.stream: IO[bytes] = claim(self.path)
+            self.stream: IO[bytes] = claim(self.path, mode)
         except OSError as error:
             raise write_error(final, error) from None
 

@@ -6,12 +6,11 @@ import contextlib
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from numbers import Integral
 from os import PathLike
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel
@@ -28,6 +27,7 @@ from deepsort_cli.video.sources import Source
 from deepsort_cli.workflows.track.across import Across
 from deepsort_cli.workflows.track.checks import check_looks, check_people, files_read, refuse_archive, tell
 from deepsort_cli.workflows.track.events import Summary
+from deepsort_cli.workflows.track.iteration import Iteration, opencv_single_threaded
 from deepsort_cli.workflows.track.one_source import OneSource, Task
 from deepsort_cli.workflows.track.opening import open_all
 from deepsort_cli.workflows.track.parts import Functions, Parts, open_parts
@@ -225,7 +225,7 @@ class Run:
         self._across = across
         self._close_show = weakref.finalize(self, _nothing if show is None else show.close)
         self._close_sources = weakref.finalize(self, opened.close)
-        self._iteration: weakref.ref[Iterator[Any]] | None = None  # weak: a loop that is left must be able to end it
+        self._iteration: weakref.ref[Iteration] | None = None  # weak: a loop that is left must be able to end it
         self._scoring: Scoring | None = None
         self._together = Together(
             tasks,
@@ -253,10 +253,14 @@ class Run:
         return self
 
     def close(self) -> None:
-        """End the iteration where there is one, closing all outputs, and close all sources. Can be called again."""
+        """End the iteration where there is one, closing all outputs, and close all sources. Can be called again.
+
+        Also from another thread and in a signal handler: where a frame is under way there, this returns at once, and
+        the loop over the run ends after that frame, as if there were no more; by then everything is closed.
+        """
         iteration = None if self._iteration is None else self._iteration()
-        if iteration is not None:
-            iteration.close()  # type: ignore[attr-defined]
+        if iteration is not None and not iteration.close():
+            return
         self._close_sources()
         self._close_show()
 
@@ -365,11 +369,11 @@ class Run:
     def _start(self, *, shared: bool) -> Iterator[tuple[Frame, Tracks]]:
         if self._iteration is not None or not self._close_sources.alive:
             raise InputError("a run can be iterated over once. Call track again for another.")
-        iteration = self._iterate(shared)
+        iteration = Iteration(self._iterate(shared), self._together.leave)
         self._iteration = weakref.ref(iteration)
         return iteration
 
-    def _iterate(self, shared: bool) -> Iterator[tuple[Frame, Tracks]]:
+    def _iterate(self, shared: bool) -> Generator[tuple[Frame, Tracks], None, None]:
         with contextlib.ExitStack() as stack:
             stack.callback(self._close_sources)
             if self._show is not None:
@@ -378,13 +382,12 @@ class Run:
             if self._across is not None:
                 stack.callback(self._across.register.finish)
             if self._parts.workers > 1:  # the workers use the cores, OpenCV's own threads would be in their way
-                stack.callback(cv2.setNumThreads, cv2.getNumThreads())
-                cv2.setNumThreads(1)
+                stack.enter_context(opencv_single_threaded())
             yield from self._together.frames(shared=shared)
 
     def _left(self, kind: type[BaseException] | None, *_: object) -> None:
         """After the last frame the page stays; whatever ends the run before ends the page."""
-        if kind is not None:
+        if kind is not None or self._together.is_left:
             self._close_show()
         elif self._show is not None:
             self._show.end()

@@ -32,6 +32,7 @@ class Together:
 
     Attributes:
         current: the source of the frame given last.
+        is_left: nobody wants further frames.
     """
 
     def __init__(
@@ -61,6 +62,11 @@ class Together:
         self._failure: BaseException | None = None
         self._ticked = time.monotonic()
         self.current: OneSource | None = None
+        self.is_left = False
+
+    def leave(self) -> None:
+        """Give no further frames: the iteration ends as if its loop had been left."""
+        self.is_left = True
 
     def frames(self, *, shared: bool) -> Iterator[tuple[Frame, Tracks]]:
         """Track frame by frame. Leaving the iteration, however that happens, closes all outputs.
@@ -75,6 +81,9 @@ class Together:
             try:
                 self._start_more(pool, shared)
                 while self._running and ending == "end":
+                    if self.is_left:
+                        ending = "stopped"
+                        break
                     one = self._next(pool)
                     if one is None:
                         continue

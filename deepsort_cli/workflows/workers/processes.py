@@ -21,9 +21,9 @@ from dataclasses import dataclass
 from multiprocessing import connection
 from typing import Any
 
-from deepsort_cli.core.errors import DeepsortError, RunError
+from deepsort_cli.core.errors import RunError
 from deepsort_cli.core.signals import ENDINGS, leave_endings_to_parent
-from deepsort_cli.workflows.workers.tasks import Done, Recipe, Watch, outcome, taken
+from deepsort_cli.workflows.workers.tasks import Done, Recipe, Watch, outcome, taken, told
 
 ATTEMPTS = 2
 """How often a task is tried whose process dies."""
@@ -219,8 +219,8 @@ def _serve(pipe: connection.Connection, recipe: Recipe) -> None:
     threading.Thread(target=_listen, args=(pipe, tasks, stopped), daemon=True).start()
     try:
         do = recipe.open()
-    except DeepsortError as error:
-        pipe.send(("unable", error))
+    except Exception as error:  # whatever it is, another process would meet it as well
+        pipe.send(("unable", told(error)))
         return
     pipe.send(("ready", None))
     while (task := tasks.get()) is not STOP:

@@ -93,10 +93,13 @@ def outcome(do: Do, task: Any, tell: Tell, stopped: Stopped) -> Any:
     """The result of a task, or the error that it raised, which then travels as a result does."""
     try:
         return do(task, tell, stopped)
-    except DeepsortError as error:
-        return error
     except Exception as error:  # whatever it is, it would come again on another try
-        return RunError(f"{type(error).__name__}: {error}")
+        return told(error)
+
+
+def told(error: Exception) -> DeepsortError:
+    """An error as one that can travel from a worker, with its message."""
+    return error if isinstance(error, DeepsortError) else RunError(f"{type(error).__name__}: {error}")
 
 
 def taken(task: Any, result: Any, node: str = "") -> Done:

@@ -1,0 +1,113 @@
+"""A run that is ended from elsewhere than its loop, and what several runs at once share."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+import deepsort_cli as deepsort
+from deepsort_cli.workflows.track.iteration import opencv_single_threaded
+
+SCENE = {"width": 160, "height": 120, "people": 1, "frames": 40}
+
+
+def run_of(detector: Callable[..., Any], **more: Any) -> Any:
+    return deepsort.track("demo", demo=SCENE, detector=detector, reid="none", **more)
+
+
+class Blocked:
+    """A detector that does not answer in its fifth frame until it may."""
+
+    def __init__(self) -> None:
+        self.seen, self.reached, self.may = 0, threading.Event(), threading.Event()
+
+    def __call__(self, image: np.ndarray) -> list[list[float]]:
+        self.seen += 1
+        if self.seen == 5:
+            self.reached.set()
+            assert self.may.wait(600)
+        return [[40.0, 30.0, 60.0, 80.0, 0.9]]
+
+
+def test_another_thread_ends_the_loop_amid_a_frame(tmp_path: Path) -> None:
+    detector = Blocked()
+    run = run_of(detector, save_jsonl=tmp_path / "rows.jsonl")
+
+    def end() -> None:
+        detector.reached.wait(600)
+        run.close()  # comes back though nothing goes on in the loop
+        detector.may.set()
+
+    other = threading.Thread(target=end)
+    other.start()
+    given = [frame.index for frame, _ in run]
+    other.join()
+    assert len(given) < SCENE["frames"]
+    assert (run.summary.ending, run.summary.frames) == ("stopped", len(given))
+    assert len((tmp_path / "rows.jsonl").read_text().splitlines()) >= len(given)
+    run.close()
+    with pytest.raises(deepsort.InputError, match="iterated over once"):
+        run.finish()
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="POSIX signals")
+@pytest.mark.parametrize("finish", [False, True])
+def test_a_signal_handler_of_the_program_ends_the_run(finish: bool) -> None:
+    detector = Blocked()
+    run = run_of(detector)
+
+    def end(*_: object) -> None:
+        run.close()
+        detector.may.set()
+
+    before = signal.signal(signal.SIGUSR1, end)
+    main = threading.main_thread().ident
+    assert main is not None
+    other = threading.Thread(target=lambda: detector.reached.wait(600) and signal.pthread_kill(main, signal.SIGUSR1))
+    other.start()
+    try:
+        if finish:
+            run.finish()
+        else:
+            for _ in run:
+                pass
+    finally:
+        other.join()
+        signal.signal(signal.SIGUSR1, before)
+    assert run.summary.ending == "stopped"
+    assert run.summary.frames < SCENE["frames"]
+
+
+def test_a_detector_may_end_its_own_run() -> None:
+    run: Any = None
+
+    def detect(image: np.ndarray) -> list[list[float]]:
+        run.close()
+        return []
+
+    run = run_of(detect)
+    assert run.finish().summary.ending == "stopped"
+
+
+def test_opencv_gets_its_threads_back_when_the_last_run_has_ended() -> None:
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(2)
+    try:
+        wanted = cv2.getNumThreads()
+        first, second = ExitStack(), ExitStack()
+        first.enter_context(opencv_single_threaded())
+        second.enter_context(opencv_single_threaded())
+        first.close()
+        assert cv2.getNumThreads() == 1
+        second.close()
+        assert cv2.getNumThreads() == wanted
+    finally:
+        cv2.setNumThreads(before)
