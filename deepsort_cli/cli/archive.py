@@ -106,6 +106,8 @@ class _Screen(Bars):
 
     def _end(self, result: Result) -> None:
         self._ended += 1
+        if self._ended == self._planned.to_do:
+            self._left = None  # what was left before this one ended
         if self._live is not None:
             self._live.update(self._all, completed=self._ended, counters=self._counters())
         number = f"[{self._ended}/{self._planned.to_do}]"
