@@ -27,9 +27,14 @@ Nothing heavy is imported before it is used. Errors that a user can cause are `I
 from __future__ import annotations
 
 import importlib
+import os
 from typing import Any
 
 __version__ = "0.1.0"
+
+# Newer builds of ONNX Runtime would note every session, with a number of this machine, in the user's cache folder for
+# Microsoft. They look here when they are imported.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 _HOMES = {
     "CameraMotionSettings": "perception.settings",

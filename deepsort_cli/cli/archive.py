@@ -116,6 +116,8 @@ class _Screen(Bars):
 
     def _end(self, result: Result) -> None:
         self.results.append(result)
+        if len(self.results) == self._planned.to_do:
+            self._left = None  # what was left before this one ended
         if self._live is not None:
             self._live.update(self._all, completed=len(self.results), counters=self._counters())
         number = f"[{len(self.results)}/{self._planned.to_do}]"

@@ -35,6 +35,9 @@ def write_reason(error: BaseException) -> str:
     return {**FULL, **LOST}.get(number) or getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
+KEPT = "What was written so far is kept."
+
+
 def write_failure(path: str | Path, error: BaseException, remedy: str = "", *, begun: bool = False) -> RunError:
     """The error for a file that cannot be written: which, why, and what to do.
 
@@ -43,8 +46,7 @@ def write_failure(path: str | Path, error: BaseException, remedy: str = "", *, b
         begun: a part of it is written, and stays.
     """
     if begun:
-        kept = "What was written so far is kept."
-        advice = f"{kept} Free some space before the next run." if getattr(error, "errno", None) in FULL else kept
+        advice = f"{KEPT} Free some space before the next run." if getattr(error, "errno", None) in FULL else KEPT
         return RunError(f"{path}: cannot be written any more: {write_reason(error)}. {advice}")
     space = getattr(error, "errno", None) in FULL
     advice = remedy or ("Free some space, or choose another folder." if space else "Choose another folder.")

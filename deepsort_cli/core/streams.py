@@ -15,6 +15,9 @@ from deepsort_cli.core.errors import DeepsortError, RunError
 S = TypeVar("S")
 T = TypeVar("T")
 
+KNOWN = (DeepsortError, OSError)
+"""Errors of the world rather than of the program."""
+
 POLL_SECONDS = 0.2
 
 
@@ -40,15 +43,16 @@ def close_all(closes: Sequence[Callable[[], None]]) -> None:
 
 
 def all_of(errors: Sequence[BaseException]) -> BaseException:
-    """The only error; or one that says what all of several say."""
-    said = list(dict.fromkeys(map(str, errors)))
-    return errors[0] if len(said) == 1 else RunError("\n".join(said))
+    """The only error; or one that says what all of several say, each line once."""
+    said = "\n".join(dict.fromkeys(line for error in errors for line in str(error).splitlines()))
+    return errors[0] if said == str(errors[0]) else RunError(said)
 
 
 class Behind(Generic[S]):
     """Calls a function in a thread for everything put in, at most `depth` items behind.
 
-    A failure is raised by the next `put`, or on leaving the `with` block, which waits until all is done.
+    A failure is raised by the next `put`, or on leaving the `with` block, which waits until all is done: together with
+    the error that ends the block, where that is another one and none of the program's own.
     """
 
     def __init__(self, function: Callable[[S], None], depth: int, after: Callable[[], None] = lambda: None) -> None:
@@ -86,8 +90,11 @@ class Behind(Generic[S]):
                 continue
             break
         self._thread.join()
-        if self._error is not None and error is None:
-            raise self._error
+        if self._error is not None and self._error is not error:
+            if isinstance(error, KNOWN) and isinstance(self._error, KNOWN):
+                raise all_of([error, self._error]) from None
+            if error is None:
+                raise self._error
 
     def _run(self) -> None:
         try:

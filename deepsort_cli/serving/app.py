@@ -160,8 +160,9 @@ class Site:
         album, describe = self._album(), self._hub.describe
         if describe is None:
             raise HTTPException(404, "there is no Re-ID model to search with")
-        if request.headers.get("content-type", "").partition("/")[0] not in ("image", "application"):
-            raise HTTPException(415, "expected a picture as body")
+        kind = request.headers.get("content-type", "")
+        if kind.partition("/")[0] not in ("image", "application"):
+            raise HTTPException(415, f"not a picture ({kind[:40] or 'of no type'}): JPEG, PNG and WebP are")
         data = await _body(request, MOST_UPLOAD)
         async with self._searching:  # one after the other: tracking comes first
             try:

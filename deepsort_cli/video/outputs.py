@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from deepsort_cli.core import Frame, InputError, Tracks
+from deepsort_cli.core.errors import DeepsortError
 from deepsort_cli.core.files import Inputs, check_output_file, check_output_folder, look, refuse_input, remove_abandoned
 from deepsort_cli.core.regions import Counts
-from deepsort_cli.core.streams import clock, close_all
+from deepsort_cli.core.streams import KNOWN, all_of, clock, close_all
 from deepsort_cli.core.types import Detections, FloatArray
 from deepsort_cli.video.overlay import Overlay
 from deepsort_cli.video.settings import OutputSettings
@@ -311,5 +312,10 @@ class Sinks:
     def __enter__(self) -> Sinks:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        try:
+            self.close()
+        except DeepsortError as failure:
+            if isinstance(error, KNOWN):
+                raise all_of([error, failure]) from None
+            raise

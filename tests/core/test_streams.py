@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from deepsort_cli.core.errors import InputError, RunError
-from deepsort_cli.core.streams import Behind, close_all
+from deepsort_cli.core.streams import Behind, all_of, close_all
 
 
 class TestBehind:
@@ -45,6 +45,14 @@ class TestBehind:
             behind.put(0)
             raise ValueError("mine")
 
+    def test_what_both_have_to_say_is_said(self) -> None:
+        def fail(number: int) -> None:
+            raise RunError("full")
+
+        with pytest.raises(RunError, match="^lost\nfull$"), Behind(fail, depth=4) as behind:
+            behind.put(0)
+            raise RunError("lost")
+
 
 def test_all_are_closed_the_last_one_first_and_every_failure_is_said() -> None:
     called: list[int] = []
@@ -67,3 +75,6 @@ def test_all_are_closed_the_last_one_first_and_every_failure_is_said() -> None:
     with pytest.raises(ZeroDivisionError):
         close_all([closing(5, RunError("lost")), closing(6, ZeroDivisionError())])
     assert called[-2:] == [6, 5]
+    several = all_of([RunError("full"), RunError("full\ngone")])
+    assert str(several) == "full\ngone", "each line once"
+    assert all_of([several, RunError("gone")]) is several

@@ -18,6 +18,21 @@ from deepsort_cli.perception.runtime import open_session, session_options
 from deepsort_cli.perception.settings import RuntimeSettings
 
 
+def test_onnx_runtime_notes_nothing_for_its_makers(constant_model, tmp_path: Path) -> None:
+    """Its telemetry keeps a number of the machine and every session in the user's cache folder."""
+    home = tmp_path / "home"
+    home.mkdir()
+    code = (
+        "from pathlib import Path; from deepsort_cli.perception.runtime import open_session;"
+        "from deepsort_cli.perception.settings import RuntimeSettings;"
+        f"open_session(Path({str(constant_model(np.ones((1, 8))))!r}), RuntimeSettings(device='cpu'))"
+    )
+    mine = {"HOME": str(home), "XDG_CACHE_HOME": str(home), "USERPROFILE": str(home), "LOCALAPPDATA": str(home)}
+    environment = {key: value for key, value in os.environ.items() if key != "ORT_DISABLE_TELEMETRY"} | mine
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment)
+    assert list(home.rglob("*")) == []
+
+
 def test_a_missing_device_says_what_is_there_and_what_to_install(
     constant_model, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -251,6 +251,7 @@ def test_search_finds_who_looks_like_this(page: Page, tmp_path: Path) -> None:
     (tmp_path / "words.png").write_text("not a picture")
     page.choose_file("#search-file", tmp_path / "words.png")
     page.wait("document.querySelector('#search-status').textContent.includes('not a picture')")
+    assert not page.evaluate("document.querySelector('#found li')"), "who was found by the picture before"
     page.problems[:] = [problem for problem in page.problems if "415" not in problem]
 
 
@@ -266,6 +267,23 @@ def test_charts_and_events_have_words(page: Page) -> None:
     page.wait("document.querySelector('#log li')")
     page.evaluate("document.querySelector('#log button').click()")
     page.wait("document.querySelector('#person-view').open")
+
+
+def test_times_under_charts_and_words_over_cameras_can_be_read_whole(page: Page) -> None:
+    cut = page.evaluate(
+        "import('/static/chart.js').then(({ Chart }) => { const chart = new Chart('x', 'line', ['x']);"
+        "document.querySelector('#chart-groups').append(chart.element);"
+        "const t = [0, 5, 10, 15, 20, 25, 30].map(seconds => 1.8e9 + seconds);"
+        "chart.show({ t, step_s: 5 }, [t.map(() => 1)]);"
+        "const drawn = chart.svg.getBoundingClientRect();"
+        "const boxes = [...chart.svg.querySelectorAll('[text-anchor=middle]')].map(one => one.getBoundingClientRect());"
+        "chart.element.remove();"
+        "return boxes.map(one => one.left < drawn.left || one.right > drawn.right); })"
+    )
+    assert len(cut) >= 2
+    assert not any(cut)
+    lost = "import('/static/cameras.js').then(({ trouble }) => trouble({ message: 'lost; `input.a_b`=null goes on' }))"
+    assert page.evaluate(lost) == "lost; input.a_b=null goes on"
 
 
 def test_everything_has_a_name_for_screen_readers(page: Page) -> None:

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from deepsort_cli.core.errors import InputError
+from deepsort_cli.core import Frame
+from deepsort_cli.core.errors import InputError, RunError
 from deepsort_cli.core.events import Listener
 from deepsort_cli.core.files import claim, temporary_beside
 from deepsort_cli.settings.track import TrackSettings
 from deepsort_cli.video.settings import DemoSettings, OutputSettings
-from deepsort_cli.video.sinks import outputs
+from deepsort_cli.video.sinks import CsvSink, MotSink, outputs
 from deepsort_cli.workflows.track import run_track
 
 DEMO = DemoSettings(width=96, height=64, people=1, frames=3)
@@ -105,3 +106,19 @@ def test_earlier_crops_survive_a_run_that_is_refused(detections: Path, tmp_path:
     with pytest.raises(InputError, match="unknown video format"):
         notes_of(detections, save_crops=tmp_path / "crops", save_video=tmp_path / "a.gif", overwrite=True)
     assert sorted((tmp_path / "crops").rglob("*.jpg")) == before
+
+
+def test_every_output_that_fails_is_named(detections: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the last frame, and when it is closed after that."""
+
+    def write(sink: MotSink, frame: Frame, *_: object) -> None:
+        if frame.index == 2:
+            raise RunError("a.txt: the disk is full")
+
+    def close(sink: CsvSink) -> None:
+        raise RunError("b.csv: the disk is full")
+
+    monkeypatch.setattr(MotSink, "write", write)
+    monkeypatch.setattr(CsvSink, "close", close)
+    with pytest.raises(RunError, match="(?s)^(?=.*a.txt: the disk is full)(?=.*b.csv: the disk is full)"):
+        notes_of(detections, save_txt=tmp_path / "a.txt", save_csv=tmp_path / "b.csv")

@@ -78,7 +78,9 @@ def recognise(seen: Seen, wanted: str = "auto") -> Head:
             known = f"expected for {wanted}: {candidates[0].outputs}"
         if reasons:
             known = "; ".join(reasons)
-        raise InputError(f"{where}; {known}. {REMEDY}")
+        vectors = {output.value.shape[:-1] for output in seen.outputs} == {(1,)}
+        swapped = "One vector of a picture is what a Re-ID model gives: those go to `reid.model_path`. "
+        raise InputError(f"{where}; {known}. {swapped if vectors and wanted == 'auto' else ''}{REMEDY}")
     best = max(match.certainty for match in found)
     chosen = [match.head for match in found if match.certainty == best]
     if len(chosen) > 1:

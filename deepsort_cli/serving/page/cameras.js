@@ -31,9 +31,12 @@ export function badge(element, camera) {
   say(element, STATES[camera.state] ?? String(camera.state));
 }
 
+/** What a camera says is wrong. Settings stand in backticks there, for programs. */
+const complaint = (camera) => (camera.message ?? "").replaceAll(/`([\w.]+)`/g, "$1");
+
 /** What to say over a picture that does not move; empty for one that does. */
 export function trouble(camera) {
-  if (camera.message) return camera.message;
+  if (camera.message) return complaint(camera);
   const words = { waiting: "Waiting for the first picture", ended: "Ended", failed: "No picture" };
   return words[camera.state] ?? "";
 }
@@ -104,7 +107,7 @@ export class Grid {
     badge(tile.querySelector(".badge"), camera);
     facts(tile.querySelector("dl"), numbers(camera));
     say(tile.querySelector(".regions-now"), regionsNow(camera));
-    const over = camera.state === "running" ? (camera.message ?? "") : trouble(camera);
+    const over = camera.state === "running" ? complaint(camera) : trouble(camera);
     say(tile.querySelector(".over"), over);
     tile.classList.toggle("still", camera.state !== "running");
     const picture = this.pictures.get(tile);

@@ -6,6 +6,7 @@ const LEFT = 34;
 const RIGHT = 8;
 const TOP = 8;
 const BOTTOM = 20;
+const DIGIT = 6.5; // the width of one in the labels of times, with some room
 
 /** A round number that is at least as large. */
 function nice(value) {
@@ -114,16 +115,11 @@ export class Chart {
     const zone = this.began ?? new Date(to * 1000).getTimezoneOffset() * 60; // what round times are counted from
     const found = [];
     for (let at = Math.ceil((from - zone) / step) * step + zone; at <= to; at += step) {
-      const place = Math.min(Math.max(this.x(at), LEFT + 12), this.width - RIGHT - 14);
-      found.push(
-        svg(
-          "text",
-          { class: "tick", x: place, y: this.height - 5, "text-anchor": "middle" },
-          this.mark(at, step < 60)
-            .split(", ")
-            .at(-1),
-        ),
-      );
+      const words = this.mark(at, step < 60)
+        .split(", ")
+        .at(-1);
+      const place = Math.min(Math.max(this.x(at), LEFT + 12), this.width - (words.length * DIGIT) / 2);
+      found.push(svg("text", { class: "tick", x: place, y: this.height - 5, "text-anchor": "middle" }, words));
     }
     return found;
   }

@@ -171,7 +171,9 @@ export class Search {
       const result = await call("/api/search", { method: "POST", body, timeout: 60000 });
       if (asked === this.asked) this.results(result);
     } catch (error) {
-      if (asked === this.asked) say(this.status, error.message);
+      if (asked !== this.asked) return;
+      say(this.status, error.message);
+      byId("found").replaceChildren(); // those of another picture
     }
   }
 

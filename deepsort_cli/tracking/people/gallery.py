@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -51,6 +52,13 @@ class _Trail:
     looks: LookSet = field(default_factory=LookSet)
 
 
+class _Newest(NamedTuple):
+    """The newest frame of a camera: its moment, and the seconds since the one before."""
+
+    moment: float
+    gap: float = 0.0
+
+
 class PeopleGallery:
     """Which person each track belongs to, over all cameras, decided as looks come in.
 
@@ -87,6 +95,7 @@ class PeopleGallery:
         self._places = places or Places()
         self._strangers = Strangers()
         self._trails: dict[tuple[str, int], _Trail] = {}
+        self._newest: dict[str, _Newest] = {}
         self._next = 1
         self._begun = 0
 
@@ -149,14 +158,22 @@ class PeopleGallery:
             tracks: with `features`, NaN where unknown; None: of nobody.
         """
         trails = [self._trail(camera, moment, tracks, i) for i in range(len(tracks))]
+        found = [trail for trail, age in zip(trails, tracks.time_since_update.tolist(), strict=True) if age == 0]
+        self._newest[camera] = _Newest(moment, moment - self._newest.get(camera, _Newest(moment)).moment)
+        self._note(camera, moment, found)  # first who is known to be here: nobody else can be them
         looked = self._look(camera, moment, tracks, trails)
         if any(trails[i].person is None for i in looked):
             self._decide(camera, [trail for trail in trails if trail.person is None and len(trail.looks)])
         self._compare_strangers(camera, [trails[i] for i in looked], trails, tracks)
-        for trail, age in zip(trails, tracks.time_since_update.tolist(), strict=True):
-            if trail.person is not None and age == 0:
-                trail.person.seen[camera] = moment
+        self._note(camera, moment, found)
         return self._reported(trails, tracks)
+
+    @staticmethod
+    def _note(camera: str, moment: float, found: list[_Trail]) -> None:
+        """Note when those of the tracks found in a frame whose person is known were last seen."""
+        for trail in found:
+            if trail.person is not None:
+                trail.person.seen[camera] = moment
 
     def _reported(self, trails: list[_Trail], tracks: Tracks) -> Tracks:
         """Tracks with their people. Of two that would be one person at once, it is only the older of the two."""
@@ -265,7 +282,25 @@ class PeopleGallery:
 
     def _may_be(self, camera: str, trail: _Trail, person: Person) -> bool:
         """Whether a track may be a person, whatever both look like."""
-        return person.class_id in (None, trail.class_id) and self._places.allow(person, camera, trail.since)
+        return (
+            person.class_id in (None, trail.class_id)
+            and self._places.allow(person, camera, trail.since)
+            and not self._elsewhere(person, camera)
+        )
+
+    def _elsewhere(self, person: Person, camera: str) -> bool:
+        """Whether a person is, as far as is known, still in another camera that does not see the same place.
+
+        Frames of cameras do not come at the same moments: who was in the newest one of a camera is taken to be there
+        until the next is due, with as long again for one that is late. Who was in the last frame of a camera that
+        sends no more is not held there.
+        """
+        now = self._newest[camera].moment
+        return any(
+            last == newest.moment and now - last <= 2 * newest.gap
+            for other, last in person.seen.items()
+            if other != camera and (newest := self._newest.get(other)) and self._places.least(camera, other) is not None
+        )
 
     def _tell(self, camera: str, trail: _Trail, people: list[Person], cost: FloatArray, chosen: int | None) -> None:
         """Say that a track is about to become the `chosen` of the people, or the next new one."""

@@ -26,6 +26,9 @@ from deepsort_cli.video.sinks.remux import Span, remux
 from deepsort_cli.video.sinks.sound import FAILURES, Sound, find_sound, format_of, reason_of
 from deepsort_cli.video.sinks.space import room_for
 
+ENOUGH = 1 << 20
+"""Bytes that do not fit where the end of a video did not."""
+
 
 class VideoSink(Sink):
     """A video file of the frames' images, each shown at its `time`, counted from the first.
@@ -193,9 +196,26 @@ class _Encoder:
         try:
             self._container.close()
         except (OSError, av.FFmpegError) as error:
-            failure = None if self.failed else write_error(self._path, error)
-            self.failed = True
+            if not self.failed:
+                self.failed, failure = True, write_error(self._path, error)
+        if not self.failed and self._is_torn():
+            self.failed, failure = True, write_error(self._path, self._why_torn())
         return failure
+
+    def _is_torn(self) -> bool:
+        """Whether the end of an mp4 is missing: FFmpeg says nothing where its last fragment could not be written."""
+        is_mp4 = self._path.suffix.lower() in mp4.SUFFIXES
+        return is_mp4 and self.file is not None and mp4.whole_bytes(self.file.path) < self.file.path.stat().st_size
+
+    def _why_torn(self) -> OSError:
+        """What the system says to more bytes now."""
+        assert self.file is not None
+        try:
+            with self.file.path.open("ab") as end:
+                end.write(bytes(ENOUGH))
+        except OSError as error:
+            return error
+        return OSError("its end was not written")
 
     @property
     def span(self) -> Span:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,7 +16,7 @@ from deepsort_cli.core.counted import counted
 from deepsort_cli.core.cpus import available_cpus
 from deepsort_cli.core.errors import DeepsortError, InputError
 from deepsort_cli.core.events import Listener, LoggingListener
-from deepsort_cli.core.files import at_home, held
+from deepsort_cli.core.files import KEPT, at_home, held
 from deepsort_cli.settings.keywords import from_keywords
 from deepsort_cli.settings.track import TrackSettings
 from deepsort_cli.workflows.archive.cluster import check_cluster, workers_on_cluster
@@ -304,6 +305,8 @@ class _Run:
         if outcome.record is None:
             message = (outcome.error or "stopped").removeprefix(f"`source` {item.video.source}: ")
             message = message.removeprefix(f"{item.video.source}: ")
+            message = message.replace(f" {KEPT}", "")  # not in an archive
+            shutil.rmtree(outcome.folder, ignore_errors=True)  # the others may need the room
             self._failures[place] = {"source": item.video.source, "message": message}
             result = replace(_result(self._folder, item, "failed"), reason=message)
         else:

@@ -71,6 +71,26 @@ def test_nobody_is_in_two_places_at_once_unless_both_see_the_same() -> None:
         assert people(overlapping.see("yard", moment, seen({1: 1}))) == [1]
 
 
+def test_who_is_still_in_another_camera_is_not_here_whenever_its_frames_come() -> None:
+    gallery = PeopleGallery(RULE)
+    watch(gallery, "door", 0.0, {1: 1, 2: 2, 3: 3})
+    assert people(gallery.see("yard", 0.95, seen({1: 1}))) == [4], "between two frames of the door"
+    assert people(gallery.see("door", 1.0, seen({1: 1, 2: 2, 3: 3}))) == [1, 2, 3]
+    assert people(gallery.see("gate", 1.15, seen({1: 2}))) == [5], "the door's next frame is late"
+    gallery.see("door", 1.2, seen({1: 1}))
+    assert people(gallery.see("gate", 1.25, seen({2: 3}))) == [3], "gone from the door's newest frame"
+    assert people(gallery.see("gate", 9.0, seen({3: 1}))) == [1], "the door has sent nothing for long"
+
+
+def test_who_stands_beside_somebody_alike_is_somebody_else() -> None:
+    """Also at the first look of a new track, while the older one is found in the same frame."""
+    gallery = PeopleGallery(RULE)
+    watch(gallery, "door", 0.0, {1: 1, 2: 2, 3: 3})
+    assert watch(gallery, "door", 1.0, {1: 1, 2: 2, 3: 3, 4: 1}) == [1, 2, 3, 4]
+    assert watch(gallery, "door", 2.0, {2: 2, 3: 3, 4: 1}) == [2, 3, 4]
+    assert watch(gallery, "door", 3.0, {3: 3, 4: 1, 5: 2}) == [3, 4, 2], "a new track of who was just lost"
+
+
 def test_nobody_is_somewhere_sooner_than_one_can_walk() -> None:
     gallery = PeopleGallery(RULE, Places(seconds={frozenset(("door", "yard")): 30.0}))
     watch(gallery, "door", 0.0, {1: 1})

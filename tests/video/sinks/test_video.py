@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import pytest
 
-from deepsort_cli.core.errors import InputError
+from deepsort_cli.core.errors import InputError, RunError
 from deepsort_cli.core.types import Frame, Media
 from deepsort_cli.video.settings import OutputSettings
 from deepsort_cli.video.sinks import CropSink, MotSink, Sink, VideoSink, check_video
@@ -32,6 +32,30 @@ def test_a_full_disk_leaves_a_playable_video(tmp_path: Path, suffix: str) -> Non
     assert "cannot be written any more" in done.stdout, done.stderr
     assert len(decoded(tmp_path / f"out{suffix}", strict=suffix == ".mp4")) >= 20
     assert left_over(tmp_path, f"out{suffix}") == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX resource limits")
+@pytest.mark.parametrize(("suffix", "missing"), [(".mp4", 100), (".mov", 4000), (".mkv", 100)])
+def test_a_disk_that_is_full_at_the_very_end_leaves_a_playable_video(tmp_path: Path, suffix: str, missing: int) -> None:
+    """FFmpeg says nothing where the last fragment of an mp4 cannot be written."""
+    import resource
+
+    def write(path: Path) -> Path:
+        noise = np.random.default_rng(0).integers(0, 255, (48, 64, 3), dtype=np.uint8)
+        with VideoSink(path, 10, in_place=True) as sink:
+            for index in range(14):
+                sink.write(Frame(index, np.roll(noise, 9 * index, axis=1), index / 10), tracks_of())
+        return path
+
+    size = write(tmp_path / f"whole{suffix}").stat().st_size
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size - missing, before[1]))
+    try:
+        with pytest.raises(RunError, match="cannot be written any more"):
+            write(tmp_path / f"out{suffix}")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert 9 <= len(decoded(tmp_path / f"out{suffix}", strict=suffix != ".mkv")) <= 14
 
 
 def write_video(

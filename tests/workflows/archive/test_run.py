@@ -14,7 +14,8 @@ import pytest
 
 import deepsort_cli
 from deepsort_cli.core.errors import InputError
-from deepsort_cli.core.files import held
+from deepsort_cli.core.files import held, write_failure
+from deepsort_cli.video.sinks import MotSink
 from deepsort_cli.workflows.archive import Archive, Planned, fingerprints
 from deepsort_cli.workflows.archive.records import Folder
 from tests.workflows.archive.conftest import Heard, Track, contents, write_video
@@ -342,3 +343,20 @@ def test_a_video_that_changes_meanwhile_fails(
     monkeypatch.setattr(work, "content", touched)
     assert "changed while it was tracked" in str(track(clips / "south").failure())
     assert not (tmp_path / "out/a.mp4").exists()
+
+
+def test_a_full_disk_leaves_nothing_of_a_video_that_takes_room_from_the_others(
+    clips: Path, track: Track, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_the_making: list[list[str]] = []
+
+    def full(*_: object) -> None:
+        in_the_making.append(sorted(p.name for p in (tmp_path / "out/.deepsort").glob("work-*/*-*")))
+        raise write_failure("tracks.txt", OSError(errno.ENOSPC, "full"), begun=True)
+
+    monkeypatch.setattr(MotSink, "write", full)
+    archive = track(clips, save_txt="tracks.txt")
+    assert states(archive) == dict.fromkeys(PLACES, "failed")
+    assert {len(names) for names in in_the_making} == {1}
+    assert "the disk is full. Free some space before the next run." in str(archive.failure())
+    assert "kept" not in str(archive.failure())
