@@ -92,6 +92,6 @@ def test_ids_of_another_run_are_not_taken_for_ours() -> None:
 def test_kinds_that_a_reader_wants() -> None:
     assert kinds_of("left, crossed") == {"left", "crossed"}
     assert len(kinds_of(None)) == 5
-    for text, named in (("left,nothing", "'nothing'"), ("", "''"), ("appeard", "'appeard'")):
+    for text, named in (("left,nothing", "'nothing'"), ("", "''"), ("appears", "'appears'")):
         with pytest.raises(ValueError, match=f"{named} is no kind of event; expected some of appeared, left"):
             kinds_of(text)
