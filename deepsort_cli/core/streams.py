@@ -44,7 +44,9 @@ def close_all(closes: Sequence[Callable[[], None]]) -> None:
 
 def all_of(errors: Sequence[BaseException]) -> BaseException:
     """The only error; or one that says what all of several say, each line once."""
-    said = "\n".join(dict.fromkeys(line for error in errors for line in str(error).splitlines()))
+    if len({str(error) for error in errors}) == 1:
+        return errors[0]
+    said = "\n".join(dict.fromkeys(line for error in errors for line in str(error).split("\n")))
     return errors[0] if said == str(errors[0]) else RunError(said)
 
 

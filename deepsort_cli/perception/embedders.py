@@ -105,7 +105,7 @@ class Embedder:
             raise InputError(f"{session.path}: {error}") from None
         if fault is not None:
             warn(fault)
-        self._warn, self._told = warn, threading.Event()
+        self._warn, self.told = warn, threading.Event()
         self.embedding_size = int(output.shape[1])
         self.metadata = metadata.model_copy(update={"embedding_size": self.embedding_size})
         self.threshold = metadata.threshold
@@ -147,8 +147,8 @@ class Embedder:
 
     def _tell_broken(self, broken: int, count: int) -> None:
         """Say once that the network gives no numbers for some crops."""
-        if not self._told.is_set():
-            self._told.set()
+        if not self.told.is_set():
+            self.told.set()
             self._warn(
                 f"{self.name}: {broken} of {counted(count, 'crop')} came out as no numbers (NaN or infinite), and more "
                 "may: their appearance is unknown. The model is broken, or overflows in half precision: export it "

@@ -78,3 +78,5 @@ def test_all_are_closed_the_last_one_first_and_every_failure_is_said() -> None:
     several = all_of([RunError("full"), RunError("full\ngone")])
     assert str(several) == "full\ngone", "each line once"
     assert all_of([several, RunError("gone")]) is several
+    for alone in (RunError("twice\ntwice"), RunError("a\u2028name: full\n")):
+        assert all_of([alone]) is alone

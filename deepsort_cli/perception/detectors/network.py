@@ -83,14 +83,14 @@ class OnnxDetector(ImageDetector):
         self._floor = min(self.conf, FLOOR)
         self.tally = Tally(self._floor, self.class_names)
         self._letterbox = Letterbox(_pixels(self.head.pixels, session, settings))
-        self._warn, self._told = warn, threading.Event()
+        self._warn, self.told = warn, threading.Event()
 
     def __call__(self, image: Image) -> Detections:
         size = self._input_shape(image)
         blob, geometry = self._letterbox(image, size)
         outputs: Outputs = self._session.run(blob)
         index, scores, class_ids = self.head.read(outputs, self._floor)
-        if not len(index) and not self._told.is_set() and any(map(_holds_nan, outputs)):
+        if not len(index) and not self.told.is_set() and any(map(_holds_nan, outputs)):
             self._tell_broken("confidences")
         chosen, counts = self.tally.choose(scores, class_ids, self.conf, self._wanted)
         rows, scores, class_ids = index[chosen], scores[chosen], class_ids[chosen]
@@ -115,8 +115,8 @@ class OnnxDetector(ImageDetector):
 
     def _tell_broken(self, what: str) -> None:
         """Say once, whatever the source, that the network gives no numbers."""
-        if not self._told.is_set():
-            self._told.set()
+        if not self.told.is_set():
+            self.told.set()
             self._warn(
                 f"{self.name}: some of its {what} are no numbers (NaN), and what they are of is not found. The model "
                 "is broken, or overflows in half precision: export it again, in float32."

@@ -113,6 +113,15 @@ class _Collected(Listener):
             self.last = event
 
 
+class _PassedOn(Listener):
+    """Hands what models say on to who hears of the video; nobody does while they are opened, as that was told."""
+
+    to: Listener = Listener()
+
+    def warn(self, message: str) -> None:
+        self.to.warn(message)
+
+
 class Worker:
     """Tracks one video after the other with the same models, opened once.
 
@@ -131,7 +140,8 @@ class Worker:
         cv2.setNumThreads(1)  # other videos use the other cores
         self._settings = settings
         self._models: dict[str, str] = {}
-        self._parts: Parts = open_parts(settings, Functions(), Listener(), cpus=cpus)
+        self._heard = _PassedOn()
+        self._parts: Parts = open_parts(settings, Functions(), self._heard, cpus=cpus)
 
     def __call__(self, job: Job, models: dict[str, str], tell: Tell, stopped: Callable[[], bool]) -> Outcome:
         """Track a video; whatever goes wrong with it is told in the outcome.
@@ -141,7 +151,8 @@ class Worker:
             tell: hears now and then how far it is.
             stopped: asked after every frame; true ends the work without a result.
         """
-        heard = _Collected()
+        self._heard.to = heard = _Collected()
+        self._parts.tell_anew()
         try:
             record = self._track(job, heard, tell, stopped)
         except DeepsortError as error:

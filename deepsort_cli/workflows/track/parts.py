@@ -109,6 +109,12 @@ class Parts:
         """Whether the detector looks at a frame, the `position`-th of the source."""
         return position % self.interval == 0 and (self.stored is None or self.stored.looked(frame.index))
 
+    def tell_anew(self) -> None:
+        """Have networks whose numbers are none say so again, in another run."""
+        for part in (self.detector, self.embedder):
+            if isinstance(part, OnnxDetector | Embedder):
+                part.told.clear()
+
     @property
     def facts(self) -> dict[str, Any]:
         """What a recording says of these parts; see `core.recording.Origin`."""

@@ -10,7 +10,10 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+import onnx
 import pytest
+from onnx import numpy_helper
 
 import deepsort_cli
 from deepsort_cli.core.errors import InputError
@@ -62,6 +65,23 @@ def test_people_are_those_of_the_tables_and_warnings_are_told_once(clips: Path, 
     told = [warning for warning in heard.warnings if "`output.rotate`" in warning]
     assert len(told) == 2
     assert told[1].startswith("2 other videos: ")
+
+
+def test_what_models_say_meanwhile_is_told_of_every_video(clips: Path, track: Track, person_model: Path) -> None:
+    """A network whose boxes are partly no numbers."""
+    model = onnx.load(person_model)
+    (found,) = (tensor for tensor in model.graph.initializer if tensor.name == "found")
+    rows = numpy_helper.to_array(found).copy()
+    rows[0, 99] = [np.nan, 0.5, 1.0, 1.5, 0.9, 0.9, *[0.0] * 79]
+    found.CopyFrom(numpy_helper.from_array(rows, "found"))
+    broken = clips.parent / "broken.onnx"
+    onnx.save(model, broken)
+    heard = Heard()
+    archive = track(clips, listener=heard, detector=str(broken))
+    assert [(result.people, len(result.record["warnings"])) for result in archive.results] == [(1, 1)] * 3
+    told = [warning for warning in heard.warnings if "boxes are no numbers" in warning]
+    assert len(told) == 2
+    assert told[1].startswith("2 other videos: broken.onnx")
 
 
 def test_what_is_done_is_skipped(clips: Path, track: Track, tmp_path: Path) -> None:
