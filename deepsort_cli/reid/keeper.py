@@ -94,9 +94,14 @@ class Keeper:
             return
         self.run.keep_epoch(position.epoch, self.config.training.keep_checkpoints)
         self.run.write_history(position.history)
-        self._draw = partial(draw_curves, position.history, self.run.curves, best=best, resumes=position.resumes)
+        self.show(position, best)
         if position.epoch >= self.config.training.length or time.monotonic() - self._drawn_at >= CURVES_EVERY:
             self._draw_curves()
+
+    def show(self, position: Position, best: Mapping[str, float]) -> None:
+        """Have the curves show a position when they are drawn next."""
+        if self.run is not None:
+            self._draw = partial(draw_curves, position.history, self.run.curves, best=best, resumes=position.resumes)
 
     @contextlib.contextmanager
     def drawing(self) -> Iterator[None]:

@@ -198,6 +198,8 @@ class Trainer:
             self.position.history.append(row)
             self._keep_best(row)
 
+        if 0 < self.position.epoch < settings.length:  # it may have been killed before they were drawn
+            self.keeper.show(self.position, best_row(self.position.history, random_start=self.random_start))
         with self.keeper.drawing():
             for epoch in range(self.position.epoch, settings.length):
                 self._run_epoch(epoch)

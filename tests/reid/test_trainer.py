@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import multiprocessing
@@ -342,6 +343,22 @@ def test_curves_show_what_was_finished_before_a_run_broke_off(
     with pytest.raises(type(end)):
         train(make(training__epochs=5), Watch(break_off))
     assert drawn == expected
+
+
+def test_curves_of_a_killed_run_that_goes_on_and_breaks_off_again(
+    make: Make, drawn: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_off(report: StepReport) -> None:
+        if (report.epoch, report.step) == (3, 1):
+            raise RunError("no loss")
+
+    with pytest.raises(RunError), monkeypatch.context() as patch:
+        patch.setattr(keeper.Keeper, "drawing", lambda self: contextlib.nullcontext())  # as if killed
+        train(make(training__epochs=5), Watch(break_off))
+    assert drawn == [1]
+    with pytest.raises(RunError):
+        train(make(training__epochs=5), Watch(break_off))
+    assert drawn == [1, 2]
 
 
 def test_number_of_workers_changes_nothing(make: Make) -> None:
