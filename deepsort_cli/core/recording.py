@@ -254,8 +254,6 @@ def read_recording(path: Path, archive: Mapping[str, npt.NDArray[Any]]) -> Recor
         raise _fault(path, "frame_index", f"must ascend, within 0 to {LAST_INDEX:,}")
     if (np.diff(frame) < 0).any() or not np.isin(frame, frames).all():
         raise _fault(path, "frame", "must ascend, and hold positions of `frame_index` only")
-    if (np.diff(arrays["frame_time"]) <= 0).any():
-        raise _fault(path, "frame_time", "must ascend")
     if motions is not None and not are_similarities(motions[np.isfinite(motions).all(axis=(1, 2))]).all():
         raise _fault(path, "frame_motion", "must hold shifts, rotations and zooms only, [[a, −b, x], [b, a, y]]")
     detections = Detections(arrays["boxes"], arrays["scores"], arrays["classes"].astype(np.int64), features)
@@ -268,6 +266,19 @@ def read_recording(path: Path, archive: Mapping[str, npt.NDArray[Any]]) -> Recor
         frame,
         detections,
     )
+
+
+def check_times(path: Path, recording: Recording) -> None:
+    """Refuse times that stand still or go back, where frames go by them: not where `input.fps` or a source tells.
+
+    Raises:
+        InputError: naming the file.
+    """
+    if (np.diff(recording.times) <= 0).any():
+        raise InputError(
+            f"`detections` {path}: the array `frame_time` must ascend. Record anew, or say how many frames there are "
+            "per second: `input.fps`."
+        )
 
 
 def _read_origin(path: Path, array: npt.NDArray[Any]) -> Origin:

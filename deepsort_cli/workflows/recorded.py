@@ -10,7 +10,7 @@ from deepsort_cli.core.errors import InputError, RunError
 from deepsort_cli.core.events import Listener
 from deepsort_cli.core.files import at_home
 from deepsort_cli.core.mot import DEFAULT_FPS, read_seqinfo
-from deepsort_cli.core.recording import Origin, Recording, recording_of, taken
+from deepsort_cli.core.recording import Origin, Recording, check_times, recording_of, taken
 from deepsort_cli.core.types import Frame
 from deepsort_cli.perception.stored import StoredDetections
 from deepsort_cli.settings.track import TrackSettings
@@ -44,6 +44,8 @@ def load_stored(source: str, wanted: SourceSettings, classes: Sequence[str] = ()
         stored = StoredDetections.load(path)
         if classes:
             stored.choose(classes)
+        if stored.recording is not None and wanted.fps is None:
+            check_times(path, stored.recording)
     except InputError as error:  # here it is the source
         raise InputError(str(error).replace("`detections` ", "`source` ", 1)) from None
     recording = stored.recording if stored.recording is not None else _recording_of(path, stored)

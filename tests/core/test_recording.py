@@ -115,7 +115,6 @@ def test_a_part_has_its_own_frames_only() -> None:
         ({"frame_index": np.array([0, 0])}, "`frame_index` must ascend"),
         ({"frame_index": np.array([-2, 2])}, "`frame_index` must ascend"),
         ({"frame": np.array([0, 1, 2])}, "`frame` must ascend, and hold"),
-        ({"frame_time": np.array([1.0, 1.0])}, "`frame_time` must ascend"),
         ({"frame_motion": np.zeros((2, 3))}, "`frame_motion` has shape"),
         ({"frame_motion": np.array([[[1, 0.5, 0], [0, 1, 0.0]]] * 2)}, "`frame_motion` must hold shifts, rotations"),
         ({"recording": np.array("{")}, "not valid JSON"),

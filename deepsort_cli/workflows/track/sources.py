@@ -15,6 +15,7 @@ from deepsort_cli.core.box_tables import (
     read_boxes,
 )
 from deepsort_cli.core.events import Listener
+from deepsort_cli.core.recording import check_times
 from deepsort_cli.core.truth_files import find_truth
 from deepsort_cli.perception.stored import StoredDetections
 from deepsort_cli.settings.track import TrackSettings
@@ -95,6 +96,8 @@ def _blank(settings: TrackSettings, parts: Parts, pixels: bool, listener: Listen
     if parts.camera is not None:
         listener.warn(NO_IMAGES.format(path.stem))
     if stored.recording is not None:
+        if settings.input.fps is None:
+            check_times(path, stored.recording)
         return RecordedSource(path.stem, stored.recording, settings.input)
     return BlankSource(path.stem, stored.last_frame, settings.input)
 

@@ -12,6 +12,8 @@ import pytest
 import deepsort_cli as deepsort
 from deepsort_cli.core import InputError
 from deepsort_cli.core.events import Listener
+from deepsort_cli.video.settings import SourceSettings
+from deepsort_cli.workflows.recorded import load_stored
 
 SCENE = {"width": 320, "height": 240, "people": 4, "frames": 40}
 
@@ -109,6 +111,22 @@ def test_an_interrupted_run_leaves_a_whole_recording(tmp_path: Path) -> None:
     _, summary = rows(detections=path)
     assert summary.frames == 10
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_times_that_stand_still_are_refused_where_frames_go_by_them(tmp_path: Path) -> None:
+    path, still, settings = tmp_path / "seen.npz", tmp_path / "still.npz", {"demo": SCENE, "n_init": 1}
+    live, _ = rows("demo", detector=shaky, reid=looks, save_detections=path, **settings)
+    with np.load(path) as arrays:
+        np.savez(still, **{**arrays, "frame_time": np.zeros_like(arrays["frame_time"])})
+    with pytest.raises(InputError, match=r"`detections` .*still.npz: the array `frame_time` must ascend.*`input.fps`"):
+        deepsort.track(detections=still)
+    with pytest.raises(InputError, match=r"`source` .*still.npz: the array `frame_time` must ascend"):
+        load_stored(str(still), SourceSettings())
+    assert len(load_stored(str(still), SourceSettings(fps=15)).times) == SCENE["frames"]
+    for sources, given in ((("demo",), {}), ((), {"input": {"fps": 15}})):  # a source, or the user, knows better
+        again, _ = rows(*sources, detections=still, **settings, **given)
+        assert len(live) == len(again) > 20
+        assert all(np.array_equal(live[name], again[name]) for name in live.dtype.names if name != "time")
 
 
 def test_the_recording_of_another_source_is_noticed(tmp_path: Path) -> None:
