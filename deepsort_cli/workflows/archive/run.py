@@ -306,7 +306,9 @@ class _Run:
             message = (outcome.error or "stopped").removeprefix(f"`source` {item.video.source}: ")
             message = message.removeprefix(f"{item.video.source}: ")
             message = message.replace(f" {KEPT}", "")  # not in an archive
-            shutil.rmtree(outcome.folder, ignore_errors=True)  # the others may need the room
+            work = self._folder.work
+            for folder in (outcome.folder, *work.glob(f"{outcome.number}-*")):  # also of attempts whose workers died
+                shutil.rmtree(folder, ignore_errors=True)  # the others may need the room
             self._failures[place] = {"source": item.video.source, "message": message}
             result = replace(_result(self._folder, item, "failed"), reason=message)
         else:

@@ -7,8 +7,10 @@ import errno
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -19,8 +21,9 @@ import deepsort_cli
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.files import held, write_failure
 from deepsort_cli.video.sinks import MotSink
-from deepsort_cli.workflows.archive import Archive, Planned, fingerprints
+from deepsort_cli.workflows.archive import Archive, Planned, fingerprints, run
 from deepsort_cli.workflows.archive.records import Folder
+from deepsort_cli.workflows.workers import Done, Here
 from tests.workflows.archive.conftest import Heard, Track, contents, write_video
 
 PLACES = ["north/a.mp4", "north/b.avi", "south/a.mp4"]
@@ -378,5 +381,15 @@ def test_a_full_disk_leaves_nothing_of_a_video_that_takes_room_from_the_others(
     archive = track(clips, save_txt="tracks.txt")
     assert states(archive) == dict.fromkeys(PLACES, "failed")
     assert {len(names) for names in in_the_making} == {1}
+
+    class Dying(Here):
+        def share(self, waiting: deque[Any]) -> Iterator[Done]:
+            for job in waiting:
+                assert not list(job.folder.parent.glob("*-*"))
+                (job.attempt("first").folder / "people").mkdir(parents=True)
+                yield Done(job, lost="its process died")
+
+    monkeypatch.setattr(run, "Processes", lambda recipe, count, watch: Dying(recipe, watch))
+    assert states(track(clips, save_txt="tracks.txt")) == dict.fromkeys(PLACES, "failed")
     assert "the disk is full. Free some space before the next run." in str(archive.failure())
     assert "kept" not in str(archive.failure())
