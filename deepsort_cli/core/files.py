@@ -169,9 +169,12 @@ def claim(temporary: Path, mode: int | None = None) -> IO[bytes]:
 
 
 def permissions_of(target: Path) -> int | None:
-    """Those of the file that is going to be replaced, so that what others may not read stays so; None without one."""
+    """Those of the file that is going to be replaced, so that what others may not read stays so; None without one.
+
+    Its owner may read and write it at least: the new one is read while it is made.
+    """
     try:
-        return stat.S_IMODE(target.stat().st_mode) & 0o777 | stat.S_IWUSR
+        return stat.S_IMODE(target.stat().st_mode) & 0o777 | stat.S_IRUSR | stat.S_IWUSR
     except OSError:
         return None
 

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import os
 import stat
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,6 +49,7 @@ class Listing:
         changed: nanoseconds of the last change per path, by the file system's clock.
         targets: relative path → real path, for symbolic links that may be followed.
         problems: entries that cannot be read as files.
+        begun: nanoseconds when listing began, by this machine's clock.
     """
 
     root: Path
@@ -56,6 +58,7 @@ class Listing:
     changed: list[int] = field(default_factory=list)
     targets: dict[str, str] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    begun: int = field(default_factory=time.time_ns)
 
     def add(self, path: str, size: int, changed: int) -> None:
         self.paths.append(path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -211,17 +211,34 @@ def is_identity_folder(name: str) -> bool:
     return _FOLDER.fullmatch(name) is not None
 
 
-def split_parts(paths: Iterable[str]) -> dict[str, str]:
-    """The train, query and gallery folders among the first folders of `paths`: folder name → role.
+def split_parts(paths: Sequence[str]) -> dict[str, str]:
+    """The train, query and gallery folders among the first folders of the images at `paths`: folder name → role.
 
     Empty where identity folders outnumber them: there `test` is but the name of one more identity. So is `val` where
-    there are other folders and none of them is a part.
+    there are other folders and none of them is a part, unless several people are told apart in it.
     """
     first = {path.partition("/")[0] for path in paths if "/" in path}
     roles = {name: role for name in sorted(first) if (role := part_role(name))}
-    if set(roles.values()) == {"val"} and len(first) > len(roles):
+    if set(roles.values()) == {"val"} and len(first) > len(roles) and not _are_sets(roles, paths):
         return {}
     return roles if len(roles) >= sum(map(is_identity_folder, first)) else {}
+
+
+def _are_sets(folders: Collection[str], paths: Sequence[str]) -> bool:
+    """Whether folders hold several people rather than one: in folders of their own, or by file names that do not look
+    the same in the folders beside, where they are frames."""
+    inner: dict[str, list[str]] = {}
+    for path in paths:
+        if "/" in path:
+            inner.setdefault(path.partition("/")[0], []).append(path.partition("/")[2])
+    layouts = {folder: recognise(group) for folder, group in inner.items()}
+    several = {
+        folder
+        for folder, group in inner.items()
+        if len({label.pid for path in group if (label := layouts[folder].label(path)) and label.pid > 0}) > 1
+    }
+    within = [folder for folder in folders if folder in several]
+    return any(layouts[folder].name == "folders" for folder in within) or (bool(within) and several <= set(folders))
 
 
 def arrange(

@@ -24,6 +24,9 @@ from deepsort_cli.data.settings import ScanSettings
 _DECISIVE = ("layout", "pattern", "min_side", "max_pixels", "link_sources")
 """Settings that change which files are valid: another value needs another scan."""
 
+SETTLED = 2_000_000_000
+"""Nanoseconds: what file systems count times in, at most."""
+
 MOST_PLACES = 8
 """Folders with the same names and sizes that one remembered scan answers for: copies, mounts, the dataset moved."""
 
@@ -50,7 +53,7 @@ def recall(
         place = _place(folder, listing)
         known_until = int(data["newest"].get(place, -1))
         if _still_holds(data, listing, settings, known_until):
-            if max(listing.changed, default=0) > known_until:  # compared once is enough
+            if _compared_until(listing) > known_until:  # compared once is enough
                 with contextlib.suppress(OSError, RunError):
                     cache.store(folder, fingerprint, data | {"newest": _with(data["newest"], place, listing)})
             return _from_json(data, root, settings), notes
@@ -64,9 +67,16 @@ def _place(folder: Path, listing: Listing) -> str:
 
 
 def _with(places: dict[str, int], place: str, listing: Listing) -> dict[str, int]:
-    """Place → time of the newest change that was compared there, for those that a remembered scan holds for."""
+    """Place → time from which changes there are still to be compared, for those that a remembered scan holds for."""
     others = [(one, newest) for one, newest in places.items() if one != place]
-    return dict([*others[1 - MOST_PLACES :], (place, max(listing.changed, default=0))])
+    return dict([*others[1 - MOST_PLACES :], (place, _compared_until(listing))])
+
+
+def _compared_until(listing: Listing) -> int:
+    """From when on a change is one that was not compared: after the newest one, where that was over when the files
+    were listed. Else it may be followed by another of the same time: all files behind a link are as new as the link."""
+    newest = max(listing.changed, default=0)
+    return newest + 1 if newest + SETTLED < listing.begun else newest
 
 
 def _is_about(stored: dict[str, Any], listing: Listing) -> bool:

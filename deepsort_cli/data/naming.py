@@ -67,8 +67,10 @@ class Names:
 
 def _alike(name: str, other: str) -> bool:
     """Whether two names of one number mean the same: `7` and `007`, cameras `a` and `A`."""
-    both_numbers = all(re.fullmatch(r"-?[0-9]+", one) for one in (name, other))
-    return both_numbers or unicodedata.normalize("NFC", name).lower() == unicodedata.normalize("NFC", other).lower()
+    numbers = [re.fullmatch(r"(-?)0*([0-9]+)", one) for one in (name, other)]  # long ones become a checksum too
+    if all(numbers) and len({number.groups() for number in numbers if number}) == 1:
+        return True
+    return unicodedata.normalize("NFC", name).lower() == unicodedata.normalize("NFC", other).lower()
 
 
 @lru_cache(maxsize=8)

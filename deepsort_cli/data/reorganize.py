@@ -123,12 +123,16 @@ def _number_cameras(placed: dict[str, tuple[Part, Label]]) -> dict[str, int]:
     """Name → number of the cameras whose own number, a checksum, is too long for a file name to be read from."""
     known = {label.camera for _, label in placed.values() if label.camera is not None}
     long = {
-        part.camera_name(path): None
+        part.camera_name(path): label.camera
         for path, (part, label) in placed.items()
         if label.camera is not None and label.camera > LONGEST_CAMERA
     }
     free = (number for number in itertools.count(1) if number not in known)
-    return dict(zip(sorted(long), free, strict=False))
+    given: dict[int, int] = {}  # a camera may be written in two ways: 12345 and 012345
+    for name in sorted(long):
+        if long[name] not in given:
+            given[long[name]] = next(free)
+    return {name: given[number] for name, number in sorted(long.items())}
 
 
 def reorganize(plan: Plan, target: Path, mode: Mode, *, progress: Callable[[int, int], None] | None = None) -> Outcome:

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.files import at_home
-from deepsort_cli.data.layouts import split_parts
+from deepsort_cli.core.images import is_image_name
+from deepsort_cli.data.files import list_files
+from deepsort_cli.data.layouts import part_role, split_parts
 from deepsort_cli.data.settings import SCAN_DEFAULTS, ScanSettings
 from deepsort_cli.data.tables import LISTS, is_table, read_csv
 
@@ -23,7 +25,12 @@ def part_folders(root: Path, settings: ScanSettings = SCAN_DEFAULTS) -> dict[str
         names = [(entry.name, entry.is_dir() and _may_enter(entry, settings)) for entry in entries]
     if has_lists(root, settings):
         return {name: LISTS[name] for name, _ in sorted(names) if name in LISTS}
-    return split_parts(f"{name}/" for name, is_folder in names if is_folder)
+    roles = split_parts([f"{name}/" for name, is_folder in names if is_folder])
+    if roles or not any(is_folder and part_role(name) == "val" for name, is_folder in names):
+        return roles
+    listing = list_files(root, settings.link_sources, settings.cache_dir)
+    images = [path for path in listing.paths if is_image_name(path) and not path.startswith(".") and "/." not in path]
+    return split_parts(images)  # which say whether val is a person
 
 
 def _may_enter(entry: os.DirEntry[str], settings: ScanSettings) -> bool:

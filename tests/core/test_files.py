@@ -72,6 +72,9 @@ def test_what_others_may_not_read_stays_so_when_it_is_replaced(tmp_path: Path) -
         temporary.write_text("new")
         assert stat.S_IMODE(temporary.stat().st_mode) == 0o600
     assert (stat.S_IMODE(target.stat().st_mode), target.read_text()) == (0o600, "new")
+    target.chmod(0o222)  # only written so far; its maker reads it to bring it to the disk
+    with atomic_path(target) as temporary:
+        assert stat.S_IMODE(temporary.stat().st_mode) == 0o622
 
 
 def test_no_file_is_called_as_standard_output_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

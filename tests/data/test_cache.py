@@ -9,12 +9,13 @@ import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from deepsort_cli.data import cache
+from deepsort_cli.data import cache, memory
 from deepsort_cli.data import scan as scan_module
 from deepsort_cli.data.checks import find
 from deepsort_cli.data.loading import load_manifest
@@ -175,6 +176,24 @@ def test_a_link_that_leads_to_an_older_file_than_before_is_read_again(tmp_path: 
         (data / link).symlink_to(tmp_path / folder / inside)
         digests.append(scan_dataset(data, settings).digests[0])
     assert digests[0] != digests[1]
+
+
+def test_files_behind_a_link_are_compared_until_their_time_is_over(
+    tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All are as new as the link, and would be read again by every scan."""
+    (tmp_path / "linked").mkdir()
+    (tmp_path / "linked" / "train").symlink_to(root)
+    settings = ScanSettings(link_sources=(root,))
+    counts = []
+    for settled in (10**15, 10**15, 0, 0):
+        read = Mock(side_effect=memory._digest_now)
+        with monkeypatch.context() as patched:
+            patched.setattr(memory, "SETTLED", settled)
+            patched.setattr(memory, "_digest_now", read)
+            scan_dataset(tmp_path / "linked", settings)
+        counts.append(read.call_count)
+    assert counts == [0, 6, 6, 0]
 
 
 def test_rebuilt_by_another_scanner_version(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

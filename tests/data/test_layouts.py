@@ -120,6 +120,12 @@ def test_an_identity_folder_named_like_a_part_is_no_part() -> None:
     for name in ("anna/a.jpg", "train/a.jpg"):  # Val is a name too, but not beside parts
         parts, _, outside = arrange(["Val/a.jpg", name])
         assert ([part.role for part in parts], outside) == (["val", "train"] if "train" in name else [""], [])
+    people, flat = ["val/0001/a.jpg", "val/0002/a.jpg"], ["val/0001_c1.jpg", "val/0002_c1.jpg"]
+    for images in (people, flat):  # a set of people, whatever else lies beside it
+        parts, _, outside = arrange([*images, "notes/a.jpg"])
+        assert ([part.role for part in parts], outside) == (["val"], ["notes/a.jpg"])
+    (part,), _, _ = arrange([*flat, "anna/0001_c1.jpg", "anna/0002_c1.jpg"])  # frames of two people
+    assert part.role == ""
     parts, _, outside = arrange(["test/a.jpg", *(f"id_{i:04d}/a.jpg" for i in range(5))])
     assert [part.folder for part in parts] == [""]
     assert outside == []

@@ -233,3 +233,11 @@ def test_links_that_are_not_allowed_are_the_advice(tmp_path: Path, write_flat: W
         load_manifest(tmp_path / "folder", NO_CACHE)
     allowed = NO_CACHE.model_copy(update={"link_sources": (source,)})
     assert len(load_manifest(tmp_path / "folder", allowed)) == 16
+
+
+def test_a_folder_called_val_is_the_same_on_every_run(tmp_path: Path, write_flat: WriteFlat) -> None:
+    write_flat(tmp_path / "val", FOUR)
+    for other in ("", ".reid_cache", "docs"):
+        (tmp_path / other).mkdir(exist_ok=True)
+        with pytest.raises(InputError, match="found val but no train part"):
+            load_manifest(tmp_path, NO_CACHE)

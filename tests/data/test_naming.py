@@ -46,7 +46,7 @@ def test_of_numbers_below_zero_only_minus_one_is_one() -> None:
 TWINS = (unicodedata.normalize("NFC", "José"), unicodedata.normalize("NFD", "José"))
 
 
-@pytest.mark.parametrize("names", [("iiwucoup", "uejgtcuo"), TWINS])
+@pytest.mark.parametrize("names", [("iiwucoup", "uejgtcuo"), ("3012519973", "8861634623"), TWINS])
 def test_names_that_would_be_confused_are_refused(names: tuple[str, str], tmp_path: Path) -> None:
     """Two names of one checksum would be one person, one name composed in two ways two."""
     message = "get the same number" if names != TWINS else "look the same"

@@ -90,6 +90,10 @@ def test_named_cameras_and_distractors_are_read_back(tmp_path: Path, person: Cal
         person(i).save(cameras / path)
     plan = plan_reorganize(named, pattern=r"(?P<camid>[a-z]+)_(?P<pid>\d+)")
     assert plan.cameras == {"back": 1, "front": 3}  # b is 2 already
+    for name in ("12345_1.png", "012345_1.png"):  # one camera
+        person(9).save(named / name)
+    long = plan_reorganize(named, pattern=r"(?P<camid>[a-z]+|\d+)_(?P<pid>\d+)")
+    assert long.cameras == {"012345": 1, "12345": 1, "back": 3, "front": 4}
     reorganize(plan, tmp_path / "a", "copy")
     assert sorted(row[1:3] for row in facts(tmp_path / "a")) == [(1, 1), (1, 3), (2, 2)]
     reorganize(plan_reorganize(cameras), tmp_path / "b", "copy")
