@@ -107,8 +107,7 @@ def list_files(root: Path, link_sources: Sequence[Path] = (), ignore: Path | Non
     root = root.resolve()
     links = _Links(root, link_sources)
     listing = Listing(root)
-    folders = [("", "", 0)]
-    """Relative path; where it really lies, if a link leads there; when that link was made."""
+    folders = [("", "", 0)]  # relative path; where it really lies, if a link leads there; when that link was made
     ignored = {CACHE_FOLDER}
     if ignore is not None and ignore.resolve() != root and ignore.resolve().is_relative_to(root):
         ignored.add(ignore.resolve().relative_to(root).as_posix())

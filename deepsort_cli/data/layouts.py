@@ -278,14 +278,15 @@ def arrange(
 
 def _check_names(parts: Sequence[Part], part_of: dict[str, int]) -> None:
     people, cameras = Names("people"), Names("cameras")
+    checked = {(index, "", "") for index in range(len(parts))}
     for path, index in part_of.items():
         part = parts[index]
         if part.layout.name in FLAT_NAMES:
             continue
         person, camera = part.layout.names(part.inner(path))
-        label = part.label(path) if (person or camera) and part.is_place_for(path) else None
-        if label is None:
+        if (index, person, camera) in checked or not part.is_place_for(path) or (label := part.label(path)) is None:
             continue
+        checked.add((index, person, camera))
         if person:
             people.add(person, label.pid, printable(path))
         if camera and label.camera is not None:

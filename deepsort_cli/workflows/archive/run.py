@@ -306,8 +306,7 @@ class _Run:
             message = (outcome.error or "stopped").removeprefix(f"`source` {item.video.source}: ")
             message = message.removeprefix(f"{item.video.source}: ")
             message = message.replace(f" {KEPT}", "")  # not in an archive
-            work = self._folder.work
-            for folder in (outcome.folder, *work.glob(f"{outcome.number}-*")):  # also of attempts whose workers died
+            for folder in self._folder.work.glob(f"{outcome.number}-*"):  # of all attempts, also if a worker died
                 shutil.rmtree(folder, ignore_errors=True)  # the others may need the room
             self._failures[place] = {"source": item.video.source, "message": message}
             result = replace(_result(self._folder, item, "failed"), reason=message)
