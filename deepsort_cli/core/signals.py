@@ -17,8 +17,27 @@ HANG_UP: signal.Signals | None = getattr(signal, "SIGHUP", None)
 ENDINGS: tuple[signal.Signals, ...] = (signal.SIGINT, signal.SIGTERM, *(() if HANG_UP is None else (HANG_UP,)))
 
 
+@contextlib.contextmanager
+def unreachable_by_endings() -> Iterator[None]:
+    """Processes and threads that are started in the block cannot be reached by them, from their first moment on.
+
+    This process answers them as before, in its other threads or when the block is over; Windows has nothing like it.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def leave_endings_to_parent() -> None:
-    """In a process that works for another one: it ends when that says so, and not before."""
+    """In a process that works for another one: it ends when that says so, and not before.
+
+    Until it has come here they can still end it: start it within `unreachable_by_endings`.
+    """
     for number in ENDINGS:
         signal.signal(number, signal.SIG_IGN)
 

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from deepsort_cli.core.cpus import available_cpus, can_start_processes
 from deepsort_cli.core.errors import RunError
-from deepsort_cli.core.signals import endings_held_back, leave_endings_to_parent
+from deepsort_cli.core.signals import endings_held_back, leave_endings_to_parent, unreachable_by_endings
 
 Progress = Callable[[int, int], None]
 """Called with the number of files done and the total."""
@@ -62,7 +62,7 @@ def for_each_file(
     executor = ProcessPoolExecutor(workers, mp_context=context, initializer=leave_endings_to_parent)
     try:
         # Ctrl-C would leave the others waiting for ever where it hits one half-started.
-        with warnings.catch_warnings(), endings_held_back():
+        with warnings.catch_warnings(), endings_held_back(), unreachable_by_endings():
             # Python warns that a fork beside threads may deadlock; these children only read and decode files.
             warnings.simplefilter("ignore", DeprecationWarning)
             try:

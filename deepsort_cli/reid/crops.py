@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
+from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 from torchvision.transforms import v2
 
 from deepsort_cli.core.cpus import can_start_processes, free_shared_memory
 from deepsort_cli.core.images import read_image
 from deepsort_cli.core.preprocess import Float32Array, Preprocess
-from deepsort_cli.core.signals import leave_endings_to_parent
+from deepsort_cli.core.signals import leave_endings_to_parent, unreachable_by_endings
 from deepsort_cli.core.types import Image, IntArray
 from deepsort_cli.reid.distributed import Ranks
 from deepsort_cli.reid.sampler import seed_of
@@ -188,23 +191,43 @@ class EpochBatches:
 
 
 class Loader:
-    """Batches from a DataLoader, which may have been packed into plain arrays on the way; see `build_loader`."""
+    """Batches from a DataLoader, which may have been packed into plain arrays on the way; see `build_loader`.
+
+    To be closed when done with: what holds its iterator after an error (a traceback) would keep the worker processes,
+    which heed no SIGTERM, and this program would wait for them for ever when it ends.
+    """
 
     def __init__(self, loader: DataLoader[tuple[Tensor, int]], pin: bool):
         self.loader = loader
         self.pin = pin
+        self._batches: Any = None
 
     @property
     def workers(self) -> int:
         return self.loader.num_workers
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        for images, classes in self.loader:
-            if isinstance(images, np.ndarray):
-                images, classes = torch.from_numpy(images), torch.from_numpy(classes)
-                if self.pin:
-                    images, classes = images.pin_memory(), classes.pin_memory()
-            yield images, classes
+        with unreachable_by_endings():  # starts the worker processes
+            self._batches = iter(self.loader)
+        try:
+            for images, classes in self._batches:
+                if isinstance(images, np.ndarray):
+                    images, classes = torch.from_numpy(images), torch.from_numpy(classes)
+                    if self.pin:
+                        images, classes = images.pin_memory(), classes.pin_memory()
+                yield images, classes
+        except (ConnectionError, EOFError) as error:  # heard before PyTorch knows of the death, and says so
+            raise RuntimeError(f"DataLoader worker is gone: {error}") from error
+
+    def close(self) -> None:
+        """End the worker processes."""
+        batches, self._batches, self.loader._iterator = self._batches, None, None
+        if isinstance(batches, _MultiProcessingDataLoaderIter):
+            with contextlib.suppress(RuntimeError):  # tells again of a worker's death
+                batches._shutdown_workers()  # PyTorch has no public way before the iterator is forgotten
+            for process in batches._workers:
+                process.kill()  # stuck, say in a queue that another one died in
+                process.join()
 
 
 def build_loader(

@@ -7,6 +7,7 @@ it would have computed uninterrupted.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from dataclasses import replace
@@ -200,7 +201,7 @@ class Trainer:
 
         if 0 < self.position.epoch < settings.length:  # it may have been killed before they were drawn
             self.keeper.show(self.position, best_row(self.position.history, random_start=self.random_start))
-        with self.keeper.drawing():
+        with contextlib.closing(self.loader), self.keeper.drawing():
             for epoch in range(self.position.epoch, settings.length):
                 self._run_epoch(epoch)
         self.keeper.seal()

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
+import signal
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +17,8 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("torchvision")
 
 from deepsort_cli.core.preprocess import Preprocess  # noqa: E402
+from deepsort_cli.core.signals import ENDINGS  # noqa: E402
+from deepsort_cli.reid import crops as crops_module  # noqa: E402
 from deepsort_cli.reid.crops import Crops, EpochBatches, TrainingImages, build_augmentation, build_loader  # noqa: E402
 from deepsort_cli.reid.distributed import Ranks  # noqa: E402
 from deepsort_cli.reid.settings import AugmentSettings  # noqa: E402
@@ -61,10 +67,11 @@ def loaded(files: list[Path], workers: int, ranks: Ranks = Ranks(), start: int =
     batches = EpochBatches()
     batches.set(np.arange(24).reshape(3, 8), seed=1, epoch=2, start=start, ranks=ranks)
     found = []
-    for batch in build_loader(images, batches, workers, pin=False):
-        found.append(batch)
-        for worker in multiprocessing.active_children():  # a service manager stops all processes of a service at once
-            worker.terminate()
+    with contextlib.closing(build_loader(images, batches, workers, pin=False)) as loader:
+        for batch in loader:
+            found.append(batch)
+            for worker in multiprocessing.active_children():  # service managers stop all processes of a service at once
+                worker.terminate()
     return found
 
 
@@ -77,6 +84,49 @@ def test_workers_interruptions_and_processes_change_nothing(files: list[Path]) -
     assert torch.equal(loaded(files, workers=0, start=2)[0][0], alone[2][0])
     halves = [loaded(files, workers=0, ranks=Ranks(rank, 2, rank)) for rank in (0, 1)]
     assert torch.equal(torch.cat([half[1][0] for half in halves]), alone[1][0])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of Unix")
+def test_what_stops_a_service_reaches_no_worker_that_still_starts(
+    files: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = loaded(files, workers=0)
+    start = crops_module._start_worker
+
+    def start_late(number: int) -> None:
+        time.sleep(number)  # the first one's batch is there while the second one starts
+        start(number)
+
+    monkeypatch.setattr(crops_module, "_start_worker", start_late)
+    for (image, _), (other, _) in zip(alone, loaded(files, workers=2), strict=True):
+        assert torch.equal(image, other)
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, []).isdisjoint(ENDINGS), "the training itself hears them"
+
+
+def test_closing_ends_the_workers_that_a_traceback_keeps(files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """They heed no SIGTERM; a program ends only when its processes have."""
+    monkeypatch.setattr(torch.utils.data._utils, "MP_STATUS_CHECK_INTERVAL", 0.2)
+    start = crops_module._start_worker
+
+    def start_stuck(number: int) -> None:
+        start(number)
+        time.sleep(3600 * number)
+
+    monkeypatch.setattr(crops_module, "_start_worker", start_stuck)
+    images = TrainingImages(Crops(files, SIZE), np.arange(24), OFF)
+    batches = EpochBatches()
+    batches.set(np.arange(24).reshape(3, 8), seed=1, epoch=2, start=0, ranks=Ranks())
+    with contextlib.closing(build_loader(images, batches, 2, pin=False)) as loader:
+        source = iter(loader)
+        next(source)
+        first, _ = sorted(multiprocessing.active_children(), key=lambda process: process.pid or 0)
+        with pytest.raises(RuntimeError, match="DataLoader worker") as held:
+            first.kill()
+            list(source)
+        assert multiprocessing.active_children()
+    assert multiprocessing.active_children() == []
+    assert held.tb is not None
+    loader.close()  # once more is no harm
 
 
 def test_seed_decides_the_augmentation(files: list[Path]) -> None:
@@ -115,8 +165,10 @@ def loader_said(files: list[Path], workers: int) -> tuple[list, list[str], int]:
     batches = EpochBatches()
     batches.set(np.arange(24).reshape(3, 8), seed=1, epoch=2, start=0, ranks=Ranks())
     images = TrainingImages(Crops(files, SIZE), np.arange(24), AugmentSettings(jitter=0.5))
-    loader = build_loader(images, batches, workers, pin=False, batch_size=8, note=said.append)
-    return list(loader), said, loader.workers
+    with contextlib.closing(
+        build_loader(images, batches, workers, pin=False, batch_size=8, note=said.append)
+    ) as loader:
+        return list(loader), said, loader.workers
 
 
 def test_small_shared_memory_changes_the_way_not_the_batches(

@@ -22,7 +22,7 @@ from multiprocessing import connection
 from typing import Any
 
 from deepsort_cli.core.errors import RunError
-from deepsort_cli.core.signals import ENDINGS, leave_endings_to_parent
+from deepsort_cli.core.signals import leave_endings_to_parent, unreachable_by_endings
 from deepsort_cli.workflows.workers.tasks import Done, Recipe, Watch, outcome, taken, told
 
 ATTEMPTS = 2
@@ -115,7 +115,7 @@ class Processes:
         ours, theirs = self._context.Pipe()
         process = self._context.Process(target=_serve, args=(theirs, self._recipe), daemon=True)
         try:
-            with _unreachable_by_endings(), _without_the_script():
+            with unreachable_by_endings(), _without_the_script():
                 process.start()
         except OSError as error:
             raise RunError(f"a process cannot be started ({error.strerror or error}). Try fewer: `jobs`=1.") from None
@@ -182,19 +182,6 @@ def _how_it_ended(code: int | None) -> str:
         return f"killed by {signal.Signals(-code).name}"
     except ValueError:
         return f"killed by signal {-code}"
-
-
-@contextlib.contextmanager
-def _unreachable_by_endings() -> Iterator[None]:
-    """A process that starts inherits that Ctrl-C and the like do not reach it; only the parent answers them."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextlib.contextmanager
