@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,18 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, model_cache: Path) -> No
         if name.startswith("DEEPSORT_") and name not in {"DEEPSORT_TEST_DATA"}:
             monkeypatch.delenv(name)
     monkeypatch.setenv("DEEPSORT_MODELS", str(model_cache))
+
+
+@pytest.fixture(autouse=True)
+def _no_process_survives() -> Iterator[None]:
+    """What a test that fails leaves behind must not make others fail that count processes."""
+    before = set(multiprocessing.active_children())
+    yield
+    left = set(multiprocessing.active_children()) - before
+    for process in left:
+        process.kill()
+        process.join()
+    assert not left
 
 
 @pytest.fixture(autouse=True)

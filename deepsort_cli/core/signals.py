@@ -10,6 +10,8 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any
 
 HANG_UP: signal.Signals | None = getattr(signal, "SIGHUP", None)
 """Windows has none."""
@@ -26,8 +28,9 @@ def unreachable_by_endings() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     try:
+        signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)  # one that comes at this moment is answered in it
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
@@ -49,10 +52,24 @@ def endings_held_back() -> Iterator[None]:
         yield
         return
     came: list[int] = []
-    before = {number: signal.signal(number, lambda which, frame: came.append(which)) for number in _heeded()}
+    holding = True
+    before: dict[int, Any] = {number: signal.getsignal(number) for number in _heeded()}
+
+    def hold(number: int, frame: FrameType | None) -> None:
+        if holding:
+            came.append(number)
+        elif callable(before[number]):  # it came before all handlers are put back, which may break that off
+            before[number](number, frame)
+        else:
+            signal.signal(number, before[number])
+            signal.raise_signal(number)
+
     try:
+        for number in before:
+            signal.signal(number, hold)
         yield
     finally:
+        holding = False
         for number, handler in before.items():
             signal.signal(number, handler)
     if came:

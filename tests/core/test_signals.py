@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -59,20 +60,58 @@ def test_a_lost_terminal_is_written_to_no_more_and_heard_once() -> None:
     """Both the shell and the kernel send the signal."""
     child, terminal = pty.fork()
     if child == 0:  # on a terminal of its own, which the parent closes
-        heard = []
-        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # another test may have left it ignored
-        on_hang_up(lambda: heard.append(True))
-        os.write(1, b"ready")
-        end = time.monotonic() + 300
-        while not heard and time.monotonic() < end:
-            time.sleep(0.01)
-        os.kill(os.getpid(), signal.SIGHUP)
+        heard, code = [], 99
         try:
+            signal.signal(signal.SIGHUP, signal.SIG_DFL)  # another test may have left it ignored
+            on_hang_up(lambda: heard.append(True))
+            os.write(1, b"ready")
+            end = time.monotonic() + 300
+            while not heard and time.monotonic() < end:
+                time.sleep(0.01)
+            os.kill(os.getpid(), signal.SIGHUP)
             os.write(1, b"to nobody")
             os.write(2, b"to nobody")
-            os._exit(len(heard))
-        except OSError:
-            os._exit(99)
+            code = len(heard)
+        finally:
+            os._exit(code)
     assert os.read(terminal, 5) == b"ready"
     os.close(terminal)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1
+
+
+@pytest.mark.parametrize(
+    ("after", "number"),
+    [(1, signal.SIGTERM), (len(ENDINGS) + 1, signal.SIGINT)],
+    ids=["when the block begins", "when it is over"],
+)
+def test_one_that_comes_while_handlers_are_changed_leaves_none_deaf(
+    after: int, number: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    came: list[int] = []
+
+    def stop(which: int, frame: object) -> None:
+        came.append(which)
+        raise KeyboardInterrupt
+
+    for ending in ENDINGS:
+        signal.signal(ending, stop)
+    usual, changes = signal.signal, 0
+
+    def change(which: int, handler: Any) -> Any:
+        nonlocal changes
+        before = usual(which, handler)
+        changes += 1
+        if changes == after:
+            signal.raise_signal(number)
+        return before
+
+    with monkeypatch.context() as patch:
+        patch.setattr(signal, "signal", change)
+        with pytest.raises(KeyboardInterrupt), endings_held_back():
+            pass
+    assert came == [number]
+    for ending in ENDINGS:
+        came.clear()
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(ending)
+        assert came == [ending]

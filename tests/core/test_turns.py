@@ -11,12 +11,14 @@ import pytest
 
 from deepsort_cli.core.turns import FairPool, Lane
 
+WAIT = 300
+
 
 def taken(pool: FairPool[Any, Any], lanes: int) -> list[tuple[Lane[Any, Any], Any]]:
     """Everything that so many lanes give, in the order in which it is given."""
     found = []
     while lanes:
-        lane = pool.wait(10)
+        lane = pool.wait(WAIT)
         assert lane is not None, "nothing came"
         value = lane.take()
         if value is None:
@@ -34,6 +36,8 @@ def test_results_of_a_lane_come_in_its_order() -> None:
 
     with FairPool(4) as pool:
         lanes = [pool.open(slow_for_even, range(begin, begin + 40), in_flight=5, ahead=3) for begin in (0, 100)]
+        while not all(0 in lane._done for lane in lanes):  # on a busy machine the first may be far ahead of the second
+            time.sleep(0.001)
         found = taken(pool, 2)
     for lane, begin in zip(lanes, (0, 100), strict=True):
         assert [value for one, value in found if one is lane] == list(range(begin + 1, begin + 41))
@@ -59,7 +63,7 @@ def test_no_more_is_under_way_than_may_be() -> None:
     with FairPool(2) as pool:
         lane = pool.open(count, numbers(), in_flight=3, ahead=4)
         for given in range(50):
-            assert pool.wait(10) is lane
+            assert pool.wait(WAIT) is lane
             time.sleep(0.001)
             assert started <= given + 3
             assert read <= given + 3 + 5
@@ -83,7 +87,7 @@ def test_an_error_comes_after_what_was_before_it_and_hurts_no_other_lane(where: 
         bad, good = pool.open(work, numbers(), in_flight=4), pool.open(work, range(1, 60), in_flight=4)
         found: dict[Lane[int, int], list[Any]] = {bad: [], good: []}
         while found[good][-1:] != [None]:
-            lane = pool.wait(10)
+            lane = pool.wait(WAIT)
             assert lane is not None
             try:
                 found[lane].append(lane.take())
@@ -103,7 +107,7 @@ def test_what_arrives_is_taken_when_a_worker_begins_with_it() -> None:
             yield newest[0]
 
     def work(number: int) -> int:
-        gate.wait(10)
+        gate.wait(WAIT)
         return number + 1
 
     with FairPool(1) as pool:
@@ -113,38 +117,38 @@ def test_what_arrives_is_taken_when_a_worker_begins_with_it() -> None:
         newest[0] = 7
         gate.set()
         found = {lane: [], other: []}  # type: ignore[var-annotated]
-        while len(found[lane]) < 3:
-            one = pool.wait(10)
+        while len(found[lane]) < 3 or not found[other]:
+            one = pool.wait(WAIT)
             assert one is not None
             found[one].append(one.take())
     assert found[other][0] == 101
     assert found[lane][0] in (1, 8)
-    assert found[lane][1:] == [8, 8]
+    assert set(found[lane][1:]) == {8}
 
 
 def test_a_lane_that_is_silent_or_cannot_be_taken_from_holds_up_none() -> None:
     silent, full = threading.Event(), [True]
     with FairPool(1) as pool:
-        quiet = pool.open(str, iter(lambda: 1, 0), in_flight=2, arrival=lambda: silent.wait(10) and None)
+        quiet = pool.open(str, iter(lambda: 1, 0), in_flight=2, arrival=lambda: silent.wait(WAIT) and None)
         blocked = pool.open(str, range(9), in_flight=2, takes=lambda: not full[0])
         brisk = pool.open(str, range(30), in_flight=2)
         assert [value for _, value in taken(pool, 1)] == [str(number) for number in range(30)]
         assert pool.wait(0.01) is None
         full[0] = False
         pool.nudge()
-        assert pool.wait(10) is blocked
+        assert pool.wait(WAIT) is blocked
         silent.set()
         quiet.close()
         brisk.close()
 
 
 def test_leaving_early_ends_all_threads() -> None:
-    before = threading.active_count()
+    before = set(threading.enumerate())
     with FairPool(2) as pool:
         lane = pool.open(lambda number: time.sleep(0.01) or number, iter(lambda: 1, 0), in_flight=4, ahead=4)
-        assert pool.wait(10) is lane
+        assert pool.wait(WAIT) is lane
         assert lane.take() == 1
-    assert threading.active_count() == before
+    assert not set(threading.enumerate()) - before
 
 
 def test_results_of_all_lanes_in_an_order_of_their_own() -> None:
@@ -160,7 +164,7 @@ def test_results_of_all_lanes_in_an_order_of_their_own() -> None:
             pool.open(slow_for_odd, range(begin, 60, step), in_flight=3) for begin, step in ((0, 2), (1, 2), (5, 10))
         ]
         while lanes:
-            lane = pool.wait(10, lambda lane: (-1 if lane.peek() is None else lane.peek(), lanes.index(lane)))
+            lane = pool.wait(WAIT, lambda lane: (-1 if lane.peek() is None else lane.peek(), lanes.index(lane)))
             assert lane is not None
             value = lane.take()
             if value is None:

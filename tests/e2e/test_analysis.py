@@ -133,8 +133,8 @@ class TestSummaries:
             cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             env={**os.environ, "NO_COLOR": "1"},
         )  # fmt: skip
-        deadline = time.monotonic() + 90
-        while time.monotonic() < deadline and not list(tmp_path.glob("crops/*/*.jpg")):
+        deadline = time.monotonic() + 600
+        while time.monotonic() < deadline and process.poll() is None and not list(tmp_path.glob("crops/*/*.jpg")):
             time.sleep(0.1)
         process.send_signal(signal.SIGINT)
         table, errors = process.communicate(timeout=900)

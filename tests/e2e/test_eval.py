@@ -261,7 +261,7 @@ def test_interrupted_runs_leave_no_report(market: Path, colour_model: Path, tmp_
         cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     results = tmp_path / "results"
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     while not results.exists() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)

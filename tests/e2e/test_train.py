@@ -69,7 +69,7 @@ def test_ctrl_c_saves_and_exits_130(folder: Path) -> None:
     process = subprocess.Popen(
         command, cwd=folder, stderr=subprocess.PIPE, text=True, env={**os.environ, "COLUMNS": "200"}
     )
-    deadline = time.monotonic() + 200
+    deadline = time.monotonic() + 600
     while not (run_of(folder) / "history.json").exists() and time.monotonic() < deadline:
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)

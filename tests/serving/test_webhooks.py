@@ -101,7 +101,7 @@ def test_every_event_is_posted_in_order(receiver: Receiver, said: Said) -> None:
     until(lambda: len(receiver.bodies) == 2)
     door.see(2.0, tracks_of([1, 2, 3]), None)
     door.end()
-    hooks.close()
+    hooks.close(farewell=WAIT)
     assert receiver.ids == [1, 2, 3, 1, 2, 3]
     assert [body["event"] for body in receiver.bodies] == [1, 2, 3, 4, 5, 6]
     assert receiver.bodies[0]["type"] == "appeared"
@@ -134,6 +134,7 @@ def test_a_receiver_that_is_away_holds_up_nobody_and_the_oldest_give_way(
     hooks, door = make("http://127.0.0.1:9/?key=geheim", said)
     for number in range(1, 31):
         door.see(float(number), tracks_of([number]), None)
+    until(lambda: "trying again" in " ".join(said.warnings) and hooks.dropped)
     hooks.close(farewell=0.2)
     hooks.close()
     texts = " ".join(said.warnings)
@@ -148,7 +149,7 @@ def test_the_end_posts_what_still_waits(receiver: Receiver, said: Said) -> None:
     receiver.answers = [503] * 3
     hooks, door = make(receiver.url, said)
     door.see(1.0, tracks_of([1, 2, 3]), None)
-    hooks.close(farewell=30)
+    hooks.close(farewell=WAIT)
     assert hooks.delivered == 3
 
 

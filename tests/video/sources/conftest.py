@@ -21,6 +21,7 @@ from deepsort_cli.video.sources import Source, live, open_source
 
 from ..conftest import number_in, numbered_image
 
+HURRY = threading.Event()
 DEMO = DemoSettings(width=96, height=72, people=2, frames=12, fps=10)
 
 
@@ -94,9 +95,9 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
 
     `/live` is a camera's stream of JPEG frames that breaks off after 12 of them, `/flawed` one whose picture 3 is cut
     off, 5 is noise between the marks of a picture, and 7 has no content;
-    `/multipart` such a stream that was recorded. `/endless/NAME` sends a file without
-    saying how long it is, `/paced/NAME` does so in the time it plays, `/broken/NAME` ends halfway, `/moved/NAME` sends
-    elsewhere, `/locked/NAME` wants the user `me` with the password of the server, `/page` is a web page.
+    `/multipart` such a stream that was recorded. `/endless/NAME` sends a file without saying how long it is,
+    `/paced/NAME` does so over ten seconds, or until it is told to `HURRY`, `/broken/NAME` ends halfway, `/moved/NAME`
+    sends elsewhere, `/locked/NAME` wants the user `me` with the password of the server, `/page` is a web page.
     """
 
     password = "p#a/s?s@w[o]r d"
@@ -148,10 +149,10 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
     def _paced(self, name: str) -> None:
         data = (Path(self.directory) / name).read_bytes()
         self._begin()
-        for part in range(30):
-            self.wfile.write(data[part * len(data) // 30 : (part + 1) * len(data) // 30])
+        for part in range(100):
+            self.wfile.write(data[part * len(data) // 100 : (part + 1) * len(data) // 100])
             self.wfile.flush()
-            time.sleep(0.1)
+            HURRY.wait(0.1)
 
     def _broken(self, name: str) -> None:
         data = (Path(self.directory) / name).read_bytes()
@@ -179,8 +180,10 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[str]:
+    HURRY.clear()
     handler = functools.partial(_Handler, directory=str(tmp_path))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as service:
         threading.Thread(target=service.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{service.server_address[1]}"
+        HURRY.set()
         service.shutdown()

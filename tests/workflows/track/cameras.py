@@ -23,6 +23,8 @@ class Cameras:
         stalled: names of those that keep the connection and send nothing more.
         sizes: height and width of pictures where they are not (120, 160).
         asked: how often each was connected to.
+        sent: how many pictures each has sent.
+        refusing: cleared, those that are unplugged leave whoever asks without an answer.
     """
 
     def __init__(self) -> None:
@@ -30,6 +32,9 @@ class Cameras:
         self.stalled: set[str] = set()
         self.sizes: dict[str, tuple[int, int]] = {}
         self.asked: Counter[str] = Counter()
+        self.sent: Counter[str] = Counter()
+        self.refusing = threading.Event()
+        self.refusing.set()
         self.ended = threading.Event()
         self.address = ""
 
@@ -51,6 +56,7 @@ def serving() -> Iterator[Cameras]:
             name = self.path.strip("/")
             cameras.asked[name] += 1
             if name in cameras.unplugged:
+                cameras.refusing.wait()
                 self.send_error(404)
                 return
             self.send_response(200)
@@ -64,6 +70,7 @@ def serving() -> Iterator[Cameras]:
                         head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(data)}\r\n\r\n"
                         self.wfile.write(head.encode() + data + b"\r\n")
                         number += 1
+                        cameras.sent[name] += 1
                     time.sleep(PACE)
 
         def log_message(self, *_: object) -> None:
@@ -78,5 +85,6 @@ def serving() -> Iterator[Cameras]:
             yield cameras
         finally:
             cameras.ended.set()
+            cameras.refusing.set()
             server.shutdown()
             thread.join()

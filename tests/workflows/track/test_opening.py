@@ -50,8 +50,15 @@ class Street:
         return self.opened[spec]
 
 
-def call(street: Street, specs: list[str], monkeypatch: pytest.MonkeyPatch, listener: Listener | None = None) -> Any:
+def call(
+    street: Street,
+    specs: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    listener: Listener | None = None,
+    grace: float = 60,
+) -> Any:
     monkeypatch.setattr(opening, "open_one", street.open)
+    monkeypatch.setattr(opening, "GRACE", grace)
     return open_all(specs, TrackSettings(), None, listener or Listener())  # type: ignore[arg-type]
 
 
@@ -89,9 +96,8 @@ def test_one_that_answers_when_nobody_waits_any_more_is_closed(monkeypatch: pyte
         return usual(spec, *rest)
 
     monkeypatch.setattr(street, "open", slow)
-    monkeypatch.setattr(opening, "GRACE", 0.01)
     with pytest.raises(InputError, match=r"^silent: does not answer\.$"):
-        call(street, ["silent", "late"], monkeypatch)
+        call(street, ["silent", "late"], monkeypatch, grace=0.01)
     goes_on.set()
     for _ in range(600):
         if "late" in street.opened:

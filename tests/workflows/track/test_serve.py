@@ -18,6 +18,7 @@ from deepsort_cli.serving import webhooks
 from deepsort_cli.settings.track import TrackSettings
 from deepsort_cli.workflows import track as public
 from deepsort_cli.workflows.track import Functions, Run, Serving, one_source, run_track, together, track
+from tests.ports import free_port
 
 from .cameras import Cameras, serving
 from .helpers import Heard
@@ -188,21 +189,23 @@ def test_cameras_tell_how_they_are(cameras: Cameras, monkeypatch: pytest.MonkeyP
     for module, name in ((together, "TICK_SECONDS"), (one_source, "SILENT_SECONDS"), (one_source, "GONE_SECONDS")):
         monkeypatch.setattr(module, name, 0.05)
     cameras.sizes["b"] = (60, 80)
-    settings = {"reconnect_delay": 0.02, "timeout": WAIT, "reconnect_attempts": 6}
+    settings = {"reconnect_delay": 0.02, "timeout": 10 * WAIT, "reconnect_attempts": 6}
     with made(cameras.url("a"), cameras.url("b"), input=settings, detect=lambda image: [[5, 5, 25, 45, 0.9]]) as run:
         client, states = Client(run), []
         iterator = iter(run)
         began = time.time()
         for frame, _ in iterator:
             states = client.get("/api/state")["cameras"]
-            if frame.source.endswith("a") and states[0]["frames"] > 5 and states[1]["state"] == "running":
+            if frame.source.endswith("a") and states[0]["frames"] > 5 and states[1]["people_now"]:
                 break
+            assert time.time() < began + WAIT
         first = states[0]
         assert first["live"]
         assert abs(first["time"] - began) < WAIT
         assert first["latency_ms"] is not None
         assert (states[1]["width"], states[1]["height"]) == (80, 60)
-        assert states[1]["people_now"] == 1
+        assert (states[1]["state"], states[1]["people_now"]) == ("running", 1)
+        cameras.refusing.clear()
         cameras.unplugged.add("b")
         lost = []
         for _ in iterator:
@@ -211,6 +214,7 @@ def test_cameras_tell_how_they_are(cameras: Cameras, monkeypatch: pytest.MonkeyP
                 break
             if states[1]["message"] and not states[1]["people_now"]:
                 lost = lost or run._show.hub.log.after(0)[0]  # type: ignore[union-attr]
+                cameras.refusing.set()  # now it is given up
         assert [event.kind for event in lost if event.camera == 1] == ["appeared", "left"], "nobody is seen meanwhile"
         assert states[1]["message"]
         assert states[0]["state"] == "running"
@@ -235,10 +239,10 @@ def test_a_run_that_is_left_or_fails_takes_its_page_along(film: Path, tmp_path: 
 
 
 def test_what_cannot_be_shown_is_refused_before_anything_is_written(film: Path, tmp_path: Path) -> None:
-    with made(film) as run:
-        port = Client(run).base.rpartition(":")[2]
-        with pytest.raises(InputError, match=f"`serve.address` .*port {port} is in use"):
-            made(film, serve={"address": port}, output={"save_csv": tmp_path / "out.csv"})
+    port = str(free_port())
+    in_use = pytest.raises(InputError, match=f"`serve.address` .*port {port} is in use")
+    with made(film, serve={"address": port}), in_use:
+        made(film, serve={"address": port}, output={"save_csv": tmp_path / "out.csv"})
     with made(film, serve={"address": port}) as again:  # a refused run has let go of it
         assert Client(again).base.endswith(port)
     with pytest.raises(InputError, match=r"serve\.events"):

@@ -25,7 +25,7 @@ from .cameras import Cameras, serving
 from .helpers import Heard
 
 STANDING = [[60.0, 30.0, 100.0, 110.0, 0.9]]
-FAST = {"reconnect_delay": 0.02, "timeout": 0.6}
+FAST = {"reconnect_delay": 0.02, "timeout": 60}
 
 
 @pytest.fixture
@@ -193,7 +193,7 @@ class TestCameras:
                 cameras.stalled.add("c")
 
         heard = Heard(then)
-        source = SourceSettings(max_frames=60, reconnect_attempts=40, **FAST)
+        source = SourceSettings(reconnect_attempts=None, **FAST)
         run = made(
             *map(cameras.url, "abc"), input=source, listener=heard, output={"save_jsonl": tmp_path / "out.jsonl"}
         )
@@ -202,17 +202,16 @@ class TestCameras:
             name = frame.source[-1]
             seen.setdefault(name, []).append(frame.index)
             assert len(tracks) == (frame.index >= 2)
-            if len(seen.get("a", ())) == len(seen.get("b", ())) == 60:
-                break
-        assert seen["a"] == seen["b"] == list(range(60))
+            silent = {one.source[-1] for one in heard.events if isinstance(one, Progress) and one.fps == 0 < one.frames}
+            if min(len(seen.get(camera, ())) for camera in "ab") >= 60 and "c" in silent:
+                break  # a camera that sends nothing has no speed
+        assert all(seen[camera] == list(range(len(seen[camera]))) for camera in "abc")
         assert 5 <= len(seen["c"]) < 20
         assert states == ["unplugged", "plugged in"]
         live = {summary.source[-1]: summary.live for summary in run.summaries}
         assert (live["a"].reconnects, live["b"].reconnects) == (0, 1)
-        assert all(one.latency_ms is not None and one.latency_ms < 5000 for one in live.values())
+        assert all(one.latency_ms is not None and one.latency_ms < 60_000 for one in live.values())
         assert any("size changes" in warning for warning in heard.warnings)
-        silent = [event for event in heard.events if isinstance(event, Progress) and event.fps == 0 and event.frames]
-        assert {event.source[-1] for event in silent} >= {"c"}, "a camera that sends nothing has no speed"
         for path in tmp_path.glob("*.jsonl"):
             numbers = [json.loads(line)["frame"] for line in path.read_text().splitlines()]
             assert numbers == list(range(1, len(numbers) + 1))
@@ -299,7 +298,9 @@ class TestCameras:
         times: dict[str, list[float]] = {}
         for frame, _ in run:
             times.setdefault(frame.source, []).append(frame.time)
-            time.sleep(0.1)
+            sent = Counter(cameras.sent)
+            while any(cameras.sent[name] < sent[name] + 6 for name in "ab"):  # more than 0.1 s
+                time.sleep(0.01)
         for summary in run.summaries:
             assert isinstance(summary, Summary)
             assert summary.live is not None and summary.live.skipped >= 5
