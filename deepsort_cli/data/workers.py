@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -59,7 +61,7 @@ def for_each_file(
         return done
     # Forked workers start in milliseconds; elsewhere the system's own way is the safe one.
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else None)
-    executor = ProcessPoolExecutor(workers, mp_context=context, initializer=leave_endings_to_parent)
+    executor = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin)
     try:
         # Ctrl-C would leave the others waiting for ever where it hits one half-started.
         with warnings.catch_warnings(), endings_held_back(), unreachable_by_endings():
@@ -81,6 +83,19 @@ def for_each_file(
     finally:
         executor.shutdown(cancel_futures=True)
     return done
+
+
+def _begin() -> None:
+    """In a worker process: it ends with its parent, however that ends, and not before."""
+    leave_endings_to_parent()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _work_on_chunk(work: Callable[[str], Result], paths: Sequence[str]) -> list[Result]:

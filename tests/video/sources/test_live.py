@@ -124,7 +124,7 @@ def test_a_camera_that_stays_lost_ends_the_run_after_its_frames(
 
 def test_a_live_source_can_be_closed_from_another_thread(cameras: Callable[..., list[Any]]) -> None:
     cameras(FakeCapture([1]))
-    source = opened("0", newest=False, reconnect_delay=3600, reconnect_attempts=3)
+    source = opened("0", newest=False, reconnect_delay=60, reconnect_attempts=3)
     seen: list[int] = []
     thread = threading.Thread(target=lambda: seen.extend(frame.index for frame in source))
     thread.start()
@@ -133,7 +133,7 @@ def test_a_live_source_can_be_closed_from_another_thread(cameras: Callable[..., 
         if source._thread.is_alive():  # waiting to reconnect
             break
     source.close()
-    thread.join(timeout=600)
+    thread.join(timeout=150)
     assert not thread.is_alive()
     source.close()
 

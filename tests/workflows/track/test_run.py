@@ -304,7 +304,7 @@ class TestCamera:
             _thread.interrupt_main()
 
         begin = time.monotonic()
-        source = SourceSettings(reconnect_attempts=50, reconnect_delay=600)
+        source = SourceSettings(reconnect_attempts=50, reconnect_delay=60)
         output = OutputSettings(save_jsonl=tmp_path / "out.jsonl")
         with pytest.raises(KeyboardInterrupt):
             made("0", input=source, output=output, listener=Heard(see, alarm=interrupt)).finish()
