@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from deepsort_cli.cli import wording
@@ -18,6 +19,12 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 
 # The test processes share the cores: threads of PyTorch and BLAS in each of them would mostly wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# The same examples in every run, on machines of any speed; `pytest --hypothesis-profile=search` looks for new ones.
+UNHURRIED = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}
+hypothesis.settings.register_profile("search", **UNHURRIED)
+hypothesis.settings.register_profile("tests", derandomize=True, **UNHURRIED)
+hypothesis.settings.load_profile("tests")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Started in the background of a script, where Ctrl-C is ignored; the commands under test would inherit that.

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,7 @@ def test_workers_that_are_killed(videos: Path, person_model: Path, track: Track,
     track(videos, output_dir=tmp_path / "quiet", **OUTPUTS)
 
     killed: Counter[str] = Counter()
+    others = set(multiprocessing.active_children())
 
     def kill(event: object) -> None:
         if (
@@ -48,7 +50,7 @@ def test_workers_that_are_killed(videos: Path, person_model: Path, track: Track,
             and killed[event.place] < {"once.mp4": 1, "twice.mp4": 2}.get(event.place, 0)
         ):
             killed[event.place] += 1
-            (process,) = multiprocessing.active_children()
+            (process,) = set(multiprocessing.active_children()) - others
             os.kill(process.pid, signal.SIGKILL)
 
     out = tmp_path / "killed"
@@ -56,12 +58,12 @@ def test_workers_that_are_killed(videos: Path, person_model: Path, track: Track,
         from deepsort_cli.workflows.archive import run
         from deepsort_cli.workflows.workers import Processes
 
-        patch.setattr(run, "Processes", Processes)
+        patch.setattr(run, "Processes", partial(Processes, patience=600))
         keywords = {**OUTPUTS, "output_dir": out, "detector": str(person_model)}
         archive = track_archive(videos, listener=Heard(kill), **keywords)
         assert states(archive) == {"first.mp4": "done", "once.mp4": "done", "twice.mp4": "failed"}
         assert "killed by SIGKILL" in str(archive.failure())
-        assert multiprocessing.active_children() == []
+        assert not set(multiprocessing.active_children()) - others
 
         def interrupt(event: object) -> None:
             if isinstance(event, Working) and event.frames:
@@ -71,7 +73,7 @@ def test_workers_that_are_killed(videos: Path, person_model: Path, track: Track,
         with pytest.raises(KeyboardInterrupt):
             track_archive(videos, listener=heard, **keywords)
         assert "stopped: 0 of 1" in heard.notes[-1]
-        assert multiprocessing.active_children() == []
+        assert not set(multiprocessing.active_children()) - others
         assert sorted(path.name for path in (out / ".deepsort").iterdir()) == ["failures.json"]
         assert not (out / "twice.mp4").exists()
         assert states(track_archive(videos, **keywords))["twice.mp4"] == "done"

@@ -182,10 +182,12 @@ def test_an_interrupted_study_goes_on_as_if_nothing_had_been(
 class _Killer(Listener):
     """Kills a process when the first trial has ended."""
 
-    killed = False
+    def __init__(self) -> None:
+        self.killed = False
+        self._others = set(multiprocessing.active_children())
 
     def progress(self, stage: str, done: int, total: int | None) -> None:
-        children = multiprocessing.active_children()
+        children = list(set(multiprocessing.active_children()) - self._others)
         if stage == "search" and children and not self.killed:
             self.killed = True
             os.kill(children[0].pid or 0, signal.SIGKILL)
