@@ -215,7 +215,8 @@ def test_cameras_tell_how_they_are(cameras: Cameras, monkeypatch: pytest.MonkeyP
             if states[1]["message"] and not states[1]["people_now"]:
                 lost = lost or run._show.hub.log.after(0)[0]  # type: ignore[union-attr]
                 cameras.refusing.set()  # now it is given up
-        assert [event.kind for event in lost if event.camera == 1] == ["appeared", "left"], "nobody is seen meanwhile"
+        kinds = [event.kind for event in lost if event.camera == 1]  # frames may still be under way when it is lost
+        assert kinds == ["appeared", "left"] * (len(kinds) // 2 or 1), "nobody is seen meanwhile"
         assert states[1]["message"]
         assert states[0]["state"] == "running"
     assert is_gone(client)
