@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import os
 import time
 import weakref
 from collections import deque
@@ -46,6 +48,8 @@ FOREIGN_FEATURES = (
     "need not suit them: set it, or `reid.model_path`=none to do without features"
 )
 
+LAST_FRAME_SECONDS = 5.0
+"""How long the end of the program waits for the frame that is under way in a thread that nobody else waits for."""
 STAY_SECONDS = 0.5
 """Sleep is cut into pieces of this length: everywhere Ctrl-C ends it soon."""
 
@@ -196,7 +200,7 @@ class Run:
     in their order; `frame.source` says whose it is. Image and tracks are yours to change; `Frame.image` is
     None where neither a model nor an output needs pixels, as with stored detections. Leaving the loop, by its
     end, `break`, an error or Ctrl-C, closes all outputs, which then hold the frames until there. A `with` block around
-    it closes what is open, too, also where nobody iterated.
+    it closes what is open, too, also where nobody iterated; and so does the end of the program.
 
     Meanwhile OpenCV runs with one thread, where several frames are perceived at once.
 
@@ -225,6 +229,8 @@ class Run:
         self._across = across
         self._close_show = weakref.finalize(self, _nothing if show is None else show.close)
         self._close_sources = weakref.finalize(self, opened.close)
+        self._close_show.atexit = self._close_sources.atexit = False  # not before the iteration has ended
+        _open_runs.add(self)
         self._iteration: weakref.ref[Iteration] | None = None  # weak: a loop that is left must be able to end it
         self._scoring: Scoring | None = None
         self._together = Together(
@@ -405,6 +411,25 @@ class Run:
             self._listener.warn(remark)
         for remark in summary.remarks():
             self._listener.note(remark)
+
+
+_open_runs: weakref.WeakSet[Run] = weakref.WeakSet()
+
+
+def _close_runs() -> None:
+    """At the end of the program, close what is open, as long as its threads are there: later, nothing could be."""
+    runs = list(_open_runs)
+    with contextlib.ExitStack() as stack:  # whatever happens meanwhile, all are closed
+        for run in runs:
+            stack.callback(run.close)
+    until = time.monotonic() + LAST_FRAME_SECONDS
+    while any(run._close_sources.alive for run in runs) and time.monotonic() < until:
+        time.sleep(0.05)
+
+
+atexit.register(_close_runs)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_open_runs.clear)  # they are the parent's
 
 
 def _nothing() -> None:

@@ -18,7 +18,7 @@ from deepsort_cli.workflows.tune.pieces import Piece, folds_of
 from deepsort_cli.workflows.tune.results import NO_TRUTH, BestSoFar, Figures, Fold, Tuned, mean_objective
 from deepsort_cli.workflows.tune.sequences import open_pieces
 from deepsort_cli.workflows.tune.space import LOW, Parameter, first_trial, search_space, with_values
-from deepsort_cli.workflows.tune.study import STARTUP, Search, Trial, require_optuna
+from deepsort_cli.workflows.tune.study import STARTUP, Search, Trial, optuna_tells_only_errors, require_optuna
 from deepsort_cli.workflows.workers import Cluster, Here, OnCluster, Processes, Workers
 
 LEAST_FOLD_TRIALS = 20
@@ -59,7 +59,10 @@ def run_tune(settings: TuneSettings, listener: Listener) -> Tuned:
         require_trackeval()
     objective = objective_of(settings, pieces, listener)
     parts = split(pieces)
-    with _workers(settings, cluster, Judging(tuple(parts), objective), listener) as workers:
+    with (
+        optuna_tells_only_errors(),
+        _workers(settings, cluster, Judging(tuple(parts), objective), listener) as workers,
+    ):
         study = Study(settings, pieces, parts, objective, Judges(workers, parts, listener), listener)
         try:
             study.search()
