@@ -9,7 +9,6 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from numbers import Integral
 from os import PathLike
 from typing import Any
 
@@ -22,7 +21,7 @@ from deepsort_cli.core.events import Listener, LoggingListener
 from deepsort_cli.core.regions import Counts
 from deepsort_cli.evaluation.mot_score import Scoring, score_comparisons
 from deepsort_cli.evaluation.official_scorer import require_trackeval
-from deepsort_cli.settings.keywords import from_keywords
+from deepsort_cli.settings.keywords import from_keywords, with_sources
 from deepsort_cli.settings.track import TrackSettings
 from deepsort_cli.video.sinks import ComparisonSink, RowsSink, unique_names
 from deepsort_cli.video.sources import Source
@@ -89,22 +88,11 @@ def track(
         InputError: something asked for cannot be used; nothing was written.
         RunError: a model cannot be fetched.
     """
-    if len(sources) == 1 and isinstance(sources[0], list | tuple):
-        sources = tuple(sources[0])
     functions = Functions(_function(detector), _function(reid))
     for word, given, function in (("detector", detector, functions.detect), ("reid", reid, functions.embed)):
         if given is not None and function is None:
             keywords[word] = given
-    if sources:
-        if "source" in keywords:
-            raise InputError("`source`: sources are given both by position and by name. Give them once.")
-        odd = next((source for source in sources if not isinstance(source, str | Integral | PathLike)), None)
-        if odd is not None or any(source is None for source in sources):
-            raise InputError(
-                f"`source`: a {type(odd).__name__} is no source. Give a path, a URL, a camera number, or demo."
-            )
-        keywords["source"] = [str(source) for source in sources]
-    settings = from_keywords(TrackSettings, keywords)
+    settings = from_keywords(TrackSettings, with_sources(sources, keywords, cameras=True))
     return run_track(settings, listener or LoggingListener(), functions, keep_rows=True)
 
 

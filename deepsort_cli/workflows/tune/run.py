@@ -9,7 +9,7 @@ from typing import Any
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.events import Listener, LoggingListener
 from deepsort_cli.evaluation.official_scorer import require_trackeval
-from deepsort_cli.settings.keywords import from_keywords
+from deepsort_cli.settings.keywords import from_keywords, with_sources
 from deepsort_cli.settings.track import TrackSettings
 from deepsort_cli.settings.tune import FIGURES, TuneSettings, read_objective
 from deepsort_cli.workflows.tune.judging import Judges, Judging
@@ -30,7 +30,7 @@ def tune(*sources: Any, listener: Listener | None = None, **keywords: Any) -> Tu
     """Search the settings that track sources best, as `deepsort tune` does. Needs the extra `tune`.
 
     Args:
-        sources: videos, MOTChallenge sequences or folders of these, recordings.
+        sources: videos, MOTChallenge sequences or folders of these, recordings; or one list of them.
         listener: told how far it is, and `BestSoFar`; None: remarks go to the logger `deepsort`.
         keywords: the command's flags with underscores: `gt=`, `objective="hota=1,idf1=1"`, `trials=200`.
 
@@ -39,9 +39,8 @@ def tune(*sources: Any, listener: Listener | None = None, **keywords: Any) -> Tu
         RunError: a source failed, or an output cannot be written.
         KeyboardInterrupt: after the results so far were written; the same call goes on.
     """
-    if sources:
-        keywords["source"] = [str(source) for source in sources]
-    return run_tune(from_keywords(TuneSettings, keywords), listener or LoggingListener())
+    settings = from_keywords(TuneSettings, with_sources(sources, keywords, cameras=True))
+    return run_tune(settings, listener or LoggingListener())
 
 
 def run_tune(settings: TuneSettings, listener: Listener) -> Tuned:
