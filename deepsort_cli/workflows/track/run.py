@@ -10,6 +10,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,8 @@ from deepsort_cli.evaluation.mot_score import Scoring, score_comparisons
 from deepsort_cli.evaluation.official_scorer import require_trackeval
 from deepsort_cli.settings.keywords import from_keywords, with_sources
 from deepsort_cli.settings.track import TrackSettings
-from deepsort_cli.video.sinks import ComparisonSink, RowsSink, unique_names
+from deepsort_cli.video.outputs import asked_for
+from deepsort_cli.video.sinks import STDOUT, ComparisonSink, RowsSink, unique_names
 from deepsort_cli.video.sources import Source
 from deepsort_cli.workflows.track.across import Across
 from deepsort_cli.workflows.track.checks import check_looks, check_people, files_read, refuse_archive, tell
@@ -221,6 +223,7 @@ class Run:
         _open_runs.add(self)
         self._iteration: weakref.ref[Iteration] | None = None  # weak: a loop that is left must be able to end it
         self._scoring: Scoring | None = None
+        self._folder = _working_folder()
         self._together = Together(
             tasks,
             parts,
@@ -363,9 +366,25 @@ class Run:
     def _start(self, *, shared: bool) -> Iterator[tuple[Frame, Tracks]]:
         if self._iteration is not None or not self._close_sources.alive:
             raise InputError("a run can be iterated over once. Call track again for another.")
+        self._check_folder()
         iteration = Iteration(self._iterate(shared), self._together.leave)
         self._iteration = weakref.ref(iteration)
         return iteration
+
+    def _check_folder(self) -> None:
+        """What was checked is what is written.
+
+        Raises:
+            InputError: an output names a file in the working folder, which is another one now.
+        """
+        here = _working_folder()
+        for output in asked_for(self._settings.output):
+            path = Path(getattr(self._settings.output, output.field))
+            if here != self._folder and not path.is_absolute() and path != STDOUT:
+                raise InputError(
+                    f"`{output.key}` {path}: the working folder was {self._folder} when this was checked, and is "
+                    f"{here} now. Give the whole path."
+                )
 
     def _iterate(self, shared: bool) -> Generator[tuple[Frame, Tracks], None, None]:
         with contextlib.ExitStack() as stack:
@@ -418,6 +437,14 @@ def _close_runs() -> None:
 atexit.register(_close_runs)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_open_runs.clear)  # they are the parent's
+
+
+def _working_folder() -> Path | None:
+    """None where it was deleted."""
+    try:
+        return Path.cwd()
+    except OSError:
+        return None
 
 
 def _nothing() -> None:

@@ -117,6 +117,24 @@ def test_opencv_gets_its_threads_back_when_the_last_run_has_ended() -> None:
         cv2.setNumThreads(before)
 
 
+def test_a_file_of_another_working_folder_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether it may be replaced was checked in the first one."""
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "rows.txt").write_text("precious")
+    monkeypatch.chdir(tmp_path)
+    run = run_of(lambda image: np.empty((0, 4)), save_txt="rows.txt", max_frames=2)
+    whole = run_of(lambda image: np.empty((0, 4)), save_txt=tmp_path / "whole.txt", max_frames=2)
+    monkeypatch.chdir(tmp_path / "other")
+    with pytest.raises(deepsort.InputError, match=r"^`output\.save_txt` rows\.txt: the working folder was .*other now"):
+        run.finish()
+    assert (tmp_path / "other" / "rows.txt").read_text() == "precious"
+    whole.finish()
+    assert (tmp_path / "whole.txt").exists()
+    monkeypatch.chdir(tmp_path)
+    assert run.finish().summary.frames == 2
+    assert (tmp_path / "rows.txt").exists()
+
+
 PROGRAM = """
 import sys, threading, time
 import deepsort_cli as deepsort
