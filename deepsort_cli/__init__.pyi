@@ -114,7 +114,7 @@ def calibrate(
     """Measure the appearance threshold on sources of one's own, as `deepsort calibrate` does.
 
     Args:
-        sources: videos, folders, …, or recordings of such.
+        sources: videos, folders, …, or recordings of such; or one list of them.
         listener: told how far it is, and what speaks against the result; None: the logger `deepsort` is.
         source: Video, image folder, camera number, URL, or a recording (.npz) of one; repeat for several.
         start: Frames to skip at the beginning.
@@ -868,7 +868,7 @@ def tune(
     """Search the settings that track sources best, as `deepsort tune` does. Needs the extra `tune`.
 
     Args:
-        sources: videos, MOTChallenge sequences or folders of these, recordings.
+        sources: videos, MOTChallenge sequences or folders of these, recordings; or one list of them.
         listener: told how far it is, and `BestSoFar`; None: remarks go to the logger `deepsort`.
         source: Video, MOT sequence or a folder of these, detections, or a recording (.npz); repeat for several.
         gt: Ground truth of each source, in their order, or one folder for all; not for those with their own.

@@ -31,9 +31,14 @@ def free_shared_memory() -> float:
 
 
 def can_start_processes() -> bool:
-    """Whether worker processes can be talked to: their queues need semaphores, which live in /dev/shm."""
+    """Whether this process may have worker processes, and can talk to them.
+
+    Those of a `multiprocessing.Pool` may have none; and queues need semaphores, which live in /dev/shm.
+    """
     import multiprocessing
 
+    if multiprocessing.current_process().daemon:
+        return False
     try:
         multiprocessing.Semaphore(1)
     except (OSError, ImportError):

@@ -6,7 +6,6 @@ import io
 import os
 import re
 import stat
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ import numpy.typing as npt
 
 from deepsort_cli.core.errors import DeepsortError, InputError
 from deepsort_cli.core.files import printable
+from deepsort_cli.core.meanwhile import without_pillow_warnings
 from deepsort_cli.core.types import Image
 
 if TYPE_CHECKING:
@@ -258,8 +258,7 @@ def _read_header(data: bytes) -> tuple[int, int, str, int]:
 
     if not data:
         raise UnreadableImage("the file is empty")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with without_pillow_warnings():
         try:
             with PIL.Image.open(io.BytesIO(data)) as image:
                 return *image.size, image.mode, exif_orientation(image, data)

@@ -39,7 +39,8 @@ def unreachable_by_endings() -> Iterator[None]:
 def leave_endings_to_parent() -> None:
     """In a process that works for another one: it ends when that says so, and not before.
 
-    Until it has come here they can still end it: start it within `unreachable_by_endings`.
+    Until it has come here they can still end it: start it within `unreachable_by_endings`, and then have it
+    `children.killed_with_program`.
     """
     for number in ENDINGS:
         signal.signal(number, signal.SIG_IGN)

@@ -163,6 +163,10 @@ class Detections:
         data = row_data.picked(self.data, index)
         return Detections(self.boxes[index], self.scores[index], self.class_ids[index], features, data)
 
+    def copy(self) -> Detections:
+        """The same detections in arrays of their own."""
+        return self[np.arange(len(self))]
+
     def with_features(self, features: npt.NDArray[np.float32] | None) -> Detections:
         """The same detections with other appearance embeddings, (N, D) float32 or None."""
         return replace(self, features=features)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import warnings
 from typing import NamedTuple
 
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -21,6 +20,7 @@ from deepsort_cli.core.images import (
     read_file,
     sniff,
 )
+from deepsort_cli.core.meanwhile import without_pillow_warnings
 
 FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "PPM")
 USABLE_MODES = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "YCbCr"})
@@ -152,8 +152,7 @@ def _judge(data: bytes, limits: Limits) -> Verdict:
     if found not in FORMATS:
         what = f"a {found} file" if found else describe_no_image(data)
         return Verdict("unsupported_format" if found else "not_an_image", what)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with without_pillow_warnings():
         try:
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
                 return _check_opened(image, data, limits)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
-import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.files import atomic_open, check_output_file, printable
 from deepsort_cli.core.html_parts import data_address, marked, page_start, table, text
 from deepsort_cli.core.images import read_file
+from deepsort_cli.core.meanwhile import Meanwhile, without_pillow_warnings
 from deepsort_cli.data.files import Problem
 from deepsort_cli.data.finding import REASONS, Finding, count_reasons
 from deepsort_cli.data.images import FORMATS
@@ -150,23 +151,35 @@ def _thumbnail(result: ScanResult, path: str) -> bytes | None:
     file = os.path.join(result.root, path)  # noqa: PTH118 (joins as the scan does)
     if path in result.image_set:
         file = os.path.realpath(file)  # a link among the usable images is one that may be followed
-    before = ImageFile.LOAD_TRUNCATED_IMAGES
-    ImageFile.LOAD_TRUNCATED_IMAGES = True  # the part that is there tells more than nothing
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(read_file(file, follow_links=False)), formats=FORMATS) as stored:
-                if stored.width * stored.height > result.settings.max_pixels:
-                    return None
-                upright = ImageOps.exif_transpose(stored)
-                upright.thumbnail((2 * THUMB_HEIGHT, THUMB_HEIGHT))
-                out = io.BytesIO()
-                upright.convert("RGB").save(out, "JPEG", quality=80)
-                return out.getvalue()
+        with (
+            _read_as_far_as_it_goes(),
+            without_pillow_warnings(),
+            Image.open(io.BytesIO(read_file(file, follow_links=False)), formats=FORMATS) as stored,
+        ):
+            if stored.width * stored.height > result.settings.max_pixels:
+                return None
+            upright = ImageOps.exif_transpose(stored)
+            upright.thumbnail((2 * THUMB_HEIGHT, THUMB_HEIGHT))
+            out = io.BytesIO()
+            upright.convert("RGB").save(out, "JPEG", quality=80)
+            return out.getvalue()
     except Exception:  # broken files are the subject of this page
         return None
+
+
+@contextlib.contextmanager
+def _load_truncated() -> Iterator[None]:
+    before = ImageFile.LOAD_TRUNCATED_IMAGES
+    ImageFile.LOAD_TRUNCATED_IMAGES = True
+    try:
+        yield
     finally:
         ImageFile.LOAD_TRUNCATED_IMAGES = before
+
+
+_read_as_far_as_it_goes = Meanwhile(_load_truncated)
+"""The part of a picture that is there tells more than nothing."""
 
 
 def _histograms(result: ScanResult) -> Iterator[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -18,7 +17,7 @@ JOINED = 10
 
 def draw_looks(looks: Looks, threshold: Interval, name: str, theme: Theme = LIGHT) -> bytes:
     """Distributions of both kinds of comparisons, and the threshold with its interval, as PNG bytes."""
-    with mpl.rc_context(drawing_style(theme)):
+    with drawing_style(theme):
         figure = Figure(figsize=(6.8, 4.2), layout="constrained")
         axes = figure.subplots()
         edges = looks.edges[::JOINED]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
-import io
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -71,10 +69,9 @@ class OfficialScorer:
         import trackeval
 
         try:
-            with contextlib.redirect_stdout(io.StringIO()):
-                data = _preprocessed(job)
-                for metric in self._metrics:
-                    self._results[metric.get_name()][job.name] = metric.eval_sequence(data)
+            data = _preprocessed(job)
+            for metric in self._metrics:
+                self._results[metric.get_name()][job.name] = metric.eval_sequence(data)
         except trackeval.utils.TrackEvalException as error:
             raise InputError(f"{job.name}: the official scorer refuses it: {error}") from None
         return {name: one[job.name] for name, one in self._results.items()}

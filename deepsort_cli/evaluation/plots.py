@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,7 +88,7 @@ def draw(
 ) -> bytes:
     """One picture as PNG bytes; `plot` is a key of `TITLES`."""
     shown: Shown = [(name, evaluation), *([] if other is None else [other])]
-    with mpl.rc_context(drawing_style(theme)):
+    with drawing_style(theme):
         figure = _DRAWINGS[plot](shown, theme)
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", dpi=100 if plot == "retrievals" else 150, metadata={"Software": None})
@@ -126,7 +128,17 @@ def typical_queries(evaluation: Evaluation) -> dict[str, list[int]]:
     return {kind: chosen[kind] for kind in ("best", "median", "worst")}
 
 
-def drawing_style(theme: Theme) -> dict[Any, Any]:
+_drawing = threading.RLock()
+
+
+@contextlib.contextmanager
+def drawing_style(theme: Theme) -> Iterator[None]:
+    """Figures are drawn in a theme; one thread at a time, since Matplotlib has one style for all of the program."""
+    with _drawing, mpl.rc_context(_style(theme)):
+        yield
+
+
+def _style(theme: Theme) -> dict[Any, Any]:
     return {
         "figure.facecolor": theme.background,
         "axes.facecolor": theme.background,

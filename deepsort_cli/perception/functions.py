@@ -61,10 +61,10 @@ class FunctionDetector(ImageDetector):
     def __call__(self, image: Image) -> Detections:
         with self._lock:
             answer = self._function(image)
-        try:
-            found = Detections.of(answer)
-        except ValueError as error:
-            raise InputError(f"`detector`: the answer of {self.name} cannot be used: {error}.") from None
+            try:
+                found = Detections.of(answer).copy()  # the function may use its arrays again for the next frame
+            except ValueError as error:
+                raise InputError(f"`detector`: the answer of {self.name} cannot be used: {error}.") from None
         for number, name in class_names_in(answer).items():
             self.class_names.setdefault(number, name)
         self.has_features = self.has_features or found.features is not None
@@ -99,16 +99,16 @@ class FunctionEmbedder:
             return np.empty((0, 0), np.float32)
         with self._lock:
             answer = self._function(image, boxes)
-        try:
-            features = as_array(answer)
-        except ValueError as error:
-            raise InputError(f"`reid`: the answer of {self.name} cannot be used: {error}.") from None
+            try:
+                features = np.array(as_array(answer), dtype=np.float32)  # the function may use its array again
+            except ValueError as error:
+                raise InputError(f"`reid`: the answer of {self.name} cannot be used: {error}.") from None
         if features.ndim != 2 or len(features) != len(boxes) or not features.shape[1]:
             raise InputError(
                 f"`reid`: {self.name} answered with an array of shape {features.shape}; expected ({len(boxes)}, D), "
                 "one row per box."
             )
-        return np.asarray(features, dtype=np.float32)
+        return features
 
 
 def name_of(function: object) -> str:

@@ -25,6 +25,7 @@ from deepsort_cli.core.preprocess import Preprocess
 from deepsort_cli.evaluation.chance import luck
 from deepsort_cli.reid.backbones import HEAD, Backbone, Neck, NeckFeature, backbones, build_backbone, part_of, recognise
 from deepsort_cli.reid.foreign import Network, State, find_network
+from deepsort_cli.reid.program_state import kept_for_caller
 from deepsort_cli.reid.weights_file import read_weights
 
 FORMAT = "deepsort-reid"
@@ -210,6 +211,7 @@ def save_checkpoint(
         raise RunError(f"{error}{kept}") from error
 
 
+@kept_for_caller()
 def load_model(path: str | Path, device: str | torch.device = "cpu") -> tuple[Backbone, CheckpointInfo]:
     """Rebuild the model of a checkpoint of ours, torchreid or fast-reid, in eval mode.
 

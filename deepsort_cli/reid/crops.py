@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 from torchvision.transforms import v2
 
+from deepsort_cli.core.children import killed_with_program
 from deepsort_cli.core.cpus import can_start_processes, free_shared_memory
 from deepsort_cli.core.images import read_image
 from deepsort_cli.core.preprocess import Float32Array, Preprocess
@@ -209,6 +210,8 @@ class Loader:
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         with unreachable_by_endings():  # starts the worker processes
             self._batches = iter(self.loader)
+            for process in getattr(self._batches, "_workers", ()):
+                killed_with_program(process)
         try:
             for images, classes in self._batches:
                 if isinstance(images, np.ndarray):
@@ -251,8 +254,8 @@ def build_loader(
     say = note or (lambda text: None)
     if workers and not can_start_processes():
         say(
-            "This machine lets no loader processes work together (/dev/shm cannot be written): "
-            "`training.workers`=0 is used."
+            "Loader processes cannot work together here (/dev/shm cannot be written, or this process is a worker "
+            "itself): `training.workers`=0 is used."
         )
         workers = 0
     size = images.crops.preprocess

@@ -9,6 +9,7 @@ import contextlib
 import copy
 import io
 import logging
+import threading
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -194,17 +195,21 @@ def _save(graph: Any, path: Path) -> None:
         raise write_failure(path, error) from error
 
 
+_exporting = threading.RLock()
+
+
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the advice that exporter and quantiser print for their developers."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)
+    """Without the advice that exporter and quantiser print for their developers, and one at a time: PyTorch insists."""
+    with _exporting:
+        before = logging.root.manager.disable
+        logging.disable(logging.WARNING)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                yield
+        finally:
+            logging.disable(before)
 
 
 def _first_line(error: Exception) -> str:

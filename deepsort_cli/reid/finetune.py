@@ -21,6 +21,7 @@ from deepsort_cli.core.preprocess import Preprocess
 from deepsort_cli.reid.backbones import Backbone, build_backbone, part_of
 from deepsort_cli.reid.bundled import weights_file
 from deepsort_cli.reid.checkpoint import CheckpointInfo, load_model, read_checkpoint, save_checkpoint
+from deepsort_cli.reid.program_state import kept_for_caller
 from deepsort_cli.reid.run_folder import versions
 from deepsort_cli.reid.sampler import seed_of
 from deepsort_cli.reid.schedule import with_value
@@ -93,6 +94,7 @@ class Prepared:
     remarks: tuple[str, ...]
 
 
+@kept_for_caller()
 def prepare_checkpoint(config: FinetuneConfig, listener: Listener | None = None) -> Prepared:
     """Write a checkpoint with the backbone of `source_checkpoint` and a head for `target_dataset`.
 

@@ -45,9 +45,11 @@ def watch_signals() -> Iterator[Stop]:
     def hang_up() -> None:
         stop.requested = True
 
-    before = {number: signal.getsignal(number) for number in ENDINGS}
+    found = {number: signal.getsignal(number) for number in ENDINGS}
+    before = {number: handler for number, handler in found.items() if handler is not None}  # None: no handler of Python
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, handle)
+        if number in before:
+            signal.signal(number, handle)
     on_hang_up(hang_up)
     try:
         yield stop

@@ -11,6 +11,7 @@ import platform
 import re
 import shutil
 import subprocess
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -89,18 +90,24 @@ class RunFolder:
         return target
 
 
+_in_use: set[Path] = set()
+_guard = threading.Lock()
+
+
 @contextlib.contextmanager
 def open_run(path: Path) -> Iterator[RunFolder]:
-    """Create a run folder and hold it for this process alone.
+    """Create a run folder and hold it for one training.
 
     The lock belongs to the process, not to the file: when the process dies, however it dies, the lock is gone.
 
     Raises:
-        InputError: the folder cannot be written, or another process trains in it.
+        InputError: the folder cannot be written, or another training runs in it, here or in another process.
     """
     check_output_folder(path, key="training.output_dir")
-    with (path / LOCK).open("a+b") as stream:
-        if not _lock(stream.fileno()):
+    with _held_here(path) as free, contextlib.ExitStack() as stack:
+        # A second file, once closed, would take the lock of the first one along.
+        stream = stack.enter_context((path / LOCK).open("a+b")) if free else None
+        if stream is None or not _lock(stream.fileno()):
             raise InputError(
                 f"{path}: another training runs in this folder. Wait for it, or choose another `training.name`."
             )
@@ -109,6 +116,21 @@ def open_run(path: Path) -> Iterator[RunFolder]:
             remove_abandoned(written)
         remove_abandoned(run.checkpoints / "epoch.pth", between=r"_\d+")
         yield run
+
+
+@contextlib.contextmanager
+def _held_here(path: Path) -> Iterator[bool]:
+    """Hold a folder for one training of this process, whose lock knows no threads; false where another one has it."""
+    real = path.resolve()
+    with _guard:
+        free = real not in _in_use
+        _in_use.add(real)
+    try:
+        yield free
+    finally:
+        if free:
+            with _guard:
+                _in_use.discard(real)
 
 
 def _lock(descriptor: int) -> bool:

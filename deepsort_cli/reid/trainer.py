@@ -201,7 +201,11 @@ class Trainer:
 
         if 0 < self.position.epoch < settings.length:  # it may have been killed before they were drawn
             self.keeper.show(self.position, best_row(self.position.history, random_start=self.random_start))
-        with contextlib.closing(self.loader), self.keeper.drawing():
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(contextlib.closing(self.loader))
+            if self.board is not None:
+                stack.enter_context(contextlib.closing(self.board))
+            stack.enter_context(self.keeper.drawing())
             for epoch in range(self.position.epoch, settings.length):
                 self._run_epoch(epoch)
         self.keeper.seal()
@@ -412,8 +416,6 @@ class Trainer:
         self.listener.happened(plan)
 
     def _result(self) -> TrainResult:
-        if self.board is not None:
-            self.board.close()
         history = self.position.history
         best = best_row(history, random_start=self.random_start)
         people, chance = self.validator.held_out, self.validator.chance

@@ -14,6 +14,7 @@ from deepsort_cli.reid.distributed import Ranks, choose_device, from_main, main_
 from deepsort_cli.reid.halves import TRIAL, Learned, try_halves
 from deepsort_cli.reid.interruption import Stop, plain_errors, watch_signals
 from deepsort_cli.reid.lookalikes import about, find_lookalikes
+from deepsort_cli.reid.program_state import kept_for_caller
 from deepsort_cli.reid.resume import find_best, find_checkpoint, keep_start, make_room, tries_halves
 from deepsort_cli.reid.run_folder import open_log, open_run
 from deepsort_cli.reid.run_images import load_images
@@ -30,6 +31,7 @@ NO_LOG = logging.Logger("deepsort.trial")
 NO_LOG.addHandler(logging.NullHandler())
 
 
+@kept_for_caller()
 def train(config: TrainConfig, listener: Listener | None = None, full_rate: float | None = None) -> TrainResult:
     """Train, or continue training, a Re-ID model (recipe: Luo et al. 2019).
 

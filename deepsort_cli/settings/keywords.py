@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from numbers import Integral
+from os import PathLike
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
@@ -53,6 +55,29 @@ def from_keywords(model: type[Model], keywords: Mapping[str, Any]) -> Model:
     weak = Layer(settle(model, sections), name)
     strong = Layer(settle(model, nest(values)), name)
     return build(model, [weak, strong], unknown)
+
+
+def with_sources(sources: Sequence[Any], keywords: Mapping[str, Any], *, cameras: bool = False) -> dict[str, Any]:
+    """Keywords with the sources that a caller gave by position, each by itself or all in one list.
+
+    Args:
+        cameras: numbers are sources as well.
+
+    Raises:
+        InputError: they are given by name, too, or one is of no type that names a source.
+    """
+    if len(sources) == 1 and isinstance(sources[0], list | tuple):
+        sources = tuple(sources[0])
+    if not sources:
+        return dict(keywords)
+    if "source" in keywords:
+        raise InputError("`source`: sources are given both by position and by name. Give them once.")
+    kinds = (str, PathLike, Integral) if cameras else (str, PathLike)
+    odd = [source for source in sources if not isinstance(source, kinds)]
+    if odd:
+        wanted = "a path, a URL, a camera number, or demo" if cameras else "a path"
+        raise InputError(f"`source`: a {type(odd[0]).__name__} is no source. Give {wanted}.")
+    return {**keywords, "source": [str(source) for source in sources]}
 
 
 def _is_section(model: type[BaseModel], word: str) -> bool:

@@ -24,7 +24,7 @@ from deepsort_cli.evaluation.figures import distance
 from deepsort_cli.evaluation.looks import FPR, Looks, Memory, compare_looks
 from deepsort_cli.perception.embedders import resolve_model
 from deepsort_cli.settings.calibrate import CalibrateSettings
-from deepsort_cli.settings.keywords import from_keywords
+from deepsort_cli.settings.keywords import from_keywords, with_sources
 from deepsort_cli.settings.track import TrackSettings
 from deepsort_cli.video.settings import OutputSettings
 from deepsort_cli.workflows.recorded import is_stored, load_stored, watch
@@ -62,7 +62,7 @@ def calibrate(*sources: Any, listener: Listener | None = None, **keywords: Any) 
     """Measure the appearance threshold on sources of one's own, as `deepsort calibrate` does.
 
     Args:
-        sources: videos, folders, …, or recordings of such.
+        sources: videos, folders, …, or recordings of such; or one list of them.
         listener: told how far it is, and what speaks against the result; None: the logger `deepsort` is.
         keywords: the command's flags with underscores: `reid=`, `preset=`, `output=`, `plot=`.
 
@@ -70,9 +70,8 @@ def calibrate(*sources: Any, listener: Listener | None = None, **keywords: Any) 
         InputError: something given cannot be used, or too little was seen to measure anything.
         RunError: a source failed, or an output cannot be written.
     """
-    if sources:
-        keywords["source"] = [str(source) for source in sources]
-    return run_calibrate(from_keywords(CalibrateSettings, keywords), listener or LoggingListener())
+    settings = from_keywords(CalibrateSettings, with_sources(sources, keywords, cameras=True))
+    return run_calibrate(settings, listener or LoggingListener())
 
 
 def run_calibrate(settings: CalibrateSettings, listener: Listener) -> Calibration:

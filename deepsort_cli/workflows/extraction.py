@@ -241,13 +241,16 @@ def _open_checkpoint(path: Path, runtime: RuntimeSettings, batch_size: int) -> E
             f"`runtime.device` {runtime.device}: PyTorch finds no CUDA device here. Use `runtime.device`=cpu."
         )
     device = f"cuda:{index or 0}" if name == "cuda" or (name == "auto" and torch.cuda.is_available()) else "cpu"
-    if runtime.threads:
-        torch.set_num_threads(runtime.threads)
     model, info = load_model(path, device)
     model = model.to(memory_format=torch.channels_last)  # a third faster on CPUs, much of it in depthwise convolutions
 
     def embed(crops: Image) -> Features:
-        return extract_features(model, list(crops), info.preprocess, batch_size=batch_size, device=device)
+        before = torch.get_num_threads()
+        torch.set_num_threads(runtime.threads or before)
+        try:
+            return extract_features(model, list(crops), info.preprocess, batch_size=batch_size, device=device)
+        finally:
+            torch.set_num_threads(before)
 
     origin = "from the checkpoint" if info.source == "deepsort" else f"assumed, as {info.source} has it"
     facts = {

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+from collections import deque
 from pathlib import Path
 
 import pytest
 
-from deepsort_cli.core import cpus
+from deepsort_cli.core import RunError, cpus
+from deepsort_cli.core.cpus import can_start_processes
+from deepsort_cli.workflows.workers import Here, Processes
 
 
 @pytest.fixture
@@ -61,3 +65,11 @@ def test_shared_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if os.uname().sysname == "Linux":
         monkeypatch.setattr(cpus, "SHARED_MEMORY", tmp_path / "missing")
         assert cpus.free_shared_memory() == 0
+
+
+def test_workers_of_a_pool_may_have_no_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert can_start_processes()
+    monkeypatch.setitem(multiprocessing.current_process()._config, "daemon", True)  # type: ignore[attr-defined]
+    assert not can_start_processes()
+    with Processes(Here, 1) as workers, pytest.raises(RunError, match="may start no others"):  # type: ignore[arg-type]
+        list(workers.share(deque(["a task"])))

@@ -132,3 +132,14 @@ def test_what_is_kept_keeps_what_it_carries(rows: list[tuple[int, float, int]], 
     for i, mark in enumerate(found.data["mark"]):
         assert (found.boxes[i, 0], found.scores[i], found.class_ids[i]) == rows[int(mark)]
         assert (found.data["keypoints"][i] == found.boxes[i, 0]).all()
+
+
+def test_arrays_that_functions_use_again_for_the_next_frame_change_nothing() -> None:
+    rows, features = np.array(ROWS, float), np.ones((2, 4), np.float32)
+    model = detector(rows)
+    embedder = FunctionEmbedder(lambda image, boxes: features, threading.Lock())
+    seen, known = model(IMAGE), embedder(IMAGE, rows[:, :4])
+    rows[:], features[:] = 0, 0
+    assert seen.boxes.tolist() == [row[:4] for row in ROWS]
+    assert seen.scores.tolist() == [0.9, 0.2]
+    assert known.tolist() == [[1.0] * 4] * 2

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -136,3 +138,21 @@ def test_metadata_replaces_what_was_there(tmp_path: Path) -> None:
         write_metadata(tmp_path / "a.onnx", metadata)
     session = ort.InferenceSession(str(tmp_path / "a.onnx"))
     assert EmbedderMetadata.from_props(session.get_modelmeta().custom_metadata_map) == metadata
+
+
+def test_models_are_exported_in_turns_and_logging_is_as_before(tmp_path: Path) -> None:
+    model, failures = trained(), []
+
+    def write(number: int) -> None:
+        try:
+            write_graph(model, SMALL, tmp_path / f"{number}.onnx", batch=1, opset=17)
+        except Exception as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    assert logging.root.manager.disable == 0

@@ -9,6 +9,7 @@ import yaml
 
 pytest.importorskip("torch", reason="needs the extra [train]")
 
+from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.files import temporary_beside
 from deepsort_cli.reid.run_folder import open_run
 from deepsort_cli.reid.settings import TrainConfig
@@ -55,3 +56,14 @@ def test_no_name_of_a_folder_gets_into_the_settings(tmp_path: Path) -> None:
     with open_run(tmp_path / "run") as held:
         held.write_config(config, {"dataset": "people\nmodel: {name: osnet_x1_0}\n\x85…"})
         assert yaml.safe_load(held.config.read_text(encoding="utf-8")) == config.model_dump(mode="json")
+
+
+def test_one_training_at_a_time_also_in_threads_of_one_process(tmp_path: Path) -> None:
+    """A lock of the process is given twice, and lost with the second file that is closed."""
+    (tmp_path / "link").symlink_to(tmp_path)
+    with open_run(tmp_path / "run"):
+        for _ in range(2):
+            with pytest.raises(InputError, match="another training runs"), open_run(tmp_path / "link" / "run"):
+                pass
+    with open_run(tmp_path / "run"):
+        pass

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -25,7 +26,7 @@ from deepsort_cli.core.errors import DeepsortError, InputError, RunError  # noqa
 from deepsort_cli.core.events import Listener  # noqa: E402
 from deepsort_cli.evaluation.bootstrap import Interval  # noqa: E402
 from deepsort_cli.evaluation.chance import Chance  # noqa: E402
-from deepsort_cli.reid import keeper  # noqa: E402
+from deepsort_cli.reid import keeper, trainer  # noqa: E402
 from deepsort_cli.reid.backbones.osnet import OSNet  # noqa: E402
 from deepsort_cli.reid.checkpoint import load_model, read_checkpoint  # noqa: E402
 from deepsort_cli.reid.events import RunPlan, StepReport  # noqa: E402
@@ -343,6 +344,23 @@ def test_curves_show_what_was_finished_before_a_run_broke_off(
     with pytest.raises(type(end)):
         train(make(training__epochs=5), Watch(break_off))
     assert drawn == expected
+
+
+def test_tensorboard_is_closed_however_a_run_ends(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else its thread would keep what it has not written yet."""
+    closed = []
+    board = SimpleNamespace(add_scalar=lambda *_: None, flush=lambda: None, close=lambda: closed.append(True))
+    monkeypatch.setattr(trainer, "_tensorboard", lambda *_: board)
+
+    def break_off(report: StepReport) -> None:
+        if report.epoch == 1:
+            raise ValueError
+
+    with pytest.raises(ValueError):
+        train(make(training__tensorboard=True), Watch(break_off))
+    assert closed == [True]
+    train(make(training__tensorboard=True))
+    assert closed == [True, True]
 
 
 def test_curves_of_a_killed_run_that_goes_on_and_breaks_off_again(

@@ -10,7 +10,7 @@ import pytest
 
 from deepsort_cli.core import InputError
 from deepsort_cli.settings import COMMAND_SETTINGS, field_at, resolve, settings_of
-from deepsort_cli.settings.keywords import from_keywords
+from deepsort_cli.settings.keywords import from_keywords, with_sources
 from deepsort_cli.settings.options import Option, alternatives, choices
 from deepsort_cli.settings.track import TrackSettings
 from deepsort_cli.tracking import TrackerSettings
@@ -128,3 +128,12 @@ class TestKeywords:
     def test_what_does_not_go_together(self) -> None:
         with pytest.raises(InputError, match="^`export.half` and `export.int8` exclude each other"):
             from_keywords(EXPORT, {"half": True, "int8": True})
+
+
+def test_sources_by_position_one_by_one_or_in_a_list() -> None:
+    for given in (("a", Path("b"), 0), (["a", Path("b"), 0],)):
+        assert with_sources(given, {"jobs": 1}, cameras=True) == {"jobs": 1, "source": ["a", "b", "0"]}
+    assert with_sources((), {"source": "a"}) == {"source": "a"}
+    for sources, keywords in ((("a",), {"source": "b"}), ((["a", 0],), {}), ((["a"], ["b"]), {}), ((b"a",), {})):
+        with pytest.raises(InputError, match="^`source`: "):
+            with_sources(sources, keywords)  # type: ignore[arg-type]

@@ -13,7 +13,7 @@ from PIL import Image
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.preprocess import Preprocess
 from deepsort_cli.data.manifest import Manifest
-from deepsort_cli.perception.settings import EmbedderReading
+from deepsort_cli.perception.settings import EmbedderReading, RuntimeSettings
 from deepsort_cli.workflows import extraction
 from deepsort_cli.workflows.extraction import Extractor, extract, open_extractor
 
@@ -109,8 +109,6 @@ def test_settings_of_reading_win_over_the_file(colour_model: Path) -> None:
 
 def test_checkpoint_on_another_device(tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="checkpoints need PyTorch")
-    from deepsort_cli.perception.settings import RuntimeSettings
-
     (tmp_path / "x.pth").write_bytes(b"\x80\x02}q\x00.")
     with pytest.raises(InputError, match="runs on cpu or cuda"):
         open_extractor(tmp_path / "x.pth", RuntimeSettings(device="openvino"))
@@ -120,3 +118,21 @@ def test_what_is_neither_is_not_called_a_broken_onnx_model(tmp_path: Path) -> No
     (tmp_path / "best.pth").write_bytes(bytes(100))
     with pytest.raises(InputError, match=r"best\.pth: neither an ONNX model nor a PyTorch checkpoint"):
         open_extractor(tmp_path / "best.pth")
+
+
+def test_threads_of_a_checkpoint_are_its_own(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    from deepsort_cli.reid.checkpoint import CheckpointInfo, save_checkpoint
+
+    info = CheckpointInfo("osnet_x0_25", 0, 32, "bnneck", Preprocess(height=32, width=16))
+    save_checkpoint(tmp_path / "m.pth", info.build().state_dict(), info)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        random = torch.get_rng_state().tolist()
+        extractor = open_extractor(tmp_path / "m.pth", RuntimeSettings(threads=1))
+        extractor.embed(np.zeros((1, 32, 16, 3), np.uint8))
+        assert torch.get_num_threads() == 2
+        assert torch.get_rng_state().tolist() == random
+    finally:
+        torch.set_num_threads(before)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +104,11 @@ def test_score(tmp_path: Path) -> None:
     assert round(100 * found[0].HOTA, 2) == shown["HOTA"]
     assert found[0].misses == shown["misses"] == 2
     assert (tmp_path / "scores.csv").exists()
+    before = sys.stdout
+    with ThreadPoolExecutor(3) as pool:
+        scores = list(pool.map(lambda _: score(tmp_path / "gt.txt", tmp_path / "out.txt").scores[0].HOTA, range(30)))
+    assert sys.stdout is before
+    assert set(scores) == {found[0].HOTA}
     with pytest.raises(InputError, match="`results` is missing"):
         score(tmp_path / "gt.txt")
 
@@ -134,6 +141,12 @@ def test_train_and_finetune(tmp_path: Path) -> None:
 
     root = make_people(tmp_path / "people", 4, per_camera=2)
     size = {"height": 32, "width": 16}
+
+    def of_the_program() -> tuple[list[int], bool]:
+        return torch.get_rng_state().tolist(), torch.backends.cudnn.benchmark
+
+    torch.manual_seed(5)
+    before = of_the_program()
     result = train(
         root, pretrained="none", epochs=1, val_ratio=0, batch_size=8, amp="off", workers=0, name="a", **size,
         output_dir=tmp_path, model={"feature_dim": 32}, training={"tensorboard": False, "half_size": 0},
@@ -157,6 +170,7 @@ def test_train_and_finetune(tmp_path: Path) -> None:
     other = make_people(tmp_path / "others", 3, per_camera=2, seed=1)
     shutil.rmtree(tmp_path / "b")
     done = finetune(last, target=other, val_ratio=0, output=tmp_path / "c.pth")
+    assert of_the_program() == before
     shown = command("finetune", last, "--target", other, "--val-ratio", 0, "--output", tmp_path / "d.pth")
     assert (done.training, done.prepared.identities, shown["identities"]) == (None, 3, 3)
     assert same(tmp_path / "c.pth", tmp_path / "d.pth")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import struct
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from PIL import Image as PillowImage
 
 from deepsort_cli.core import images
 from deepsort_cli.core.images import UnreadableImage, check_size, decode_image, read_file, sniff
+from deepsort_cli.core.meanwhile import Meanwhile, without_pillow_warnings
 from deepsort_cli.core.types import Image
 from deepsort_cli.video.sources.base import Warn, silent
 
@@ -78,8 +78,7 @@ def _countable(picture: Any) -> tuple[int, bool]:
 @contextlib.contextmanager
 def _opened(file: Any) -> Iterator[Any]:
     """A picture opened by Pillow, whatever it raises made `UnreadableImage`."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow's remarks about what it reads all the same
+    with without_pillow_warnings():
         try:
             with PillowImage.open(file) as picture:
                 check_size(*picture.size)
@@ -203,8 +202,7 @@ def _decode(data: bytes, page: int) -> Any:
 
 
 @contextlib.contextmanager
-def quiet_opencv() -> Iterator[None]:
-    """OpenCV tells what it meets on stderr; our own message says what matters."""
+def _silent_opencv() -> Iterator[None]:
     log: Any = getattr(cv2.utils, "logging", cv2)  # older 4.x have the functions at the top
     level = log.getLogLevel()
     log.setLogLevel(0)
@@ -212,6 +210,10 @@ def quiet_opencv() -> Iterator[None]:
         yield
     finally:
         log.setLogLevel(level)
+
+
+quiet_opencv = Meanwhile(_silent_opencv)
+"""OpenCV tells what it meets on stderr; our own message says what matters."""
 
 
 def _declared_bits(picture: Any, data: bytes) -> int | None:

@@ -8,7 +8,6 @@ import shutil
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from deepsort_cli.core.cpus import available_cpus
 from deepsort_cli.core.errors import DeepsortError, InputError
 from deepsort_cli.core.events import Listener, LoggingListener
 from deepsort_cli.core.files import KEPT, at_home, held
-from deepsort_cli.settings.keywords import from_keywords
+from deepsort_cli.settings.keywords import from_keywords, with_sources
 from deepsort_cli.settings.track import TrackSettings
 from deepsort_cli.workflows.archive.cluster import check_cluster, workers_on_cluster
 from deepsort_cli.workflows.archive.events import Planned, Result, State, Working
@@ -93,19 +92,11 @@ def track_archive(*sources: Any, listener: Listener | None = None, **keywords: A
         InputError: something asked for cannot be used; nothing was tracked.
         RunError: no process can do the work, or the results cannot be written.
     """
-    if len(sources) == 1 and isinstance(sources[0], list | tuple):
-        sources = tuple(sources[0])
     odd = next((word for word in ("detector", "reid") if callable(keywords.get(word))), None)
     if odd is not None:
         raise InputError(f"`{odd}`: a function stays in its process, and an archive has several. Name a model.")
-    if sources:
-        if "source" in keywords:
-            raise InputError("`source`: sources are given both by position and by name. Give them once.")
-        bad = next((source for source in sources if not isinstance(source, str | PathLike)), None)
-        if bad is not None:
-            raise InputError(f"`source`: a {type(bad).__name__} is no source. Give a path.")
-        keywords["source"] = [str(source) for source in sources]
-    return run_archive(from_keywords(TrackSettings, keywords), listener or LoggingListener())
+    settings = from_keywords(TrackSettings, with_sources(sources, keywords))
+    return run_archive(settings, listener or LoggingListener())
 
 
 def run_archive(settings: TrackSettings, listener: Listener) -> Archive:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator, Iterator
 import cv2
 
 from deepsort_cli.core import Frame, Tracks
+from deepsort_cli.core.meanwhile import Meanwhile
 
 Item = tuple[Frame, Tracks]
 
@@ -51,24 +52,15 @@ class Iteration:
             self._lock.release()
 
 
-_lock = threading.RLock()  # the garbage collector may end a run amid the beginning of another
-_runs = 0
-_threads_before = 0
-
-
 @contextlib.contextmanager
-def opencv_single_threaded() -> Iterator[None]:
-    """OpenCV has one thread as long as any run is here; when the last has left, as many as before the first."""
-    global _runs, _threads_before
-    with _lock:
-        if not _runs:
-            _threads_before = cv2.getNumThreads()
-            cv2.setNumThreads(1)
-        _runs += 1
+def _one_opencv_thread() -> Iterator[None]:
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
     try:
         yield
     finally:
-        with _lock:
-            _runs -= 1
-            if not _runs:
-                cv2.setNumThreads(_threads_before)
+        cv2.setNumThreads(before)
+
+
+opencv_single_threaded = Meanwhile(_one_opencv_thread)
+"""OpenCV has one thread as long as any run is here; when the last has left, as many as before the first."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import os
 import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from numbers import Integral
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,9 +22,10 @@ from deepsort_cli.core.events import Listener, LoggingListener
 from deepsort_cli.core.regions import Counts
 from deepsort_cli.evaluation.mot_score import Scoring, score_comparisons
 from deepsort_cli.evaluation.official_scorer import require_trackeval
-from deepsort_cli.settings.keywords import from_keywords
+from deepsort_cli.settings.keywords import from_keywords, with_sources
 from deepsort_cli.settings.track import TrackSettings
-from deepsort_cli.video.sinks import ComparisonSink, RowsSink, unique_names
+from deepsort_cli.video.outputs import asked_for
+from deepsort_cli.video.sinks import STDOUT, ComparisonSink, RowsSink, unique_names
 from deepsort_cli.video.sources import Source
 from deepsort_cli.workflows.track.across import Across
 from deepsort_cli.workflows.track.checks import check_looks, check_people, files_read, refuse_archive, tell
@@ -46,6 +49,8 @@ FOREIGN_FEATURES = (
     "need not suit them: set it, or `reid.model_path`=none to do without features"
 )
 
+LAST_FRAME_SECONDS = 5.0
+"""How long the end of the program waits for the frame that is under way in a thread that nobody else waits for."""
 STAY_SECONDS = 0.5
 """Sleep is cut into pieces of this length: everywhere Ctrl-C ends it soon."""
 
@@ -85,22 +90,11 @@ def track(
         InputError: something asked for cannot be used; nothing was written.
         RunError: a model cannot be fetched.
     """
-    if len(sources) == 1 and isinstance(sources[0], list | tuple):
-        sources = tuple(sources[0])
     functions = Functions(_function(detector), _function(reid))
     for word, given, function in (("detector", detector, functions.detect), ("reid", reid, functions.embed)):
         if given is not None and function is None:
             keywords[word] = given
-    if sources:
-        if "source" in keywords:
-            raise InputError("`source`: sources are given both by position and by name. Give them once.")
-        odd = next((source for source in sources if not isinstance(source, str | Integral | PathLike)), None)
-        if odd is not None or any(source is None for source in sources):
-            raise InputError(
-                f"`source`: a {type(odd).__name__} is no source. Give a path, a URL, a camera number, or demo."
-            )
-        keywords["source"] = [str(source) for source in sources]
-    settings = from_keywords(TrackSettings, keywords)
+    settings = from_keywords(TrackSettings, with_sources(sources, keywords, cameras=True))
     return run_track(settings, listener or LoggingListener(), functions, keep_rows=True)
 
 
@@ -196,7 +190,7 @@ class Run:
     in their order; `frame.source` says whose it is. Image and tracks are yours to change; `Frame.image` is
     None where neither a model nor an output needs pixels, as with stored detections. Leaving the loop, by its
     end, `break`, an error or Ctrl-C, closes all outputs, which then hold the frames until there. A `with` block around
-    it closes what is open, too, also where nobody iterated.
+    it closes what is open, too, also where nobody iterated; and so does the end of the program.
 
     Meanwhile OpenCV runs with one thread, where several frames are perceived at once.
 
@@ -225,8 +219,11 @@ class Run:
         self._across = across
         self._close_show = weakref.finalize(self, _nothing if show is None else show.close)
         self._close_sources = weakref.finalize(self, opened.close)
+        self._close_show.atexit = self._close_sources.atexit = False  # not before the iteration has ended
+        _open_runs.add(self)
         self._iteration: weakref.ref[Iteration] | None = None  # weak: a loop that is left must be able to end it
         self._scoring: Scoring | None = None
+        self._folder = _working_folder()
         self._together = Together(
             tasks,
             parts,
@@ -369,9 +366,25 @@ class Run:
     def _start(self, *, shared: bool) -> Iterator[tuple[Frame, Tracks]]:
         if self._iteration is not None or not self._close_sources.alive:
             raise InputError("a run can be iterated over once. Call track again for another.")
+        self._check_folder()
         iteration = Iteration(self._iterate(shared), self._together.leave)
         self._iteration = weakref.ref(iteration)
         return iteration
+
+    def _check_folder(self) -> None:
+        """What was checked is what is written.
+
+        Raises:
+            InputError: an output names a file in the working folder, which is another one now.
+        """
+        here = _working_folder()
+        for output in asked_for(self._settings.output):
+            path = Path(getattr(self._settings.output, output.field))
+            if here != self._folder and not path.is_absolute() and path != STDOUT:
+                raise InputError(
+                    f"`{output.key}` {path}: the working folder was {self._folder} when this was checked, and is "
+                    f"{here} now. Give the whole path."
+                )
 
     def _iterate(self, shared: bool) -> Generator[tuple[Frame, Tracks], None, None]:
         with contextlib.ExitStack() as stack:
@@ -405,6 +418,33 @@ class Run:
             self._listener.warn(remark)
         for remark in summary.remarks():
             self._listener.note(remark)
+
+
+_open_runs: weakref.WeakSet[Run] = weakref.WeakSet()
+
+
+def _close_runs() -> None:
+    """At the end of the program, close what is open, as long as its threads are there: later, nothing could be."""
+    runs = list(_open_runs)
+    with contextlib.ExitStack() as stack:  # whatever happens meanwhile, all are closed
+        for run in runs:
+            stack.callback(run.close)
+    until = time.monotonic() + LAST_FRAME_SECONDS
+    while any(run._close_sources.alive for run in runs) and time.monotonic() < until:
+        time.sleep(0.05)
+
+
+atexit.register(_close_runs)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_open_runs.clear)  # they are the parent's
+
+
+def _working_folder() -> Path | None:
+    """None where it was deleted."""
+    try:
+        return Path.cwd()
+    except OSError:
+        return None
 
 
 def _nothing() -> None:

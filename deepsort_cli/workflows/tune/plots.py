@@ -6,7 +6,6 @@ import io
 from collections.abc import Callable
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -20,7 +19,7 @@ SLICES = 6
 
 def draw_study(plot: str, done: Tuned, theme: Theme) -> bytes:
     """One picture as PNG bytes; `plot` is a key of `PLOTS`."""
-    with mpl.rc_context(drawing_style(theme)):
+    with drawing_style(theme):
         figure = PLOTS[plot][1](done, theme)
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", dpi=130, metadata={"Software": None})

@@ -9,7 +9,7 @@ from typing import Any
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.events import Listener, LoggingListener
 from deepsort_cli.evaluation.official_scorer import require_trackeval
-from deepsort_cli.settings.keywords import from_keywords
+from deepsort_cli.settings.keywords import from_keywords, with_sources
 from deepsort_cli.settings.track import TrackSettings
 from deepsort_cli.settings.tune import FIGURES, TuneSettings, read_objective
 from deepsort_cli.workflows.tune.judging import Judges, Judging
@@ -18,7 +18,7 @@ from deepsort_cli.workflows.tune.pieces import Piece, folds_of
 from deepsort_cli.workflows.tune.results import NO_TRUTH, BestSoFar, Figures, Fold, Tuned, mean_objective
 from deepsort_cli.workflows.tune.sequences import open_pieces
 from deepsort_cli.workflows.tune.space import LOW, Parameter, first_trial, search_space, with_values
-from deepsort_cli.workflows.tune.study import STARTUP, Search, Trial, require_optuna
+from deepsort_cli.workflows.tune.study import STARTUP, Search, Trial, optuna_tells_only_errors, require_optuna
 from deepsort_cli.workflows.workers import Cluster, Here, OnCluster, Processes, Workers
 
 LEAST_FOLD_TRIALS = 20
@@ -30,7 +30,7 @@ def tune(*sources: Any, listener: Listener | None = None, **keywords: Any) -> Tu
     """Search the settings that track sources best, as `deepsort tune` does. Needs the extra `tune`.
 
     Args:
-        sources: videos, MOTChallenge sequences or folders of these, recordings.
+        sources: videos, MOTChallenge sequences or folders of these, recordings; or one list of them.
         listener: told how far it is, and `BestSoFar`; None: remarks go to the logger `deepsort`.
         keywords: the command's flags with underscores: `gt=`, `objective="hota=1,idf1=1"`, `trials=200`.
 
@@ -39,9 +39,8 @@ def tune(*sources: Any, listener: Listener | None = None, **keywords: Any) -> Tu
         RunError: a source failed, or an output cannot be written.
         KeyboardInterrupt: after the results so far were written; the same call goes on.
     """
-    if sources:
-        keywords["source"] = [str(source) for source in sources]
-    return run_tune(from_keywords(TuneSettings, keywords), listener or LoggingListener())
+    settings = from_keywords(TuneSettings, with_sources(sources, keywords, cameras=True))
+    return run_tune(settings, listener or LoggingListener())
 
 
 def run_tune(settings: TuneSettings, listener: Listener) -> Tuned:
@@ -59,7 +58,10 @@ def run_tune(settings: TuneSettings, listener: Listener) -> Tuned:
         require_trackeval()
     objective = objective_of(settings, pieces, listener)
     parts = split(pieces)
-    with _workers(settings, cluster, Judging(tuple(parts), objective), listener) as workers:
+    with (
+        optuna_tells_only_errors(),
+        _workers(settings, cluster, Judging(tuple(parts), objective), listener) as workers,
+    ):
         study = Study(settings, pieces, parts, objective, Judges(workers, parts, listener), listener)
         try:
             study.search()

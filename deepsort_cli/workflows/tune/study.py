@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from deepsort_cli.core.errors import InputError, RunError
 from deepsort_cli.core.extras import install
+from deepsort_cli.core.meanwhile import Meanwhile
 from deepsort_cli.settings.track import TrackSettings
 from deepsort_cli.workflows.tune.space import Parameter, suggested, with_values
 
@@ -104,7 +105,6 @@ class Search:
         self._first = [dict(values) for position, values in enumerate(first) if values not in first[:position]]
         self._at_once = at_once
         self._optuna = importlib.import_module("optuna")
-        self._optuna.logging.set_verbosity(self._optuna.logging.ERROR)
         journal = importlib.import_module("optuna.storages.journal")
         path = folder / "study.log"
         try:
@@ -234,6 +234,21 @@ class Search:
             except (ValueError, RuntimeError):  # all trials are equally good
                 return {}
         return {key: float(value) for key, value in found.items()}
+
+
+@contextlib.contextmanager
+def _only_errors() -> Iterator[None]:
+    log = importlib.import_module("optuna").logging
+    before = log.get_verbosity()
+    log.set_verbosity(log.ERROR)
+    try:
+        yield
+    finally:
+        log.set_verbosity(before)
+
+
+optuna_tells_only_errors = Meanwhile(_only_errors)
+"""Optuna's log of every trial stays away."""
 
 
 @contextlib.contextmanager

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from multiprocessing import connection
 from typing import Any
 
+from deepsort_cli.core.children import killed_with_program
 from deepsort_cli.core.errors import RunError
 from deepsort_cli.core.signals import leave_endings_to_parent, unreachable_by_endings
 from deepsort_cli.workflows.workers.tasks import Done, Recipe, Watch, outcome, taken, told
@@ -112,11 +113,16 @@ class Processes:
             self._start(number)
 
     def _start(self, number: int) -> None:
+        if multiprocessing.current_process().daemon:
+            raise RunError(
+                "this process is a worker of `multiprocessing`, and may start no others. Call it from another process."
+            )
         ours, theirs = self._context.Pipe()
         process = self._context.Process(target=_serve, args=(theirs, self._recipe), daemon=True)
         try:
             with unreachable_by_endings(), _without_the_script():
                 process.start()
+                killed_with_program(process)
         except OSError as error:
             raise RunError(f"a process cannot be started ({error.strerror or error}). Try fewer: `jobs`=1.") from None
         finally:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -111,3 +115,57 @@ def test_opencv_gets_its_threads_back_when_the_last_run_has_ended() -> None:
         assert cv2.getNumThreads() == wanted
     finally:
         cv2.setNumThreads(before)
+
+
+def test_a_file_of_another_working_folder_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether it may be replaced was checked in the first one."""
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "rows.txt").write_text("precious")
+    monkeypatch.chdir(tmp_path)
+    run = run_of(lambda image: np.empty((0, 4)), save_txt="rows.txt", max_frames=2)
+    whole = run_of(lambda image: np.empty((0, 4)), save_txt=tmp_path / "whole.txt", max_frames=2)
+    monkeypatch.chdir(tmp_path / "other")
+    with pytest.raises(deepsort.InputError, match=r"^`output\.save_txt` rows\.txt: the working folder was .*other now"):
+        run.finish()
+    assert (tmp_path / "other" / "rows.txt").read_text() == "precious"
+    whole.finish()
+    assert (tmp_path / "whole.txt").exists()
+    monkeypatch.chdir(tmp_path)
+    assert run.finish().summary.frames == 2
+    assert (tmp_path / "rows.txt").exists()
+
+
+PROGRAM = """
+import sys, threading, time
+import deepsort_cli as deepsort
+
+run = deepsort.track(
+    "demo", detector=lambda image: [[10, 10, 60, 120]], reid="none", save_txt="rows.txt", save="video.mp4"
+)
+frames = iter(run)
+if sys.argv[1] == "thread":
+    threading.Thread(target=lambda: [time.sleep(0.01) for _ in frames], daemon=True).start()
+    while run._together.current is None:
+        time.sleep(0.05)
+    time.sleep(0.5)
+else:
+    for _ in range(5):
+        next(frames)
+"""
+
+
+@pytest.mark.parametrize("where", ["here", "thread"])
+def test_the_end_of_the_program_closes_a_run_under_way(tmp_path: Path, where: str) -> None:
+    path = os.pathsep.join([str(Path(__file__).parents[3]), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, where],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+        timeout=300,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert (tmp_path / "rows.txt").read_text()
+    with av.open(str(tmp_path / "video.mp4")) as video:
+        assert sum(1 for _ in video.decode(video=0)) >= 5

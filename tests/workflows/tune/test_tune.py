@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import importlib
 import io
 import json
 import multiprocessing
@@ -149,7 +150,10 @@ def test_an_interrupted_study_goes_on_as_if_nothing_had_been(
     search = {"at_once": 3, "cross_validate": False}
     keywords: dict[str, Any] = {"gt": gt, "trials": 12, "search": search, "keep": KEPT}
     monkeypatch.setattr(study, "STARTUP", 6)
+    log = importlib.import_module("optuna").logging
+    before = log.get_verbosity()
     whole = tune(source, output_dir=tmp_path / "whole", **keywords)
+    assert log.get_verbosity() == before != log.ERROR
     usual, count = pieces.Piece.figures, 0
     # After the settings begun with, both halves: among the first trials, whose settings are given, and those searched.
     for after in (2 + 2, 2 + 15):

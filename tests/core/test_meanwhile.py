@@ -1,0 +1,77 @@
+"""What the whole program has only once, changed for a while."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import threading
+import warnings
+from collections.abc import Iterator
+
+import PIL.Image
+import pytest
+
+from deepsort_cli.core.images import decode_image
+from deepsort_cli.core.meanwhile import Meanwhile, without_pillow_warnings
+
+
+def test_the_first_makes_the_change_and_the_last_undoes_it_however_they_overlap() -> None:
+    state = ["as before"]
+
+    @contextlib.contextmanager
+    def change() -> Iterator[None]:
+        before = state[-1]
+        state.append("changed")
+        try:
+            yield
+        finally:
+            state.append(before)
+
+    changed = Meanwhile(change)
+    first, second = changed(), changed()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert state[-1] == "changed"
+    with pytest.raises(ValueError, match="odd"), changed():
+        raise ValueError("odd")
+    second.__exit__(None, None, None)
+    assert state == ["as before", "changed", "as before"]
+
+
+def test_pillow_warnings_stay_away_and_filters_are_as_before() -> None:
+    def warn(module: str) -> None:
+        exec("import warnings; warnings.warn('odd')", {"__name__": module})
+
+    before = list(warnings.filters)
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        with without_pillow_warnings():
+            warn("PIL.Image")
+            warn("PILOT")
+    assert [str(one.message) for one in heard] == ["odd"]
+    # Another thread's block that begins before one of this thread and ends within it, and the other way round.
+    for ends_first in (0, 1):
+        blocks = [without_pillow_warnings(), warnings.catch_warnings()]
+        for block in blocks:
+            block.__enter__()
+        for block in (blocks[ends_first], blocks[1 - ends_first]):
+            block.__exit__(None, None, None)
+        assert warnings.filters == before
+
+
+def test_pictures_read_in_threads_leave_the_filters_alone() -> None:
+    file = io.BytesIO()
+    PIL.Image.new("RGB", (8, 8)).save(file, "PNG")
+    before = list(warnings.filters)
+
+    def read() -> None:
+        for _ in range(200):
+            decode_image(file.getvalue())
+
+    threads = [threading.Thread(target=read) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert warnings.filters == before
