@@ -152,7 +152,7 @@ class Looks:
         """
         known: dict[str, Any] = {"max_cosine_distance": self.max_cosine_distance, "fps": self.fps}
         known |= {"person": self.person, "place": self.place}
-        with atomic_open(path, "wb") as stream:
+        with atomic_open(path, "wb", follow=True) as stream:
             np.savez(
                 stream,
                 det=self.table,

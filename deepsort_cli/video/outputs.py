@@ -14,7 +14,15 @@ from typing import Any, TypeVar
 
 from deepsort_cli.core import Frame, InputError, Tracks
 from deepsort_cli.core.errors import DeepsortError
-from deepsort_cli.core.files import Inputs, check_output_file, check_output_folder, look, refuse_input, remove_abandoned
+from deepsort_cli.core.files import (
+    Inputs,
+    behind_link,
+    check_output_file,
+    check_output_folder,
+    look,
+    refuse_input,
+    remove_abandoned,
+)
 from deepsort_cli.core.regions import Counts
 from deepsort_cli.core.streams import KNOWN, all_of, clock, close_all
 from deepsort_cli.core.types import Detections, FloatArray
@@ -144,7 +152,7 @@ class Outputs:
                 self._check_parts(output, path, inputs)
             else:
                 check_output_file(path, overwrite=self.settings.overwrite, key=output.key)
-            for left in remove_abandoned(path, ANY_LABEL if rotates else ""):
+            for left in remove_abandoned(path if rotates else behind_link(path), ANY_LABEL if rotates else ""):
                 self.note(f"removed {left}, left behind by a run that was killed")
 
     def _check_parts(self, output: Output, path: Path, inputs: Inputs) -> None:
