@@ -20,6 +20,7 @@ from deepsort_cli.core.files import (
     check_output_file,
     check_output_folder,
     look,
+    permissions_of,
     refuse_input,
     remove_abandoned,
 )
@@ -234,9 +235,10 @@ class Outputs:
         if not self._rotates(output, path):
             return self._one(output, self._job(output, path))
         replaces = self.settings.overwrite and not self.source.is_live
-        if replaces:
-            for old in parts_of(path):
-                old.unlink()
+        modes: dict[Path, int | None] = {}
+        for old in parts_of(path) if replaces else ():
+            modes[old] = permissions_of(old)
+            old.unlink()
         rotation, spoken = self.settings.rotation, _Once(self.warn, self.note)
         assert rotation is not None
 
@@ -246,7 +248,7 @@ class Outputs:
                 return self._one(output, replace(job, part=True, warn=spoken.warn, note=spoken.note))
 
         parts = self.parts.setdefault(output.field, [])
-        return RotatingSink(path, rotation, clock, open_part, replaces=replaces, began=parts.append)
+        return RotatingSink(path, rotation, clock, open_part, replaces=replaces, began=parts.append, modes=modes)
 
     def _one(self, output: Output, job: Job) -> Sink:
         assert output.open is not None
