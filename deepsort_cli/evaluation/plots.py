@@ -19,6 +19,7 @@ from PIL import Image, ImageOps
 from deepsort_cli.core.types import IntArray
 from deepsort_cli.evaluation.evaluate import Evaluation
 from deepsort_cli.evaluation.figures import distance, typed
+from deepsort_cli.evaluation.ranking import normalised
 from deepsort_cli.evaluation.tables import cmc_head
 
 NAMED_IDENTITIES = 25
@@ -354,7 +355,7 @@ def _map_panel(
     axes: Axes, evaluation: Evaluation, pids: IntArray, named: IntArray, others: IntArray, theme: Theme
 ) -> None:
     features = np.concatenate([evaluation.query_features, evaluation.gallery_features])
-    features = features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
+    features = normalised(features)
     shown = np.concatenate([others, np.flatnonzero(np.isin(pids, named))])
     centre = features[shown].mean(axis=0)
     offsets = features[shown] - centre
