@@ -111,6 +111,11 @@ def _open_path(
             return open_folder(path, settings, pixels=pixels, frame_count=frame_count, warn=warn)
         if stat.S_ISCHR(found.st_mode):
             return open_camera(str(path), settings, warn)
+        if stat.S_ISFIFO(found.st_mode):
+            raise InputError(
+                f"`source` {path}: a pipe, which is read as standard input: write - in its place, and < {path} behind "
+                "the command."
+            )
         if path.suffix.lower() in IMAGE_SUFFIXES:
             return ImagesSource([path], settings, kind="image", name=path.stem, pixels=pixels, warn=warn)
         return open_video(path, settings, pixels=pixels, warn=warn)
