@@ -182,6 +182,8 @@ def permissions_of(target: Path) -> int | None:
 def remove_abandoned(target: Path, between: str = "") -> list[Path]:
     """Delete the temporaries beside `target` that killed programs left behind; those in use are left alone.
 
+    Those of writers that follow links lie beside what a link leads to.
+
     Args:
         between: a regular expression of what may stand between the target's stem and suffix.
     """
@@ -205,6 +207,14 @@ def _remove_unlocked(path: Path) -> bool:
     except OSError:
         return False
     return True
+
+
+def behind_link(path: Path) -> Path:
+    """The file that a symbolic link leads to, there or not; what is no link, or leads in circles, is itself."""
+    try:
+        return path.resolve() if path.is_symlink() else path
+    except (OSError, RuntimeError):
+        return path
 
 
 def look(path: Path, *, key: str, shown: str | None = None) -> os.stat_result | None:
@@ -275,18 +285,20 @@ def _shortened(name: str) -> str:
 
 
 @contextlib.contextmanager
-def atomic_path(target: str | Path, *, private: bool = False) -> Iterator[Path]:
+def atomic_path(target: str | Path, *, private: bool = False, follow: bool = False) -> Iterator[Path]:
     """Give a temporary path beside `target`; on success it takes the target's place, on failure it is removed.
 
     The temporary name keeps the target's suffix, for writers that choose a format by it.
 
     Args:
         private: it is for its owner only, unless a file that it replaces is for others as well.
+        follow: a symbolic link stays, and what it leads to is replaced: where a user named this very file. Else the
+            link itself is, so that nothing outside of a folder of ours changes.
 
     Raises:
         RunError: the disk is full or read-only, or the folder cannot be written; what was there before is still there.
     """
-    target = Path(target)
+    target = behind_link(Path(target)) if follow else Path(target)
     temporary = temporary_beside(target)
     with _told_as_failure(target):
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -334,16 +346,18 @@ def _ignore_unsyncable() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def atomic_open(target: str | Path, mode: str = "w", *, private: bool = False, **options: Any) -> Iterator[IO[Any]]:
+def atomic_open(
+    target: str | Path, mode: str = "w", *, private: bool = False, follow: bool = False, **options: Any
+) -> Iterator[IO[Any]]:
     """Like `open(target, mode)`, but the file appears under its name only once it is complete.
 
     Args:
-        private: see `atomic_path`.
+        private, follow: see `atomic_path`.
         options: of `open`.
     """
     if "b" not in mode:
         options.setdefault("encoding", "utf-8")
-    with atomic_path(target, private=private) as temporary, temporary.open(mode, **options) as stream:
+    with atomic_path(target, private=private, follow=follow) as temporary, temporary.open(mode, **options) as stream:
         yield stream
 
 
@@ -383,6 +397,8 @@ def refuse_input(path: Path, inputs: Inputs, *, key: str) -> None:
 def check_output_file(path: Path, *, overwrite: bool, key: str, inputs: Inputs = ()) -> None:
     """Make sure that a file can be written at `path` before work starts; creates missing parent folders.
 
+    A symbolic link stands for the file that it leads to, which may be missing; see `follow` of `atomic_path`.
+
     Args:
         overwrite: whether a file may be replaced; the setting for that is called `overwrite`, beside the path's.
         key: the setting the path was given with, for messages.
@@ -402,7 +418,10 @@ def check_output_file(path: Path, *, overwrite: bool, key: str, inputs: Inputs =
     if found is not None and not overwrite:
         beside = ".".join([*key.split(".")[:-1], "overwrite"])
         raise InputError(f"`{key}` {path}: the file exists. Set `{beside}`=true to replace it, or choose another name.")
-    check_output_folder(path.parent, key=key)
+    file = behind_link(path)
+    if file != path and not file.parent.is_dir():
+        raise InputError(f"`{key}` {path}: a link to {file}, where there is no such folder. Choose another name.")
+    check_output_folder(file.parent, key=key)
     look(path, key=key)  # the length of a name counts only where its folder is
     if found is not None and not os.access(path, os.W_OK):
         raise InputError(f"`{key}` {path}: no permission to write this file.")

@@ -23,8 +23,28 @@ MOST_PER_TRACK = 128
 """Looks kept of one track."""
 MOST = 200_000
 """Looks kept of all tracks: 200 MB at 512 dimensions."""
+SHORTEST, LONGEST = 1e-12, 1e18
+"""Lengths that are measured in single precision without losing digits."""
 ENROLLED = ""
 """The camera of looks that come from enrolled pictures."""
+
+
+def measured(features: Features) -> tuple[Features, Features]:
+    """(N, D) features with their (N,) lengths, to scale them to unit length.
+
+    Rows whose squares are too large or too small for their type are scaled before: their direction is what counts.
+    Zero, NaN and infinite ones stay.
+    """
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        lengths = np.linalg.norm(features, axis=1)
+        odd = np.flatnonzero(~((lengths >= SHORTEST) & (lengths <= LONGEST)))
+        peaks = np.abs(features[odd]).max(axis=1, initial=0)
+    sound = np.isfinite(peaks) & (peaks > 0)
+    if sound.any():
+        features, rows = features.copy(), odd[sound]
+        features[rows] /= peaks[sound, None]
+        lengths[rows] = np.linalg.norm(features[rows], axis=1)
+    return features, lengths
 
 
 def normalise(features: Features) -> tuple[Features, npt.NDArray[np.bool_]]:
@@ -33,8 +53,7 @@ def normalise(features: Features) -> tuple[Features, npt.NDArray[np.bool_]]:
     Returns:
         The unit features, and an (N,) mask of the usable ones: finite, and not of length zero.
     """
-    with np.errstate(over="ignore", invalid="ignore"):
-        norms = np.linalg.norm(features, axis=1)
+    features, norms = measured(features)
     usable = np.isfinite(norms) & (norms > 0)
     if usable.all():
         return features / norms[:, None], usable
@@ -152,7 +171,7 @@ class Looks:
         """
         known: dict[str, Any] = {"max_cosine_distance": self.max_cosine_distance, "fps": self.fps}
         known |= {"person": self.person, "place": self.place}
-        with atomic_open(path, "wb") as stream:
+        with atomic_open(path, "wb", follow=True) as stream:
             np.savez(
                 stream,
                 det=self.table,

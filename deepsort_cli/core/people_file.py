@@ -196,7 +196,7 @@ class People:
             "pictures": np.frombuffer(b"".join(one.picture for one in self.people), np.uint8),
             "picture_end": np.cumsum([len(one.picture) for one in self.people], dtype=np.int64),
         }
-        with atomic_open(path.resolve(), "wb", private=True) as stream:  # the file itself, not a link to it
+        with atomic_open(path, "wb", private=True, follow=True) as stream:
             np.savez(stream, **arrays)  # type: ignore[arg-type, unused-ignore]
 
     @classmethod

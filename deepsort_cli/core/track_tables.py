@@ -104,7 +104,7 @@ def write_people(table: TrackTable, output: Path, people: IntArray, names: Seque
 
 def _copy_jsonl(path: Path, output: Path, known: list[dict[str, Any]]) -> None:
     rest = iter(known)
-    with path.open(encoding="utf-8-sig") as lines, atomic_open(output) as stream:
+    with path.open(encoding="utf-8-sig") as lines, atomic_open(output, follow=True) as stream:
         for line in lines:
             if not line.strip():
                 continue
@@ -116,7 +116,7 @@ def _copy_jsonl(path: Path, output: Path, known: list[dict[str, Any]]) -> None:
 
 
 def _copy_csv(path: Path, output: Path, known: list[dict[str, Any]]) -> None:
-    with path.open(encoding="utf-8-sig", newline="") as lines, atomic_open(output, newline="") as stream:
+    with path.open(encoding="utf-8-sig", newline="") as lines, atomic_open(output, newline="", follow=True) as stream:
         reader = csv.DictReader(lines)
         others = [name for name in reader.fieldnames or () if name not in ("person", "name")]
         after = others.index("id") + 1

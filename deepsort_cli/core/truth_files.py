@@ -40,7 +40,7 @@ def find_truth(given: Path) -> list[TruthFile]:
     Raises:
         InputError: there is none, or two sequences have the same name.
     """
-    if given.is_file():
+    if given.exists() and not given.is_dir():  # also a pipe
         check_no_archive(given, "`gt`")
         place = given.parent if given.parent.name else given.resolve().parent
         folder = place.parent if place.name == "gt" else None

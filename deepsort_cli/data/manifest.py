@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from deepsort_cli.core.files import printable
 from deepsort_cli.core.types import Index, IntArray
 from deepsort_cli.data.layouts import Layout
+from deepsort_cli.data.naming import ZERO_PERSON
 
 
 @dataclass(frozen=True)
@@ -54,3 +56,10 @@ class Manifest:
     def file(self, i: int) -> Path:
         """The absolute path of image `i`."""
         return self.root / self.paths[i]
+
+    def names(self) -> dict[int, str]:
+        """Person id → what the person is called in the dataset, printable, where the id is a number of ours."""
+        pids, first = np.unique(self.pids, return_index=True)
+        own = [(pid, i) for pid, i in zip(pids.tolist(), first.tolist(), strict=True) if pid >= ZERO_PERSON]
+        called = ((pid, "0" if pid == ZERO_PERSON else self.layout.names(self.paths[i])[0]) for pid, i in own)
+        return {pid: printable(name) for pid, name in called if name}

@@ -52,7 +52,7 @@ def write_html(result: ScanResult, findings: Sequence[Finding], path: Path) -> N
     read = f"{result.created.replace('T', ' ')[:19]} UTC, in {result.seconds:.1f} s"
     depth = "every pixel decoded" if result.settings.paranoid else "headers and ends of files checked"
     near = "near-duplicates looked for" if result.near is not None else "near-duplicates not looked for"
-    with atomic_open(path, errors="backslashreplace") as page:
+    with atomic_open(path, errors="backslashreplace", follow=True) as page:
         page.write(
             f"{page_start(title, STYLE)}<h1>{text(title)}</h1>\n"
             f"<p class=quiet><code>{text(str(result.root))}</code><br>"

@@ -163,7 +163,7 @@ def _failing(evaluation: Evaluation) -> list[str]:
     failing = [i for i in evaluation.identities if i.num_valid and i.ap < 0.5 * evaluation.ranking.mAP]
     if not failing:
         return []
-    worst = ", ".join(str(i.pid) for i in sorted(failing, key=lambda i: (i.ap, i.pid))[:5])
+    worst = ", ".join(evaluation.data.who(i.pid) for i in sorted(failing, key=lambda i: (i.ap, i.pid))[:5])
     return [
         f"{counted(len(failing), 'identity reaches', 'identities reach')} less than half of the mean AP, the worst "
         f"first: {worst}. csv/per_identity_ap.csv has them all, csv/top_k_retrievals.csv what was found instead."

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from deepsort_cli.core.looks import measured
+
 Features = npt.NDArray[np.floating[Any]]
 LEAST_IMAGES = 3
 """Images from which on equal embeddings are no accident."""
@@ -40,7 +42,8 @@ def num_different(features: Features) -> int:
     """How many of (N, D) embeddings differ from each other in direction, by more than rounding."""
     if not len(features):
         return 0
-    lengths = np.maximum(np.linalg.norm(features, axis=1), 1e-12)
+    features, lengths = measured(features)
+    lengths = np.maximum(lengths, 1e-12)
     axis = np.random.default_rng(0).standard_normal(features.shape[1])
     # Equal embeddings have equal shadows on any line, different ones hardly ever.
     shadows = np.sort((features @ axis) / lengths)

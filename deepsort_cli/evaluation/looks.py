@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deepsort_cli.core.counted import counted
+from deepsort_cli.core.looks import normalise
 from deepsort_cli.core.recording import Recording
 from deepsort_cli.core.types import FloatArray
 from deepsort_cli.evaluation.bootstrap import Interval, interval, resample
@@ -136,12 +137,7 @@ def _unit(recording: Recording) -> tuple[Features, npt.NDArray[np.bool_]]:
     features = recording.detections.features
     if features is None:
         return np.empty((len(recording.detections), 0), np.float32), np.zeros(len(recording.detections), bool)
-    with np.errstate(invalid="ignore", over="ignore"):
-        length = np.linalg.norm(features, axis=1)
-    known = np.isfinite(length) & (length > 0)
-    unit = np.zeros_like(features)
-    unit[known] = features[known] / length[known, None]
-    return unit, known
+    return normalise(features)
 
 
 def _own(looks: Features, times: FloatArray, memory: Memory) -> FloatArray:

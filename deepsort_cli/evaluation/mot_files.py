@@ -50,7 +50,7 @@ def find_pairs(ground_truth: Path, results: Path, *, allow_missing: bool = False
     truths = find_truth(ground_truth)
     if not results.exists():
         raise InputError(f"`results` {results}: no such file or folder.")
-    if results.is_file():
+    if not results.is_dir():
         check_no_archive(results, "`results`")
         if len(truths) > 1:
             raise InputError(

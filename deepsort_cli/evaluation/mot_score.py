@@ -323,7 +323,7 @@ def _score(name: str, results: Mapping[str, Mapping[str, Any]], rule: str) -> Sc
 def write_csv(path: Path, scores: Sequence[Score]) -> None:
     """One row per sequence; fractions with six decimals."""
     names = [field.name for field in fields(Score)]
-    with atomic_open(path, newline="") as stream:
+    with atomic_open(path, newline="", follow=True) as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(names)
         for score in scores:

@@ -15,6 +15,7 @@ from deepsort_cli.core.html_parts import data_address, text
 from deepsort_cli.evaluation import plots
 from deepsort_cli.evaluation.evaluate import Evaluation
 from deepsort_cli.evaluation.figures import distance, typed
+from deepsort_cli.evaluation.protocol import EvaluationData
 
 LONGEST_TABLE = 300
 """Rows of a table; the worst come first, and the CSV files have them all."""
@@ -29,8 +30,8 @@ def retrievals(shown: Shown) -> str:
     """The best, median and worst queries of the first model, with what each model finds for them."""
     pieces = [
         "<h2>Best, median and worst queries</h2>",
-        "<p>The query, then its nearest gallery images: ✓ same person, ✗ another; numbers are distances and person "
-        "ids.</p>",
+        "<p>The query, then its nearest gallery images: ✓ same person, ✗ another; numbers are distances, and "
+        "below who it is.</p>",
     ]
     for kind, positions in plots.typical_queries(shown[0][1]).items():
         if positions:
@@ -42,11 +43,12 @@ def retrievals(shown: Shown) -> str:
 
 def _retrieval(found: Evaluation, i: int, name: str) -> str:
     query, gallery, correct = found.data.query, found.data.gallery, found.correct()
-    crops = [_crop(query.file(i), "query", f"{query.pids[i]}<br>AP {100 * found.ranking.ap[i]:.2f}")]
+    who = found.data.who
+    crops = [_crop(query.file(i), "query", f"{text(who(query.pids[i]))}<br>AP {100 * found.ranking.ap[i]:.2f}")]
     for k, j in enumerate(found.retrieved[i]):
         if j >= 0:
             kind, mark = ("right", "✓") if correct[i, k] else ("wrong", "✗")
-            label = f"{mark} {typed(distance(float(found.retrieved_distance[i, k])))}<br>{gallery.pids[j]}"
+            label = f"{mark} {typed(distance(float(found.retrieved_distance[i, k])))}<br>{text(who(gallery.pids[j]))}"
             crops.append(_crop(gallery.file(int(j)), kind, label))
     heading = f'<p class="quiet">{text(name)}</p>' if name else ""
     return f'{heading}<div class="retrieval" tabindex="0">{"".join(crops)}</div>'
@@ -77,12 +79,14 @@ def identities(shown: Shown) -> str:
     """Figures per person, the worst of the first model first."""
     known = list(zip(*(found.identities for _, found in shown), strict=True))
     known.sort(key=lambda row: (math.isnan(row[0].ap), row[0].ap, row[0].pid))
-    columns = [("person id", "number"), ("queries", "number"), ("valid", "number")]
+    data = shown[0][1].data
+    columns = [_person(data), ("queries", "number"), ("valid", "number")]
     columns += _beside(shown, "mean AP", "mean INP", "rank-1")
     rows = []
     for row in known[:LONGEST_TABLE]:
         values = [value for found in row for value in (found.ap, found.inp, found.rank1)]
-        rows.append([row[0].pid, row[0].num_queries, row[0].num_valid, *_grouped(values, 3)])
+        person = data.names.get(row[0].pid, row[0].pid)
+        rows.append([person, row[0].num_queries, row[0].num_valid, *_grouped(values, 3)])
     return _cut("csv/per_identity_ap.csv", len(known)) + sortable(columns, rows)
 
 
@@ -91,17 +95,21 @@ def queries(shown: Shown) -> str:
     first = shown[0][1]
     query, ranking = first.data.query, first.ranking
     order = np.argsort(ranking.ap, kind="stable")  # skipped ones are NaN and come last
-    columns = [("image", "text"), ("person id", "number"), ("camera", "number"), ("matches", "number")]
+    columns = [("image", "text"), _person(first.data), ("camera", "number"), ("matches", "number")]
     columns += _beside(shown, "first match", kind="number") + _beside(shown, "AP", "INP")
     rows: list[list[Any]] = []
     for i in order[:LONGEST_TABLE]:
         camera = query.camids[i] if first.data.has_cameras else math.nan
         match = [found.ranking.first_match[i] if ranking.valid[i] else math.nan for _, found in shown]
         values = [value for _, found in shown for value in (found.ranking.ap[i], found.ranking.inp[i])]
-        rows.append(
-            [printable(query.paths[i]), query.pids[i], camera, ranking.num_matches[i], *match, *_grouped(values, 2)]
-        )
+        person = first.data.names.get(int(query.pids[i]), query.pids[i])
+        rows.append([printable(query.paths[i]), person, camera, ranking.num_matches[i], *match, *_grouped(values, 2)])
     return _cut("csv/per_query_ap.csv", len(order)) + sortable(columns, rows)
+
+
+def _person(data: EvaluationData) -> Column:
+    """The column that says who it is."""
+    return ("person", "text") if data.names else ("person id", "number")
 
 
 def _beside(shown: Shown, *headings: str, kind: str = "rate") -> list[Column]:

@@ -7,6 +7,7 @@ import io
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +16,18 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.ticker import MaxNLocator
 from PIL import Image, ImageOps
 
 from deepsort_cli.core.types import IntArray
 from deepsort_cli.evaluation.evaluate import Evaluation
 from deepsort_cli.evaluation.figures import distance, typed
+from deepsort_cli.evaluation.ranking import normalised
 from deepsort_cli.evaluation.tables import cmc_head
 
 NAMED_IDENTITIES = 25
-"""Identities that get a bar with their number, or a colour in the map."""
+"""Identities that get a bar with their name or number, or a colour in the map."""
 MAP_POINTS = 4000
 GRID_ROWS = 3
 """Best, median and worst queries shown, each."""
@@ -287,7 +290,7 @@ def _identities(shown: Shown, theme: Theme) -> Figure:
         f"{_short(name, 24) or 'mean'}{' mean' if name else ''} {values.mean():.2f} %"
         for (name, _), values in zip(shown, ap, strict=True)
     ]
-    worst_names = [str(i.pid) for i in people[:NAMED_IDENTITIES]]
+    worst_names = [_who(shown[0][1], i.pid) for i in people[:NAMED_IDENTITIES]]
     if len(people) <= NAMED_IDENTITIES:
         figure, axes = _figure(6.4, 1.9 + 0.24 * len(shown) * max(len(people), 6))
         _bars(axes, worst_names, ap, theme, labels)
@@ -333,7 +336,7 @@ def _bars(
             )  # fmt: skip
     axes.set_yticks(position, list(names), fontsize=size)
     axes.invert_yaxis()
-    axes.set(xlabel="AP, %", ylabel="person id")
+    axes.set(xlabel="AP, %", ylabel="person")
     axes.set_xticks([tick for tick in axes.get_xticks() if 0 <= tick <= 100 and tick <= axes.get_xlim()[1]])
     axes.grid(axis="y", visible=False)
 
@@ -356,7 +359,7 @@ def _embedding_map(shown: Shown, theme: Theme) -> Figure:
         if len(shown) > 1:
             axes.set_title(_short(name), fontsize=10)
     figure.suptitle(TITLES["embedding_map"], fontsize=12)
-    title = "person id" + (f"\n({len(named)} of {len(people):,})" if many else "")
+    title = "person" + (f"\n({len(named)} of {len(people):,})" if many else "")
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, title=title, loc="outside right center", fontsize=9, title_fontsize=9)
     return figure
@@ -366,7 +369,7 @@ def _map_panel(
     axes: Axes, evaluation: Evaluation, pids: IntArray, named: IntArray, others: IntArray, theme: Theme
 ) -> None:
     features = np.concatenate([evaluation.query_features, evaluation.gallery_features])
-    features = features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
+    features = normalised(features)
     shown = np.concatenate([others, np.flatnonzero(np.isin(pids, named))])
     centre = features[shown].mean(axis=0)
     offsets = features[shown] - centre
@@ -381,9 +384,8 @@ def _map_panel(
     for i, pid in enumerate(named):
         colour = colours(i if len(named) <= 10 else i / len(named))
         mark = markers[i % len(markers)]
-        axes.scatter(
-            points[pids == pid, 0], points[pids == pid, 1], s=28, color=colour, marker=mark, lw=0, label=str(pid)
-        )
+        own, who = points[pids == pid], _who(evaluation, pid)
+        axes.scatter(own[:, 0], own[:, 1], s=28, color=colour, marker=mark, lw=0, label=who)
     explained = 100 * variances[::-1] / max(float(variances.sum()), 1e-12)
     axes.set_xlabel(f"component 1 ({explained[0]:.0f} % of variance)")
     axes.set_ylabel(f"component 2 ({explained[1]:.0f} %)" if len(explained) > 1 else "")
@@ -408,7 +410,7 @@ def _retrievals(shown: Shown, theme: Theme) -> Figure:
     for r, (kind, i, name, found) in enumerate(rows):
         correct = found.correct()
         axes = figure.add_subplot(grid[r, 0])
-        _thumb(axes, query.file(i), theme.text, f"{query.pids[i]}", theme)
+        _thumb(axes, query.file(i), theme.text, _who(evaluation, query.pids[i], 10), theme)
         label = f"{kind}\nAP {100 * found.ranking.ap[i]:.2f}" + (f"\n{_short(name, 12)}" if name else "")
         axes.annotate(
             label, (0, 0.5), xycoords="axes fraction", xytext=(-8, 0), textcoords="offset points",
@@ -463,6 +465,20 @@ def _density(
     joined[-1] += counts[usable:].sum()
     width = join * (edges[1] - edges[0])
     return joined / (joined.sum() * width), edges[0] + width * (np.arange(len(joined)) + 0.5)
+
+
+@lru_cache(maxsize=1)
+def _letters() -> frozenset[int]:
+    """Characters that the font of the plots has."""
+    return frozenset(get_font(findfont(FontProperties())).get_charmap())
+
+
+def _who(evaluation: Evaluation, pid: int, length: int = 16) -> str:
+    """A person's name, as far as there is room; the number where there is none, or none that can be drawn."""
+    name = evaluation.data.who(pid)
+    if not all(ord(letter) in _letters() for letter in name):
+        return str(pid)
+    return name if len(name) <= length else name[: length - 1] + "…"
 
 
 def _short(name: str, length: int = 34) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -51,6 +51,15 @@ class EvaluationData:
     gallery: Manifest
     has_cameras: bool
     notes: tuple[str, ...]
+
+    @cached_property
+    def names(self) -> dict[int, str]:
+        """Person id → name, of people who are known by one."""
+        return self.gallery.names() | self.query.names()
+
+    def who(self, pid: int) -> str:
+        """A person by name where there is one, else by number."""
+        return self.names.get(int(pid), str(pid))
 
     @cached_property
     def counts(self) -> Counts:
@@ -143,15 +152,20 @@ def without_distractors(query: Manifest, tell: Callable[[str], None]) -> Manifes
     return query[~distractors]
 
 
+def _first(pids: IntArray, names: Mapping[int, str]) -> str:
+    """The first people, by name where they have one."""
+    return ", ".join(names.get(pid, str(pid)) for pid in pids[:5].tolist()) + (", …" if len(pids) > 5 else "")
+
+
 def _check_identities(query: Manifest, gallery: Manifest, notes: list[str]) -> None:
     identities = np.unique(query.pids)
     missing = identities[~np.isin(identities, gallery.pids)]
     if not len(missing):
         return
-    examples = ", ".join(map(str, missing[:5])) + (", …" if len(missing) > 5 else "")
+    names = gallery.names() | query.names()
+    examples = _first(missing, names)
     if len(missing) == len(identities):
-        others = np.unique(gallery.pids)
-        there = ", ".join(map(str, others[:5])) + (", …" if len(others) > 5 else "")
+        there = _first(np.unique(gallery.pids), names)
         raise InputError(
             f"none of the {len(identities)} query identities ({examples}) is in the gallery (it has {there}). "
             f"Do {query.root} and {gallery.root} belong to the same dataset?"

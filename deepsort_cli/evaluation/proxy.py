@@ -25,6 +25,7 @@ import numpy.typing as npt
 from scipy.optimize import isotonic_regression
 
 from deepsort_cli.core.boxes import xyxy_to_tlwh
+from deepsort_cli.core.looks import normalise
 from deepsort_cli.core.recording import Recording
 from deepsort_cli.core.types import FloatArray, IntArray
 from deepsort_cli.evaluation.looks import Memory, compare_looks
@@ -200,8 +201,7 @@ def _looks(recording: Recording, tracklets: Sequence[Tracklet]) -> tuple[npt.NDA
     features = recording.detections.features
     if features is None or not np.isfinite(features).any():
         return None, 0.0
-    length = np.linalg.norm(features, axis=1, keepdims=True)
-    unit = np.nan_to_num(features / np.maximum(length, 1e-12))
+    unit, _ = normalise(features)
     looks = compare_looks(recording, Memory(), tracklets)
     return unit, USUAL_DISTANCE if looks.lacking is not None else looks.threshold().value
 

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deepsort_cli.core.errors import InputError
+from deepsort_cli.core.looks import measured
 from deepsort_cli.core.types import FloatArray, IntArray
 
 Metric = Literal["cosine", "euclidean"]
@@ -317,8 +318,8 @@ def _ids(pids: IntArray, camids: IntArray, name: str) -> tuple[IntArray, IntArra
 
 def normalised(features: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Rows scaled to unit length; zero rows stay zero."""
-    norms = np.linalg.norm(features, axis=1, keepdims=True)
-    return np.asarray(features / np.maximum(norms, 1e-12), dtype=np.float32)
+    features, lengths = measured(features)
+    return np.asarray(features / np.maximum(lengths, 1e-12)[:, None], dtype=np.float32)
 
 
 def _mean(values: npt.NDArray[Any]) -> float:

@@ -28,8 +28,11 @@ def write_tables(evaluation: Evaluation, content: Mapping[str, Any], folder: Pat
     _write(folder / "per_query_ap.csv", QUERY_COLUMNS, _queries(evaluation))
     _write(
         folder / "per_identity_ap.csv",
-        ("pid", "queries", "valid_queries", "ap", "inp", "rank1"),
-        ((i.pid, i.num_queries, i.num_valid, i.ap, i.inp, i.rank1) for i in evaluation.identities),
+        ("pid", "queries", "valid_queries", "ap", "inp", "rank1", "name"),
+        (
+            (i.pid, i.num_queries, i.num_valid, i.ap, i.inp, i.rank1, evaluation.data.names.get(i.pid, ""))
+            for i in evaluation.identities
+        ),
     )
     _write(
         folder / "per_camera_pair_ap.csv",

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from deepsort_cli.core.counted import counted
 from deepsort_cli.core.embedder_metadata import PREFIX, EmbedderMetadata
 from deepsort_cli.core.errors import DeepsortError, InputError, RunError
+from deepsort_cli.core.looks import measured
 from deepsort_cli.core.types import FloatArray, Image
 from deepsort_cli.perception.bundled import bundled_model, model_file
 from deepsort_cli.perception.features import as_rows, choose_output, faults, probe_crops
@@ -136,8 +137,8 @@ class Embedder:
             return np.empty((0, self.embedding_size), dtype=np.float32)
         parts = [self._forward(crops[i : i + self._batch_size]) for i in range(0, len(crops), self._batch_size)]
         features = parts[0] if len(parts) == 1 else np.concatenate(parts)
-        with np.errstate(over="ignore", invalid="ignore"):
-            norms = np.linalg.norm(features, axis=1, keepdims=True)
+        features, lengths = measured(features)
+        norms = lengths[:, None]
         # A zero embedding has no direction, nor has one that is no number: NaN, appearance unknown.
         finite = np.isfinite(norms)
         if not finite.all():

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deepsort_cli.core.errors import InputError
+from deepsort_cli.core.looks import measured
 from deepsort_cli.core.types import Image
 
 Array = npt.NDArray[np.float32]
@@ -109,7 +110,7 @@ def _same_directions(candidates: list[Array]) -> bool:
     """Whether all are the same embedding, for example before and after it was made unit length."""
     if len({found.shape for found in candidates}) > 1:
         return False
-    units = [found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12) for found in candidates]
+    units = [found / np.maximum(lengths, 1e-12)[:, None] for found, lengths in map(measured, candidates)]
     return all(bool(np.allclose(found, units[0], atol=1e-3)) for found in units)
 
 
@@ -129,7 +130,7 @@ def faults(name: str, output: str, rows: Array) -> str | None:
             "its embeddings of ordinary crops are NaN or infinite: the model is broken, or overflows in half "
             "precision. Export it again, in float32."
         )
-    norms = np.linalg.norm(rows, axis=1)
+    rows, norms = measured(rows)
     remedy = (
         "appearance will tell nobody apart. Check the export, and what the model wants to be shown: "
         "`reid.scale`=…, `reid.mean`=…, `reid.std`=…"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -120,20 +121,22 @@ class StoredDetections(Detector):
                 the same box twice in a frame.
         """
         path = Path(path)
-        if look(path, key="detections") is None or not path.is_file():
-            what = "this is a folder, not a detections file" if path.is_dir() else "no such file"
+        found, suffix = look(path, key="detections"), path.suffix.lower()
+        if found is None or stat.S_ISDIR(found.st_mode):
+            what = "no such file" if found is None else "this is a folder, not a detections file"
             raise InputError(f"`detections` {path}: {what}.")
-        suffix = path.suffix.lower()
+        if suffix in (".npy", ".npz") and not stat.S_ISREG(found.st_mode):
+            raise InputError(f"`detections` {path}: a pipe or device; only text can be read from one.")
         text, given = None, conf
         conf = usual if conf is None else conf
         if suffix == ".npy":
             table, features = _split_columns(path, _load_npy(path))
         elif suffix == ".npz":
-            found = _load_npz(path)
-            if isinstance(found, Recording):
-                names = {**(class_names or {}), **found.origin.class_names}
-                return cls.of(found, conf=given, iou=iou, classes=classes, class_names=names)
-            table, features = found
+            content = _load_npz(path)
+            if isinstance(content, Recording):
+                names = {**(class_names or {}), **content.origin.class_names}
+                return cls.of(content, conf=given, iou=iou, classes=classes, class_names=names)
+            table, features = content
         else:
             text = read_boxes(path, min_columns=7)
             if text.form != "mot":

@@ -179,13 +179,19 @@ class CheckpointInfo:
 
 
 def save_checkpoint(
-    path: Path, weights: State, info: CheckpointInfo, training: Mapping[str, Any] | None = None
+    path: Path,
+    weights: State,
+    info: CheckpointInfo,
+    training: Mapping[str, Any] | None = None,
+    *,
+    follow: bool = False,
 ) -> None:
     """Write a checkpoint atomically.
 
     Args:
         weights: state dict of the model as it is to be used (the averaged weights where there are any).
         training: what resuming needs: tensors and plain containers only.
+        follow: see `atomic_path`.
 
     Raises:
         RunError: the file cannot be written (disk full, permission).
@@ -204,7 +210,7 @@ def save_checkpoint(
     packed = io.BytesIO()  # writing to a full disk itself, torch would not say that it is full
     torch.save(content, packed)
     try:
-        with atomic_path(path) as temporary:
+        with atomic_path(path, follow=follow) as temporary:
             temporary.write_bytes(packed.getbuffer())
     except RunError as error:
         kept = " The one written before is kept." if path.exists() else ""

@@ -148,7 +148,7 @@ def prepare_checkpoint(config: FinetuneConfig, listener: Listener | None = None)
         validation={},
         source="deepsort",
     )
-    save_checkpoint(output, model.state_dict(), info)
+    save_checkpoint(output, model.state_dict(), info, follow=True)
     return Prepared(
         path=output,
         source=source_info,

@@ -11,6 +11,9 @@ from pydantic import BeforeValidator
 ROUNDING = 1e-3
 """Seconds by which a time that was told may be off: many containers round their timestamps to this."""
 
+LONGEST = 10**9
+"""Frames; more than any source has."""
+
 _SECONDS = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*s", re.ASCII)
 
 
@@ -66,6 +69,8 @@ def _at_least(minimum: int, *, unset: bool = False) -> BeforeValidator:
             raise ValueError("must be a whole number of frames, or seconds as in 1.2s")
         if text < minimum:
             raise ValueError(f"must be at least {minimum}")
+        if text > LONGEST:
+            raise ValueError(f"must be at most {LONGEST}")
         return text
 
     return BeforeValidator(read)

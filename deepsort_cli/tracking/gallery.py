@@ -14,7 +14,11 @@ from deepsort_cli.core.types import FloatArray, IntArray
 
 _BLOCK = 256
 """Slots whose features lie in one array."""
-_FIRST_UNBOUNDED = 64
+_FIRST = 64
+"""Features of a slot that there is room for at first where the budget is larger than `_AT_ONCE`, or there is none."""
+_AT_ONCE = 1000
+_ALL = 2**31
+"""A budget that no track reaches."""
 _ROUNDING = 0.01
 """Radians by which angles between float32 unit features are trusted: near 0 and π the arc cosine magnifies rounding."""
 _SHORTEST = 1e-3
@@ -37,7 +41,7 @@ class Gallery:
     """
 
     def __init__(self, budget: int | None, ema_alpha: float | None = None) -> None:
-        self.budget = budget if ema_alpha is None else 1
+        self.budget = 1 if ema_alpha is not None else None if budget is None else min(budget, _ALL)
         self.ema_alpha = ema_alpha
         self.size = 0
         self._blocks: list[Features] = []
@@ -88,7 +92,8 @@ class Gallery:
         if self.ema_alpha is not None:
             features = self._blended(slots, features)
         for number, here, within in self._by_block(slots):
-            if self.budget is None and counts[here].max() >= self._blocks[number].shape[1]:
+            depth = self._blocks[number].shape[1]
+            if depth != self.budget and counts[here].max() >= depth:
                 self._deepen(number)
             block = self._blocks[number]
             block[within, counts[here] % block.shape[1]] = features[here]
@@ -201,12 +206,15 @@ class Gallery:
                 yield number, here, within[here]
 
     def _new_block(self) -> Features:
-        return np.empty((_BLOCK, self.budget or _FIRST_UNBOUNDED, self.size), np.float32)
+        depth = _FIRST if self.budget is None or self.budget > _AT_ONCE else self.budget
+        return np.empty((_BLOCK, depth, self.size), np.float32)
 
     def _deepen(self, number: int) -> None:
-        """Twice the room in the rings of a block."""
+        """Twice the room in the rings of a block, but no more than the budget; none of them is full before."""
         block = self._blocks[number]
-        self._blocks[number] = np.concatenate([block, np.empty_like(block)], axis=1)
+        depth = block.shape[1]
+        more = depth if self.budget is None else min(depth, self.budget - depth)
+        self._blocks[number] = np.concatenate([block, np.empty((_BLOCK, more, self.size), np.float32)], axis=1)
 
     def _add_block(self) -> None:
         before = len(self._counts)

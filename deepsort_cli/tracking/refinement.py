@@ -127,7 +127,7 @@ def refine_file(
     refined = refine(table, settings)
     columns = table.shape[1]
     form = ",".join(["%d", "%d", *["%.2f"] * 4, *["%.15g"] * (columns - 6)])
-    with atomic_open(output) as stream:
+    with atomic_open(output, follow=True) as stream:
         for frame, position, *rest in refined.tolist():
             stream.write(form % (frame, ids[int(position)], *rest) + "\n")
     return Refinement(

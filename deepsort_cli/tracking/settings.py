@@ -43,6 +43,7 @@ SURE_ALIKE, SURE_UNLIKE = 0.9, 1.6
 """The distances at which a single look is enough to say that it is somebody, or nobody known; parts of the largest."""
 
 SLOWEST, USUAL = 7.0, 15.0
+TIME_LAPSE = 1e-6
 """Frames per second: slower sources than the first are given a nominal rate, the multiple of theirs that reaches the
 second."""
 
@@ -275,7 +276,7 @@ class TrackerSettings(Settings):
         """
         if self.nominal_fps is not None:
             return self
-        nominal = fps if fps >= SLOWEST else fps * math.ceil(USUAL / fps)
+        nominal = fps if fps >= SLOWEST else fps * math.ceil(USUAL / fps) if fps > TIME_LAPSE else USUAL
         return self.model_copy(update={"nominal_fps": nominal})
 
     @property

@@ -14,7 +14,16 @@ from typing import Any, TypeVar
 
 from deepsort_cli.core import Frame, InputError, Tracks
 from deepsort_cli.core.errors import DeepsortError
-from deepsort_cli.core.files import Inputs, check_output_file, check_output_folder, look, refuse_input, remove_abandoned
+from deepsort_cli.core.files import (
+    Inputs,
+    behind_link,
+    check_output_file,
+    check_output_folder,
+    look,
+    permissions_of,
+    refuse_input,
+    remove_abandoned,
+)
 from deepsort_cli.core.regions import Counts
 from deepsort_cli.core.streams import KNOWN, all_of, clock, close_all
 from deepsort_cli.core.types import Detections, FloatArray
@@ -144,7 +153,7 @@ class Outputs:
                 self._check_parts(output, path, inputs)
             else:
                 check_output_file(path, overwrite=self.settings.overwrite, key=output.key)
-            for left in remove_abandoned(path, ANY_LABEL if rotates else ""):
+            for left in remove_abandoned(path if rotates else behind_link(path), ANY_LABEL if rotates else ""):
                 self.note(f"removed {left}, left behind by a run that was killed")
 
     def _check_parts(self, output: Output, path: Path, inputs: Inputs) -> None:
@@ -226,9 +235,10 @@ class Outputs:
         if not self._rotates(output, path):
             return self._one(output, self._job(output, path))
         replaces = self.settings.overwrite and not self.source.is_live
-        if replaces:
-            for old in parts_of(path):
-                old.unlink()
+        modes: dict[Path, int | None] = {}
+        for old in parts_of(path) if replaces else ():
+            modes[old] = permissions_of(old)
+            old.unlink()
         rotation, spoken = self.settings.rotation, _Once(self.warn, self.note)
         assert rotation is not None
 
@@ -238,7 +248,7 @@ class Outputs:
                 return self._one(output, replace(job, part=True, warn=spoken.warn, note=spoken.note))
 
         parts = self.parts.setdefault(output.field, [])
-        return RotatingSink(path, rotation, clock, open_part, replaces=replaces, began=parts.append)
+        return RotatingSink(path, rotation, clock, open_part, replaces=replaces, began=parts.append, modes=modes)
 
     def _one(self, output: Output, job: Job) -> Sink:
         assert output.open is not None

@@ -18,7 +18,7 @@ class SourceSettings(Settings):
     stride: int = Field(1, ge=1, description="Process every n-th frame.")
     max_frames: int | None = Field(None, ge=1, description="Stop after this many processed frames; null: all.")
     fps: float | None = Field(
-        None, gt=0, le=1000, description="Frame rate of image folders, or to put right what a source reports."
+        None, ge=1e-6, le=1000, description="Frame rate of image folders, or to put right what a source reports."
     )
     bit_depth: int | None = Field(
         None,
@@ -54,7 +54,7 @@ class DemoSettings(Settings):
     frames: int | None = Field(
         None, ge=1, le=1_000_000, description="Length in frames; null: 200, and 750 of a world of several cameras."
     )
-    fps: float = Field(25.0, gt=0, le=240, description="Frames per second.")
+    fps: float = Field(25.0, ge=1e-6, le=240, description="Frames per second.")
     seed: int = Field(0, ge=0, description="Seed of the scene or world: paths, clothing, floor.")
 
     def length(self, people: int, frames: int) -> tuple[int, int]:

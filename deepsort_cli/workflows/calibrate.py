@@ -17,7 +17,7 @@ from deepsort_cli.core.embedder_metadata import EmbedderMetadata
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.events import Listener, LoggingListener
 from deepsort_cli.core.extras import install
-from deepsort_cli.core.files import at_home, atomic_open, atomic_path, check_output_file, file_sha256
+from deepsort_cli.core.files import at_home, atomic_open, atomic_path, check_output_file, file_sha256, is_file
 from deepsort_cli.core.recording import Recording
 from deepsort_cli.evaluation.bootstrap import Interval
 from deepsort_cli.evaluation.figures import distance
@@ -27,6 +27,7 @@ from deepsort_cli.settings.calibrate import CalibrateSettings
 from deepsort_cli.settings.keywords import from_keywords, with_sources
 from deepsort_cli.settings.track import TrackSettings
 from deepsort_cli.video.settings import OutputSettings
+from deepsort_cli.video.sources import pictures_of
 from deepsort_cli.workflows.recorded import is_stored, load_stored, watch
 
 UNSURE = 0.15
@@ -161,7 +162,8 @@ def _check(settings: CalibrateSettings) -> None:
             continue
         if path.suffix.lower() not in suffixes:
             raise InputError(f"`{key}` {path}: the name must end in {' or '.join(suffixes)}.")
-        check_output_file(path, overwrite=settings.overwrite, key=key, inputs=_files_read(settings))
+        read = _files_read(settings) if is_file(path) else []
+        check_output_file(path, overwrite=settings.overwrite, key=key, inputs=read)
     if _writes_model(settings) and importlib.util.find_spec("onnx") is None:
         raise InputError(f"writing into a model needs the onnx package. Get it: {install('tune')}")
 
@@ -174,7 +176,8 @@ def _files_read(settings: CalibrateSettings) -> list[tuple[str, Path]]:
     """Files that no output may take the place of."""
     model = resolve_model(settings.reid) if _writes_model(settings) else None
     own = [] if model is None else [("reid.model_path", model)]
-    return [*own, *(("source", at_home(source)) for source in settings.source)]
+    files = [file for source in settings.source for file in (at_home(source), *pictures_of(source))]
+    return [*own, *(("source", file) for file in files)]
 
 
 def _write(done: Calibration, settings: CalibrateSettings, sha256: str) -> Calibration:
@@ -189,7 +192,7 @@ def _write(done: Calibration, settings: CalibrateSettings, sha256: str) -> Calib
         from deepsort_cli.evaluation.looks_plot import draw_looks
 
         picture = draw_looks(done.looks, done.threshold, ", ".join(done.sources))
-        with atomic_open(settings.plot, "wb") as stream:
+        with atomic_open(settings.plot, "wb", follow=True) as stream:
             stream.write(picture)
         written.append(settings.plot)
     return Calibration(**{**done.__dict__, "outputs": tuple(written)})
@@ -210,7 +213,7 @@ def write_settings(path: Path, done: Calibration, settings: CalibrateSettings) -
     memory = {name: getattr(settings.tracker, name) for name in ("nn_budget", "ema_alpha")}
     given = {name: value for name, value in memory.items() if value != getattr(usual, name)}
     values["tracker"] = {"max_cosine_distance": done.threshold.value} | given
-    with atomic_open(path) as stream:
+    with atomic_open(path, follow=True) as stream:
         stream.write(f"# {origin_of(done)}\n")
         yaml.safe_dump(values, stream, sort_keys=False)
 
@@ -232,5 +235,5 @@ def _write_model(path: Path, done: Calibration, settings: CalibrateSettings, sha
     metadata = EmbedderMetadata.from_props(props).model_copy(update=changes)
     ours = {f"deepsort.{name}": metadata.to_props()[f"deepsort.{name}"] for name in changes}
     onnx.helper.set_model_props(graph, dict(sorted((props | ours).items())))
-    with atomic_path(path) as temporary:
+    with atomic_path(path, follow=True) as temporary:
         onnx.save(graph, str(temporary))

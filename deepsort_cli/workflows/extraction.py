@@ -21,6 +21,7 @@ from deepsort_cli.core.model_files import model_kind
 from deepsort_cli.core.preprocess import Preprocess
 from deepsort_cli.core.types import Image
 from deepsort_cli.data.manifest import Manifest
+from deepsort_cli.evaluation.ranking import normalised
 from deepsort_cli.perception.settings import EmbedderReading, EmbedderSettings, RuntimeSettings
 from deepsort_cli.workflows.evaluation_data import Learned
 
@@ -186,7 +187,7 @@ def embed_all(
         found = extractor.embed(crops)
         if flip:
             found = found + extractor.embed(np.ascontiguousarray(crops[:, :, ::-1]))
-            found /= np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
+            found = normalised(found)
         features[part] = found
         if on_progress is not None:
             on_progress(part.stop)

@@ -143,7 +143,8 @@ def _outputs(settings: RefineSettings) -> list[Path]:
         raise InputError(f"`output` {folder}: a file. With `across.enabled` it is a folder for copies of all files.")
     outputs = [folder / path.name for path in settings.results]
     for output in outputs:
-        check_output_file(output, overwrite=settings.overwrite, key="output")
+        looks = [("looks", path) for path in settings.looks]
+        check_output_file(output, overwrite=settings.overwrite, key="output", inputs=looks)
     return outputs
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.core.events import Listener, LoggingListener
-from deepsort_cli.core.files import check_output_file
-from deepsort_cli.evaluation.mot_files import find_cameras
+from deepsort_cli.core.files import check_output_file, is_file
+from deepsort_cli.evaluation.mot_files import find_cameras, find_pairs
 from deepsort_cli.evaluation.mot_score import Choice, Scoring, score_cameras, write_csv
 from deepsort_cli.evaluation.mot_score import score as score_pairs
 from deepsort_cli.settings.keywords import from_keywords
@@ -56,7 +56,7 @@ def run_score(settings: ScoreSettings, listener: Listener) -> Scoring:
         missing = "results" if settings.gt else "gt"
         raise InputError(f"`{missing}` is missing. For example `gt`=SEQUENCE and `results`=out.txt.")
     if settings.csv is not None:
-        read = [("gt", path) for path in settings.gt] + [("results", path) for path in settings.results]
+        read = _files_read(settings) if is_file(settings.csv) else []
         check_output_file(settings.csv, overwrite=settings.overwrite, key="csv", inputs=read)
     choice = Choice(settings.benchmark, settings.gt_class, settings.result_class)
     if settings.across:
@@ -73,6 +73,16 @@ def run_score(settings: ScoreSettings, listener: Listener) -> Scoring:
         write_csv(settings.csv, scoring.scores)
         listener.note(f"wrote {settings.csv}")
     return scoring
+
+
+def _files_read(settings: ScoreSettings) -> list[tuple[str, Path]]:
+    """The files of all sequences that are scored, each with the key of the setting that leads to it."""
+    if settings.across:
+        pairs, _ = find_cameras(settings.gt, settings.results, allow_missing=settings.allow_missing)
+    else:
+        gt, results = _only(settings.gt, "gt"), _only(settings.results, "results")
+        pairs = find_pairs(gt, results, allow_missing=settings.allow_missing).pairs
+    return [("gt", pair.ground_truth) for pair in pairs] + [("results", pair.results) for pair in pairs]
 
 
 def _only(paths: Sequence[Path], key: str) -> Path:

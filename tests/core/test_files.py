@@ -77,6 +77,46 @@ def test_what_others_may_not_read_stays_so_when_it_is_replaced(tmp_path: Path) -
         assert stat.S_IMODE(temporary.stat().st_mode) == 0o622
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege")
+@pytest.mark.parametrize("there", [True, False])
+def test_links_that_users_made_stay_and_their_file_is_written(tmp_path: Path, there: bool) -> None:
+    elsewhere, link = tmp_path / "disk" / "rows.csv", tmp_path / "rows.csv"
+    elsewhere.parent.mkdir()
+    link.symlink_to(elsewhere)
+    if there:
+        elsewhere.write_text("old")
+        elsewhere.chmod(0o600)
+        with pytest.raises(InputError, match="the file exists"):
+            check_output_file(link, overwrite=False, key="csv")
+    check_output_file(link, overwrite=there, key="csv")
+    with atomic_open(link, follow=True) as stream:
+        stream.write("new")
+        assert elsewhere.exists() == there
+    assert link.is_symlink()
+    assert elsewhere.read_text() == "new"
+    assert not there or stat.S_IMODE(elsewhere.stat().st_mode) == 0o600
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["disk", "rows.csv", "rows.csv"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege")
+def test_links_are_replaced_where_no_user_named_them(tmp_path: Path) -> None:
+    (tmp_path / "theirs.pth").write_text("theirs")
+    (tmp_path / "last.pth").symlink_to("theirs.pth")
+    with atomic_open(tmp_path / "last.pth") as stream:
+        stream.write("ours")
+    assert (tmp_path / "theirs.pth").read_text() == "theirs"
+    assert not (tmp_path / "last.pth").is_symlink()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege")
+def test_links_that_lead_nowhere_are_refused(tmp_path: Path) -> None:
+    link = tmp_path / "out.mp4"
+    link.symlink_to(tmp_path / "unplugged" / "out.mp4")
+    with pytest.raises(InputError, match=r"out.mp4: a link to .*unplugged/out.mp4, where there is no such folder"):
+        check_output_file(link, overwrite=True, key="output.save_video")
+    assert os.listdir(tmp_path) == ["out.mp4"]
+
+
 def test_no_file_is_called_as_standard_output_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match="^`csv` -: this is not written to standard output"):

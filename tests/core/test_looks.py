@@ -9,7 +9,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from deepsort_cli.core.errors import InputError
-from deepsort_cli.core.looks import LookRecord, Looks
+from deepsort_cli.core.looks import LookRecord, Looks, normalise
 
 
 def watched(frames: int, tracks: int, **limits: int) -> tuple[np.ndarray, np.ndarray]:
@@ -107,3 +107,26 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     np.savez(path, recording=np.array("{}"))
     with pytest.raises(InputError, match="recording of detections .*, which knows no tracks"):
         Looks.load(path, key="looks")
+
+
+FEATURES = np.random.default_rng(0).standard_normal((6, 512)).astype(np.float32)
+
+
+@pytest.mark.parametrize("scale", [1e18, 1e37, 1e-15, 1e-30])
+def test_features_of_any_size_have_a_direction(scale: float) -> None:
+    unit, usable = normalise(FEATURES * np.float32(scale))
+    assert usable.all()
+    assert_allclose(unit, normalise(FEATURES)[0], rtol=1e-5)
+    mixed = FEATURES.copy()
+    mixed[1] *= np.float32(scale)
+    mixed[2], mixed[3, 5], mixed[4, 6] = 0, np.nan, np.inf
+    unit, usable = normalise(mixed)
+    assert usable.tolist() == [True, True, False, False, False, True]
+    assert_array_equal(unit[[0, 5]], normalise(FEATURES)[0][[0, 5]])
+    assert not unit[~usable].any()
+
+
+def test_ordinary_features_are_divided_by_their_lengths() -> None:
+    assert_array_equal(normalise(FEATURES)[0], FEATURES / np.linalg.norm(FEATURES, axis=1, keepdims=True))
+    assert normalise(np.empty((0, 512), np.float32))[0].shape == (0, 512)
+    assert not normalise(np.empty((3, 0), np.float32))[1].any()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import os
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -114,6 +116,17 @@ def test_a_plain_ground_truth_file(tmp_path: Path) -> None:
     gt = sequence(tmp_path) / "gt" / "gt.txt"
     pairs = find_pairs(gt, result(tmp_path / "a.txt", [(1, 1, 100.0)]))
     assert (pairs.pairs[0].name, pairs.pairs[0].length) == ("SEQ", 6)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no such files")
+def test_ground_truth_and_results_may_come_through_pipes(tmp_path: Path) -> None:
+    """As shells make of `<(unzip -p results.zip SEQ.txt)`."""
+    files = [sequence(tmp_path) / "gt" / "gt.txt", result(tmp_path / "a.txt", [(1, 1, 100.0)])]
+    pipes = [tmp_path / "gt.pipe", tmp_path / "results.pipe"]
+    for file, pipe in zip(files, pipes, strict=True):
+        os.mkfifo(pipe)
+        threading.Thread(target=pipe.write_bytes, args=(file.read_bytes(),), daemon=True).start()
+    assert score(*pipes)[0].misses == score(*files)[0].misses
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.evaluation import ranking
+from deepsort_cli.evaluation.health import num_different
 from deepsort_cli.evaluation.ranking import distance_blocks, rank, rank_distances
 
 Q_PIDS, Q_CAMS = np.array([1, 2, 3]), np.array([0, 0, 0])
@@ -158,3 +159,15 @@ def test_bad_embeddings_are_refused() -> None:
         rank(good, np.ones((3, 4)), *ids)
     with pytest.raises(ValueError, match=r"distances must have shape \(2, 2\)"):
         rank_distances(np.ones((2, 3)), *ids)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("scale", [1e18, 1e37, 1e-30])
+def test_embeddings_of_any_size_are_compared_by_direction(scale: float) -> None:
+    rng = np.random.default_rng(0)
+    query, gallery = (rng.standard_normal((count, 64)).astype(np.float32) for count in (5, 9))
+    [(_, usual)] = [(rows, block.copy()) for rows, block in distance_blocks(query, gallery)]
+    for larger in (gallery * np.float32(scale), np.r_[gallery[:4], gallery[4:] * np.float32(scale)]):
+        [(_, block)] = distance_blocks(query, larger)
+        assert_allclose(block, usual, atol=1e-6)
+    assert num_different(gallery * np.float32(scale)) == 9

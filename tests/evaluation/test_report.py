@@ -18,7 +18,9 @@ from PIL import Image
 
 from deepsort_cli.core.errors import RunError
 from deepsort_cli.core.preprocess import Preprocess
+from deepsort_cli.data.layouts import Layout
 from deepsort_cli.data.manifest import Manifest
+from deepsort_cli.data.naming import number_name
 from deepsort_cli.evaluation import page, page_tables, plots, report
 from deepsort_cli.evaluation.bootstrap import Difference, Interval
 from deepsort_cli.evaluation.evaluate import Evaluation, evaluate
@@ -26,7 +28,7 @@ from deepsort_cli.evaluation.explanation import as_markdown
 from deepsort_cli.evaluation.figures import Measured, ModelInfo, compare
 from deepsort_cli.evaluation.protocol import prepare
 from deepsort_cli.evaluation.report import write_report
-from deepsort_cli.evaluation.settings import ReportSettings
+from deepsort_cli.evaluation.settings import EvaluationSettings, ReportSettings
 from deepsort_cli.evaluation.summary import difference_rows, summary_text
 from tests.chromium import chromium, needs_chromium
 
@@ -132,6 +134,33 @@ def test_page_is_well_formed_and_self_contained(make_evaluation: MakeEvaluation,
     assert "<odd>" not in text
     assert page.tags["picture"] == len(plots.TITLES) - 1
     assert 'name="viewport"' in text
+
+
+def test_people_are_called_by_their_names(tmp_path: Path) -> None:
+    """Where their folders have names; the numbers made of them mean nothing to anybody."""
+    names = ["Ann", "<b>Bob</b>", "日本", "a name that is far too long for a plot", "0007"]
+    pids = [number_name(name) for name in names[:4]] + [7]
+    sets = []
+    for part, camera in (("query", 1), ("gallery", 2)):
+        paths = tuple(f"{name.replace('/', chr(0x2215))}/{part}.png" for name in names)
+        layout = Layout("folders", dict(zip((path.split("/")[0] for path in paths), pids, strict=True)))
+        cameras = np.full(5, camera)
+        sets.append(Manifest(tmp_path / part, paths, np.array(pids), cameras, True, "", layout=layout))
+    turned = np.diag([-1.0, -1, 1, 1, 1])  # Ann and Bob look like anybody else rather than like themselves
+    found = evaluate(prepare(*sets), np.eye(5), turned, EvaluationSettings())
+    folder = write(found, tmp_path / "results")
+    identities = {row["pid"]: row["name"] for row in rows_of(folder / "csv/per_identity_ap.csv")}
+    assert set(identities.values()) == {"Ann", "<b>Bob<∕b>", "日本", names[3], ""}
+    assert identities["7"] == ""
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "&lt;b&gt;Bob&lt;∕b&gt;</td>" in page
+    assert "<br>Ann<" in page
+    assert str(pids[0]) not in page
+    assert "the worst first: <b>Bob<∕b>, Ann." in " ".join((folder / "summary.txt").read_text("utf-8").split())
+    [axes] = plots._identities([("", found)], plots.LIGHT).axes
+    drawn = [tick.get_text() for tick in axes.get_yticklabels()]
+    assert drawn[:2] == ["<b>Bob<∕b>", "Ann"]
+    assert set(drawn[2:]) == {"7", "a name that is …", str(pids[2])}, "the font has no letters for one"
 
 
 def test_no_plots_no_pictures(make_evaluation: MakeEvaluation, tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -108,6 +110,17 @@ def test_overlap_filter_works_per_class_and_keeps_the_order(tmp_path: Path) -> N
     np.testing.assert_array_equal(StoredDetections.load(path, iou=0.5).detections(0).scores, [0.3, 0.9, 0.4])
     for off in (None, 1.0):
         np.testing.assert_array_equal(StoredDetections.load(path, iou=off).detections(0).scores, [0.5, 0.3, 0.9, 0.4])
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no such files")
+def test_text_may_come_through_a_pipe(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    os.mkfifo(tmp_path / "pipe.npz")
+    rows = b"1,-1,10,10,20,40,0.9\n3,-1,11,10,20,40,0.9\n"
+    threading.Thread(target=(tmp_path / "pipe").write_bytes, args=(rows,), daemon=True).start()
+    assert StoredDetections.load(tmp_path / "pipe").last_frame == 3
+    with pytest.raises(InputError, match="pipe.npz: a pipe or device; only text can be read from one"):
+        StoredDetections.load(tmp_path / "pipe.npz")
 
 
 def test_nothing_detected_is_fine(tmp_path: Path) -> None:

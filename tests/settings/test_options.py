@@ -112,6 +112,7 @@ class TestKeywords:
             ({"trail": 9}, '`trail`: unknown keyword. It is a key of a section: output={"trail": …}.'),
             ({"tracker": {"max_agee": 3}}, "`tracker.max_agee`: unknown key tracker.max_agee. The nearest"),
             ({"max_age": 0}, "`max_age` 0: must be at least 1."),
+            ({"max_age": 10**20}, "`max_age` 100000000000000000000: must be at most 1000000000."),
             ({"max_age": True}, "`max_age` 'True': must be a whole number"),
             ({"tracker": {"n_init": 0}}, "`tracker.n_init` 0: must be at least 1."),
             ({"preset": "best"}, "`preset` 'best': must be 'deepsort', 'strong' or 'fast'."),

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deepsort_cli.core import InputError
+from deepsort_cli.tracking import gallery as gallery_module
 from deepsort_cli.tracking.gallery import Gallery, normalise
 
 
@@ -49,6 +50,32 @@ def test_holds_the_last_budget_features(budget: int | None, seed: int) -> None:
         assert distance == pytest.approx(expected, abs=1e-6)
         if kept:
             np.testing.assert_array_equal(gallery.newest(slots[[row]])[0], kept[-1])
+
+
+def test_large_budgets_take_room_when_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gallery_module, "_AT_ONCE", 4)
+    monkeypatch.setattr(gallery_module, "_FIRST", 2)
+    rng, kept = np.random.default_rng(0), []
+    gallery = Gallery(7)
+    gallery.set_size(8)
+    slots = gallery.allocate(1)
+    probe = unit(rng, 1)
+    for _ in range(30):
+        feature = unit(rng, 1)
+        gallery.append(slots, feature)
+        kept = [*kept, feature[0]][-7:]
+        [distance] = gallery.distances(slots, probe, np.zeros(1, np.int64), np.zeros(1, np.int64))
+        assert distance == pytest.approx(min(1 - float(f @ probe[0]) for f in kept), abs=1e-6)
+        np.testing.assert_array_equal(gallery.newest(slots)[0], kept[-1])
+        assert len(gallery.features(int(slots[0]))) == len(kept)
+
+
+def test_budgets_beyond_any_track() -> None:
+    gallery, place = Gallery(10**20), np.zeros(1, np.int64)
+    gallery.set_size(8)
+    features = np.eye(8, dtype=np.float32)[:1]
+    gallery.append(gallery.allocate(1), features)
+    assert gallery.distances(place, features, place, place) == [0]
 
 
 def test_memory_is_reused() -> None:

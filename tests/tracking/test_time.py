@@ -230,6 +230,7 @@ def test_no_step_goes_on_for_ever() -> None:
 def test_steps_of_slow_sources() -> None:
     """Half a second is more than one frame of the paper, whatever the source calls a frame."""
     assert [TrackerSettings().at_rate(fps).nominal_fps for fps in (2, 5, 7, 10, 25)] == [16, 15, 7, 10, 25]
+    assert TrackerSettings().at_rate(5e-324).nominal_fps == 15
     assert TrackerSettings(nominal_fps=3).at_rate(2).nominal_fps == 3
     clock = FrameClock(TrackerSettings().at_rate(2))
     assert [clock.advance(time, looked=True) for time in (0.0, 0.5, 1.0)] == [1, 8, 8]

@@ -152,6 +152,25 @@ def test_what_cannot_work_is_refused(
     assert sorted(tmp_path.iterdir()) == before
 
 
+@pytest.mark.parametrize(
+    ("source", "picture"),
+    [
+        ("frames", "frames/1.png"),
+        ("frames/*.png", "frames/1.png"),
+        ("frames/%d.png", "frames/1.png"),
+        (".", "img1/1.png"),
+    ],
+)
+def test_no_picture_of_a_source_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, picture: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(picture).parent.mkdir()
+    Path(picture).write_bytes(b"a picture")
+    with pytest.raises(InputError, match=rf"`plot` {picture}: `source` reads this file"):
+        calibrate(source, plot=picture, overwrite=True)
+
+
 def test_the_command_prints_what_it_found(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, [str(recorded(tmp_path / "a.npz", threshold=0.3)), "--json"])
     assert done.exit_code == 0, done.output

@@ -111,6 +111,13 @@ def test_score(tmp_path: Path) -> None:
     assert set(scores) == {found[0].HOTA}
     with pytest.raises(InputError, match="`results` is missing"):
         score(tmp_path / "gt.txt")
+    for name in ("seq/gt/gt.txt", "results/seq.txt"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_text(ROWS)
+    (tmp_path / "link.csv").symlink_to(tmp_path / "results/seq.txt")
+    for name, key in (("seq/gt/gt.txt", "gt"), ("results/seq.txt", "results"), ("link.csv", "results")):
+        with pytest.raises(InputError, match=f"`csv` .*: `{key}` reads this file"):
+            score(tmp_path / "seq", tmp_path / "results", csv=tmp_path / name, overwrite=True)
 
 
 def test_models(tmp_path: Path, colour_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:

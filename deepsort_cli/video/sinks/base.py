@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, Any, Literal
 
 from deepsort_cli.core.errors import InputError, RunError
-from deepsort_cli.core.files import claim, permissions_of, temporary_beside, write_failure
+from deepsort_cli.core.files import behind_link, claim, permissions_of, temporary_beside, write_failure
 from deepsort_cli.core.regions import Counts
 from deepsort_cli.core.types import Frame, IntArray, Tracks
 from deepsort_cli.video.settings import OutputSettings
@@ -118,6 +118,8 @@ class Job:
 class TemporaryFile:
     """A file under a hidden name beside its final one, which it gets with `publish`; or under its final one at once.
 
+    A symbolic link stays, and the file that it leads to is written.
+
     Attributes:
         path: where to write.
         stream: the file itself, open as long as it is written, also where another library writes to `path`.
@@ -135,13 +137,13 @@ class TemporaryFile:
         """
         if final.exists() and not final.is_file():
             raise InputError(f"{final}: not a regular file; choose another name.")
-        self._final = final
-        self.path = final if in_place else temporary_beside(final)
+        self._shown, self._final = final, behind_link(final)
+        self.path = self._final if in_place else temporary_beside(self._final)
         try:
-            final.parent.mkdir(parents=True, exist_ok=True)
+            self._final.parent.mkdir(parents=True, exist_ok=True)
             mode = permissions_of(final)
             if in_place:
-                final.unlink(missing_ok=True)
+                self._final.unlink(missing_ok=True)
             self.stream: IO[bytes] = claim(self.path, mode)
         except OSError as error:
             raise write_error(final, error) from None
@@ -164,7 +166,7 @@ class TemporaryFile:
         except OSError as error:
             failure = failure or error
         if failure is not None:
-            raise write_error(self._final, failure) from None
+            raise write_error(self._shown, failure) from None
 
     def remove(self) -> None:
         self.stream.close()

@@ -70,7 +70,7 @@ class HeatmapSink(Sink):
             f"{self._title}: {number} track{'' if number == 1 else 's'}, {clock_text(self._last - self._began + usual)}"
         )
         try:
-            with atomic_path(self._path) as temporary:
+            with atomic_path(self._path, follow=True) as temporary:
                 _draw(temporary, title, heat, self._background.picture())
         except OSError as error:
             raise write_error(self._path, error, whole=True) from None

@@ -112,7 +112,7 @@ class LivesSink(Sink):
         if lives is None or not lives.frames:
             return
         try:
-            with atomic_path(self._path) as temporary:
+            with atomic_path(self._path, follow=True) as temporary:
                 self._finish(temporary, lives)
         except OSError as error:
             raise write_error(self._path, error, whole=True) from None

@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from deepsort_cli.core.files import claim
 from deepsort_cli.core.regions import Counts
 from deepsort_cli.core.streams import Behind
 from deepsort_cli.core.types import Frame, Tracks
@@ -79,6 +80,7 @@ class RotatingSink(Sink):
         *,
         replaces: bool,
         began: Callable[[Path], None],
+        modes: Mapping[Path, int | None] | None = None,
     ) -> None:
         """Prepare; the first part begins with the first frame.
 
@@ -87,15 +89,18 @@ class RotatingSink(Sink):
             open_part: makes the sink of a part; is told whether it is the first one.
             replaces: parts that are there already are replaced; else new ones get a number behind the time.
             began: takes the path of every part.
+            modes: permissions of parts that were there before, which new ones in their place get.
         """
         self._path, self._rotation, self._clock = path, rotation, clock
         self._open_part, self._began, self._replaces = open_part, began, replaces
         self._part: Sink | None = None
         self._part_path = path
+        self._modes: Mapping[Path, int | None] = modes or {}
         self._period = 0.0
         self._names: set[Path] = set()
         self._closed = False
         self._stack = contextlib.ExitStack()
+        self._stack.callback(self._remove_empty)
         self._finishing: Behind[Sink] = self._stack.enter_context(Behind(lambda sink: sink.close(), 2))
 
     def write(self, frame: Frame, tracks: Tracks, counts: Counts | None = None) -> None:
@@ -134,8 +139,18 @@ class RotatingSink(Sink):
         exact = self._rotation.seconds is None or (first and self._clock.is_live)
         self._part_path = self._name(self._clock.label(moment if exact else self._period))
         self._names.add(self._part_path)
+        if (mode := self._modes.get(self._part_path)) is not None:
+            with contextlib.suppress(OSError):  # told when the part itself cannot be written
+                claim(self._part_path, mode).close()  # the part takes its place, and so its permissions
         self._part = self._open_part(self._part_path, first)
         self._began(self._part_path)
+
+    def _remove_empty(self) -> None:
+        """Remove what stood in for parts that were not written, as where the disk was nearly full."""
+        for path in self._names & self._modes.keys():
+            with contextlib.suppress(OSError):
+                if not path.stat().st_size:
+                    path.unlink()
 
     def _name(self, label: str) -> Path:
         path, number = self._path.with_name(f"{self._path.stem}_{label}{self._path.suffix}"), 1

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from deepsort_cli.core.files import behind_link
 from deepsort_cli.core.regions import Counts
 from deepsort_cli.core.types import Frame, IntArray, Tracks
 from deepsort_cli.video.sinks.base import Say, Sink
@@ -40,7 +41,7 @@ def space_of(folder: Path) -> Space | None:
 
 def room_for(path: Path, size: int = 0) -> bool:
     """Whether so many bytes more beside `path` leave enough for text."""
-    space = space_of(path.parent)
+    space = space_of(behind_link(path).parent)
     return space is None or space.free - size >= min(RESERVE_BYTES, RESERVE_PART * space.total)
 
 

@@ -20,7 +20,7 @@ from deepsort_cli.video.settings import DemoSettings, SourceSettings
 from deepsort_cli.video.sources.base import Source, Warn, silent
 from deepsort_cli.video.sources.blank import BlankSource, RecordedSource
 from deepsort_cli.video.sources.demo import DemoSource, is_demo
-from deepsort_cli.video.sources.images import ImagesSource, images_of_pattern, natural_order
+from deepsort_cli.video.sources.images import ImagesSource, images_in, images_of_pattern, natural_order
 from deepsort_cli.video.sources.live import LiveSource, open_camera
 from deepsort_cli.video.sources.network import URL_SCHEMES, open_url
 from deepsort_cli.video.sources.pictures import IMAGE_SUFFIXES
@@ -38,6 +38,7 @@ __all__ = [
     "is_demo",
     "open_source",
     "path_of_url",
+    "pictures_of",
 ]
 
 
@@ -110,6 +111,11 @@ def _open_path(
             return open_folder(path, settings, pixels=pixels, frame_count=frame_count, warn=warn)
         if stat.S_ISCHR(found.st_mode):
             return open_camera(str(path), settings, warn)
+        if stat.S_ISFIFO(found.st_mode):
+            raise InputError(
+                f"`source` {path}: a pipe, which is read as standard input: write - in its place, and < {path} behind "
+                "the command."
+            )
         if path.suffix.lower() in IMAGE_SUFFIXES:
             return ImagesSource([path], settings, kind="image", name=path.stem, pixels=pixels, warn=warn)
         return open_video(path, settings, pixels=pixels, warn=warn)
@@ -119,7 +125,7 @@ def _open_path(
     if numbered is not None:
         raise InputError(f"`source` {spec}: no file has a number at this place.")
     if glob.has_magic(spec):
-        matches = [Path(match) for match in glob.glob(str(path), recursive=True)]  # noqa: PTH207 (absolute patterns)
+        matches = _matching(path)
         images = natural_order(match for match in matches if match.suffix.lower() in IMAGE_SUFFIXES)
         if not images:
             what = "matches no file" if not matches else f"none of the {len(matches)} files it matches is an image"
@@ -131,6 +137,20 @@ def _open_path(
         f"`source` {hide_secrets(spec)}: no such file or folder. Give a video, a folder of images, a camera number "
         "(0), a URL (rtsp://…), - for standard input, or demo."
     )
+
+
+def _matching(path: Path) -> list[Path]:
+    return [Path(match) for match in glob.glob(str(path), recursive=True)]  # noqa: PTH207 (absolute patterns)
+
+
+def pictures_of(spec: str) -> list[Path]:
+    """The pictures that a folder, a sequence, a numbered pattern or a glob stands for; none for other sources."""
+    path = at_home(spec)
+    if path.is_dir():
+        folders = [folder for folder in (path, path / "img1") if folder.is_dir()]
+        return [picture for folder in folders for picture in images_in(folder)]
+    numbered = images_of_pattern(spec)
+    return _matching(path) if numbered is None and glob.has_magic(spec) else numbered or []
 
 
 def _several(images: list[Path], settings: SourceSettings, *, pixels: bool, warn: Warn) -> ImagesSource:

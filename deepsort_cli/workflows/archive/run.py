@@ -220,7 +220,7 @@ class _Run:
             if item.done:
                 self._failures.pop(item.video.place, None)
                 self._results[item.number] = _result(self._folder, item, "skipped")
-        self._outlook = Outlook({item.number: item.size for item in to_do})
+        self._outlook = Outlook({item.number: item.size for item in to_do}, self._settings.input.max_frames)
         workers = min(workers, len(to_do)) if workers else len(to_do)
         self._tell_replaced([item for item in to_do if item.replaces])
         self._listener.happened(Planned(len(to_do), len(self._items) - len(to_do), workers))

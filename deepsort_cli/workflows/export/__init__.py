@@ -94,7 +94,8 @@ def run_export(settings: ExportCommandSettings, listener: Listener) -> Exported:
     model, info = load_model(checkpoint)
     if output.exists() and output.samefile(checkpoint):
         raise InputError(f"`output_path` {output}: this is the checkpoint itself. Choose another name.")
-    check_output_file(output, overwrite=settings.overwrite, key="output_path")
+    read = [] if wanted.metrics is None else [("export.metrics", wanted.metrics)]
+    check_output_file(output, overwrite=settings.overwrite, key="output_path", inputs=read)
     sizes = {name: getattr(wanted, name) or getattr(info.preprocess, name) for name in ("height", "width")}
     preprocess = info.preprocess.model_copy(update=sizes)
     stored = None if wanted.metrics is None else read_metrics(wanted.metrics)
@@ -106,7 +107,7 @@ def run_export(settings: ExportCommandSettings, listener: Listener) -> Exported:
             "checkpoint."
         )
     source = Source(checkpoint, model, info, preprocess, file_sha256(checkpoint))
-    with atomic_path(output) as temporary:
+    with atomic_path(output, follow=True) as temporary:
         done = _write(temporary, source, wanted, crops, stored, listener)
     for warning in done.warnings:
         listener.warn(warning)

@@ -61,7 +61,7 @@ def write_page(path: Path, page: Page, portraits: Portraits) -> None:
         RunError: it cannot be written.
     """
     try:
-        with atomic_open(path, private=True) as stream:
+        with atomic_open(path, private=True, follow=True) as stream:
             stream.write(render(page, portraits))
     except OSError as error:
         raise write_failure(path, error) from None

@@ -11,7 +11,7 @@ import numpy as np
 
 from deepsort_cli.core import Frame, InputError, Tracks
 from deepsort_cli.core.events import Listener
-from deepsort_cli.core.files import check_output_file, remove_abandoned
+from deepsort_cli.core.files import behind_link, check_output_file, remove_abandoned
 from deepsort_cli.core.looks import ENROLLED
 from deepsort_cli.core.streams import close_all
 from deepsort_cli.data.known import described
@@ -100,7 +100,7 @@ class Register:
             if other.key != PAGE and Path(getattr(output, other.field)).resolve() == path.resolve():
                 raise InputError(f"`{PAGE}` {path}: `{other.key}` writes the same file.")
         check_output_file(path, overwrite=output.overwrite, key=PAGE)
-        for left in remove_abandoned(path):
+        for left in remove_abandoned(behind_link(path)):
             self._listener.note(f"removed {left}, left behind by a run that was killed")
 
     def _enrol(self, root: Path, earlier: dict[str, np.ndarray]) -> None:

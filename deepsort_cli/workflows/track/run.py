@@ -39,6 +39,7 @@ from deepsort_cli.workflows.track.serve import Show, open_show
 from deepsort_cli.workflows.track.sources import (
     ground_truth,
     tell_misplaced,
+    tell_person_crops,
     tell_short_lives,
     wanted_sources,
 )
@@ -149,6 +150,7 @@ def run_track(
         ]
         tell_misplaced(settings.detections, parts.stored, sources[0], listener)
         tell_short_lives(parts, sources, listener)
+        tell_person_crops(sources, listener)
         tell(settings, parts, outputs, listener, kept=keep_rows or wants_scores)
         show = open_show(settings, sources, names, parts, regions.both, listener)
         if show is not None:

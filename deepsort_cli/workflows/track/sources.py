@@ -17,6 +17,7 @@ from deepsort_cli.core.box_tables import (
 from deepsort_cli.core.events import Listener
 from deepsort_cli.core.recording import check_times
 from deepsort_cli.core.truth_files import find_truth
+from deepsort_cli.data.layouts import FLAT_NAMES, recognise
 from deepsort_cli.perception.stored import StoredDetections
 from deepsort_cli.settings.track import TrackSettings
 from deepsort_cli.tracking.ages import Age
@@ -26,6 +27,8 @@ from deepsort_cli.video.sources.video import STDIN
 from deepsort_cli.workflows.track.parts import Parts
 
 NO_IMAGES = "{}: no images, so the camera's motion is not compensated (name them with `source`)."
+HIGHEST_CROP = 640
+"""Pixels; higher pictures are no crops of people that somebody would train with."""
 
 
 def wanted_sources(settings: TrackSettings) -> tuple[str | None, ...]:
@@ -138,6 +141,23 @@ def tell_short_lives(parts: Parts, sources: Sequence[Source], listener: Listener
                 f"{source.name}: `tracker.max_age` {parts.tracker.max_age} is shorter than the {apart:.3g} s between "
                 "two frames that are looked at, so no track outlives one. Raise it, or look more often "
                 "(`input.stride`, `detector.interval`)."
+            )
+
+
+def tell_person_crops(sources: Sequence[Source], listener: Listener) -> None:
+    """Say which sources seem to be folders of a Re-ID dataset: small upright pictures whose names say who is shown."""
+    for source in sources:
+        names = [path.name for path in source.files]
+        if source.kind != "images" or not 1.2 * source.width <= source.height <= HIGHEST_CROP or not source.width:
+            continue
+        layout = recognise(names)
+        people = [label.pid for name in names if (label := layout.label(name))]
+        told_apart = layout.name in FLAT_NAMES and len(people) >= 0.9 * len(names)
+        if told_apart and 1 < len(set(people)) < len(people):  # frame numbers would be as many as there are pictures
+            listener.warn(
+                f"{source.name}: looks like a Re-ID dataset, each picture a crop of one person ({names[0]}, "
+                f"{source.width}×{source.height}), but is tracked as the frames of one video. Such folders are for "
+                "deepsort scan, train and eval."
             )
 
 

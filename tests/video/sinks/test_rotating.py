@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import stat
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -18,12 +20,13 @@ from deepsort_cli.core.types import Frame
 from deepsort_cli.settings.track import TrackSettings
 from deepsort_cli.video.rotation import Rotation, parse_rotation
 from deepsort_cli.video.settings import DemoSettings, OutputSettings
-from deepsort_cli.video.sinks import CsvSink, JsonlSink, PartClock, RotatingSink, Sink, VideoSink
+from deepsort_cli.video.sinks import CsvSink, JsonlSink, PartClock, RotatingSink, Sink, VideoSink, space
 from deepsort_cli.workflows.track import Functions, run_track
 
 from ...workflows.track.helpers import Heard
 from .helpers import NAMES, frame_of, tracks_of
 
+PEOPLE = np.array([[20.0, 20, 60, 120, 0.9, 0]])
 HOUR = Rotation(seconds=3600)
 
 
@@ -267,3 +270,31 @@ class TestRun:
         run_track(settings, heard, Functions(lambda image: [[10, 10, 30, 50, 0.9]])).finish()
         assert [path.name for path in tmp_path.iterdir()] == ["o.csv"]
         assert any("each into one file" in warning for warning in heard.warnings)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")
+def test_parts_keep_the_permissions_of_those_that_they_replace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    outputs = {"save_csv": "out.csv", "save_jsonl": "out.jsonl", "save_video": "out.mkv", "save_heatmap": "out.png"}
+    settings = TrackSettings(
+        source=("demo",),
+        demo=DemoSettings(width=320, height=240, frames=30),
+        input={"fps": 10},
+        tracker={"n_init": 1},
+        reid={"model_path": "none"},
+        output=OutputSettings(rotate="1s", overwrite=True, **{key: tmp_path / name for key, name in outputs.items()}),
+    )
+    functions = Functions(lambda image: PEOPLE, None)
+    run_track(settings, Heard(), functions).finish()
+    parts = sorted(tmp_path.iterdir())
+    assert len(parts) == 3 * len(outputs)
+    for part in parts:
+        part.chmod(0o600)
+    (tmp_path / "out_00-00-09.csv").touch()  # of a longer recording
+    run_track(settings, Heard(), functions).finish()
+    assert sorted(tmp_path.iterdir()) == parts
+    assert {stat.S_IMODE(part.stat().st_mode) for part in parts} == {0o600}
+    assert all(part.stat().st_size for part in parts)
+    monkeypatch.setattr(space, "room_for", lambda path, size=0: False)
+    monkeypatch.setattr(space.WhileRoomSink.__init__, "__defaults__", (space.room_for,))
+    run_track(settings, Heard(), functions).finish()
+    assert sorted(tmp_path.iterdir()) == [part for part in parts if part.suffix != ".mkv"]

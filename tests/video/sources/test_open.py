@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -68,3 +69,10 @@ def test_paths_that_do_not_exist_or_hold_nothing(tmp_path: Path) -> None:
         opened(tmp_path)
     with pytest.raises(InputError, match="unknown kind of address"):
         opened("gopher://example.org/video")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no such files")
+def test_named_pipes_go_to_standard_input(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "camera.ts")
+    with pytest.raises(InputError, match="camera.ts: a pipe, which is read as standard input"):
+        opened(tmp_path / "camera.ts")

@@ -6,12 +6,14 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 
 from deepsort_cli.core import InputError
 from deepsort_cli.core.events import Listener
 from deepsort_cli.settings.track import TrackSettings
-from deepsort_cli.workflows.track import opening
+from deepsort_cli.workflows.track import Functions, opening, run_track
 from deepsort_cli.workflows.track.opening import open_all
 
 from .helpers import Heard
@@ -111,3 +113,43 @@ def test_a_missing_file_among_several(tmp_path: Path) -> None:
 
     with pytest.raises(InputError, match=r"one\.mp4.*\n.*two\.mp4"):
         deepsort.track(source=[tmp_path / "one.mp4", "demo", tmp_path / "two.mp4"], detector="hog", reid="none")
+
+
+MARKET = [f"{person:04}_c{camera}s1_00{person}_01.jpg" for person in (2, 7) for camera in (1, 2, 3)]
+CUHK03 = [f"{person:04}_c{camera}_f{person * 10:07}.jpg" for person in (2, 7) for camera in (1, 2, 3)]
+
+
+def warnings_of(folder: Path, names: list[str], width: int, height: int, source: str = "") -> list[str]:
+    """What is said of a source of such pictures before any is tracked."""
+    folder.mkdir(parents=True)
+    for name in names:
+        cv2.imwrite(str(folder / name), np.zeros((height, width, 3), np.uint8))
+    heard = Heard()
+    settings = TrackSettings(source=(source or str(folder),), reid={"model_path": "none"})
+    run_track(settings, heard, Functions(lambda image: np.empty((0, 6)), None)).close()
+    return [one for one in heard.warnings if "Re-ID dataset" in one]
+
+
+@pytest.mark.parametrize("names", [MARKET, CUHK03])
+def test_folders_of_person_crops_are_told_from_videos(names: list[str], tmp_path: Path) -> None:
+    [told] = warnings_of(tmp_path / "query", names, 64, 128)
+    assert "query: looks like a Re-ID dataset" in told
+    assert "scan, train and eval" in told
+    assert warnings_of(tmp_path / "other", names, 64, 128, str(tmp_path / "other" / "*.jpg"))
+
+
+@pytest.mark.parametrize(
+    ("names", "size"),
+    [
+        (MARKET, (640, 360)),
+        (CUHK03, (720, 1280)),
+        ([f"{number:06}.jpg" for number in range(1, 9)], (64, 128)),
+        ([f"frame_{number}.png" for number in range(8)], (240, 426)),
+        ([f"{number:04}_cam1.jpg" for number in range(8)], (240, 426)),
+        (["0001_c1_f0000000.jpg"], (64, 128)),
+    ],
+)
+def test_frames_of_videos_are_not_taken_for_person_crops(
+    names: list[str], size: tuple[int, int], tmp_path: Path
+) -> None:
+    assert not warnings_of(tmp_path / "frames", names, *size)

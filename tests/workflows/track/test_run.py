@@ -515,6 +515,27 @@ def test_what_is_no_source_is_refused_in_one_line(source: Any) -> None:
         track(source)
 
 
+def test_outputs_that_are_links_stay_links(tmp_path: Path) -> None:
+    names = ("save_txt", "save_csv", "save_summary", "save_heatmap", "save_video", "save_detections")
+    suffixes = {"save_heatmap": ".png", "save_video": ".mp4", "save_detections": ".npz", "save_summary": ".json"}
+    (tmp_path / "disk").mkdir()
+    links = {name: tmp_path / f"{name}{suffixes.get(name, '.txt')}" for name in names}
+    for link in links.values():
+        link.symlink_to(tmp_path / "disk" / link.name)
+        link.write_text("old")
+    settings = TrackSettings(
+        source=("demo",),
+        demo=DemoSettings(width=320, height=240, frames=4),
+        tracker=TrackerSettings(n_init=1),
+        reid=NO_REID,
+        output=OutputSettings(overwrite=True, **links),
+    )
+    people = np.array([[20.0, 20, 60, 120, 0.9, 0]])
+    run_track(settings, Listener(), Functions(lambda image: people, None)).finish()
+    assert all(link.is_symlink() and link.read_bytes() != b"old" for link in links.values())
+    assert len(list((tmp_path / "disk").iterdir())) == len(links)
+
+
 def test_no_output_takes_the_place_of_what_is_read(tmp_path: Path) -> None:
     """By whatever name both go, and of whichever source it is."""
     frames, stored, link = tmp_path / "frames", tmp_path / "det.txt", tmp_path / "link.txt"
