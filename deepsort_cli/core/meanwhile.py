@@ -7,6 +7,7 @@ first had set, and the program would keep that for ever.
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -21,9 +22,14 @@ class Meanwhile:
 
     def __init__(self, change: Callable[[], contextlib.AbstractContextManager[object]]) -> None:
         self._change = change
-        self._lock = threading.RLock()  # the garbage collector may end one block amid the beginning of another
+        self._renew_lock()
         self._inside = 0
         self._made = contextlib.ExitStack()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._renew_lock)  # a thread that had it is not there
+
+    def _renew_lock(self) -> None:
+        self._lock = threading.RLock()  # the garbage collector may end one block amid the beginning of another
 
     @contextlib.contextmanager
     def __call__(self) -> Iterator[None]:

@@ -385,6 +385,7 @@ def _map_panel(
         colour = colours(i if len(named) <= 10 else i / len(named))
         mark = markers[i % len(markers)]
         own, who = points[pids == pid], _who(evaluation, pid)
+        who = f" {who}" if who.startswith("_") else who  # a legend leaves out what begins with _
         axes.scatter(own[:, 0], own[:, 1], s=28, color=colour, marker=mark, lw=0, label=who)
     explained = 100 * variances[::-1] / max(float(variances.sum()), 1e-12)
     axes.set_xlabel(f"component 1 ({explained[0]:.0f} % of variance)")

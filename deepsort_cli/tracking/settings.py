@@ -44,8 +44,8 @@ SURE_ALIKE, SURE_UNLIKE = 0.9, 1.6
 
 SLOWEST, USUAL = 7.0, 15.0
 TIME_LAPSE = 1e-6
-"""Frames per second: slower sources than the first are given a nominal rate, the multiple of theirs that reaches the
-second."""
+"""Frames per second: sources slower than the first are given a nominal rate, the multiple of theirs that reaches the
+second, or the second itself where they are no faster than the third."""
 
 
 def _one_or_many(value: Any) -> Any:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import io
+import multiprocessing
+import os
 import threading
 import warnings
 from collections.abc import Iterator
@@ -37,6 +39,41 @@ def test_the_first_makes_the_change_and_the_last_undoes_it_however_they_overlap(
         raise ValueError("odd")
     second.__exit__(None, None, None)
     assert state == ["as before", "changed", "as before"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_process_that_was_forked_while_another_thread_made_a_change_does_not_wait_for_that_thread() -> None:
+    amid, go_on = threading.Event(), threading.Event()
+
+    @contextlib.contextmanager
+    def change() -> Iterator[None]:
+        if threading.current_thread() is other:
+            amid.set()
+            go_on.wait()
+        yield
+
+    changed = Meanwhile(change)
+
+    def enter() -> None:
+        with changed():
+            pass
+
+    other = threading.Thread(target=enter, daemon=True)
+    other.start()
+    amid.wait()
+    try:
+        child = multiprocessing.get_context("fork").Process(target=enter)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # newer Pythons warn of forks of programs with threads
+            child.start()
+        child.join(120)
+        ended = child.exitcode
+        child.kill()
+        child.join()
+        assert ended == 0
+    finally:
+        go_on.set()
+        other.join()
 
 
 def test_pillow_warnings_stay_away_and_filters_are_as_before() -> None:

@@ -138,7 +138,7 @@ def test_page_is_well_formed_and_self_contained(make_evaluation: MakeEvaluation,
 
 def test_people_are_called_by_their_names(tmp_path: Path) -> None:
     """Where their folders have names; the numbers made of them mean nothing to anybody."""
-    names = ["Ann", "<b>Bob</b>", "日本", "a name that is far too long for a plot", "0007"]
+    names = ["_Ann", "<b>Bob</b>", "日本", "a name that is far too long for a plot", "0007"]
     pids = [number_name(name) for name in names[:4]] + [7]
     sets = []
     for part, camera in (("query", 1), ("gallery", 2)):
@@ -150,17 +150,19 @@ def test_people_are_called_by_their_names(tmp_path: Path) -> None:
     found = evaluate(prepare(*sets), np.eye(5), turned, EvaluationSettings())
     folder = write(found, tmp_path / "results")
     identities = {row["pid"]: row["name"] for row in rows_of(folder / "csv/per_identity_ap.csv")}
-    assert set(identities.values()) == {"Ann", "<b>Bob<∕b>", "日本", names[3], ""}
+    assert set(identities.values()) == {"_Ann", "<b>Bob<∕b>", "日本", names[3], ""}
     assert identities["7"] == ""
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert "&lt;b&gt;Bob&lt;∕b&gt;</td>" in page
-    assert "<br>Ann<" in page
+    assert "<br>_Ann<" in page
     assert str(pids[0]) not in page
-    assert "the worst first: <b>Bob<∕b>, Ann." in " ".join((folder / "summary.txt").read_text("utf-8").split())
+    assert "the worst first: _Ann, <b>Bob<∕b>." in " ".join((folder / "summary.txt").read_text("utf-8").split())
     [axes] = plots._identities([("", found)], plots.LIGHT).axes
     drawn = [tick.get_text() for tick in axes.get_yticklabels()]
-    assert drawn[:2] == ["<b>Bob<∕b>", "Ann"]
+    assert drawn[:2] == ["_Ann", "<b>Bob<∕b>"]
     assert set(drawn[2:]) == {"7", "a name that is …", str(pids[2])}, "the font has no letters for one"
+    [legend] = plots._embedding_map([("", found)], plots.LIGHT).legends
+    assert " _Ann" in [one.get_text() for one in legend.get_texts()], "Matplotlib leaves out what begins with _"
 
 
 def test_no_plots_no_pictures(make_evaluation: MakeEvaluation, tmp_path: Path) -> None:

@@ -63,3 +63,17 @@ def test_more_frames_than_there_are_change_nothing(clock: Clock) -> None:
     clock.now += 6
     outlook.at(1, 300, 600)
     assert outlook.left() == pytest.approx(12)
+
+
+def test_videos_known_in_any_order_weigh_as_they_were_told(clock: Clock) -> None:
+    outlook = Outlook({1: 1000, 2: 100, 3: 400, 4: 5000}, 60, now=clock)
+    outlook.at(1, 10, 10)  # a hundredth of a frame per byte
+    outlook.at(3, 20, 20)  # a twentieth: so 5 frames and 60 of the others
+    clock.now += 6
+    assert outlook.left() == pytest.approx(6 * 65 / 30)
+    outlook.at(2, 2, 4)
+    assert outlook.left() == pytest.approx(6 * 62 / 32)
+    outlook.ended(4)
+    assert outlook.left() == pytest.approx(6 * 2 / 92)
+    outlook.ended(2)
+    assert outlook.left() == pytest.approx(0)
