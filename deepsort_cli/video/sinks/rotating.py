@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -100,7 +101,7 @@ class RotatingSink(Sink):
         self._names: set[Path] = set()
         self._closed = False
         self._stack = contextlib.ExitStack()
-        self._stack.callback(self._remove_empty)
+        self._stack.callback(self._remove_unwritten)
         self._finishing: Behind[Sink] = self._stack.enter_context(Behind(lambda sink: sink.close(), 2))
 
     def write(self, frame: Frame, tracks: Tracks, counts: Counts | None = None) -> None:
@@ -142,14 +143,16 @@ class RotatingSink(Sink):
         if (mode := self._modes.get(self._part_path)) is not None:
             with contextlib.suppress(OSError):  # told when the part itself cannot be written
                 claim(self._part_path, mode).close()  # the part takes its place, and so its permissions
+                os.utime(self._part_path, (0, 0))  # by which it is told from a part without a row
         self._part = self._open_part(self._part_path, first)
         self._began(self._part_path)
 
-    def _remove_empty(self) -> None:
+    def _remove_unwritten(self) -> None:
         """Remove what stood in for parts that were not written, as where the disk was nearly full."""
         for path in self._names & self._modes.keys():
             with contextlib.suppress(OSError):
-                if not path.stat().st_size:
+                found = path.stat()
+                if not found.st_size and not found.st_mtime:
                     path.unlink()
 
     def _name(self, label: str) -> Path:

@@ -298,3 +298,25 @@ def test_parts_keep_the_permissions_of_those_that_they_replace(tmp_path: Path, m
     monkeypatch.setattr(space.WhileRoomSink.__init__, "__defaults__", (space.room_for,))
     run_track(settings, Heard(), functions).finish()
     assert sorted(tmp_path.iterdir()) == [part for part in parts if part.suffix != ".mkv"]
+
+
+def test_parts_without_a_row_are_replaced_as_well(tmp_path: Path) -> None:
+    seen: list[int] = []
+
+    def leaves(image: object) -> np.ndarray:
+        seen.append(1)
+        return PEOPLE if len(seen) < 8 else PEOPLE[:0]
+
+    settings = TrackSettings(
+        source=("demo",),
+        demo=DemoSettings(width=320, height=240, frames=30),
+        input={"fps": 10},
+        tracker={"n_init": 1, "max_age": 1},
+        reid={"model_path": "none"},
+        output=OutputSettings(rotate="1s", overwrite=True, save_txt=tmp_path / "out.txt"),
+    )
+    for _ in range(2):
+        seen.clear()
+        run_track(settings, Heard(), Functions(leaves, None)).finish()
+        parts = sorted(tmp_path.iterdir())
+        assert [bool(part.stat().st_size) for part in parts] == [True, False, False]

@@ -144,10 +144,10 @@ run = deepsort.track(
 )
 frames = iter(run)
 if sys.argv[1] == "thread":
-    threading.Thread(target=lambda: [time.sleep(0.01) for _ in frames], daemon=True).start()
-    while run._together.current is None:
-        time.sleep(0.05)
-    time.sleep(0.5)
+    seen = []
+    threading.Thread(target=lambda: [seen.append(time.sleep(0.01)) for _ in frames], daemon=True).start()
+    while len(seen) < 5:
+        time.sleep(0.01)
 else:
     for _ in range(5):
         next(frames)
