@@ -210,7 +210,7 @@ class Loader:
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         with unreachable_by_endings():  # starts the worker processes
             self._batches = iter(self.loader)
-            for process in getattr(self._batches, "_workers", ()):
+            for process in getattr(self._batches, "_workers", ()):  # none where there are no workers
                 killed_with_program(process)
         try:
             for images, classes in self._batches:

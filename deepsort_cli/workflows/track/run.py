@@ -380,9 +380,11 @@ class Run:
             InputError: an output names a file in the working folder, which is another one now.
         """
         here = _working_folder()
+        if here == self._folder:
+            return
         for output in asked_for(self._settings.output):
             path = Path(getattr(self._settings.output, output.field))
-            if here != self._folder and not path.is_absolute() and path != STDOUT:
+            if not path.is_absolute() and path != STDOUT:
                 raise InputError(
                     f"`{output.key}` {path}: the working folder was {self._folder} when this was checked, and is "
                     f"{here} now. Give the whole path."

@@ -147,9 +147,10 @@ def tell_short_lives(parts: Parts, sources: Sequence[Source], listener: Listener
 def tell_person_crops(sources: Sequence[Source], listener: Listener) -> None:
     """Say which sources seem to be folders of a Re-ID dataset: small upright pictures whose names say who is shown."""
     for source in sources:
-        names = [path.name for path in source.files]
-        if source.kind != "images" or not 1.2 * source.width <= source.height <= HIGHEST_CROP or not source.width:
+        upright = 0 < 1.2 * source.width <= source.height
+        if source.kind != "images" or not upright or source.height > HIGHEST_CROP:
             continue
+        names = [path.name for path in source.files]
         layout = recognise(names)
         people = [label.pid for name in names if (label := layout.label(name))]
         told_apart = layout.name in FLAT_NAMES and len(people) >= 0.9 * len(names)
