@@ -129,7 +129,6 @@ class LiveSource(Source):
         self._start()
         while not self._has_enough() and (taken := self._take()) is not None:
             image, moment, arrived = taken
-            self._given += 1
             yield Frame(self._given - 1, image, moment, arrived=arrived)
 
     def wait(self) -> None:
@@ -178,7 +177,9 @@ class LiveSource(Source):
                 self._changed.notify_all()
 
     def _reconnect(self) -> Shot | None:
-        """The first frame after a lost connection; None when stopped meanwhile, or when it was a recording's end."""
+        """The first frame after a lost connection; None when no more are wanted, or when it was a recording's end."""
+        if self._has_enough():
+            return None
         attempts, delay = self.settings.reconnect_attempts, self.settings.reconnect_delay
         before = self._reader
         before.close()
@@ -250,6 +251,7 @@ class LiveSource(Source):
                 self._changed.notify_all()
             image = shot()
             if image is not None:
+                self._given += 1
                 return self._fit(image, aspect), moment, arrived
 
 

@@ -89,7 +89,7 @@ def test_all_frames_have_the_size_that_was_told(cameras: Callable[..., list[Any]
 
 
 def test_a_lost_camera_is_found_again(cameras: Callable[..., list[Any]]) -> None:
-    first, second = FakeCapture([1, 2]), FakeCapture([3, 4])
+    first, second = FakeCapture([1, 2]), FakeCapture(itertools.count(3))
     asked = cameras(first, FakeCapture([], opens=False), second)
     messages: list[str] = []
     settings = SourceSettings(newest=False, max_frames=4, **FAST)
@@ -102,6 +102,26 @@ def test_a_lost_camera_is_found_again(cameras: Callable[..., list[Any]]) -> None
         (False, True, False),
         (False, False, True),
     ]
+
+
+def test_a_camera_lost_after_the_last_frame_that_is_wanted_is_not_told_of(cameras: Callable[..., list[Any]]) -> None:
+    had = threading.Event()
+
+    class UntilHad(FakeCapture):
+        def read(self) -> tuple[bool, np.ndarray | None]:
+            if self.reads == 2:
+                assert had.wait(150)
+            return super().read()
+
+    asked = cameras(UntilHad([1, 2]))
+    told: list[str] = []
+    with open_source("0", SourceSettings(newest=False, max_frames=2, **FAST), DEMO, warn=told.append) as source:
+        for frame in source:
+            if frame.index == 1:
+                had.set()
+                source._thread.join(timeout=150)
+                assert not source._thread.is_alive()
+    assert (told, len(asked)) == ([], 1)
 
 
 @pytest.mark.parametrize(("longest", "pauses"), [(10.0, ["0.001", "0.002", "0.004"]), (0.0005, ["0.001"] * 3)])
