@@ -89,12 +89,12 @@ class Webhooks:
         if self._thread.is_alive():
             self._thread.join(farewell + 0.5)  # it may wait for an answer: then nobody knows whether that arrived
         self._session.close()
-        untaken, missed = self._log.after(self._read)  # while it waited for an answer
-        lost = self.dropped + len(self._waiting) + len(untaken) + missed
+        delivered = self.delivered  # its thread may still be at work
+        lost = self._log.last - delivered
         if lost:
-            self._warn(f"{KEY} {self._shown}: {counted(self.delivered, 'event')} arrived, {lost:,} did not.")
-        elif self.delivered:
-            self._note(f"{counted(self.delivered, 'event')} arrived at {self._shown}")
+            self._warn(f"{KEY} {self._shown}: {counted(delivered, 'event')} arrived, {lost:,} did not.")
+        elif delivered:
+            self._note(f"{counted(delivered, 'event')} arrived at {self._shown}")
 
     def _run(self) -> None:
         while True:

@@ -6,14 +6,15 @@ import http.server
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
 
 from deepsort_cli.core.errors import InputError
 from deepsort_cli.serving import webhooks
-from deepsort_cli.serving.events import Comings, EventLog
+from deepsort_cli.serving.events import Comings, Event, EventLog
 from deepsort_cli.serving.webhooks import Webhooks, check_url
 
 from .site import tracks_of
@@ -140,9 +141,25 @@ def test_a_receiver_that_is_away_holds_up_nobody_and_the_oldest_give_way(
     texts = " ".join(said.warnings)
     assert "trying again" in texts
     assert hooks.dropped > 0
-    assert hooks.dropped + len(hooks._waiting) == hooks._log.last
     assert f"0 events arrived, {hooks._log.last} did not" in texts
     assert "geheim" not in texts
+
+
+def test_all_events_are_counted_while_some_are_being_taken_over(receiver: Receiver, said: Said) -> None:
+    may = threading.Event()
+
+    class Slow(deque[Event]):
+        def extend(self, events: Iterable[Event]) -> None:
+            assert may.wait(150)
+            super().extend(events)
+
+    hooks, door = make(receiver.url, said)
+    hooks._waiting = Slow()
+    door.see(1.0, tracks_of([1, 2, 3]), None)
+    until(lambda: hooks._read)
+    hooks.close(farewell=0)
+    may.set()
+    assert "0 events arrived, 3 did not" in said.warnings[-1]
 
 
 def test_the_end_posts_what_still_waits(receiver: Receiver, said: Said) -> None:
