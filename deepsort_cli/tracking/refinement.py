@@ -91,11 +91,13 @@ def refine_file(
     evidence: Evidence | None = None,
     *,
     overwrite: bool = False,
+    warn: Callable[[str], None] = lambda _: None,
 ) -> Refinement:
     """Refine a MOTChallenge result file into another one; with `overwrite` it may be the same.
 
     Args:
         evidence: what linking goes by; needed for it.
+        warn: told when no track is long enough to be kept.
 
     Raises:
         InputError: it cannot be read, an id occurs twice in a frame, nothing is asked for, `output` exists, or the
@@ -123,6 +125,8 @@ def refine_file(
         table[:, 1], linking = link(table, evidence.of(boxes), evidence.options)
         new = int(table[:, 1].max(initial=-1)) + 1 - len(ids)
         ids = (*ids, *range(ids[-1] + 1, ids[-1] + 1 + new)) if new > 0 else ids
+    if (remark := all_too_short(table, settings.min_length)) is not None:
+        warn(remark)
     kept = drop_short(table, settings.min_length)
     refined = refine(table, settings)
     columns = table.shape[1]
@@ -161,6 +165,17 @@ def drop_short(table: FloatArray, min_length: int) -> FloatArray:
     """The rows of tracks that have at least `min_length` rows."""
     _, track, counts = np.unique(table[:, 1], return_inverse=True, return_counts=True)
     return table[counts[track] >= min_length]
+
+
+def all_too_short(table: FloatArray, min_length: int) -> str | None:
+    """What is to be said where `drop_short` leaves none of the tracks; None where it leaves some or there are none."""
+    counts = np.unique(table[:, 1], return_counts=True)[1]
+    if not len(counts) or (longest := counts.max()) >= min_length:
+        return None
+    return (
+        f"`refinement.min_length`={min_length}: no track has boxes in so many frames, so all are dropped. The longest "
+        f"has them in {longest:,}."
+    )
 
 
 def interpolate(table: FloatArray, method: Literal["linear", "gaussian"], max_gap: int = 20) -> FloatArray:

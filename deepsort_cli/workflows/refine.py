@@ -73,7 +73,8 @@ def run_refine(settings: RefineSettings, listener: Listener) -> Refinement:
             f"`output` is missing. Name the file to write, for example `output`={results.stem}_refined.txt."
         )
     evidence = _evidence(settings, looks, listener) if settings.refinement.link else None
-    done = refine_file(results, settings.output, settings.refinement, evidence, overwrite=settings.overwrite)
+    refinement, overwrite = settings.refinement, settings.overwrite
+    done = refine_file(results, settings.output, refinement, evidence, overwrite=overwrite, warn=listener.warn)
     if done.linking is not None:
         listener.note(str(done.linking))
     listener.note(

@@ -12,6 +12,7 @@ import numpy as np
 
 from deepsort_cli.core import Frame, Tracks
 from deepsort_cli.core.box_tables import BoxTable
+from deepsort_cli.core.counted import counted
 from deepsort_cli.core.events import Listener
 from deepsort_cli.core.looks import Features
 from deepsort_cli.core.mot import Comparison
@@ -25,7 +26,7 @@ from deepsort_cli.serving.hub import HubSink
 from deepsort_cli.settings.track import TrackSettings
 from deepsort_cli.tracking.counting import RegionCounter
 from deepsort_cli.tracking.linking import Known, Linking, link
-from deepsort_cli.tracking.refinement import refine
+from deepsort_cli.tracking.refinement import all_too_short, refine
 from deepsort_cli.video.outputs import Outputs, Sinks, needs_pixels
 from deepsort_cli.video.sinks import ComparisonSink, RowsSink, Sink
 from deepsort_cli.video.sources import Source
@@ -210,8 +211,14 @@ class OneSource:
 
     def _refine(self, table: FloatArray) -> FloatArray:
         """The rows of tables, refined."""
-        refined = refine(table, self._settings.refinement)
-        self._refined = len(np.unique(refined[:, 1]))
+        settings = self._settings.refinement
+        refined = refine(table, settings)
+        before, self._refined = (len(np.unique(rows[:, 1])) for rows in (table, refined))
+        if (remark := all_too_short(table, settings.min_length)) is not None:
+            self._listener.warn(f"{self.task.name}: {remark}")
+        elif before > self._refined:
+            dropped = f"{before - self._refined:,} of {counted(before, 'track')}"
+            self._listener.note(f"{self.task.name}: dropped {dropped}, in fewer than {settings.min_length:,} frames")
         return refined
 
     def _link(

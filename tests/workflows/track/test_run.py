@@ -227,6 +227,32 @@ class TestLoop:
         assert run.table()["frame"].tolist() == list(range(3, 31))
         assert np.isnan(run.table()["score"]).sum() == 3
 
+    @pytest.mark.parametrize(
+        ("least", "notes", "warnings"),
+        [
+            (10, ["demo: dropped 1 of 2 tracks, in fewer than 10 frames"], []),
+            (
+                29,
+                [],
+                [
+                    "demo: `refinement.min_length`=29: no track has boxes in so many frames, so all are dropped. The "
+                    "longest has them in 28."
+                ],
+            ),
+        ],
+    )
+    def test_tracks_that_are_dropped_as_too_short_are_told(
+        self, least: int, notes: list[str], warnings: list[str]
+    ) -> None:
+        """Somebody else is there in frames 1 to 9."""
+        heard, other = Heard(), [20.0, 60.0, 50.0, 160.0, 0.9]
+        answers = iter([[*STANDING, other] if number <= 9 else STANDING for number in range(1, 31)])
+        looks = {"detect": lambda image: next(answers), "embed": lambda image, boxes: np.ones((len(boxes), 4))}
+        run = made(**looks, refinement=RefinementSettings(min_length=least), listener=heard).finish()
+        assert len(set(run.table()["id"].tolist())) == len(notes)
+        assert [note for note in heard.notes if "dropped" in note] == notes
+        assert [warning for warning in heard.warnings if "min_length" in warning] == warnings
+
     def test_a_run_nobody_iterated_lets_its_sources_go(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(live, "open_capture", lambda target: FakeCamera(1000, delay=0.01))
         run = made("0")
