@@ -6,9 +6,8 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from rich.markup import escape
-
 from deepsort_cli.cli.console import Reporter
+from deepsort_cli.cli.encoding import literal
 from deepsort_cli.cli.listeners import Bars
 from deepsort_cli.cli.wording import worded
 from deepsort_cli.core.counted import counted
@@ -106,8 +105,8 @@ class _Screen(Bars):
             return
         if event.worker not in self._lines:
             self._lines[event.worker] = self._live.add_task("", total=None, counters="")
-        name = escape(_shortened(event.place)) if event.place else "[dim]waits[/dim]"
-        where = f"{escape(event.node)} " if event.node else ""
+        name = literal(_shortened(event.place)) if event.place else "[dim]waits[/dim]"
+        where = f"{literal(event.node)} " if event.node else ""
         counters = f"{event.frames:,}" + (f"/{event.total:,}" if event.total else "") + " frames" if event.place else ""
         total = event.total if event.place else 1
         line = self._lines[event.worker]
@@ -144,14 +143,14 @@ def _table(archive: Archive, dry: bool) -> Any:
     results = archive.results
     counts = {state: sum(result.state == state for result in results) for state in STATES}
     title = ", ".join(f"{count:,} {state}" for state, count in counts.items() if count)
-    table = Table(title=f"{escape(str(archive.folder))}: {title}", title_justify="left")
+    table = Table(title=f"{literal(str(archive.folder))}: {title}", title_justify="left")
     for heading in ("video", "", "frames", "people", "why"):
         table.add_column(heading, justify="right" if heading in ("frames", "people") else "left", overflow="fold")
     shown = sorted(results, key=lambda result: result.state != "failed")
     for result in shown if dry else shown[:ROWS]:
         numbers = ["" if value is None else f"{value:,}" for value in (result.frames, result.people)]
         state = f"[{STATES[result.state]}]{result.state}[/]" if result.state in STATES else result.state
-        table.add_row(escape(result.place), state, *numbers, escape(worded(result.reason)))
+        table.add_row(literal(result.place), state, *numbers, literal(worded(result.reason)))
     if not dry and len(shown) > ROWS:
         table.add_row(f"… and {len(shown) - ROWS:,} more", "", "", "", "all are in the index")
     return table

@@ -58,14 +58,15 @@ def calibrate(
 
 
 def _table(done: Calibration) -> Any:
-    from rich.markup import escape
     from rich.table import Table
+
+    from deepsort_cli.cli.encoding import literal
 
     found, looks = done.threshold, done.looks
     own = "none" if done.own is None else f"{done.own:g}"
-    table = Table(title=escape(", ".join(done.sources)), title_justify="left", show_header=False)
+    table = Table(title=literal(", ".join(done.sources)), title_justify="left", show_header=False)
     table.add_row("threshold", f"[bold]{found.value:.3f}[/bold] (95 % interval {found.low:.3f} to {found.high:.3f})")
-    table.add_row("the model's own", f"{own} ({escape(done.model or 'unknown model')})")
+    table.add_row("the model's own", f"{own} ({literal(done.model or 'unknown model')})")
     accepted = f"{100 * done.accepted:.0f} % below"
     table.add_row("one person", f"{looks.num_same:,} comparisons in {looks.tracklets} tracklets, {accepted}")
     table.add_row("two people", f"{looks.num_different:,} comparisons of {len(looks.couples):,} couples, 1 % below")

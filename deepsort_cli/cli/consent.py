@@ -7,9 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.markup import escape
-
 from deepsort_cli.cli.console import Reporter
+from deepsort_cli.cli.encoding import literal
 from deepsort_cli.core.errors import DeepsortError
 
 if TYPE_CHECKING:
@@ -60,7 +59,7 @@ def _wanted(model: CatalogueModel, report: Reporter) -> bool | None:
     """What is answered; None where somebody would rather not, with Ctrl-D."""
     report.console.print(
         f"No detector is named. [bold]{model.name}[/bold] finds far more people than the built-in hog: "
-        f"{escape(model.title)}.\n{model.megabytes}, weights under {model.licence}, from {escape(model.address)}"
+        f"{literal(model.title)}.\n{model.megabytes}, weights under {model.licence}, from {literal(model.address)}"
     )
     try:
         answer = report.console.input("Fetch it once and use it from now on? [bold]\\[Y/n][/bold] ")

@@ -13,10 +13,9 @@ from typing import Any
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.panel import Panel
 
-from deepsort_cli.cli.encoding import leave_stdout, shown, shows
+from deepsort_cli.cli.encoding import harmless, leave_stdout, literal, shown, shows
 from deepsort_cli.cli.wording import worded
 from deepsort_cli.core.errors import DeepsortError, InputError, RunError
 from deepsort_cli.core.urls import hide_in
@@ -92,7 +91,7 @@ class Reporter:
 
 
 def write(text: str) -> None:
-    """Print text on stdout at once.
+    """Print text on stdout at once; at a terminal without what would change more than the text.
 
     Raises:
         RunError: stdout takes no more, as on a full disk.
@@ -101,7 +100,7 @@ def write(text: str) -> None:
     if sys.stdout is None:
         raise RunError("the result has nowhere to go: standard output is closed.")
     with writing():
-        print(text, flush=True)
+        print(harmless(text) if sys.stdout.isatty() else text, flush=True)
 
 
 @contextlib.contextmanager
@@ -190,4 +189,4 @@ def _show_error(message: str) -> None:
 
 def _safe(message: str) -> str:
     """A message as it may be shown: with flags for keys, no secrets, what stderr can show, no markup of its own."""
-    return escape(shown(hide_in(worded(message)), sys.stderr))
+    return literal(shown(hide_in(worded(message)), sys.stderr))

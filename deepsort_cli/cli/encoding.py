@@ -5,8 +5,13 @@ from __future__ import annotations
 import codecs
 import contextlib
 import os
+import re
 import sys
 from typing import Any, TextIO
+
+from rich.markup import escape
+
+from deepsort_cli.core.files import printable
 
 HANDLER = "deepsort-plain"
 """Name of the error handler for characters that a stream's encoding lacks."""
@@ -20,6 +25,9 @@ PLAIN = {
 
 _LINES = {"─": "-", "━": "-", "╌": "-", "│": "|", "┃": "|", "╎": "|"}
 """Parts of frames and bars; every other sign of that block is a corner or a crossing."""
+
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]+")
+"""What a terminal obeys instead of showing it, line ends and tabs aside: colours, the cursor, other directions."""
 
 
 def plain(character: str) -> str:
@@ -99,3 +107,13 @@ def leave_stdout() -> None:
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, sys.stdout.fileno())
         os.close(null)
+
+
+def harmless(text: str) -> str:
+    """The text with control characters escaped: names of files, people, classes and models may hold anything."""
+    return _CONTROLS.sub(lambda match: printable(match[0]), text)
+
+
+def literal(text: str) -> str:
+    """The text as rich shows it, without markup and control characters of its own."""
+    return escape(harmless(text))

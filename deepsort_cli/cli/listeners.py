@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from deepsort_cli.cli.console import Reporter
+from deepsort_cli.cli.encoding import literal
 from deepsort_cli.core.events import Listener
 
 Display = TypeVar("Display", bound="Told")
@@ -57,7 +58,7 @@ class Bars(Told):
             self.bars = Progress(*self.columns(), console=self.report.console, transient=True)
             self.bars.start()
         if stage not in self.tasks:
-            self.tasks[stage] = self.bars.add_task(stage, total=total)
+            self.tasks[stage] = self.bars.add_task(literal(stage), total=total)
         self.bars.update(self.tasks[stage], completed=done, total=total)
 
 
@@ -88,4 +89,4 @@ class Status(Told):
 
     def progress(self, stage: str, done: int, total: int | None) -> None:
         if self.status is not None:
-            self.status.update(f"{stage}: {done:,}" + (f" of {total:,}" if total is not None else ""))
+            self.status.update(f"{literal(stage)}: {done:,}" + (f" of {total:,}" if total is not None else ""))

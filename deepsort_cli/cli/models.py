@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.markup import escape
 from typer.core import TyperGroup
 
 from deepsort_cli.cli import USAGE_ERROR, without_switch_types
 from deepsort_cli.cli.console import Reporter
+from deepsort_cli.cli.encoding import literal
 from deepsort_cli.cli.options import AllShown, Json, Quiet, command_app, examples, flag_elsewhere
 from deepsort_cli.cli.wording import Spelling, speak
 
@@ -84,7 +84,7 @@ def models(ctx: typer.Context, json: Json = False, all_shown: AllShown = False) 
     report.result(described)
     held = [model for model in described if model["state"] == "cached"]
     size = f"{sum(model['bytes'] for model in held) / 1e6:.1f} MB" if held else "empty"
-    report.table(_table(described), f"cache: {escape(str(cache_folder()))} ({size})")
+    report.table(_table(described), f"cache: {literal(str(cache_folder()))} ({size})")
     if not any(model["name"] == DEFAULT_DETECTOR for model in held):
         report.table(f"get the usual detector: deepsort models download {DEFAULT_DETECTOR}")
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.markup import escape
 
+from deepsort_cli.cli.encoding import literal
 from deepsort_cli.cli.options import Flags, command_app, examples
 from deepsort_cli.core.counted import counted
 from deepsort_cli.settings.people import PeopleSettings
@@ -65,7 +65,7 @@ def _about(done: PeopleDone) -> str:
     shown = len(done.people)
     of = "" if shown == done.left else f"{shown:,} of "
     people = f"{of}{counted(done.left, 'person', 'people')}"
-    return escape(f"{people}, features of {done.model}, written {_local(done.updated)}")
+    return literal(f"{people}, features of {done.model}, written {_local(done.updated)}")
 
 
 def _table(done: PeopleDone) -> Any:
@@ -80,12 +80,12 @@ def _table(done: PeopleDone) -> Any:
         looks = f"{one['looks']:,}" + (f" ({one['enrolled']} enrolled)" if one["enrolled"] else "")
         table.add_row(
             str(one["person"]),
-            escape(one["name"]),
+            literal(one["name"]),
             _local(one["last"]),
             _local(one["first"]),
             f"{one['tracks']:,}",
             looks,
-            escape(", ".join(one["cameras"])),
+            literal(", ".join(one["cameras"])),
         )
     return table
 

@@ -65,8 +65,9 @@ def refine(
 
 def _table(people: list[KnownPerson]) -> Any:
     from rich import box
-    from rich.markup import escape
     from rich.table import Table
+
+    from deepsort_cli.cli.encoding import literal
 
     named = any(person.name for person in people)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
@@ -74,8 +75,8 @@ def _table(people: list[KnownPerson]) -> Any:
         table.add_column(heading, justify="right" if heading.endswith("s") and heading != "tracks" else "left")
     for person in people[:MOST_SHOWN]:
         tracks = "; ".join(f"{name}: {', '.join(map(str, ids))}" for name, ids in person.tracks.items())
-        name = (escape(person.name),) if named else ()
-        table.add_row(str(person.person), *name, f"{person.first:.1f}", f"{person.last:.1f}", escape(tracks))
+        name = (literal(person.name),) if named else ()
+        table.add_row(str(person.person), *name, f"{person.first:.1f}", f"{person.last:.1f}", literal(tracks))
     if len(people) > MOST_SHOWN:
         table.caption = f"… and {len(people) - MOST_SHOWN} more (--json has all)"
     return table

@@ -57,16 +57,16 @@ def scan(
 
 def _report(result: ScanResult, findings: Sequence[Finding], verbose: bool) -> Iterator[RenderableType]:
     """The report of a scan, from the whole to the detail."""
-    from rich.markup import escape
     from rich.padding import Padding
     from rich.table import Table
 
+    from deepsort_cli.cli.encoding import literal
     from deepsort_cli.core.files import printable
     from deepsort_cli.data.finding import count_reasons
     from deepsort_cli.data.summary import summarise_parts
 
     when = f"remembered from {result.created}" if result.from_cache else f"scanned in {result.seconds:.1f} s"
-    yield f"[bold]{escape(printable(str(result.root)))}[/bold]"
+    yield f"[bold]{literal(printable(str(result.root)))}[/bold]"
     yield f"[dim]{when}, fingerprint {result.fingerprint[:12]}[/dim]"
     rows = summarise_parts(result)
     heads = {"junk": "pid −1", "distractors": "pid 0"}
@@ -78,7 +78,7 @@ def _report(result: ScanResult, findings: Sequence[Finding], verbose: bool) -> I
         table.add_column(name, justify="right")
     for row in rows:
         table.add_row(
-            escape(printable(row.folder or result.root.resolve().name)),
+            literal(printable(row.folder or result.root.resolve().name)),
             row.layout,
             f"{row.identities:,}",
             f"{row.images:,}",
@@ -101,11 +101,11 @@ def _report(result: ScanResult, findings: Sequence[Finding], verbose: bool) -> I
     for finding in findings:
         style = STYLES[finding.severity]
         count = f": [bold]{finding.count:,}[/bold]" if finding.count else ""
-        yield f"[{style}]{finding.severity:>8}[/{style}]  {escape(worded(finding.title))}{count}"
+        yield f"[{style}]{finding.severity:>8}[/{style}]  {literal(worded(finding.title))}{count}"
         for example in finding.examples[:shown]:
-            yield Padding(f"[dim]{escape(example)}[/dim]", (0, 0, 0, 10), expand=False)
+            yield Padding(f"[dim]{literal(example)}[/dim]", (0, 0, 0, 10), expand=False)
         if shown and len(finding.examples) > shown:
             yield Padding(
                 f"[dim]… and {len(finding.examples) - shown:,} more (-v lists all)[/dim]", (0, 0, 0, 10), expand=False
             )
-        yield Padding(f"→ {escape(worded(finding.remedy))}", (0, 0, 0, 10), expand=False)
+        yield Padding(f"→ {literal(worded(finding.remedy))}", (0, 0, 0, 10), expand=False)

@@ -89,9 +89,9 @@ def _tables(scoring: Scoring, width: int) -> list[Any]:
     from dataclasses import fields
 
     from rich import box
-    from rich.markup import escape
     from rich.table import Table
 
+    from deepsort_cli.cli.encoding import literal
     from deepsort_cli.evaluation.mot_score import ACROSS, Score
 
     scores = scoring.scores
@@ -114,7 +114,7 @@ def _tables(scoring: Scoring, width: int) -> list[Any]:
             table.add_column(heading, justify="right", no_wrap=True)
         for row, name in enumerate(names):
             last = len(names) > 1 and row == len(names) - 2
-            table.add_row(escape(_shortened(name, room)), *(texts[row] for _, texts in block), end_section=last)
+            table.add_row(literal(_shortened(name, room)), *(texts[row] for _, texts in block), end_section=last)
         tables.append(table)
     return tables
 

@@ -8,10 +8,10 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.markup import escape
 
 from deepsort_cli.cli.consent import settle_detector
 from deepsort_cli.cli.console import Reporter, result_console
+from deepsort_cli.cli.encoding import literal
 from deepsort_cli.cli.listeners import Told
 from deepsort_cli.cli.options import Flags, command_app, examples
 from deepsort_cli.cli.wording import worded
@@ -164,7 +164,7 @@ class _Screen(Told):
     def _tell_address(self, serving: Serving) -> None:
         """Said even to the quiet, on one line, and with the secret that other messages hide: nobody gets in without."""
         how = "" if serving.token or serving.private else ", and give it your token"
-        self.report.console.print(escape(f"open {serving.link}{how}"), soft_wrap=True)
+        self.report.console.print(literal(f"open {serving.link}{how}"), soft_wrap=True)
 
     def stop(self) -> None:
         """Take the bars away, which would catch what goes to stdout."""
@@ -172,7 +172,9 @@ class _Screen(Told):
 
     def _advance(self, progress: Progress) -> None:
         if progress.source not in self._tasks:
-            self._tasks[progress.source] = self._bars.add_task(progress.source, total=progress.total, counters="")
+            self._tasks[progress.source] = self._bars.add_task(
+                literal(progress.source), total=progress.total, counters=""
+            )
         counters = f"{progress.fps:.1f} fps  {progress.present} present  {counted(progress.tracks, 'track')}"
         if progress.people is not None:
             counters += f"  {counted(progress.people, 'person', 'people')}"
@@ -227,7 +229,7 @@ def _counts(summary: Summary) -> dict[str, str]:
     """What came of a source, by heading."""
     people = {} if summary.people is None else {"people": str(summary.people)}
     counts = {"frames": str(summary.frames), "fps": f"{summary.fps:.1f}", "tracks": str(summary.tracks), **people}
-    return {"source": escape(summary.source), **counts, "people now": str(summary.present), "ended": summary.ending}
+    return {"source": literal(summary.source), **counts, "people now": str(summary.present), "ended": summary.ending}
 
 
 def _keeps_up(live: Live | None) -> dict[str, str]:
@@ -261,7 +263,7 @@ def _table(summary: Summary) -> Any:
         "stopped": " (stopped)",
         "failed": " (failed)",
     }
-    table = Table(title=escape(summary.source), title_justify="left", show_header=False)
+    table = Table(title=literal(summary.source), title_justify="left", show_header=False)
     table.add_row("frames", f"{summary.frames}{endings.get(summary.ending, '')}")
     table.add_row("tracks", str(summary.tracks))
     if summary.people is not None:
@@ -269,7 +271,7 @@ def _table(summary: Summary) -> Any:
     if summary.linking is not None:
         table.add_row("linked", str(summary.linking))
     if summary.fate is not None and (summary.rows == 0 or summary.fate.beyond):
-        table.add_row("detections", escape(worded("\n".join(summary.fate.lines()))))
+        table.add_row("detections", literal(worded("\n".join(summary.fate.lines()))))
     table.add_row("speed", f"{summary.fps:.1f} fps over {summary.seconds:.1f} s")
     stages = "  ".join(f"{stage} {value:.1f}" for stage, value in summary.stage_ms.items())
     table.add_row("ms per frame", stages)
@@ -277,15 +279,15 @@ def _table(summary: Summary) -> Any:
         table.add_row("live", ", ".join(_keeping_up(summary.live)))
     if summary.counts is not None:
         for line in summary.counts.lines:
-            table.add_row(escape(line.line.name), f"{line.inward} in, {line.outward} out")
+            table.add_row(literal(line.line.name), f"{line.inward} in, {line.outward} out")
         for zone in summary.counts.zones:
             texts = (f"{zone.inside} inside", f"{zone.entered} entered", f"{zone.distinct} in all")
-            table.add_row(escape(zone.zone.name), ", ".join(texts))
+            table.add_row(literal(zone.zone.name), ", ".join(texts))
     appearance = "none (motion and overlap)"
     if summary.embedder:
-        appearance = f"{escape(summary.embedder)}, max cosine distance {summary.max_cosine_distance:g}"
+        appearance = f"{literal(summary.embedder)}, max cosine distance {summary.max_cosine_distance:g}"
     seen = f", on {summary.frames_detected} of {counted(summary.frames, 'frame')}"
-    table.add_row("detector", escape(summary.detector) + (seen if summary.frames_detected < summary.frames else ""))
+    table.add_row("detector", literal(summary.detector) + (seen if summary.frames_detected < summary.frames else ""))
     table.add_row("appearance", appearance)
     if summary.embeddings_skipped:
         kept = summary.embedded + summary.embeddings_skipped

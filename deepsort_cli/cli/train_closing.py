@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.markup import escape
-
 from deepsort_cli.cli.console import Reporter
+from deepsort_cli.cli.encoding import literal
 from deepsort_cli.cli.next_commands import reading_flags
 from deepsort_cli.cli.wording import worded
 from deepsort_cli.core.counted import counted
@@ -144,4 +143,4 @@ def tell(report: Reporter, text: str, following: Mapping[str, str]) -> None:
     width = max(map(len, following)) + 1
     for label, command in following.items():
         if not report.quiet:
-            report.console.print(escape(f"{label + ':':<{width}} {command}"), soft_wrap=True)
+            report.console.print(literal(f"{label + ':':<{width}} {command}"), soft_wrap=True)

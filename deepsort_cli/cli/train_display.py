@@ -11,11 +11,11 @@ import rich.progress
 from rich.console import Group as Stack
 from rich.console import RenderableType
 from rich.live import Live
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
 from deepsort_cli.cli.console import Reporter
+from deepsort_cli.cli.encoding import literal
 from deepsort_cli.cli.listeners import Told
 from deepsort_cli.cli.wording import worded
 from deepsort_cli.core.counted import counted
@@ -98,7 +98,7 @@ class TrainDisplay(Told):
             ("length", f"{counted(plan.epochs, 'epoch')} of about {counted(plan.steps, 'step')} with {plan.batch}"),
             *(("" if place else "schedule", line) for place, line in enumerate(plan.schedule)),
         ):
-            facts.add_row(f"[bold]{name}[/bold]" if name else "", escape(worded(text)))
+            facts.add_row(f"[bold]{name}[/bold]" if name else "", literal(worded(text)))
         self.report.show(facts)
         self.report.show(_group_table(plan.groups, self.report.console.width))
         self.bars.update(self.work_bar, visible=False)
@@ -236,5 +236,5 @@ def _group_table(groups: tuple[Group, ...], room: int) -> Table:
         cells = [f"{len(group.names)}"] if wide else []
         cells += [f"{group.size:,}", f"{group.lr:g}", f"{group.weight_decay:g}"]
         cells += ["frozen" if group.frozen else ""] * ("" in heads)
-        table.add_row(escape(group.label), *cells, style="dim" if group.frozen else "")
+        table.add_row(literal(group.label), *cells, style="dim" if group.frozen else "")
     return table

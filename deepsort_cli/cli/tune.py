@@ -72,9 +72,9 @@ class _Screen(Bars):
 
 
 def _tables(done: Tuned) -> list[Any]:
-    from rich.markup import escape
     from rich.table import Table
 
+    from deepsort_cli.cli.encoding import literal
     from deepsort_cli.workflows.tune.page import verdict, word
 
     assert done.best is not None
@@ -86,10 +86,10 @@ def _tables(done: Tuned) -> list[Any]:
             numbers = [f"{100 * found[name]:.1f}" for name in done.shown]
             if done.judged_by_truth:
                 numbers.append(f"{found['id_switches']:.0f}")
-            figures.add_row(escape(piece), what, *numbers)
+            figures.add_row(literal(piece), what, *numbers)
     keys = Table("key", "begun with", "best", box=None, pad_edge=False)
     from deepsort_cli.workflows.tune.space import value_at
 
     for key, value in done.best.values.items():
-        keys.add_row(key, escape(word(value_at(done.base, key))), f"[bold]{escape(word(value))}[/bold]")
-    return [figures, "", keys, "", escape(verdict(done))]
+        keys.add_row(key, literal(word(value_at(done.base, key))), f"[bold]{literal(word(value))}[/bold]")
+    return [figures, "", keys, "", literal(verdict(done))]

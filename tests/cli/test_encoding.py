@@ -7,14 +7,17 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepsort_cli.cli.console import Reporter
-from deepsort_cli.cli.encoding import HANDLER, make_streams_safe, plain, shows
+from deepsort_cli.cli.console import Reporter, exit_on_error
+from deepsort_cli.cli.encoding import HANDLER, harmless, literal, make_streams_safe, plain, shows
+from deepsort_cli.core import InputError
 
 
 @pytest.mark.parametrize(
@@ -43,6 +46,46 @@ def test_what_can_be_shown_stays() -> None:
     assert shows(io.TextIOWrapper(io.BytesIO(), encoding="cp1252"), "é×…")
     assert not shows(io.TextIOWrapper(io.BytesIO(), encoding="cp1252"), "→")
     assert not shows(io.TextIOWrapper(io.BytesIO(), encoding="utf-8"), "\udcff")
+
+
+HOSTILE = "a\x1b[31mred\x9b2J\rb\x07\u202egnp.exe"
+AS_SHOWN = "a\\x1b[31mred\\x9b2J\\rb\\x07\\u202egnp.exe"
+
+
+def test_names_cannot_steer_a_terminal() -> None:
+    """Of files, people, classes, models: whoever made them may have written anything into them."""
+    assert harmless(HOSTILE) == AS_SHOWN
+    assert harmless("line\n\tÉlodie 李雷 می‌روم 🏃🏽‍♀️ שלום") == "line\n\tÉlodie 李雷 می‌روم 🏃🏽‍♀️ שלום"
+    assert literal("[red]\x1b") == r"\[red]\x1b"
+
+
+def test_messages_tables_and_results_hold_no_controls(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    report = Reporter(verbose=True)
+    for say in (report.info, report.detail, report.warn):
+        say(HOSTILE)
+    with pytest.raises(typer.Exit), exit_on_error():
+        raise InputError(HOSTILE)
+    assert capsys.readouterr().err.count(AS_SHOWN) == 4
+    report.result({}, HOSTILE)
+    assert capsys.readouterr().out == f"{HOSTILE}\n", "programs get it as it is"
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    report.result({}, HOSTILE)
+    assert capsys.readouterr().out == f"{AS_SHOWN}\n"
+
+
+def test_a_file_cannot_steer_a_terminal(
+    deepsort: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    name = "a\x1b[31m[red].txt"
+    (tmp_path / name).write_text("1,-1,10,10,20,40,0.9\n")
+    done = deepsort("track", "demo", "--detections", name, "--max-frames", 1, "--save-txt", f"out{name}", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "wrote outa\\x1b[31m[red].txt" in done.stderr
+    assert "\x1b" not in done.stdout + done.stderr
+    assert (tmp_path / f"out{name}").exists()
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
