@@ -14,6 +14,7 @@ import hypothesis
 import pytest
 
 from deepsort_cli.cli import wording
+from tests.pauses import pause_at_random
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -31,6 +32,17 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the same under nohup
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--pauses", type=float, metavar="SHARE", help="pause at this share of all lines; see tests/pauses.py"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("pauses"):
+        pause_at_random(config.getoption("pauses"))
 
 
 @pytest.fixture(scope="session")
