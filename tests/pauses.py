@@ -21,8 +21,8 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 PLACES = tuple(str(REPOSITORY / name) for name in ("deepsort_cli", "tests"))
 LENGTHS, WEIGHTS = (0.001, 0.02, 0.2, 1.0), (50, 40, 9, 1)
 """Seconds, and how often of a hundred times."""
-BUSY = ("tracking", "evaluation", "perception/detectors", "reid/losses")
-"""Parts that run many lines and no threads: pauses there would only take time."""
+FULL = 200
+"""How often a line is run before pauses at it become rarer: loops over bytes and numbers would hold up everything."""
 
 Tracer = Callable[[FrameType, str, Any], Any]
 
@@ -35,17 +35,20 @@ def pause_at_random(share: float) -> None:
     """
     dice, sleep = random.Random(), time.sleep  # tests replace the one, and seed the other's module
     wanted: dict[str, bool] = {}
-    idle = tuple(str(REPOSITORY / "deepsort_cli" / part) for part in BUSY)
+    times: dict[tuple[str, int], int] = {}
 
     def at_line(frame: FrameType, event: str, _: Any) -> Tracer:
-        if event == "line" and dice.random() < share:
-            sleep(dice.choices(LENGTHS, WEIGHTS)[0])
+        if event == "line":
+            line = frame.f_code.co_filename, frame.f_lineno
+            count = times[line] = times.get(line, 0) + 1
+            if dice.random() * max(1, count / FULL) < share:
+                sleep(dice.choices(LENGTHS, WEIGHTS)[0])
         return at_line
 
     def at_call(frame: FrameType, event: str, _: Any) -> Tracer | None:
         name = frame.f_code.co_filename
         if name not in wanted:
-            wanted[name] = name.startswith(PLACES) and not name.startswith(idle)
+            wanted[name] = name.startswith(PLACES)
         return at_line if wanted[name] else None
 
     threading.settrace(at_call)
