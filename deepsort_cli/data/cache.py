@@ -12,7 +12,7 @@ from typing import Any
 from deepsort_cli.core.files import atomic_open
 from deepsort_cli.data.files import CACHE_FOLDER
 
-SCANNER_VERSION = 4
+SCANNER_VERSION = 5
 """Raised whenever checks or the form of the cache change; older caches are then rebuilt."""
 
 _HEAD = b'{"checksum":"'

@@ -167,6 +167,10 @@ class Part:
         """Person and camera of an image at a path relative to the dataset; None where the name does not parse."""
         return self.layout.label(self.inner(path))
 
+    def person_name(self, path: str) -> str:
+        """What the person on an image is called where they became a number by their name; else an empty text."""
+        return self.layout.names(self.inner(path))[0]
+
     def camera_name(self, path: str) -> str:
         """What the camera of an image is called where it became a number by its name; else an empty text."""
         return self.layout.names(self.inner(path))[1]

@@ -15,7 +15,7 @@ from deepsort_cli.data.checks import find_in_use
 from deepsort_cli.data.checks.unusable import better_root
 from deepsort_cli.data.finding import count_reasons
 from deepsort_cli.data.manifest import Manifest
-from deepsort_cli.data.naming import ZERO_PERSON, Names
+from deepsort_cli.data.naming import Names
 from deepsort_cli.data.result import ScanResult
 from deepsort_cli.data.roots import check_root, has_lists, part_folders
 from deepsort_cli.data.scan import scan_dataset
@@ -158,10 +158,8 @@ def made_comparable(query: Manifest, gallery: Manifest) -> tuple[Manifest, Manif
     """
     people = Names("people")
     for images in (query, gallery):
-        for path, pid in zip(images.paths, images.pids.tolist(), strict=True):
-            folder = images.layout.identity_folder(path)
-            if pid > ZERO_PERSON and folder:
-                people.add(folder, pid, printable(str(images.root / path)))
+        for pid, name in images.people.items():
+            people.add(name, pid, printable(str(images.root)))
     if not (query.has_cameras and gallery.has_cameras):
         return query, gallery
     numbers: dict[Path, int] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -29,6 +30,7 @@ class Manifest:
         layout: how the paths are to be read.
         unnamed: (N,) whether an image's name carries no camera while others' do, so that it counts as a camera of its
             own; None where all carry one, or none does.
+        people: person id → what the person is called in the dataset, where the id is a number made of the name.
     """
 
     root: Path
@@ -40,6 +42,7 @@ class Manifest:
     digests: npt.NDArray[np.void] | None = None
     layout: Layout = field(default_factory=lambda: Layout(""))
     unnamed: npt.NDArray[np.bool_] | None = None
+    people: Mapping[int, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -58,8 +61,6 @@ class Manifest:
         return self.root / self.paths[i]
 
     def names(self) -> dict[int, str]:
-        """Person id → what the person is called in the dataset, printable, where the id is a number of ours."""
-        pids, first = np.unique(self.pids, return_index=True)
-        own = [(pid, i) for pid, i in zip(pids.tolist(), first.tolist(), strict=True) if pid >= ZERO_PERSON]
-        called = ((pid, "0" if pid == ZERO_PERSON else self.layout.names(self.paths[i])[0]) for pid, i in own)
-        return {pid: printable(name) for pid, name in called if name}
+        """Person id → what the person is called in the dataset, printable, of those here whose id is one of ours."""
+        called = {ZERO_PERSON: "0", **self.people}
+        return {pid: printable(called[pid]) for pid in np.unique(self.pids).tolist() if pid in called}

@@ -144,6 +144,7 @@ def _to_json(result: ScanResult, newest: dict[str, int]) -> dict[str, Any]:
         "newest": newest,
         "parts": [part.to_json() for part in result.parts],
         "has_cameras": images.has_cameras,
+        "people": {str(pid): name for pid, name in images.people.items()},
         "valid": {
             "path": images.paths,
             "pid": images.pids.tolist(),
@@ -177,6 +178,7 @@ def _from_json(data: dict[str, Any], root: Path, settings: ScanSettings) -> Scan
         digests,
         parts[0].layout if len(parts) == 1 else Layout(""),
         unnamed if data["has_cameras"] and unnamed.any() else None,
+        {int(pid): name for pid, name in data["people"].items()},
     )
     return ScanResult(
         images=images,

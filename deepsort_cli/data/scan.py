@@ -20,7 +20,7 @@ from deepsort_cli.data.images import NO_CAMERA, THUMB_SIZE, Limits, check_image,
 from deepsort_cli.data.layouts import Label, Layout, Part, arrange, number_cameras
 from deepsort_cli.data.manifest import Manifest
 from deepsort_cli.data.memory import recall, remember
-from deepsort_cli.data.naming import compile_pattern
+from deepsort_cli.data.naming import ZERO_PERSON, compile_pattern
 from deepsort_cli.data.result import ScanResult
 from deepsort_cli.data.roots import check_root, has_lists
 from deepsort_cli.data.settings import SCAN_DEFAULTS, ScanSettings
@@ -102,6 +102,7 @@ class _Placed(NamedTuple):
     labels: list[Label]
     invalid: list[Problem]
     skipped: list[Problem]
+    people: dict[int, str]
 
 
 def list_dataset(root: Path, settings: ScanSettings) -> tuple[Listing, Table | None]:
@@ -119,7 +120,7 @@ def _by_table(listing: Listing, table: Table) -> _Placed:
     """What a table names; images that it does not name are no part of the dataset."""
     roles = list(dict.fromkeys(entry.role for entry in table.entries))
     parts = tuple(Part(role, role, Layout(table.layout)) for role in roles)
-    placed = _Placed(parts, [], [], [], list(listing.problems), [])
+    placed = _Placed(parts, [], [], [], list(listing.problems), [], table.people)
     broken = {problem.path for problem in listing.problems}
     known = set(listing.paths)
     for entry in table.entries:
@@ -151,7 +152,7 @@ def _by_place(listing: Listing, settings: ScanSettings) -> _Placed:
             candidates.append(path)
     parts, part_of, outside = arrange(candidates, settings.layout, settings.pattern)
     skipped += [Problem(path, "other_folder") for path in outside]
-    placed = _Placed(parts, [], [], [], invalid, skipped)
+    placed = _Placed(parts, [], [], [], invalid, skipped, {})
     for path, index in part_of.items():
         part = parts[index]
         label = part.label(path)
@@ -169,6 +170,8 @@ def _by_place(listing: Listing, settings: ScanSettings) -> _Placed:
             placed.paths.append(path)
             placed.part_of.append(index)
             placed.labels.append(label)
+            if label.pid > ZERO_PERSON and label.pid not in placed.people and (name := part.person_name(path)):
+                placed.people[label.pid] = name
     return placed
 
 
@@ -208,6 +211,7 @@ def _check_files(
         digests=digests,
         layout=placed.parts[0].layout if len(placed.parts) == 1 else Layout(""),
         unnamed=unnamed if has_cameras and unnamed.any() else None,
+        people=placed.people,
     )
     return ScanResult(
         images=images,

@@ -46,11 +46,13 @@ class Table(NamedTuple):
         layout: `csv` or `lists`.
         entries: one for each image.
         digest: of the table's text, which says who is who.
+        people: pid → name of those who became numbers by their names.
     """
 
     layout: str
     entries: tuple[Entry, ...]
     digest: str
+    people: dict[int, str]
 
 
 def is_table(root: Path) -> bool:
@@ -85,11 +87,15 @@ def read_csv(file: Path) -> Table:
     reader.fieldnames = fields
     entries: dict[str, Entry] = {}
     people, cameras = Names("people"), Names("cameras")
+    called: dict[int, str] = {}
     try:
         for row in reader:
             where = f"{file}, line {reader.line_num}"
             entry = _csv_entry(row, where)
-            people.add(_whole(row["pid"]), entry.label.pid, where)
+            name, pid = _whole(row["pid"]), entry.label.pid
+            people.add(name, pid, where)
+            if pid > ZERO_PERSON:
+                called[pid] = name
             if entry.label.camera is not None:
                 cameras.add(_whole(row["camid"]), entry.label.camera, where)
             if entry.path in entries and entries[entry.path] != entry:
@@ -101,7 +107,7 @@ def read_csv(file: Path) -> Table:
         raise InputError(f"{file}, line {reader.line_num}: no CSV ({error}).") from None
     if not entries:
         raise InputError(f"{file}: names no image; below the first line, one a line is expected.")
-    return Table("csv", tuple(entries.values()), _digest(data))
+    return Table("csv", tuple(entries.values()), _digest(data), called)
 
 
 def read_lists(root: Path, names: Sequence[str], files: Sequence[str]) -> Table | None:
@@ -142,7 +148,7 @@ def read_lists(root: Path, names: Sequence[str], files: Sequence[str]) -> Table 
                     f"{root / name}, line {number}: {printable(path)} was already named otherwise, here or in another "
                     "list. Leave it in one list, under one identity."
                 )
-    return Table("lists", tuple(entries.values()), digest.hexdigest())
+    return Table("lists", tuple(entries.values()), digest.hexdigest(), {})
 
 
 def _read(file: Path) -> bytes:

@@ -154,6 +154,7 @@ def _join(train: ScanResult, test: ScanResult) -> ScanResult:
             np.concatenate([first.camids, camids]),
             first.has_cameras or second.has_cameras,
             hashlib.sha1(f"{first.fingerprint} {second.fingerprint}".encode(), usedforsecurity=False).hexdigest(),
+            people={**first.people, **second.people},
         ),
         parts=tuple(parts),
         part_of=np.concatenate([train.part_of, test.part_of + len(train.parts)]),

@@ -19,6 +19,7 @@ from deepsort_cli.data import cache, memory
 from deepsort_cli.data import scan as scan_module
 from deepsort_cli.data.checks import find
 from deepsort_cli.data.loading import load_manifest
+from deepsort_cli.data.naming import number_name
 from deepsort_cli.data.result import ScanResult
 from deepsort_cli.data.scan import scan_dataset
 from deepsort_cli.data.settings import ScanSettings
@@ -40,6 +41,7 @@ def user_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def same(a: ScanResult, b: ScanResult) -> bool:
     return (
         a.images.paths == b.images.paths
+        and a.images.people == b.images.people
         and a.images.has_cameras == b.images.has_cameras
         and all(
             np.array_equal(x, y)
@@ -65,6 +67,28 @@ def test_second_scan_is_remembered_and_equal(root: Path) -> None:
     assert second.from_cache
     assert same(first, second)
     assert [f.code for f in find(first)] == [f.code for f in find(second)]
+
+
+def test_the_names_of_people_are_remembered(tmp_path: Path, person: Callable[..., Image.Image]) -> None:
+    root = tmp_path / "named"
+    for folder in ("Ann", "日本", "0007", "id_0000"):
+        for i in range(2):
+            file = root / folder / f"{i}.png"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            person(i).save(file)
+    table = tmp_path / "people.csv"
+    rows = [("Ann", "Ann/0"), ("日本", "日本/1"), ("7", "0007/0")]
+    table.write_text("path,pid\n" + "".join(f"named/{path}.png,{name}\n" for name, path in rows), encoding="utf-8")
+    plain, by_pattern = ScanSettings(), ScanSettings(pattern="^(?P<pid>[^/]+)/")
+    for source, settings, more in ((root, plain, {"0"}), (table, plain, set()), (root, by_pattern, {"id_0000"})):
+        for again in (False, True):
+            result = scan_dataset(source, settings)
+            assert result.from_cache is again
+            images = load_manifest(source, settings)
+            names = images.names()
+            assert set(names.values()) == {"Ann", "日本"} | more
+            assert names[number_name("Ann")] == "Ann"
+            assert images[images.pids == 7].names() == {}
 
 
 def test_the_file_says_what_it_is(root: Path) -> None:

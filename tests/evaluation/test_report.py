@@ -18,7 +18,6 @@ from PIL import Image
 
 from deepsort_cli.core.errors import RunError
 from deepsort_cli.core.preprocess import Preprocess
-from deepsort_cli.data.layouts import Layout
 from deepsort_cli.data.manifest import Manifest
 from deepsort_cli.data.naming import number_name
 from deepsort_cli.evaluation import page, page_tables, plots, report
@@ -143,9 +142,9 @@ def test_people_are_called_by_their_names(tmp_path: Path) -> None:
     sets = []
     for part, camera in (("query", 1), ("gallery", 2)):
         paths = tuple(f"{name.replace('/', chr(0x2215))}/{part}.png" for name in names)
-        layout = Layout("folders", dict(zip((path.split("/")[0] for path in paths), pids, strict=True)))
         cameras = np.full(5, camera)
-        sets.append(Manifest(tmp_path / part, paths, np.array(pids), cameras, True, "", layout=layout))
+        people = {pid: name.replace("/", chr(0x2215)) for pid, name in zip(pids[:4], names, strict=False)}
+        sets.append(Manifest(tmp_path / part, paths, np.array(pids), cameras, True, "", people=people))
     turned = np.diag([-1.0, -1, 1, 1, 1])  # Ann and Bob look like anybody else rather than like themselves
     found = evaluate(prepare(*sets), np.eye(5), turned, EvaluationSettings())
     folder = write(found, tmp_path / "results")

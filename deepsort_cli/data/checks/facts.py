@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -33,6 +33,7 @@ class Facts:
         has_cameras: whether names carry cameras.
         role: (N,) what each image is for: `train`, `val`, `query`, `gallery`, or empty.
         layout: (N,) name of its layout.
+        people: pid → name of those who became numbers by their names.
         identities: the N names of the folders that stand for a person, empty where names say it.
         digests: (N,) bytes, equal for equal files.
         settings: of the scan.
@@ -49,6 +50,7 @@ class Facts:
     has_cameras: bool
     role: npt.NDArray[np.str_]
     layout: npt.NDArray[np.str_]
+    people: Mapping[int, str]
     identities: Sequence[str]
     digests: npt.NDArray[np.void]
     settings: ScanSettings = SCAN_DEFAULTS
@@ -77,15 +79,9 @@ class Facts:
         """Positions of query and gallery images."""
         return self.in_role(*TEST_ROLES)
 
-    @cached_property
-    def _first_of(self) -> dict[int, int]:
-        people, first = np.unique(self.pids, return_index=True)
-        return dict(zip(people.tolist(), first.tolist(), strict=True))
-
     def person(self, pid: int) -> str:
-        """A person by number, or by folder where the number is one of ours."""
-        name = self.identities[self._first_of[pid]] if pid >= ZERO_PERSON else ""
-        return printable(f"identity {name or (0 if pid == ZERO_PERSON else pid)}")
+        """A person by number, or by name where the number is one of ours."""
+        return printable(f"identity {self.people.get(pid, 0 if pid == ZERO_PERSON else pid)}")
 
     def of_images(
         self,
@@ -177,6 +173,7 @@ def _of_result(result: ScanResult) -> Facts:
         images.has_cameras,
         roles[result.part_of],
         layouts[result.part_of],
+        images.people,
         named,
         result.digests,
         result.settings,
@@ -207,6 +204,7 @@ def _of_manifests(given: Sequence[tuple[str, Manifest]], settings: ScanSettings,
         all(manifest.has_cameras for _, manifest in given),
         np.concatenate([np.full(len(manifest), role) for role, manifest in given]),
         np.concatenate([np.full(len(manifest), manifest.layout.name) for _, manifest in given]),
+        {pid: name for _, manifest in given for pid, name in manifest.people.items()},
         identities,
         np.concatenate([x.digests for _, x in given if x.digests is not None]) if known else nothing,
         settings,
