@@ -33,6 +33,8 @@ TAU = 10.0
 NOISE = 1e-10
 """Variance of the noise on a box, relative to that of the motion; the reference's value."""
 
+ALL_TOO_SHORT = "`refinement.min_length`={}: no track has boxes in so many frames, so all are dropped. Set less."
+
 
 @dataclass
 class KnownPerson:
@@ -125,8 +127,8 @@ def refine_file(
         table[:, 1], linking = link(table, evidence.of(boxes), evidence.options)
         new = int(table[:, 1].max(initial=-1)) + 1 - len(ids)
         ids = (*ids, *range(ids[-1] + 1, ids[-1] + 1 + new)) if new > 0 else ids
-    if (remark := all_too_short(table, settings.min_length)) is not None:
-        warn(remark)
+    if longest_track(table) < settings.min_length:
+        warn(ALL_TOO_SHORT.format(settings.min_length))
     kept = drop_short(table, settings.min_length)
     refined = refine(table, settings)
     columns = table.shape[1]
@@ -167,15 +169,10 @@ def drop_short(table: FloatArray, min_length: int) -> FloatArray:
     return table[counts[track] >= min_length]
 
 
-def all_too_short(table: FloatArray, min_length: int) -> str | None:
-    """What is to be said where `drop_short` leaves none of the tracks; None where it leaves some or there are none."""
+def longest_track(table: FloatArray) -> float:
+    """The most rows that a track has; infinity where there are no tracks."""
     counts = np.unique(table[:, 1], return_counts=True)[1]
-    if not len(counts) or (longest := counts.max()) >= min_length:
-        return None
-    return (
-        f"`refinement.min_length`={min_length}: no track has boxes in so many frames, so all are dropped. The longest "
-        f"has them in {longest:,}."
-    )
+    return float(counts.max()) if len(counts) else np.inf
 
 
 def interpolate(table: FloatArray, method: Literal["linear", "gaussian"], max_gap: int = 20) -> FloatArray:

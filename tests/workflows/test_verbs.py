@@ -89,7 +89,7 @@ def test_refine(tmp_path: Path) -> None:
     assert shown["written_rows"] == 5
     assert (tmp_path / "a.txt").read_text() == (tmp_path / "b.txt").read_text()
     refine(tmp_path / "out.txt", output=tmp_path / "none.txt", min_length=400, listener=watch)
-    assert any("so all are dropped. The longest has them in 4." in note for note in watch.notes)
+    assert any("so all are dropped. Set less." in note for note in watch.notes)
     with pytest.raises(InputError, match="`output` is missing"):
         refine(tmp_path / "out.txt")
 

@@ -26,7 +26,7 @@ from deepsort_cli.serving.hub import HubSink
 from deepsort_cli.settings.track import TrackSettings
 from deepsort_cli.tracking.counting import RegionCounter
 from deepsort_cli.tracking.linking import Known, Linking, link
-from deepsort_cli.tracking.refinement import all_too_short, refine
+from deepsort_cli.tracking.refinement import ALL_TOO_SHORT, longest_track, refine
 from deepsort_cli.video.outputs import Outputs, Sinks, needs_pixels
 from deepsort_cli.video.sinks import ComparisonSink, RowsSink, Sink
 from deepsort_cli.video.sources import Source
@@ -214,11 +214,13 @@ class OneSource:
         settings = self._settings.refinement
         refined = refine(table, settings)
         before, self._refined = (len(np.unique(rows[:, 1])) for rows in (table, refined))
-        if (remark := all_too_short(table, settings.min_length)) is not None:
-            self._listener.warn(f"{self.task.name}: {remark}")
-        elif before > self._refined:
-            dropped = f"{before - self._refined:,} of {counted(before, 'track')}"
-            self._listener.note(f"{self.task.name}: dropped {dropped}, in fewer than {settings.min_length:,} frames")
+        name, least, longest = self.task.name, settings.min_length, longest_track(table)
+        if longest < least:
+            self._listener.warn(f"{name}: {ALL_TOO_SHORT.format(least)}")
+        if before > self._refined:
+            dropped = f"{name}: dropped {before - self._refined:,} of {counted(before, 'track')}"
+            known = f" (the longest in {longest:,.0f})" if longest < least else ""
+            self._listener.note(f"{dropped}, in fewer than {least:,} frames{known}")
         return refined
 
     def _link(

@@ -64,10 +64,11 @@ def test_every_video_has_its_folder(clips: Path, track: Track, person_model: Pat
 def test_people_are_those_of_the_tables_and_warnings_are_told_once(clips: Path, track: Track) -> None:
     heard = Heard()
     archive = track(clips, listener=heard, save_txt="tracks.txt", min_length=13, rotate="1h")
-    assert [(result.people, len(result.record["warnings"])) for result in archive.results] == [(0, 1)] * 3
-    told = [warning for warning in heard.warnings if "`output.rotate`" in warning]
-    assert len(told) == 2
-    assert told[1].startswith("2 other videos: ")
+    assert [(result.people, len(result.record["warnings"])) for result in archive.results] == [(0, 2)] * 3
+    for key in ("`output.rotate`", "`refinement.min_length`"):
+        told = [warning for warning in heard.warnings if key in warning]
+        assert len(told) == 2
+        assert told[1].startswith("2 other videos: ")
 
 
 def test_what_models_say_meanwhile_is_told_of_every_video(clips: Path, track: Track, person_model: Path) -> None:
