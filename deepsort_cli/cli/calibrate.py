@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deepsort_cli.cli.consent import settle_detector
+from deepsort_cli.cli.encoding import literal
 from deepsort_cli.cli.options import Flags, command_app, examples
 from deepsort_cli.settings.calibrate import CalibrateSettings
 
@@ -59,8 +60,6 @@ def calibrate(
 
 def _table(done: Calibration) -> Any:
     from rich.table import Table
-
-    from deepsort_cli.cli.encoding import literal
 
     found, looks = done.threshold, done.looks
     own = "none" if done.own is None else f"{done.own:g}"

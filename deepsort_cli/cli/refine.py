@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from deepsort_cli.cli.encoding import literal
 from deepsort_cli.cli.options import Flags, command_app, examples
 from deepsort_cli.settings.refine import RefineSettings
 
@@ -66,8 +67,6 @@ def refine(
 def _table(people: list[KnownPerson]) -> Any:
     from rich import box
     from rich.table import Table
-
-    from deepsort_cli.cli.encoding import literal
 
     named = any(person.name for person in people)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from deepsort_cli.cli.encoding import literal
 from deepsort_cli.cli.options import Flags, command_app, examples
 from deepsort_cli.cli.wording import worded
 from deepsort_cli.settings.scan import ScanCommandSettings
@@ -60,7 +61,6 @@ def _report(result: ScanResult, findings: Sequence[Finding], verbose: bool) -> I
     from rich.padding import Padding
     from rich.table import Table
 
-    from deepsort_cli.cli.encoding import literal
     from deepsort_cli.core.files import printable
     from deepsort_cli.data.finding import count_reasons
     from deepsort_cli.data.summary import summarise_parts

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from deepsort_cli.cli.console import Reporter, result_console
+from deepsort_cli.cli.encoding import literal
 from deepsort_cli.cli.options import Flags, command_app, examples
 from deepsort_cli.settings.score import ScoreSettings
 
@@ -91,7 +92,6 @@ def _tables(scoring: Scoring, width: int) -> list[Any]:
     from rich import box
     from rich.table import Table
 
-    from deepsort_cli.cli.encoding import literal
     from deepsort_cli.evaluation.mot_score import ACROSS, Score
 
     scores = scoring.scores

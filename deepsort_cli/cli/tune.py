@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deepsort_cli.cli.consent import settle_detector
+from deepsort_cli.cli.encoding import literal
 from deepsort_cli.cli.listeners import Bars
 from deepsort_cli.cli.options import Flags, command_app, examples
 from deepsort_cli.cli.requirements import require_package
@@ -74,7 +75,6 @@ class _Screen(Bars):
 def _tables(done: Tuned) -> list[Any]:
     from rich.table import Table
 
-    from deepsort_cli.cli.encoding import literal
     from deepsort_cli.workflows.tune.page import verdict, word
 
     assert done.best is not None
