@@ -11,8 +11,6 @@ from typing import Any, TextIO
 
 from rich.markup import escape
 
-from deepsort_cli.core.files import printable
-
 HANDLER = "deepsort-plain"
 """Name of the error handler for characters that a stream's encoding lacks."""
 
@@ -111,7 +109,7 @@ def leave_stdout() -> None:
 
 def harmless(text: str) -> str:
     """The text with control characters escaped: names of files, people, classes and models may hold anything."""
-    return _CONTROLS.sub(lambda match: printable(match[0]), text)
+    return _CONTROLS.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
 
 
 def literal(text: str) -> str:
