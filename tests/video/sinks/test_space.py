@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -31,14 +30,8 @@ Fill = Callable[[Iterator[Space | None]], None]
 def disk(monkeypatch: pytest.MonkeyPatch) -> Fill:
     """Lets the disk have what comes next from an iterator, each time somebody asks."""
 
-    turn = threading.Lock()
-
     def fill(states: Iterator[Space | None]) -> None:
-        def next_state(folder: Path) -> Space | None:
-            with turn:  # parts of --rotate are finished by a thread of their own
-                return next(states)
-
-        monkeypatch.setattr(space, "space_of", next_state)
+        monkeypatch.setattr(space, "space_of", lambda folder: next(states))
 
     return fill
 
